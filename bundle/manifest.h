@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * The manifest: what a bundle says about itself. hotpatch-bundle(5) documents every field.
+ *
+ * All strings are owned by the manifest and, unless marked optional, never NULL.
+ */
+
+#include <systemd/sd-bus.h>
+
+#include "util/base.h"
+
+typedef enum ManifestKind {
+        MANIFEST_HOTPATCH,
+        MANIFEST_BASELINE,
+        _MANIFEST_KIND_MAX,
+        _MANIFEST_KIND_INVALID = -EINVAL,
+} ManifestKind;
+
+typedef enum Severity {
+        SEVERITY_LOW,
+        SEVERITY_MODERATE,
+        SEVERITY_IMPORTANT,
+        SEVERITY_CRITICAL,
+        _SEVERITY_MAX,
+        _SEVERITY_INVALID = -EINVAL,
+} Severity;
+
+typedef enum MemberRole {
+        MEMBER_PATCH_MODULE,
+        _MEMBER_ROLE_MAX,
+        _MEMBER_ROLE_INVALID = -EINVAL,
+} MemberRole;
+
+/** struct ManifestFix - one repaired problem; a CVE number as a rule */
+typedef struct ManifestFix {
+        char *id;
+        char *summary;     /* optional */
+        Severity severity; /* _SEVERITY_INVALID when not given */
+        char **references; /* URLs, may be empty */
+} ManifestFix;
+
+/** struct ManifestObject - `vmlinux` or a module, and the functions replaced in it */
+typedef struct ManifestObject {
+        char *name;
+        char *build_id;   /* optional; only for modules; lower-case hexadecimal */
+        char **functions; /* "NAME" or "NAME,SYMPOS" */
+} ManifestObject;
+
+/** struct ManifestTarget - one kernel build this bundle serves */
+typedef struct ManifestTarget {
+        char *arch;     /* as uname -m */
+        char *release;  /* as uname -r */
+        char *build_id; /* GNU build-id of vmlinux, lower-case hexadecimal */
+        char *member;   /* name of the member with the patch module */
+        char *module;   /* module name */
+        bool replace;   /* atomic replace: takes the place of all livepatches */
+        ManifestObject *objects;
+        size_t n_objects;
+} ManifestTarget;
+
+typedef struct ManifestMember {
+        char *name;
+        uint64_t size;
+        uint8_t sha256[32];
+        MemberRole role;
+} ManifestMember;
+
+typedef struct ManifestProvenance {
+        char *builder;    /* each optional */
+        char *source;
+        char *fix_sha256;
+        char *toolchain;
+} ManifestProvenance;
+
+typedef struct Manifest {
+        char *id;
+        char *title;
+        char *description; /* optional */
+        Severity severity;
+        ManifestKind kind;
+        char *stream;
+        uint64_t sequence; /* 1 … 2^53 - 1 */
+        char *baseline;    /* optional, "YYYY.MM" */
+        uint64_t created_usec;
+        uint64_t expires_usec; /* 0: never */
+        ManifestFix *fixes;
+        size_t n_fixes;
+        char **requires;
+        char **conflicts;
+        char **supersedes;
+        ManifestTarget *targets;
+        size_t n_targets;
+        ManifestMember *members;
+        size_t n_members;
+        unsigned trial_seconds;
+        bool force_safe;
+        ManifestProvenance provenance;
+} Manifest;
+
+Manifest *manifest_free(Manifest *m);
+DEFINE_TRIVIAL_CLEANUP(Manifest *, manifest_free);
+#define _cleanup_manifest_free_ _cleanup_(manifest_freep)
+
+int manifest_parse(const void *data, size_t size, Manifest **ret, sd_bus_error *error)
+        _must_check_ _nonnull_(1, 3);
+int manifest_format(const Manifest *m, char **ret, size_t *ret_size) _must_check_ _nonnull_(1, 2, 3);
+
+const ManifestTarget *manifest_find_target(
+                const Manifest *m, const char *arch, const char *release, const char *build_id);
+
+bool manifest_id_is_valid(const char *id);
+const char *severity_to_string(Severity s);
+Severity severity_from_string(const char *s);

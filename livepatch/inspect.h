@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What a kernel module file says about itself; safe on hostile input. */
+
+#include <systemd/sd-bus.h>
+
+#include "livepatch/note.h"
+#include "util/base.h"
+
+/** struct InspectedObject - functions that the module replaces in `vmlinux` or in a module */
+typedef struct InspectedObject {
+        char *name;
+        char **functions; /* "NAME", or "NAME,SYMPOS" when sympos is not 0 */
+} InspectedObject;
+
+/** struct ModuleInfo - all owned; strings that the file does not have are NULL */
+typedef struct ModuleInfo {
+        char *arch;     /* as uname -m: from e_machine */
+        char *name;     /* .modinfo name= */
+        char *vermagic; /* whole */
+        char *release;  /* first word of vermagic */
+        char *license;
+        char *depends;
+        char *build_id;
+        bool livepatch; /* .modinfo livepatch=Y */
+        bool has_signature;  /* appended; not checked here */
+        bool has_versions;   /* symbol CRCs */
+        bool replace;        /* klp_patch.replace; only if it could be told */
+        bool has_note;
+        PatchNote note;
+        InspectedObject *objects; /* recovered from the klp_patch structures in the file */
+        size_t n_objects;
+        char **klp_symbols;  /* "OBJECT:SYMBOL,SYMPOS", from .klp.sym.* */
+        char **needed;       /* undefined symbols, to be resolved from exports */
+} ModuleInfo;
+
+int module_inspect(int fd, ModuleInfo **ret, sd_bus_error *error) _must_check_ _nonnull_(2);
+ModuleInfo *module_info_free(ModuleInfo *i);
+DEFINE_TRIVIAL_CLEANUP(ModuleInfo *, module_info_free);
+#define _cleanup_module_info_free_ _cleanup_(module_info_freep)

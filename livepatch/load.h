@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Loading and unloading modules; blocking calls, meant for a child process. */
+
+#include <systemd/sd-bus.h>
+
+#include "livepatch/kernel.h"
+
+int module_load(const Kernel *k, const char *path, sd_bus_error *error) _must_check_ _nonnull_(1, 2);
+int module_unload(const Kernel *k, const char *name, sd_bus_error *error) _must_check_ _nonnull_(1, 2);

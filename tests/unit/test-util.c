@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <fcntl.h>
+
+#include "tests/unit/unit.h"
+#include "util/file.h"
+#include "util/hex.h"
+#include "util/strv.h"
+
+START_TEST(hex_round_trip_and_refusals) {
+        uint8_t out[3] = { 7, 7, 7 };
+        _cleanup_free_ char *s = hex_encode("\x00\xab\xff", 3);
+
+        ck_assert_str_eq(s, "00abff");
+        ck_assert_ok(hex_decode(s, out, 3));
+        ck_assert_mem_eq(out, "\x00\xab\xff", 3);
+        ck_assert_int_eq(hex_decode("00abf", out, 3), -EINVAL);
+        ck_assert_int_eq(hex_decode("00ABff", out, 3), -EINVAL);
+        ck_assert_mem_eq(out, "\x00\xab\xff", 3);
+}
+END_TEST
+
+START_TEST(strv_grows_and_copies) {
+        _cleanup_strv_free_ char **v = NULL, **w = NULL;
+
+        ck_assert_uint_eq(strv_length(v), 0);
+        ck_assert_ok(strv_extend(&v, "a"));
+        ck_assert_ok(strv_extend(&v, "b"));
+        ck_assert_ok(strv_copy(v, &w));
+        ck_assert_uint_eq(strv_length(w), 2);
+        ck_assert(strv_contains(w, "b"));
+        ck_assert(!strv_contains(w, "c"));
+}
+END_TEST
+
+START_TEST(file_limits_and_replacement) {
+        char *scratch = scratch_new();
+        int dir = open(scratch, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        _cleanup_free_ void *content = NULL;
+        void *untouched = (void *) 1;
+        size_t size;
+
+        ck_assert_int_ge(dir, 0);
+        ck_assert_ok(file_replace_at(dir, "f", "12345", 5, 0600));
+        ck_assert_ok(file_replace_at(dir, "f", "123456", 6, 0600));
+        ck_assert_ok(file_read_at(dir, "f", 6, &content, &size));
+        ck_assert_uint_eq(size, 6);
+        ck_assert_str_eq(content, "123456");
+        ck_assert_int_eq(file_read_at(dir, "f", 5, &untouched, NULL), -EFBIG);
+        ck_assert_int_eq(file_read_at(dir, "missing", 5, &untouched, NULL), -ENOENT);
+        ck_assert_ptr_eq(untouched, (void *) 1);
+        ck_assert_int_lt(faccessat(dir, ".#f", F_OK, 0), 0);
+        close(dir);
+        scratch_free(scratch);
+}
+END_TEST
+
+static Suite *suite(void) {
+        Suite *s = suite_create("util");
+        TCase *t = tcase_create("util");
+
+        tcase_add_test(t, hex_round_trip_and_refusals);
+        tcase_add_test(t, strv_grows_and_copies);
+        tcase_add_test(t, file_limits_and_replacement);
+        suite_add_tcase(s, t);
+        return s;
+}
+
+UNIT_MAIN(suite)

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Every quantity that comes from outside has its limit here, with the reason. A root daemon
+ * refuses; it does not grow.
+ */
+
+#include <stdint.h>
+
+/* A patch module with debug information is a few MiB; 64 MiB leaves room for many targets in one
+ * bundle and is far below 2^31, where lengths in OpenSSL's BIO interface turn negative. */
+#define HOTPATCH_BUNDLE_MAX (UINT64_C(64) * 1024 * 1024)
+
+/* DESIGN, "The bundle": the manifest is read by people; 256 KiB is some thousand functions. */
+#define HOTPATCH_MANIFEST_MAX (UINT64_C(256) * 1024)
+
+/* A detached CMS with three RSA-4096 certificates is 6 KiB. */
+#define HOTPATCH_SIGNATURE_MAX (UINT64_C(64) * 1024)
+#define HOTPATCH_SIGNATURES_MAX 8U
+
+/* manifest + signatures + payloads */
+#define HOTPATCH_MEMBERS_MAX 64U
+
+/* `ustar` has 100 bytes for the name; ours end in a NUL and leave some room. */
+#define HOTPATCH_MEMBER_NAME_MAX 96U
+
+/* Bundle ids become file names, object paths and journal fields. */
+#define HOTPATCH_ID_MAX 64U
+
+/* MODULE_NAME_LEN - 1 (include/linux/module.h: MAX_PARAM_PREFIX_LEN is 64 - sizeof(long)). */
+#define HOTPATCH_MODULE_NAME_MAX 55U
+
+/* KSYM_NAME_LEN - 1 (include/linux/kallsyms.h, 6.1 and later). */
+#define HOTPATCH_SYMBOL_MAX 511U
+
+/* One target: what a cumulative vendor patch of a year would touch, times four. */
+#define HOTPATCH_OBJECTS_MAX 64U
+#define HOTPATCH_FUNCTIONS_MAX 1024U
+
+/* One transaction, and one D-Bus call. */
+#define HOTPATCH_TRANSACTION_MAX 16U
+
+/* Jobs that run or wait, and finished ones that stay readable. */
+#define HOTPATCH_JOBS_MAX 16U
+#define HOTPATCH_JOBS_FINISHED_MAX 32U
+
+/* Questions to polkit under way, in total and for one caller. */
+#define HOTPATCH_AUTHORIZE_MAX 64U
+#define HOTPATCH_AUTHORIZE_PER_SENDER_MAX 8U
+
+/* Files in the spool; each is at most HOTPATCH_BUNDLE_MAX. */
+#define HOTPATCH_SPOOL_MAX 128U
+
+/* Trust anchors and CRLs: per file, and how many. */
+#define HOTPATCH_ANCHOR_MAX (UINT64_C(1024) * 1024)
+#define HOTPATCH_ANCHORS_MAX 64U

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "util/strv.h"
+
+/** strv_free() - free the array and its strings; accepts NULL. Returns NULL. */
+char **strv_free(char **v) {
+        for (char **i = v; i && *i; i++)
+                free(*i);
+        free(v);
+        return NULL;
+}
+
+/** strv_length() - number of strings; 0 for NULL */
+size_t strv_length(char *const *v) {
+        size_t n = 0;
+
+        while (v && v[n])
+                n++;
+        return n;
+}
+
+/** strv_contains() - whether @s is one of the strings */
+bool strv_contains(char *const *v, const char *s) {
+        for (; v && *v; v++)
+                if (streq(*v, s))
+                        return true;
+        return false;
+}
+
+/**
+ * strv_extend() - append a copy of @s
+ * @v: the array, may point to NULL; reallocated in place
+ *
+ * Return: 0, or -ENOMEM with @v unchanged in content.
+ */
+int strv_extend(char ***v, const char *s) {
+        _cleanup_free_ char *copy = strdup(s);
+        size_t n = strv_length(*v);
+        char **grown;
+
+        if (!copy)
+                return -ENOMEM;
+        grown = reallocarray(*v, n + 2, sizeof(char *));
+        if (!grown)
+                return -ENOMEM;
+        grown[n] = TAKE_PTR(copy);
+        grown[n + 1] = NULL;
+        *v = grown;
+        return 0;
+}
+
+/**
+ * strv_copy() - copy the array and its strings
+ * @v: the array, NULL counts as empty
+ * @ret: the copy, never NULL on success; free with strv_free()
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int strv_copy(char *const *v, char ***ret) {
+        size_t n = strv_length(v);
+        _cleanup_strv_free_ char **copy = calloc(n + 1, sizeof(char *));
+
+        if (!copy)
+                return -ENOMEM;
+        for (size_t i = 0; i < n; i++) {
+                copy[i] = strdup(v[i]);
+                if (!copy[i])
+                        return -ENOMEM;
+        }
+        *ret = TAKE_PTR(copy);
+        return 0;
+}

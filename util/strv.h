@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* NULL-terminated arrays of strings, owned as a whole. */
+
+#include "util/base.h"
+
+char **strv_free(char **v);
+DEFINE_TRIVIAL_CLEANUP(char **, strv_free);
+#define _cleanup_strv_free_ _cleanup_(strv_freep)
+
+size_t strv_length(char *const *v);
+bool strv_contains(char *const *v, const char *s);
+int strv_extend(char ***v, const char *s) _must_check_ _nonnull_(1, 2);
+int strv_copy(char *const *v, char ***ret) _must_check_ _nonnull_(2);
