@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Admission: a stranger's bytes become a private copy, and the copy a Verified bundle whose module
+ * for this kernel was inspected. admit_copy() is the part that blocks and that sees hostile bytes;
+ * it runs in a worker. admit_open() reads the result in the daemon: it verifies the signature
+ * again, because a child's word is not a type.
+ */
+
+#include <systemd/sd-bus.h>
+
+#include "bundle/bundle.h"
+#include "livepatch/identity.h"
+#include "util/base.h"
+
+/**
+ * struct AdmitRequest
+ * @source_fd: where the bundle comes from; read from its start
+ * @copy_fd: empty private file that receives the copy
+ * @root: root directory for trust anchors
+ * @policy: what the site demands
+ * @now_usec: time certificates are checked against
+ * @kernel: the running kernel
+ * @load_dir_fd: private directory that receives MODULE.ko when the bundle has a target for this
+ *   kernel; -EBADF: the module is inspected and not kept
+ * @expected_id: refuse another id; NULL: any
+ */
+typedef struct AdmitRequest {
+        int source_fd;
+        int copy_fd;
+        const char *root;
+        const TrustPolicy *policy;
+        uint64_t now_usec;
+        const KernelIdentity *kernel;
+        int load_dir_fd;
+        const char *expected_id;
+} AdmitRequest;
+
+int admit_copy(const AdmitRequest *request, sd_bus_error *error) _must_check_ _nonnull_(1);
+int admit_open(int copy_fd, const char *root, const TrustPolicy *policy, uint64_t now_usec,
+                Verified **ret, sd_bus_error *error) _must_check_ _nonnull_(2, 3, 5);

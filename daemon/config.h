@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* hotpatchd.conf(5): /usr/lib/hotpatch < /etc/hotpatch < drop-ins. */
+
+#include "bundle/trust.h"
+#include "util/base.h"
+
+/**
+ * struct Config
+ * @trust: what bundles must satisfy
+ * @transition_timeout_usec: after that a transition is reversed; 0: never
+ * @idle_timeout_usec: the daemon exits when nothing happened for so long
+ */
+typedef struct Config {
+        TrustPolicy trust;
+        uint64_t transition_timeout_usec;
+        uint64_t idle_timeout_usec;
+} Config;
+
+int config_load(const char *root, Config *ret, char ***ret_warnings) _must_check_ _nonnull_(1, 2, 3);

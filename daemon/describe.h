@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Answers as JSON: the one JSON writer of the daemon. doc/json.md and org.hotpatch.Hotpatch1(5)
+ * document the shapes.
+ */
+
+#include <systemd/sd-bus.h>
+
+#include "bundle/bundle.h"
+#include "daemon/plan.h"
+#include "daemon/store.h"
+
+/** struct Description - what Describe() knows about one patch; all borrowed, unset when unknown */
+typedef struct Description {
+        const char *id;
+        const char *state;
+        bool foreign;
+        const char *module;
+        const AdmittedRecord *record; /* NULL: not admitted */
+        const Manifest *manifest;     /* NULL: bundle not at hand */
+        const Signer *signers;
+        size_t n_signers;
+        const char *digest;
+        uint64_t tripped;
+} Description;
+
+int describe_plan(const Plan *plan, const KernelIdentity *kernel, char *const *ids, char **ret)
+        _must_check_ _nonnull_(1, 2, 4);
+int describe_bundle(const Verified *v, const KernelIdentity *kernel, char **ret) _must_check_ _nonnull_(1, 2, 3);
+int describe_patch(const Description *d, char **ret) _must_check_ _nonnull_(1, 2);

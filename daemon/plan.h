@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Decide: from verified manifests and facts to a list of steps, or a named refusal. Pure: no I/O,
+ * no logging, no clock. Apply, Plan, `hotpatchctl plan` and the tests all use the same function.
+ */
+
+#include <systemd/sd-bus.h>
+
+#include "bundle/manifest.h"
+#include "livepatch/identity.h"
+#include "livepatch/state.h"
+#include "livepatch/symbols.h"
+#include "util/base.h"
+
+/** struct PlanModule - a module that a target touches, as the running kernel has it */
+typedef struct PlanModule {
+        const char *name;
+        const char *build_id; /* NULL: not loaded */
+} PlanModule;
+
+/** struct PlanPatch - a livepatch the kernel or the records know */
+typedef struct PlanPatch {
+        const char *module;
+        const char *id; /* NULL: not ours */
+        const char *stream;
+        uint64_t sequence;
+        uint64_t order;
+        char *const *supersedes;
+        LivepatchState state;
+        const ManifestObject *objects; /* what it replaces; may be unknown (none) */
+        size_t n_objects;
+} PlanPatch;
+
+/** struct PlanStream - the highest sequence that was ever active in a stream */
+typedef struct PlanStream {
+        const char *name;
+        uint64_t sequence;
+} PlanStream;
+
+/** struct PlanFacts - everything a decision rests on; all borrowed */
+typedef struct PlanFacts {
+        const KernelIdentity *kernel;
+        const KernelGates *gates;
+        const char *disabled;           /* why hotpatching is off here, NULL: it is on */
+        const char *transition_module;  /* whose transition runs, NULL: none */
+        uint64_t now_usec;
+        const PlanModule *modules;
+        size_t n_modules;
+        const PlanPatch *patches;
+        size_t n_patches;
+        const PlanStream *streams;
+        size_t n_streams;
+        const SymbolFacts *symbols;
+        size_t n_symbols;
+} PlanFacts;
+
+typedef enum StepAction {
+        STEP_INSERT,     /* load the module; the transition starts */
+        STEP_TRANSITION, /* wait until every task runs the new code */
+        STEP_COMMIT,     /* write down what is active now */
+        STEP_DISABLE,    /* start the transition back */
+        STEP_VANISH,     /* wait for the transition back and the last reference */
+        STEP_UNLOAD,     /* delete the module */
+        STEP_FORGET,     /* it is no longer wanted */
+        _STEP_ACTION_MAX,
+} StepAction;
+
+/** struct PlanStep - one step; strings owned */
+typedef struct PlanStep {
+        StepAction action;
+        char *id;
+        char *module;
+} PlanStep;
+
+typedef enum FunctionChange {
+        FUNCTION_ADDED,   /* was original, becomes patched */
+        FUNCTION_KEPT,    /* was patched by another livepatch, now by this one too */
+        FUNCTION_DROPPED, /* goes back: its patch is superseded or replaced, removed */
+        _FUNCTION_CHANGE_MAX,
+} FunctionChange;
+
+/** struct PlanFunction - one function of the report; strings owned */
+typedef struct PlanFunction {
+        char *id;
+        char *object;
+        char *function;
+        FunctionChange change;
+        bool deferred; /* its module is not loaded yet */
+} PlanFunction;
+
+/** struct PlanCondition - one checked condition of the report; strings owned */
+typedef struct PlanCondition {
+        char *check;  /* "kernel-release", "function vmlinux:foo", … */
+        char *found;
+        char *needed;
+        bool ok;
+} PlanCondition;
+
+/**
+ * struct Plan - steps in order, and the report that explains them
+ * @changed: false when everything asked for is already so; then there are no steps
+ * @refusal: set when the plan is refused; steps are empty then, the report is complete
+ */
+typedef struct Plan {
+        PlanStep *steps;
+        size_t n_steps;
+        PlanFunction *functions;
+        size_t n_functions;
+        PlanCondition *conditions;
+        size_t n_conditions;
+        bool changed;
+        sd_bus_error refusal;
+} Plan;
+
+/** struct PlanOptions - what the caller asked for */
+typedef struct PlanOptions {
+        bool allow_downgrade;
+} PlanOptions;
+
+int plan_apply(const Manifest *const *manifests, size_t n_manifests, const PlanFacts *facts,
+                const PlanOptions *options, Plan **ret) _must_check_ _nonnull_(1, 3, 4, 5);
+int plan_remove(char *const *ids, const PlanFacts *facts, Plan **ret) _must_check_ _nonnull_(1, 2, 3);
+Plan *plan_free(Plan *p);
+DEFINE_TRIVIAL_CLEANUP(Plan *, plan_free);
+#define _cleanup_plan_free_ _cleanup_(plan_freep)
+
+const char *step_action_to_string(StepAction a);
+const char *function_change_to_string(FunctionChange c);

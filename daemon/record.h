@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * What happened, for the journal: one record for each change of state, with a MESSAGE_ID and
+ * HOTPATCH_* fields (daemon/messages.h lists them). History, never state.
+ */
+
+#include <systemd/sd-bus.h>
+
+#include "util/base.h"
+
+/**
+ * struct Record - one event; unset members are left out of the journal
+ * @message_id: MESSAGE_ID string from daemon/messages.h
+ * @priority: syslog(3) level
+ * @text: MESSAGE, one sentence
+ * @transaction: job number and boot, the same in all records of one job
+ * @patch, @module, @digest: HOTPATCH_PATCH, HOTPATCH_MODULE, HOTPATCH_DIGEST
+ * @fixes: one HOTPATCH_CVE field each
+ * @caller_uid: who asked; UINT32_MAX: nobody
+ * @error: HOTPATCH_ERROR_NAME and HOTPATCH_ERROR_MESSAGE
+ */
+typedef struct Record {
+        const char *message_id;
+        int priority;
+        const char *text;
+        const char *transaction;
+        const char *patch;
+        const char *module;
+        const char *digest;
+        char *const *fixes;
+        uint32_t caller_uid;
+        const sd_bus_error *error;
+} Record;
+
+int record_write(const Record *record) _nonnull_(1);
