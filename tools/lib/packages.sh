@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash
+#
+# Which Debian packages each job needs on this machine and in the guest, by name only: where they come
+# from is the business of the machine's own apt configuration. What the packages are built from stands
+# in debian/control and is read from there.
+# shellcheck disable=SC2034
+
+# to boot a guest
+packages_vm=(qemu-system-x86 mmdebstrap e2fsprogs busybox-static cpio kmod xz-utils zstd fakeroot
+        dpkg-dev git)
+
+# to build and test on this machine, beside the build dependencies in debian/control
+packages_test=(check dbus python3 python3-dbus python3-dbusmock python3-gi openssl jq libxml2-utils
+        lintian bash-completion man-db strace)
+
+# to build patch modules
+packages_module=(gcc-12 make kmod xz-utils bc flex bison dwarves)
+
+# in the guest: an ordinary small Debian server, the libraries of debian/control, and what scenarios use
+packages_guest=(systemd systemd-sysv libpam-systemd dbus polkitd kmod procps util-linux openssl jq
+        libkmod2 libelf1 libssl3 libjansson4 libeconf0 libsmartcols1 libsystemd0 bash-completion)
+
+# build_dependencies: the names in Build-Depends of debian/control
+build_dependencies() {
+        sed -n '/^Build-Depends:/,/^[^ ]/{/^Build-Depends:/s///p;/^ /p}' "$top/debian/control" |
+                tr ',' '\n' | sed 's/(.*//; s/<.*//; s/|.*//; s/[[:space:]]//g; s/=.*//' |
+                sed '/^debhelper-compat$/s/.*/debhelper/; /^$/d'
+}

@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash
+#
+# The pieces a guest is booted from, each cached under a name that has the hash of its inputs in it:
+#
+#   base-HASH.tar       a small Debian with systemd, made by mmdebstrap from this machine's own sources
+#   debs-HASH/          the packages of this tree
+#   root-HASH.img       base + packages + the guest's side of tools/vm, as a file system
+#   kernel-RELEASE-N/   vmlinuz, initrd and modules.img of one Debian kernel, never installed here
+#
+# The guest's disks are thrown away after a run (snapshot=on), so the pieces are shared by all runs.
+
+guest_files=$top/tools/lib/guest
+# Modules that must be there before the root file system is; what is built in is left out.
+boot_modules=(virtio_pci virtio_blk virtio_console ext4)
+
+# debian_sources: this machine's sources of Debian's own packages, one a line
+debian_sources() {
+        # shellcheck disable=SC2016 # apt expands it
+        apt-get indextargets --format '$(REPO_URI)|$(RELEASE)|$(COMPONENT)|$(ORIGIN)' 'Created-By: Packages' |
+                awk -F'|' '$4 == "Debian" && $2 ~ /^bookworm/ { print "deb", $1, $2, $3 }' | sort -u
+}
+
+build_base() {
+        local out=$1 work=${1%/*} sources
+
+        sources=$(debian_sources)
+        if [[ -z $sources ]]; then
+                apt-get -q update >&2 || die 125 "apt-get update failed"
+                sources=$(debian_sources)
+        fi
+        [[ -n $sources ]] || die 125 "apt knows no Debian 12 (bookworm) source on this machine"
+        printf '%s\n' "$sources" >"$work/sources.list"
+        # Proxies and the like of this machine.
+        apt-config dump | grep '^Acquire::' >"$work/apt.conf" || true
+
+        say "making the base system (once, about two minutes)"
+        mmdebstrap --quiet --mode=root --variant=minbase --format=tar \
+                --include="$(IFS=,; echo "${packages_guest[*]}")" \
+                --aptopt="$work/apt.conf" \
+                --dpkgopt='path-exclude=/usr/share/locale/*' \
+                --customize-hook='cp -r "'"$guest_files"'" "$1/tmp/guest" && chroot "$1" sh /tmp/guest/customize && rm -r "$1/tmp/guest"' \
+                bookworm "$out" "$work/sources.list" >"$cache/base.log" 2>&1 ||
+                { tail -n 20 "$cache/base.log" >&2; die 125 "mmdebstrap failed, see $cache/base.log"; }
+}
+
+# tree_files: the files of this tree that the packages are made of, NUL-separated
+tree_files() {
+        (
+                cd "$top"
+                if git rev-parse --git-dir >/dev/null 2>&1; then
+                        git ls-files -z --cached --others --exclude-standard -- . \
+                                ':!tests' ':!tools' ':!.ci' ':!ansible'
+                else
+                        find . -path ./build -prune -o -path ./.git -prune -o -type f -print0
+                fi |
+                        while IFS= read -r -d '' file; do
+                                [[ ! -e $file ]] || printf '%s\0' "$file"
+                        done | sort -z
+        )
+}
+
+tree_hash() {
+        (
+                cd "$top"
+                tree_files | xargs -0 sha256sum
+                tree_files | xargs -0 stat -c '%n %A'
+        ) | hash_of
+}
+
+build_debs() {
+        local out=$1 work=${1%/*}
+
+        # shellcheck disable=SC2046 # names of packages
+        need_packages $(build_dependencies)
+        say "building the packages of this tree"
+        mkdir "$work/source" "$out"
+        (cd "$top" && tree_files | tar -c --null --no-recursion -T -) | tar -x -C "$work/source"
+        (
+                cd "$work/source"
+                DEB_BUILD_OPTIONS="nocheck parallel=$(nproc)" nice dpkg-buildpackage -us -uc -b
+        ) >"$work/build.log" 2>&1 || {
+                cp "$work/build.log" "$cache/debs.log"
+                tail -n 40 "$work/build.log" >&2
+                die 125 "dpkg-buildpackage failed, see $cache/debs.log"
+        }
+        mv "$work"/*.deb "$work"/*.changes "$work"/build.log "$out"/
+}
+
+# build_root OUT BASE DEBS
+build_root() {
+        local out=$1 base=$2 debs=$3 root=${1%/*}/root log=${1%/*}/install.log
+
+        say "making the guest's root file system"
+        mkdir "$root"
+        tar -x --numeric-owner -f "$base" -C "$root"
+        mkdir "$root/tmp/debs"
+        for deb in "$debs"/*.deb; do
+                [[ $deb == *-dbgsym_* ]] || cp "$deb" "$root/tmp/debs"
+        done
+        # A chroot is not a running system: units are enabled, nothing is started (policy-rc.d).
+        printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
+        chmod 755 "$root/usr/sbin/policy-rc.d"
+        chroot "$root" sh -c 'DEBIAN_FRONTEND=noninteractive dpkg -i /tmp/debs/*.deb' >"$log" 2>&1 </dev/null ||
+                { cat "$log" >&2; die 125 "the packages do not install in the guest"; }
+        rm -r "$root/tmp/debs" "$root/usr/sbin/policy-rc.d"
+
+        install -D -m 755 -t "$root/usr/lib/hotpatch-vm" "$guest_files/run" "$guest_files/command"
+        install -D -m 644 -t "$root/etc/systemd/system" "$guest_files"/*.service "$guest_files"/*.target
+        mkfs_from "$out" "$root" 1536M
+        rm -rf --one-file-system "$root"
+}
+
+# mkfs_from OUT FOLDER SIZE
+mkfs_from() {
+        mke2fs -q -t ext4 -d "$2" -E root_owner=0:0 -m 0 "$1" "$3" >/dev/null ||
+                die 125 "mke2fs failed for $2"
+}
+
+# kernel_deb RELEASE: let REPLY be the path of the image package of that kernel
+kernel_deb() {
+        local release=$1 found
+
+        mkdir -p "$cache/debs"
+        found=$(compgen -G "$cache/debs/linux-image-${release}_*.deb" | head -n 1 || true)
+        if [[ -z $found ]]; then
+                local work
+                work=$(mktemp -d "$cache/.work-XXXXXX")
+                cleanup_paths+=("$work")
+                (cd "$work" && apt-get -q -o APT::Sandbox::User=root download "linux-image-$release") >"$work/log" 2>&1 ||
+                        (apt-get -q update && cd "$work" &&
+                                apt-get -q -o APT::Sandbox::User=root download "linux-image-$release") >"$work/log" 2>&1 ||
+                        { tail -n 5 "$work/log" >&2
+                          die 125 "apt has no kernel '$release'; 'apt-cache search linux-image-' lists what it has"; }
+                mv "$work"/linux-image-*.deb "$cache/debs/"
+                found=$(compgen -G "$cache/debs/linux-image-${release}_*.deb" | head -n 1)
+        fi
+        REPLY=$found
+}
+
+# build_kernel OUT RELEASE
+build_kernel() {
+        local out=$1 release=$2 root=${1%/*}/root initrd=${1%/*}/initrd module file
+
+        kernel_deb "$release"
+        say "preparing kernel $release"
+        mkdir -p "$root" "$out" "$initrd"/{bin,dev,proc,sys,newroot,modules}
+        dpkg-deb -x "$REPLY" "$root"
+        depmod -b "$root" "$release"
+        cp "$root/boot/vmlinuz-$release" "$out/vmlinuz"
+
+        # modprobe knows the order and what is built in.
+        for module in "${boot_modules[@]}"; do
+                modprobe -d "$root" -C /dev/null -S "$release" --show-depends "$module"
+        done | sed -n 's/^insmod \([^ ]*\).*/\1/p' | awk '!seen[$0]++' |
+                while IFS= read -r file; do
+                        case $file in
+                        *.xz) xz -dc "$file" >"$initrd/modules/$(basename "$file" .xz)" ;;
+                        *.zst) zstd -qdc "$file" >"$initrd/modules/$(basename "$file" .zst)" ;;
+                        *) cp "$file" "$initrd/modules/" ;;
+                        esac
+                        basename "$file" | sed 's/\.ko.*/.ko/' >>"$initrd/modules/order"
+                done
+        install -m 755 "$(command -v busybox)" "$initrd/bin/busybox"
+        install -m 755 "$guest_files/init" "$initrd/init"
+        (cd "$initrd" && find . -print0 | sort -z | cpio --quiet --null -o -H newc -R 0:0) | gzip -1 >"$out/initrd"
+        mkfs_from "$out/modules.img" "$root/lib/modules" 512M
+        rm -rf --one-file-system "$root" "$initrd"
+}
+
+# prepare_images RELEASE: set image_root, image_kernel (a folder)
+prepare_images() {
+        local release=$1 base debs base_key root_key kernel_key
+
+        base_key=$({ echo "${packages_guest[*]}"; cat "$guest_files/customize"; } | hash_of)
+        cached "base-$base_key.tar" build_base
+        base=$REPLY
+        cached "debs-$(tree_hash)" build_debs
+        debs=$REPLY
+        root_key=$({ echo "$base_key ${debs##*/}"; cat "$guest_files"/*; } | hash_of)
+        cached "root-$root_key.img" build_root "$base" "$debs"
+        image_root=$REPLY
+        kernel_key=$({ cat "$guest_files/init"; echo "${boot_modules[*]}"; } | hash_of)
+        cached "kernel-$release-$kernel_key" build_kernel "$release"
+        image_kernel=$REPLY
+        prune 'root-*.img' 8
+        prune 'debs-*' 8
+}
