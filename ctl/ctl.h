@@ -3,39 +3,72 @@
 
 /*
  * What every verb of hotpatchctl shares: the options, the connection, and how results and refusals
- * are shown. A verb is one function; main.c has the table of verbs.
+ * are shown. A verb is one function; verbs.c has the table of verbs, options.c that of options.
  */
 
+#include <sys/types.h>
 #include <systemd/sd-bus.h>
 
 #include "dbus/errors.h"
 #include "util/base.h"
 
 /**
- * struct Ctl - options given before or after the verb
+ * struct Ctl - options given before or after the verb, and the terminal
  * @json: print JSON for machines instead of text for people
+ * @json_short: one line for each JSON value instead of indentation
  * @legend: headings and closing lines of tables
  * @quiet: no progress, no "done" lines
  * @ask_password: a password may be asked for (pkttyagent)
  * @wait: wait for the end of jobs
+ * @allow_downgrade: accept a lower sequence than this machine has seen
+ * @help, @version: print that and nothing else
+ * @lines: how many entries of the history; 0: all
+ * @since_usec: only history from then on; 0: all
+ * @colour, @colour_stderr: that stream is a terminal that shows colours
+ * @terminal: stdout is a terminal
  * @bus: opened by ctl_bus() when first needed
+ * @agent_pid: the pkttyagent that was started, 0: none
  */
 typedef struct Ctl {
         bool json;
+        bool json_short;
         bool legend;
         bool quiet;
         bool ask_password;
         bool wait;
+        bool allow_downgrade;
+        bool help;
+        bool version;
+        unsigned lines;
+        uint64_t since_usec;
+        bool colour;
+        bool colour_stderr;
+        bool terminal;
         sd_bus *bus;
+        pid_t agent_pid;
 } Ctl;
 
 /** Verb - run with argv[0] being the verb's name. Returns an exit code, enum hotpatchctl_exit. */
 typedef int (*Verb)(Ctl *ctl, int argc, char *argv[]);
 
-int ctl_bus(Ctl *ctl, sd_bus **ret) _must_check_ _nonnull_(1, 2);
+void ctl_init(Ctl *ctl) _nonnull_(1);
+void ctl_done(Ctl *ctl) _nonnull_(1);
+
+/* bus.c */
+int ctl_bus(Ctl *ctl, sd_bus **ret, sd_bus_error *error) _must_check_ _nonnull_(1, 2, 3);
+
+/* fail.c */
 int ctl_fail(const Ctl *ctl, const char *subject, const sd_bus_error *error, int r);
 int ctl_usage(const char *format, ...) _printf_(1, 2);
 
-/* verb-bundle.c, verb-key.c: work without the daemon */
+/* verb-*.c */
+int verb_status(Ctl *ctl, int argc, char *argv[]);
+int verb_list(Ctl *ctl, int argc, char *argv[]);
+
+/*
+ * verb-bundle.c, verb-key.c: work without the daemon. They read their own options; the options that
+ * all verbs share (--json, --quiet, --no-legend …) were taken out of argv before, but for -h and
+ * --help, which they answer themselves.
+ */
 int verb_bundle(Ctl *ctl, int argc, char *argv[]);
 int verb_key(Ctl *ctl, int argc, char *argv[]);

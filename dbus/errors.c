@@ -160,6 +160,10 @@ static const HotpatchError standard_errors[] = {
           "Start it: systemctl start hotpatchd.service" },
         { SD_BUS_ERROR_NAME_HAS_NO_OWNER, ENXIO, HOTPATCH_EXIT_UNREACHABLE,
           "Start it: systemctl start hotpatchd.service" },
+        { SD_BUS_ERROR_NO_SERVER, EHOSTDOWN, HOTPATCH_EXIT_UNREACHABLE,
+          "Start the system bus: systemctl start dbus.service" },
+        { SD_BUS_ERROR_DISCONNECTED, ECONNRESET, HOTPATCH_EXIT_UNREACHABLE,
+          "Look at 'systemctl status dbus.service hotpatchd.service'." },
         { SD_BUS_ERROR_NO_REPLY, ETIMEDOUT, HOTPATCH_EXIT_BUSY,
           "Look at 'systemctl status hotpatchd.service'." },
 };

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * How hotpatchctl says no: one line with what and where, one line with what can be done about it,
+ * and the exit code of the table in dbus/errors.c. With --json the same goes to stdout as
+ * {"error": …}, so that a program need not read prose.
+ */
+
+#include <stdarg.h>
+
+#include "ctl/json.h"
+#include "ctl/text.h"
+
+static const char *message_of(const sd_bus_error *error, int r) {
+        if (error && sd_bus_error_is_set(error) && error->message && *error->message)
+                return error->message;
+        return strerror(r < 0 ? -r : EIO);
+}
+
+/* The errno values that the client itself meets and that have a row of their own. */
+static const char *name_of(const sd_bus_error *error, int r) {
+        if (error && sd_bus_error_is_set(error))
+                return error->name;
+        switch (r) {
+        case -ENOENT:
+                return HOTPATCH_ERROR("NoSuchBundle");
+        case -ECONNRESET:
+        case -ENOTCONN:
+                return SD_BUS_ERROR_DISCONNECTED;
+        default:
+                return SD_BUS_ERROR_FAILED;
+        }
+}
+
+static void print_text(const Ctl *ctl, const char *subject, const char *message, const char *remedy) {
+        _cleanup_free_ char *what = text_sanitize(subject), *why = text_sanitize(message), *lines = NULL;
+
+        /* Lines of the kernel log come in a message; they must not look like lines of ours. */
+        if (why && text_wrap(why, "    ", UINT32_MAX, &lines) < 0)
+                lines = NULL;
+        fprintf(stderr, "%shotpatchctl:%s %s%s%s\n", style_on(ctl->colour_stderr, STYLE_RED),
+                style_off(ctl->colour_stderr, STYLE_RED), strempty(what), what && *what ? ": " : "",
+                lines ?: "out of memory");
+        if (remedy && *remedy)
+                fprintf(stderr, "  Remedy: %s\n", remedy);
+}
+
+/**
+ * ctl_fail() - tell about a refusal
+ * @ctl: the options
+ * @subject: what was asked for: a file, an id; NULL when there is nothing to name
+ * @error: the refusal; NULL or unset when there is only @r
+ * @r: negative errno, used when @error does not say
+ *
+ * Return: the exit code.
+ */
+int ctl_fail(const Ctl *ctl, const char *subject, const sd_bus_error *error, int r) {
+        const char *name = name_of(error, r), *message = message_of(error, r);
+        const HotpatchError *row = hotpatch_error_find(name);
+
+        if (ctl->json)
+                (void) value_print_error(ctl, subject, name, message, row ? row->remedy : NULL);
+        print_text(ctl, subject, message, row ? row->remedy : NULL);
+        return row ? row->exit : HOTPATCH_EXIT_FAILURE;
+}
+
+/**
+ * ctl_usage() - tell that the command line is wrong
+ * @format: what is wrong, one sentence without a full stop
+ *
+ * Return: HOTPATCH_EXIT_USAGE.
+ */
+int ctl_usage(const char *format, ...) {
+        _cleanup_free_ char *message = NULL, *clean = NULL;
+        va_list ap;
+
+        va_start(ap, format);
+        if (vasprintf(&message, format, ap) < 0)
+                message = NULL;
+        va_end(ap);
+        clean = text_sanitize(message);
+        fprintf(stderr, "hotpatchctl: %s\n  Try 'hotpatchctl --help'.\n", strempty(clean));
+        return HOTPATCH_EXIT_USAGE;
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The JSON form of patches and jobs, the same in every answer of hotpatchctl that has some. */
+
+#include "ctl/patches.h"
+
+/** patch_state_style() - green for what works, red for what needs a person, yellow for on the way */
+Style patch_state_style(const char *state) {
+        static const struct {
+                const char *state;
+                Style style;
+        } styles[] = {
+                { "active", STYLE_GREEN },      { "failed", STYLE_RED },     { "pinned", STYLE_RED },
+                { "applying", STYLE_YELLOW },   { "transition", STYLE_YELLOW },
+                { "reversing", STYLE_YELLOW },  { "removing", STYLE_YELLOW },
+                { "inactive", STYLE_YELLOW },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(styles); i++)
+                if (streq(styles[i].state, state))
+                        return styles[i].style;
+        return STYLE_NONE;
+}
+
+static const char *or_null(const char *text) {
+        return *text ? text : NULL;
+}
+
+static int patch_to_value(const PatchInfo *p, Value **ret) {
+        _cleanup_value_ Value *v = value_object();
+
+        if (value_set_string(v, "id", p->id) < 0 ||
+                        value_set_string(v, "title", or_null(p->title)) < 0 ||
+                        value_set_string(v, "severity", or_null(p->severity)) < 0 ||
+                        value_set_string(v, "state", p->state) < 0 ||
+                        value_set_string(v, "module", or_null(p->module)) < 0 ||
+                        value_set_string(v, "stream", or_null(p->stream)) < 0 ||
+                        value_set_integer(v, "sequence", p->sequence) < 0 ||
+                        value_set_strv(v, "fixes", p->fixes) < 0 ||
+                        value_set_bool(v, "foreign", p->foreign) < 0 ||
+                        value_set_time(v, "applied", p->applied_usec) < 0 ||
+                        value_set_integer(v, "tripped", p->tripped) < 0)
+                return -ENOMEM;
+        *ret = TAKE_PTR(v);
+        return 0;
+}
+
+/** patches_to_value() - all patches as an array; to be freed */
+int patches_to_value(const Snapshot *s, Value **ret) {
+        _cleanup_value_ Value *array = value_array();
+
+        for (size_t i = 0; i < s->n_patches; i++) {
+                Value *v;
+
+                if (patch_to_value(&s->patches[i], &v) < 0 || value_append(array, v) < 0)
+                        return -ENOMEM;
+        }
+        *ret = TAKE_PTR(array);
+        return 0;
+}
+
+/** job_to_value() - one job as an object; to be freed */
+int job_to_value(const JobInfo *j, Value **ret) {
+        _cleanup_value_ Value *v = value_object();
+
+        if (value_set_integer(v, "id", j->id) < 0 || value_set_string(v, "type", j->type) < 0 ||
+                        value_set_strv(v, "patches", j->patches) < 0 ||
+                        value_set_string(v, "state", j->state) < 0 ||
+                        value_set_real(v, "progress", j->progress) < 0 ||
+                        value_set_string(v, "result", or_null(j->result)) < 0 ||
+                        value_set_string(v, "error_name", or_null(j->error_name)) < 0 ||
+                        value_set_string(v, "error_message", or_null(j->error_message)) < 0)
+                return -ENOMEM;
+        *ret = TAKE_PTR(v);
+        return 0;
+}
+
+/** jobs_to_value() - all jobs as an array; to be freed */
+int jobs_to_value(const Snapshot *s, Value **ret) {
+        _cleanup_value_ Value *array = value_array();
+
+        for (size_t i = 0; i < s->n_jobs; i++) {
+                Value *v;
+
+                if (job_to_value(&s->jobs[i], &v) < 0 || value_append(array, v) < 0)
+                        return -ENOMEM;
+        }
+        *ret = TAKE_PTR(array);
+        return 0;
+}

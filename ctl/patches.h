@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Patches and jobs as JSON and as words; shared by status, list, apply and monitor. */
+
+#include "ctl/json.h"
+#include "ctl/snapshot.h"
+#include "ctl/text.h"
+
+Style patch_state_style(const char *state);
+int patches_to_value(const Snapshot *s, Value **ret) _must_check_ _nonnull_(1, 2);
+int job_to_value(const JobInfo *j, Value **ret) _must_check_ _nonnull_(1, 2);
+int jobs_to_value(const Snapshot *s, Value **ret) _must_check_ _nonnull_(1, 2);

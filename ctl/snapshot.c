@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Reads the objects of hotpatchd: GetAll() of the manager, GetManagedObjects() for the rest. Each kind
+ * of object has a table of its properties; a property that is not in the table was added by a newer
+ * daemon and is skipped, one that does not come stays empty.
+ */
+
+#include "ctl/snapshot.h"
+#include "dbus/names.h"
+#include "util/strv.h"
+
+typedef struct Property {
+        const char *name;
+        char type; /* s, b, u, t, d, or A for as */
+        size_t offset;
+} Property;
+
+static const Property manager_properties[] = {
+        { "Version", 's', offsetof(ManagerInfo, version) },
+        { "KernelRelease", 's', offsetof(ManagerInfo, release) },
+        { "KernelBuildId", 's', offsetof(ManagerInfo, build_id) },
+        { "Architecture", 's', offsetof(ManagerInfo, arch) },
+        { "Lockdown", 's', offsetof(ManagerInfo, lockdown) },
+        { "Disabled", 's', offsetof(ManagerInfo, disabled) },
+        { "ModuleSignatureRequired", 'b', offsetof(ManagerInfo, signature_required) },
+        { "LivepatchSupported", 'b', offsetof(ManagerInfo, supported) },
+};
+
+static const Property patch_properties[] = {
+        { "Id", 's', offsetof(PatchInfo, id) },
+        { "Title", 's', offsetof(PatchInfo, title) },
+        { "Severity", 's', offsetof(PatchInfo, severity) },
+        { "State", 's', offsetof(PatchInfo, state) },
+        { "Module", 's', offsetof(PatchInfo, module) },
+        { "Stream", 's', offsetof(PatchInfo, stream) },
+        { "Fixes", 'A', offsetof(PatchInfo, fixes) },
+        { "Sequence", 't', offsetof(PatchInfo, sequence) },
+        { "AppliedUSec", 't', offsetof(PatchInfo, applied_usec) },
+        { "Tripped", 't', offsetof(PatchInfo, tripped) },
+        { "Foreign", 'b', offsetof(PatchInfo, foreign) },
+};
+
+static const Property job_properties[] = {
+        { "Type", 's', offsetof(JobInfo, type) },
+        { "State", 's', offsetof(JobInfo, state) },
+        { "Result", 's', offsetof(JobInfo, result) },
+        { "ErrorName", 's', offsetof(JobInfo, error_name) },
+        { "ErrorMessage", 's', offsetof(JobInfo, error_message) },
+        { "Patches", 'A', offsetof(JobInfo, patches) },
+        { "Progress", 'd', offsetof(JobInfo, progress) },
+        { "Id", 'u', offsetof(JobInfo, id) },
+};
+
+static void properties_done(const Property *table, size_t n, void *object) {
+        for (size_t i = 0; i < n; i++) {
+                void *field = (char *) object + table[i].offset;
+
+                if (table[i].type == 's')
+                        free(*(char **) field);
+                else if (table[i].type == 'A')
+                        strv_free(*(char ***) field);
+        }
+}
+
+/* Strings are never NULL, whatever the daemon left out. */
+static int properties_init(const Property *table, size_t n, void *object) {
+        for (size_t i = 0; i < n; i++) {
+                char **field = (char **) ((char *) object + table[i].offset);
+
+                if (table[i].type != 's' || *field)
+                        continue;
+                *field = strdup("");
+                if (!*field)
+                        return -ENOMEM;
+        }
+        return 0;
+}
+
+static int read_value(sd_bus_message *m, char type, void *field) {
+        const char *s;
+        char *copy;
+        int b, r;
+
+        switch (type) {
+        case 's':
+                r = sd_bus_message_read(m, "v", "s", &s);
+                if (r < 0)
+                        return r;
+                copy = strdup(s);
+                if (!copy)
+                        return -ENOMEM;
+                free(*(char **) field);
+                *(char **) field = copy;
+                return 0;
+        case 'A': {
+                char **v = NULL;
+
+                r = sd_bus_message_enter_container(m, 'v', "as");
+                if (r < 0)
+                        return r;
+                r = sd_bus_message_read_strv(m, &v);
+                if (r < 0)
+                        return r;
+                strv_free(*(char ***) field);
+                *(char ***) field = v;
+                return sd_bus_message_exit_container(m);
+        }
+        case 'b':
+                r = sd_bus_message_read(m, "v", "b", &b);
+                if (r >= 0)
+                        *(bool *) field = b;
+                return r;
+        default:
+                return sd_bus_message_read(m, "v", (char[]) { type, '\0' }, field);
+        }
+}
+
+static int read_property(sd_bus_message *m, const Property *table, size_t n, void *object) {
+        const char *name;
+        int r;
+
+        r = sd_bus_message_read(m, "s", &name);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < n; i++)
+                if (streq(table[i].name, name))
+                        return read_value(m, table[i].type, (char *) object + table[i].offset);
+        return sd_bus_message_skip(m, "v");
+}
+
+/* a{sv} at the current position of @m into @object */
+static int read_properties(sd_bus_message *m, const Property *table, size_t n, void *object) {
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'a', "{sv}");
+        if (r < 0)
+                return r;
+        while ((r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
+                r = read_property(m, table, n, object);
+                if (r < 0)
+                        return r;
+                r = sd_bus_message_exit_container(m);
+                if (r < 0)
+                        return r;
+        }
+        if (r < 0)
+                return r;
+        r = sd_bus_message_exit_container(m);
+        return r < 0 ? r : properties_init(table, n, object);
+}
+
+/**
+ * job_read_properties() - take over the a{sv} at the current position of a message
+ * @m: answer of GetAll() or a PropertiesChanged signal
+ * @job: what is not in the message stays as it is
+ *
+ * Return: 0 or a negative errno.
+ */
+int job_read_properties(sd_bus_message *m, JobInfo *job) {
+        return read_properties(m, job_properties, ELEMENTSOF(job_properties), job);
+}
+
+/** job_info_done() - free what a JobInfo holds */
+void job_info_done(JobInfo *j) {
+        free(j->path);
+        properties_done(job_properties, ELEMENTSOF(job_properties), j);
+        *j = (JobInfo) { 0 };
+}
+
+Snapshot *snapshot_free(Snapshot *s) {
+        if (!s)
+                return NULL;
+        properties_done(manager_properties, ELEMENTSOF(manager_properties), &s->manager);
+        for (size_t i = 0; i < s->n_patches; i++)
+                properties_done(patch_properties, ELEMENTSOF(patch_properties), &s->patches[i]);
+        for (size_t i = 0; i < s->n_jobs; i++)
+                job_info_done(&s->jobs[i]);
+        free(s->patches);
+        free(s->jobs);
+        free(s);
+        return NULL;
+}
+
+static int read_patch(sd_bus_message *m, Snapshot *s) {
+        PatchInfo *patches = reallocarray(s->patches, s->n_patches + 1, sizeof(*patches));
+
+        if (!patches)
+                return -ENOMEM;
+        s->patches = patches;
+        patches[s->n_patches] = (PatchInfo) { 0 };
+        return read_properties(m, patch_properties, ELEMENTSOF(patch_properties), &patches[s->n_patches++]);
+}
+
+static int read_job(sd_bus_message *m, const char *path, Snapshot *s) {
+        JobInfo *jobs = reallocarray(s->jobs, s->n_jobs + 1, sizeof(*jobs));
+
+        if (!jobs)
+                return -ENOMEM;
+        s->jobs = jobs;
+        jobs[s->n_jobs] = (JobInfo) { .path = strdup(path) };
+        return job_read_properties(m, &jobs[s->n_jobs++]);
+}
+
+/* One {sa{sv}}: an interface of an object */
+static int read_interface(sd_bus_message *m, const char *path, Snapshot *s) {
+        const char *interface;
+        int r;
+
+        r = sd_bus_message_read(m, "s", &interface);
+        if (r < 0)
+                return r;
+        if (streq(interface, HOTPATCH_PATCH_INTERFACE))
+                return read_patch(m, s);
+        if (streq(interface, HOTPATCH_JOB_INTERFACE))
+                return read_job(m, path, s);
+        return sd_bus_message_skip(m, "a{sv}");
+}
+
+static int read_object(sd_bus_message *m, Snapshot *s) {
+        const char *path;
+        int r;
+
+        r = sd_bus_message_read(m, "o", &path);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_enter_container(m, 'a', "{sa{sv}}");
+        if (r < 0)
+                return r;
+        while ((r = sd_bus_message_enter_container(m, 'e', "sa{sv}")) > 0) {
+                r = read_interface(m, path, s);
+                if (r < 0)
+                        return r;
+                r = sd_bus_message_exit_container(m);
+                if (r < 0)
+                        return r;
+        }
+        return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
+static int read_objects(sd_bus_message *m, Snapshot *s) {
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'a', "{oa{sa{sv}}}");
+        if (r < 0)
+                return r;
+        while ((r = sd_bus_message_enter_container(m, 'e', "oa{sa{sv}}")) > 0) {
+                r = read_object(m, s);
+                if (r < 0)
+                        return r;
+                r = sd_bus_message_exit_container(m);
+                if (r < 0)
+                        return r;
+        }
+        return r;
+}
+
+static int compare_patches(const void *a, const void *b) {
+        const PatchInfo *x = a, *y = b;
+
+        return x->foreign != y->foreign ? x->foreign - y->foreign : strcmp(x->id, y->id);
+}
+
+static int compare_jobs(const void *a, const void *b) {
+        const JobInfo *x = a, *y = b;
+
+        return x->id < y->id ? -1 : x->id > y->id;
+}
+
+static int read_manager(sd_bus *bus, Snapshot *s, sd_bus_error *error) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        int r;
+
+        r = sd_bus_call_method(bus, HOTPATCH_BUS_NAME, HOTPATCH_ROOT_PATH,
+                "org.freedesktop.DBus.Properties", "GetAll", error, &reply, "s", HOTPATCH_MANAGER_INTERFACE);
+        if (r < 0)
+                return r;
+        return read_properties(reply, manager_properties, ELEMENTSOF(manager_properties), &s->manager);
+}
+
+/**
+ * snapshot_read() - everything hotpatchd shows to everybody
+ * @ctl: for the connection
+ * @ret: patches sorted by id, other people's last; jobs by number; to be freed
+ * @error: the refusal
+ *
+ * Return: 0 or a negative errno.
+ */
+int snapshot_read(Ctl *ctl, Snapshot **ret, sd_bus_error *error) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        _cleanup_snapshot_ Snapshot *s = calloc(1, sizeof(*s));
+        sd_bus *bus;
+        int r;
+
+        if (!s)
+                return -ENOMEM;
+        r = ctl_bus(ctl, &bus, error);
+        if (r < 0)
+                return r;
+        r = read_manager(bus, s, error);
+        if (r < 0)
+                return r;
+        r = sd_bus_call_method(bus, HOTPATCH_BUS_NAME, HOTPATCH_ROOT_PATH,
+                "org.freedesktop.DBus.ObjectManager", "GetManagedObjects", error, &reply, NULL);
+        if (r < 0)
+                return r;
+        r = read_objects(reply, s);
+        if (r < 0)
+                return r;
+        qsort(s->patches, s->n_patches, sizeof(*s->patches), compare_patches);
+        qsort(s->jobs, s->n_jobs, sizeof(*s->jobs), compare_jobs);
+        *ret = TAKE_PTR(s);
+        return 0;
+}
+
+/** patch_is_active() - its code runs in the kernel, wholly */
+bool patch_is_active(const PatchInfo *p) {
+        return streq(p->state, "active");
+}
+
+bool job_is_running(const JobInfo *j) {
+        return *j->result == '\0';
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What hotpatchd tells about itself, its patches and its jobs, read in two calls. */
+
+#include "ctl/ctl.h"
+
+/** struct ManagerInfo - properties of org.hotpatch.Hotpatch1.Manager; strings are never NULL */
+typedef struct ManagerInfo {
+        char *version;
+        char *release;
+        char *build_id;
+        char *arch;
+        char *lockdown;
+        char *disabled;
+        bool signature_required;
+        bool supported;
+} ManagerInfo;
+
+/** struct PatchInfo - properties of org.hotpatch.Hotpatch1.Patch */
+typedef struct PatchInfo {
+        char *id;
+        char *title;
+        char *severity;
+        char *state;
+        char *module;
+        char *stream;
+        char **fixes;
+        uint64_t sequence;
+        uint64_t applied_usec;
+        uint64_t tripped;
+        bool foreign;
+} PatchInfo;
+
+/** struct JobInfo - properties of org.hotpatch.Hotpatch1.Job */
+typedef struct JobInfo {
+        char *path;
+        char *type;
+        char *state;
+        char *result;
+        char *error_name;
+        char *error_message;
+        char **patches;
+        double progress;
+        uint32_t id;
+} JobInfo;
+
+typedef struct Snapshot {
+        ManagerInfo manager;
+        PatchInfo *patches;
+        size_t n_patches;
+        JobInfo *jobs;
+        size_t n_jobs;
+} Snapshot;
+
+Snapshot *snapshot_free(Snapshot *s);
+DEFINE_TRIVIAL_CLEANUP(Snapshot *, snapshot_free);
+#define _cleanup_snapshot_ _cleanup_(snapshot_freep)
+
+int snapshot_read(Ctl *ctl, Snapshot **ret, sd_bus_error *error) _must_check_ _nonnull_(1, 2, 3);
+bool patch_is_active(const PatchInfo *p);
+bool job_is_running(const JobInfo *j);
+
+int job_read_properties(sd_bus_message *m, JobInfo *job) _must_check_ _nonnull_(1, 2);
+void job_info_done(JobInfo *j);
+DEFINE_TRIVIAL_CLEANUP(JobInfo *, job_info_done);

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * A list of findings, worst first. Each looks at the snapshot and, if it applies, gives a sentence
+ * about safety and a thing to do. The first sentence wins; all things to do are kept. No I/O, so that
+ * every screen a person may see is a unit test.
+ *
+ * It says what hotpatches do for this machine, not that the machine is safe: hotpatchd knows
+ * nothing about fixes that nobody gave to it.
+ */
+
+#include <inttypes.h>
+#include <stdarg.h>
+
+#include "ctl/summary.h"
+#include "ctl/text.h"
+#include "util/strv.h"
+
+const char *level_to_string(Level level) {
+        static const char *const names[_LEVEL_MAX] = {
+                [LEVEL_OK] = "ok",
+                [LEVEL_ATTENTION] = "attention",
+                [LEVEL_ALERT] = "alert",
+        };
+
+        return names[level];
+}
+
+Summary *summary_free(Summary *s) {
+        if (!s)
+                return NULL;
+        free(s->safety);
+        free(s->running);
+        strv_free(s->todo);
+        free(s);
+        return NULL;
+}
+
+static _printf_(2, 3) int set_safety(Summary *to, const char *format, ...) {
+        va_list ap;
+        int r;
+
+        if (to->safety)
+                return 0;
+        va_start(ap, format);
+        r = vasprintf(&to->safety, format, ap);
+        va_end(ap);
+        if (r >= 0)
+                return 0;
+        to->safety = NULL;
+        return -ENOMEM;
+}
+
+static _printf_(2, 3) int add_todo(Summary *to, const char *format, ...) {
+        _cleanup_free_ char *text = NULL;
+        va_list ap;
+        int r;
+
+        va_start(ap, format);
+        r = vasprintf(&text, format, ap);
+        va_end(ap);
+        if (r < 0) {
+                text = NULL;
+                return -ENOMEM;
+        }
+        return strv_extend(&to->todo, text);
+}
+
+static void raise_level(Summary *to, Level level) {
+        if (to->level < level)
+                to->level = level;
+}
+
+/* "a, b, c" */
+static int join(char *const *v, char **ret) {
+        size_t size = 1;
+        char *text, *end;
+
+        for (char *const *i = v; i && *i; i++)
+                size += strlen(*i) + 2;
+        text = end = malloc(size);
+        if (!text)
+                return -ENOMEM;
+        *end = '\0';
+        for (char *const *i = v; i && *i; i++) {
+                end = stpcpy(end, i == v ? "" : ", ");
+                end = stpcpy(end, *i);
+        }
+        *ret = text;
+        return 0;
+}
+
+typedef bool (*PatchTest)(const PatchInfo *p);
+
+/* Ids of the patches of ours for which @test holds, joined; NULL when there are none. */
+static int ids_of(const Snapshot *s, PatchTest test, const char *between, char **ret, size_t *ret_n) {
+        _cleanup_free_ char *text = strdup("");
+        size_t n = 0;
+
+        for (size_t i = 0; i < s->n_patches; i++) {
+                char *longer;
+
+                if (s->patches[i].foreign || !test(&s->patches[i]))
+                        continue;
+                if (asprintf(&longer, "%s%s%s", strempty(text), n > 0 ? between : "", s->patches[i].id) < 0)
+                        return -ENOMEM;
+                free(text);
+                text = longer;
+                n++;
+        }
+        *ret = TAKE_PTR(text);
+        *ret_n = n;
+        return 0;
+}
+
+static bool is_failed(const PatchInfo *p) {
+        return streq(p->state, "failed");
+}
+
+static bool is_pinned(const PatchInfo *p) {
+        return streq(p->state, "pinned");
+}
+
+static bool is_inactive(const PatchInfo *p) {
+        return streq(p->state, "inactive");
+}
+
+/* Staged, and with a module for the kernel that runs. */
+static bool is_waiting(const PatchInfo *p) {
+        return streq(p->state, "staged") && *p->module;
+}
+
+static int find_tripped(const Snapshot *s, Summary *to) {
+        int r;
+
+        for (size_t i = 0; i < s->n_patches; i++) {
+                const PatchInfo *p = &s->patches[i];
+                _cleanup_free_ char *fixes = NULL;
+
+                if (p->tripped == 0)
+                        continue;
+                r = join(p->fixes, &fixes);
+                if (r < 0)
+                        return r;
+                raise_level(to, LEVEL_ALERT);
+                r = set_safety(to, "ALERT: somebody tried to exploit what '%s' fixes%s%s%s, %" PRIu64 " %s; "
+                        "the patch held", p->id, *fixes ? " (" : "", fixes, *fixes ? ")" : "",
+                        p->tripped, text_plural(p->tripped, "time", "times"));
+                if (r < 0)
+                        return r;
+                r = add_todo(to, "Find out who: 'hotpatchctl history', 'journalctl -u hotpatchd.service'");
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int find_closed_gates(const Snapshot *s, Summary *to) {
+        int r = 0;
+
+        if (!s->manager.supported) {
+                raise_level(to, LEVEL_ALERT);
+                r = set_safety(to, "Not protected: this kernel cannot be hotpatched");
+                if (r >= 0)
+                        r = add_todo(to, "Run a kernel that was built with CONFIG_LIVEPATCH=y");
+        }
+        if (r >= 0 && *s->manager.disabled) {
+                raise_level(to, LEVEL_ATTENTION);
+                r = set_safety(to, "Hotpatching is switched off: %s", s->manager.disabled);
+                if (r >= 0)
+                        r = add_todo(to, "To switch it on, remove /etc/hotpatch/disable and 'hotpatch=off' "
+                                "on the kernel command line");
+        }
+        return r;
+}
+
+/* Patches in a state that wants a person: one row each. */
+static int find_states(const Snapshot *s, Summary *to) {
+        static const struct {
+                PatchTest test;
+                Level level;
+                const char *safety; /* takes the ids */
+                const char *todo;   /* takes the ids */
+                const char *between;
+        } rows[] = {
+                { is_failed, LEVEL_ALERT, "Not in force, because it failed: %s",
+                  "See why with 'hotpatchctl history', then apply again: %s", " " },
+                { is_pinned, LEVEL_ALERT, "Switched off, but in memory until the restart: %s",
+                  "Restart the machine to be rid of %s", ", " },
+                { is_inactive, LEVEL_ATTENTION, "Loaded without effect: %s",
+                  "Apply or remove: %s", " " },
+                { is_waiting, LEVEL_ATTENTION, "Staged for this kernel, not applied yet: %s",
+                  "Apply what waits: hotpatchctl apply %s", " " },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                _cleanup_free_ char *ids = NULL;
+                size_t n;
+                int r;
+
+                r = ids_of(s, rows[i].test, rows[i].between, &ids, &n);
+                if (r < 0)
+                        return r;
+                if (n == 0)
+                        continue;
+                raise_level(to, rows[i].level);
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral" /* from the table above */
+                r = set_safety(to, rows[i].safety, ids);
+                if (r >= 0)
+                        r = add_todo(to, rows[i].todo, ids);
+#pragma GCC diagnostic pop
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int find_jobs(const Snapshot *s, Summary *to) {
+        for (size_t i = 0; i < s->n_jobs; i++) {
+                const JobInfo *j = &s->jobs[i];
+                int r;
+
+                if (!job_is_running(j))
+                        continue;
+                raise_level(to, LEVEL_ATTENTION);
+                r = set_safety(to, "The kernel is being changed right now: job %" PRIu32 ", %s, %.0f %%",
+                        j->id, j->state, j->progress * 100);
+                if (r < 0)
+                        return r;
+                r = add_todo(to, "Wait for job %" PRIu32 ", or stop it: hotpatchctl cancel %" PRIu32,
+                        j->id, j->id);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+/* Nothing above applied: everything that can be in force is. */
+static int say_safe(const Snapshot *s, Summary *to) {
+        size_t n_active = 0, n_fixes = 0;
+
+        for (size_t i = 0; i < s->n_patches; i++)
+                if (!s->patches[i].foreign && patch_is_active(&s->patches[i])) {
+                        n_active++;
+                        n_fixes += strv_length(s->patches[i].fixes);
+                }
+        if (n_active == 0)
+                return set_safety(to, "No hotpatch is applied, and none is waiting");
+        return set_safety(to, "All %zu known %s in force, with %zu %s", n_active,
+                text_plural(n_active, "hotpatch is", "hotpatches are"), n_fixes,
+                text_plural(n_fixes, "fix", "fixes"));
+}
+
+static int say_running(const Snapshot *s, Summary *to) {
+        _cleanup_free_ char *ids = NULL;
+        size_t n;
+        int r;
+
+        r = ids_of(s, patch_is_active, ", ", &ids, &n);
+        if (r < 0)
+                return r;
+        if (n > 0)
+                r = asprintf(&to->running, "Linux %s with %s", s->manager.release, ids);
+        else
+                r = asprintf(&to->running, "Linux %s as it was started", s->manager.release);
+        if (r < 0) {
+                to->running = NULL;
+                return -ENOMEM;
+        }
+        return 0;
+}
+
+/**
+ * summary_make() - what a person wants to know first
+ * @s: the snapshot
+ * @ret: to be freed
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int summary_make(const Snapshot *s, Summary **ret) {
+        static int (*const findings[])(const Snapshot *, Summary *) = {
+                find_tripped, find_closed_gates, find_jobs, find_states, say_safe, say_running,
+        };
+        _cleanup_summary_ Summary *to = calloc(1, sizeof(*to));
+
+        if (!to)
+                return -ENOMEM;
+        for (size_t i = 0; i < ELEMENTSOF(findings); i++) {
+                int r = findings[i](s, to);
+                if (r < 0)
+                        return r;
+        }
+        *ret = TAKE_PTR(to);
+        return 0;
+}

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * What a bundle says about itself was written by somebody else. Even a signed title must not be able
+ * to move the cursor, to change the colour of a warning or to reverse the order of letters, so
+ * every string that came over the bus or out of a file goes through text_sanitize() before it
+ * reaches a terminal. JSON is not touched here: json.c escapes what a terminal might act on.
+ *
+ * Times are shown in the local time zone to people and in UTC to machines.
+ */
+
+#include <langinfo.h>
+#include <locale.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <wchar.h>
+
+#include "ctl/text.h"
+
+#define WIDTH_DEFAULT 80U
+#define WIDTH_MIN 40U
+
+/**
+ * style_on() - the escape sequence that begins a style
+ * @colour: whether the stream shows colours
+ * @style: the style
+ *
+ * Return: a static string, empty without @colour.
+ */
+const char *style_on(bool colour, Style style) {
+        static const char *const sequences[_STYLE_MAX] = {
+                [STYLE_NONE] = "",
+                [STYLE_BOLD] = "\033[1m",
+                [STYLE_DIM] = "\033[2m",
+                [STYLE_RED] = "\033[1;31m",
+                [STYLE_GREEN] = "\033[32m",
+                [STYLE_YELLOW] = "\033[33m",
+        };
+
+        return colour ? sequences[style] : "";
+}
+
+/** style_off() - the escape sequence that ends what style_on() began */
+const char *style_off(bool colour, Style style) {
+        return colour && style != STYLE_NONE ? "\033[0m" : "";
+}
+
+/* Length of the UTF-8 sequence at @s and its code point; 0 if it is not well-formed (RFC 3629). */
+static size_t utf8_decode(const unsigned char *s, uint32_t *ret) {
+        static const uint32_t lowest[] = { 0, 0, 0x80, 0x800, 0x10000 };
+        size_t n = s[0] < 0x80 ? 1 : s[0] >> 5 == 6 ? 2 : s[0] >> 4 == 14 ? 3 : s[0] >> 3 == 30 ? 4 : 0;
+        uint32_t c;
+
+        if (n <= 1) {
+                *ret = s[0];
+                return n;
+        }
+        c = s[0] & (0x7FU >> n);
+        for (size_t i = 1; i < n; i++) {
+                if (s[i] >> 6 != 2)
+                        return 0;
+                c = c << 6 | (s[i] & 0x3FU);
+        }
+        if (c < lowest[n] || c > 0x10FFFF || (c >= 0xD800 && c <= 0xDFFF))
+                return 0;
+        *ret = c;
+        return n;
+}
+
+/* Characters that act instead of being seen: controls, direction marks, invisible joiners. */
+static bool acts_on_terminal(uint32_t c) {
+        static const uint32_t ranges[][2] = {
+                { 0x00, 0x1F },     /* C0, with ESC */
+                { 0x7F, 0x9F },     /* DEL and C1, with the one-byte CSI */
+                { 0x61C, 0x61C },   /* Arabic letter mark */
+                { 0x200B, 0x200F }, /* zero width, left-to-right and right-to-left mark */
+                { 0x2028, 0x202E }, /* line and paragraph separator, embeddings, overrides */
+                { 0x2060, 0x206F }, /* word joiner, isolates, deprecated format characters */
+                { 0xFEFF, 0xFEFF }, /* byte order mark */
+                { 0xFFF9, 0xFFFB }, /* interlinear annotation */
+                { 0xE0000, 0xE007F } /* tags */
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(ranges); i++)
+                if (c >= ranges[i][0] && c <= ranges[i][1])
+                        return true;
+        return false;
+}
+
+/**
+ * text_sanitize() - a copy of a stranger's string that is safe to print
+ * @text: the string; NULL counts as empty
+ *
+ * White space becomes a space, newline stays newline, and every byte of what acts on a terminal or is
+ * not UTF-8 becomes a question mark.
+ *
+ * Return: the copy, to be freed; NULL when out of memory.
+ */
+char *text_sanitize(const char *text) {
+        const unsigned char *s = (const unsigned char *) strempty(text);
+        char *copy = malloc(strlen((const char *) s) + 1), *to = copy;
+
+        if (!copy)
+                return NULL;
+        while (*s) {
+                uint32_t c = 0;
+                size_t n = utf8_decode(s, &c);
+
+                if (*s == '\n')
+                        *to++ = '\n';
+                else if (strchr("\t\v\f\r", *s))
+                        *to++ = ' ';
+                else if (n == 0 || acts_on_terminal(c))
+                        *to++ = '?';
+                else
+                        to = mempcpy(to, s, n);
+                s += n ?: 1;
+        }
+        *to = '\0';
+        return copy;
+}
+
+/* Columns of the first @size bytes of well-formed text; bytes where the locale does not know. */
+static unsigned columns(const char *text, size_t size) {
+        mbstate_t state = { 0 };
+        unsigned sum = 0;
+
+        for (size_t i = 0; i < size;) {
+                wchar_t c;
+                size_t n = mbrtowc(&c, text + i, size - i, &state);
+                int w;
+
+                if (n == 0 || n > size - i)
+                        return (unsigned) size;
+                w = wcwidth(c);
+                sum += w > 0 ? (unsigned) w : 0;
+                i += n;
+        }
+        return sum;
+}
+
+/**
+ * text_wrap() - break text into lines of a width
+ * @text: sanitised text; its newlines are kept
+ * @indent: put before each line but the first
+ * @width: columns, including @indent; a longer word stands out rather than being cut
+ * @ret: the lines, without a final newline; to be freed
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int text_wrap(const char *text, const char *indent, unsigned width, char **ret) {
+        _cleanup_free_ char *buf = NULL;
+        size_t size = 0;
+        FILE *f = open_memstream(&buf, &size);
+        unsigned column = (unsigned) strlen(indent);
+        bool first = true;
+
+        if (!f)
+                return -ENOMEM;
+        for (const char *s = text; *s;) {
+                size_t n = strcspn(s, " \n");
+                unsigned w = columns(s, n);
+
+                if (n > 0 && !first && column + 1 + w > width) {
+                        fprintf(f, "\n%s", indent);
+                        column = (unsigned) strlen(indent);
+                        first = true;
+                }
+                if (n > 0) {
+                        fprintf(f, "%s%.*s", first ? "" : " ", (int) n, s);
+                        column += w + (first ? 0 : 1);
+                        first = false;
+                }
+                s += n;
+                if (*s == '\n' && s[1]) {
+                        fprintf(f, "\n%s", indent);
+                        column = (unsigned) strlen(indent);
+                        first = true;
+                }
+                s += *s != '\0';
+        }
+        if (fclose(f) != 0)
+                return -ENOMEM;
+        *ret = TAKE_PTR(buf);
+        return 0;
+}
+
+/** text_plural() - @one for one thing, else @many */
+const char *text_plural(uint64_t n, const char *one, const char *many) {
+        return n == 1 ? one : many;
+}
+
+/** terminal_width() - columns of a terminal, at least 40; 80 if @fd is none or does not tell */
+unsigned terminal_width(int fd) {
+        struct winsize size = { 0 };
+
+        if (ioctl(fd, TIOCGWINSZ, &size) < 0 || size.ws_col == 0)
+                return WIDTH_DEFAULT;
+        return size.ws_col < WIDTH_MIN ? WIDTH_MIN : size.ws_col;
+}
+
+static int time_format(uint64_t usec, bool utc, char **ret) {
+        time_t t = (time_t) (usec / USEC_PER_SEC);
+        struct tm tm;
+        char buf[64] = "";
+
+        if (!(utc ? gmtime_r(&t, &tm) : localtime_r(&t, &tm)))
+                return -ERANGE;
+        if (utc)
+                strftime(buf, sizeof(buf), "%Y-%m-%dT%H:%M:%SZ", &tm);
+        else
+                strftime(buf, sizeof(buf), "%Y-%m-%d %H:%M:%S", &tm);
+        *ret = strdup(buf);
+        return *ret ? 0 : -ENOMEM;
+}
+
+/**
+ * time_format_utc() - a time for machines, RFC 3339
+ * @usec: microseconds since 1970
+ * @ret: to be freed
+ *
+ * Return: 0, -ERANGE or -ENOMEM.
+ */
+int time_format_utc(uint64_t usec, char **ret) {
+        return time_format(usec, true, ret);
+}
+
+/** time_format_local() - a time for people; otherwise as time_format_utc() */
+int time_format_local(uint64_t usec, char **ret) {
+        return time_format(usec, false, ret);
+}
+
+/* "90", "15min", "2h", "3d", "1w" → microseconds */
+static int span_parse(const char *text, uint64_t *ret) {
+        static const struct {
+                const char *unit;
+                uint64_t seconds;
+        } units[] = { { "", 1 }, { "s", 1 }, { "min", 60 }, { "h", 3600 }, { "d", 86400 }, { "w", 604800 } };
+        char *end;
+        unsigned long long n;
+
+        if (*text < '0' || *text > '9')
+                return -EINVAL;
+        errno = 0;
+        n = strtoull(text, &end, 10);
+        if (errno != 0 || n > 1000000000)
+                return -EINVAL;
+        for (size_t i = 0; i < ELEMENTSOF(units); i++)
+                if (streq(end, units[i].unit)) {
+                        *ret = n * units[i].seconds * USEC_PER_SEC;
+                        return 0;
+                }
+        return -EINVAL;
+}
+
+static uint64_t midnight(uint64_t usec, int days) {
+        time_t t = (time_t) (usec / USEC_PER_SEC);
+        struct tm tm;
+
+        if (!localtime_r(&t, &tm))
+                return 0;
+        tm.tm_hour = tm.tm_min = tm.tm_sec = 0;
+        tm.tm_mday += days;
+        tm.tm_isdst = -1;
+        return (uint64_t) mktime(&tm) * USEC_PER_SEC;
+}
+
+/**
+ * time_parse() - read a time as `--since` takes it
+ * @text: `today`, `yesterday`, `-2h` (that long ago; s, min, h, d, w), `2026-11-21`,
+ *   `2026-11-21 09:30[:00]` in local time, or RFC 3339 in UTC with a `Z`
+ * @now_usec: the present
+ * @ret: microseconds since 1970
+ *
+ * Return: 0 or -EINVAL.
+ */
+int time_parse(const char *text, uint64_t now_usec, uint64_t *ret) {
+        static const struct {
+                const char *format;
+                bool utc;
+        } formats[] = {
+                { "%Y-%m-%dT%H:%M:%SZ", true }, { "%Y-%m-%d %H:%M:%S", false },
+                { "%Y-%m-%d %H:%M", false },    { "%Y-%m-%d", false },
+        };
+        uint64_t span;
+
+        if (streq(text, "today") || streq(text, "yesterday")) {
+                *ret = midnight(now_usec, streq(text, "today") ? 0 : -1);
+                return 0;
+        }
+        if (*text == '-') {
+                if (span_parse(text + 1, &span) < 0)
+                        return -EINVAL;
+                *ret = span < now_usec ? now_usec - span : 0;
+                return 0;
+        }
+        for (size_t i = 0; i < ELEMENTSOF(formats); i++) {
+                struct tm tm = { .tm_isdst = formats[i].utc ? 0 : -1 };
+                const char *end = strptime(text, formats[i].format, &tm);
+                time_t t;
+
+                if (!end || *end != '\0')
+                        continue;
+                t = formats[i].utc ? timegm(&tm) : mktime(&tm);
+                if (t < 0)
+                        return -EINVAL;
+                *ret = (uint64_t) t * USEC_PER_SEC;
+                return 0;
+        }
+        return -EINVAL;
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * `hotpatchctl status`: three lines that answer what a person asks first (summary.c), then the
+ * facts behind them. The exit code is 0 whatever the state is; scripts read --json.
+ */
+
+#include <inttypes.h>
+
+#include "ctl/patches.h"
+#include "ctl/summary.h"
+#include "util/strv.h"
+
+#define LABEL_WIDTH 10
+
+/* "    Label: text", wrapped under itself */
+static int print_line(const Ctl *ctl, const char *label, const char *text, Style style) {
+        static const char indent[] = "            ";
+        _cleanup_free_ char *clean = text_sanitize(text), *lines = NULL;
+        int r;
+
+        if (!clean)
+                return -ENOMEM;
+        r = text_wrap(clean, indent, ctl->terminal ? terminal_width(STDOUT_FILENO) : UINT32_MAX, &lines);
+        if (r < 0)
+                return r;
+        printf("%*s%s %s%s%s\n", LABEL_WIDTH, label, *label ? ":" : " ", style_on(ctl->colour, style), lines,
+                style_off(ctl->colour, style));
+        return 0;
+}
+
+static int print_summary(const Ctl *ctl, const Summary *summary) {
+        static const Style styles[_LEVEL_MAX] = {
+                [LEVEL_OK] = STYLE_GREEN,
+                [LEVEL_ATTENTION] = STYLE_YELLOW,
+                [LEVEL_ALERT] = STYLE_RED,
+        };
+        int r;
+
+        r = print_line(ctl, "Safety", summary->safety, styles[summary->level]);
+        if (r >= 0)
+                r = print_line(ctl, "Running", summary->running, STYLE_NONE);
+        if (r >= 0)
+                r = print_line(ctl, "To do", summary->todo ? summary->todo[0] : "nothing", STYLE_BOLD);
+        for (size_t i = 1; i < strv_length(summary->todo) && r >= 0; i++)
+                r = print_line(ctl, "", summary->todo[i], STYLE_BOLD);
+        return r;
+}
+
+static int print_kernel(const Ctl *ctl, const ManagerInfo *m) {
+        _cleanup_free_ char *kernel = NULL, *gates = NULL;
+        int r;
+
+        if (asprintf(&kernel, "%s, %s, build-id %.12s", m->release, m->arch,
+                    *m->build_id ? m->build_id : "unknown") < 0)
+                return -ENOMEM;
+        if (asprintf(&gates, "livepatch %s, lockdown %s, module signatures %s, hotpatching %s",
+                    m->supported ? "supported" : "NOT supported", *m->lockdown ? m->lockdown : "none",
+                    m->signature_required ? "required" : "not required", *m->disabled ? "OFF" : "on") < 0)
+                return -ENOMEM;
+        r = print_line(ctl, "Kernel", kernel, STYLE_NONE);
+        return r < 0 ? r : print_line(ctl, "Gates", gates, STYLE_NONE);
+}
+
+static int print_patch(const Ctl *ctl, const PatchInfo *p, const char *label) {
+        _cleanup_free_ char *text = NULL, *buf = NULL;
+        size_t size;
+        FILE *f = open_memstream(&buf, &size);
+
+        if (!f)
+                return -ENOMEM;
+        fprintf(f, "%s: %s%s%s", p->id, p->state, *p->severity ? ", " : "", p->severity);
+        for (char **fix = p->fixes; fix && *fix; fix++)
+                fprintf(f, "%s%s", fix == p->fixes ? ", fixes " : ", ", *fix);
+        if (p->tripped > 0)
+                fprintf(f, ", TRIPPED %" PRIu64 " %s", p->tripped, text_plural(p->tripped, "time", "times"));
+        if (fclose(f) != 0)
+                return -ENOMEM;
+        text = TAKE_PTR(buf);
+        return print_line(ctl, label, text, p->tripped > 0 ? STYLE_RED : patch_state_style(p->state));
+}
+
+static int print_patches(const Ctl *ctl, const Snapshot *s, bool foreign) {
+        const char *label = foreign ? "Foreign" : "Patches";
+        int r = 0;
+
+        for (size_t i = 0; i < s->n_patches && r >= 0; i++) {
+                if (s->patches[i].foreign != foreign)
+                        continue;
+                r = print_patch(ctl, &s->patches[i], label);
+                label = "";
+        }
+        return r;
+}
+
+static int print_jobs(const Ctl *ctl, const Snapshot *s) {
+        for (size_t i = 0; i < s->n_jobs; i++) {
+                const JobInfo *j = &s->jobs[i];
+                _cleanup_free_ char *text = NULL;
+                int r;
+
+                if (!job_is_running(j))
+                        continue;
+                if (asprintf(&text, "%" PRIu32 ": %s %s%s%s, %.0f %%", j->id, j->type,
+                            j->patches && *j->patches ? *j->patches : "",
+                            strv_length(j->patches) > 1 ? " and others: " : ": ", j->state,
+                            j->progress * 100) < 0)
+                        return -ENOMEM;
+                r = print_line(ctl, "Job", text, STYLE_YELLOW);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int print_text(const Ctl *ctl, const Snapshot *s, const Summary *summary) {
+        int r;
+
+        r = print_summary(ctl, summary);
+        if (r < 0)
+                return r;
+        putchar('\n');
+        r = print_kernel(ctl, &s->manager);
+        if (r >= 0)
+                r = print_patches(ctl, s, false);
+        if (r >= 0)
+                r = print_patches(ctl, s, true);
+        return r < 0 ? r : print_jobs(ctl, s);
+}
+
+static int manager_to_value(const ManagerInfo *m, Value **ret) {
+        _cleanup_value_ Value *v = value_object();
+
+        if (value_set_string(v, "release", m->release) < 0 || value_set_string(v, "arch", m->arch) < 0 ||
+                        value_set_string(v, "build_id", m->build_id) < 0 ||
+                        value_set_string(v, "lockdown", m->lockdown) < 0 ||
+                        value_set_bool(v, "livepatch_supported", m->supported) < 0 ||
+                        value_set_bool(v, "module_signature_required", m->signature_required) < 0)
+                return -ENOMEM;
+        *ret = TAKE_PTR(v);
+        return 0;
+}
+
+static int print_json(const Ctl *ctl, const Snapshot *s, const Summary *summary) {
+        _cleanup_value_ Value *answer = value_object();
+        Value *kernel, *patches, *jobs;
+
+        if (manager_to_value(&s->manager, &kernel) < 0 || value_set(answer, "kernel", kernel) < 0 ||
+                        patches_to_value(s, &patches) < 0 || value_set(answer, "patches", patches) < 0 ||
+                        jobs_to_value(s, &jobs) < 0 || value_set(answer, "jobs", jobs) < 0 ||
+                        value_set_string(answer, "level", level_to_string(summary->level)) < 0 ||
+                        value_set_string(answer, "safety", summary->safety) < 0 ||
+                        value_set_strv(answer, "todo", summary->todo) < 0 ||
+                        value_set_string(answer, "disabled", *s->manager.disabled ? s->manager.disabled : NULL) < 0 ||
+                        value_set_string(answer, "version", s->manager.version) < 0)
+                return -ENOMEM;
+        return value_print(ctl, answer);
+}
+
+int verb_status(Ctl *ctl, _unused_ int argc, _unused_ char *argv[]) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_snapshot_ Snapshot *s = NULL;
+        _cleanup_summary_ Summary *summary = NULL;
+        int r;
+
+        r = snapshot_read(ctl, &s, &error);
+        if (r >= 0)
+                r = summary_make(s, &summary);
+        if (r >= 0)
+                r = ctl->json ? print_json(ctl, s, summary) : print_text(ctl, s, summary);
+        return r < 0 ? ctl_fail(ctl, NULL, &error, r) : HOTPATCH_EXIT_OK;
+}

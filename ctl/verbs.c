@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The table of verbs, and the help that is made from it and from the table of options. */
+
+#include <limits.h>
+
+#include "ctl/verbs.h"
+
+const VerbEntry ctl_verbs[] = {
+        { "status", "", 0, 0, 0, false, verb_status,
+          "am I safe, what is running, what must I do?" },
+        { "list", "", 0, 0, 0, false, verb_list,
+          "every hotpatch this machine knows" },
+};
+const size_t n_ctl_verbs = ELEMENTSOF(ctl_verbs);
+
+/** verb_find() - the row of a verb, or NULL */
+const VerbEntry *verb_find(const char *name) {
+        for (size_t i = 0; i < n_ctl_verbs; i++)
+                if (streq(ctl_verbs[i].name, name))
+                        return &ctl_verbs[i];
+        return NULL;
+}
+
+static void print_option(const Option *option) {
+        char left[64];
+        const char *open = !option->value ? "" : option->value_optional ? "[=" : "=";
+
+        snprintf(left, sizeof(left), "%c%c%c --%s%s%s%s", option->letter ? '-' : ' ',
+                option->letter ?: ' ', option->letter ? ',' : ' ', option->name, open,
+                strempty(option->value), option->value && option->value_optional ? "]" : "");
+        printf("  %-26s %s\n", left, option->help);
+}
+
+static void print_verb(const VerbEntry *verb) {
+        char left[64];
+
+        snprintf(left, sizeof(left), "%s %s", verb->name, verb->args);
+        printf("  %-26s %s\n", left, verb->summary);
+}
+
+/**
+ * help_print() - the help of one verb, or of all
+ * @verb: NULL for the overview
+ */
+void help_print(const VerbEntry *verb) {
+        if (verb) {
+                printf("hotpatchctl %s %s\n  %s\n\nOptions:\n", verb->name, verb->args, verb->summary);
+        } else {
+                puts("hotpatchctl [OPTIONS] VERB [ARGUMENTS]\n"
+                     "  Change the running kernel by signed hotpatches, see what was changed, undo it.\n"
+                     "\nVerbs:");
+                for (size_t i = 0; i < n_ctl_verbs; i++)
+                        print_verb(&ctl_verbs[i]);
+                puts("\nOptions:");
+        }
+        for (size_t i = 0; i < n_ctl_options; i++)
+                if (!verb || (ctl_options[i].set & ~verb->options) == 0)
+                        print_option(&ctl_options[i]);
+        puts("\nA FILE is a bundle (*.hpb or a path, '-' for standard input), an ID names a patch that is\n"
+             "applied or staged. Exit status: 0 done or nothing to do, 2 wrong command line, others in\n"
+             "hotpatchctl(1).");
+}
