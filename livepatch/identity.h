@@ -9,7 +9,7 @@
 typedef struct KernelIdentity {
         char *arch;     /* uname -m */
         char *release;  /* uname -r */
-        char *build_id; /* NT_GNU_BUILD_ID of /sys/kernel/notes */
+        char *build_id; /* NT_GNU_BUILD_ID of /sys/kernel/notes; "" when the kernel has none */
 } KernelIdentity;
 
 /** struct KernelGates - what can stand in the way of any livepatch */

@@ -29,3 +29,11 @@ DEFINE_TRIVIAL_CLEANUP(Kernel *, kernel_free);
 #define _cleanup_kernel_free_ _cleanup_(kernel_freep)
 
 int kernel_root_fd(const Kernel *k);
+bool kernel_is_host(const Kernel *k);
+
+/* For the other files here. */
+int kernel_insert(const Kernel *k, const char *path) _must_check_ _nonnull_(1, 2);
+int kernel_remove(const Kernel *k, const char *name) _must_check_ _nonnull_(1, 2);
+bool kernel_module_name_valid(const char *name) _nonnull_(1);
+int kernel_module_path(const char *prefix, const char *module, const char *file, char **ret)
+        _must_check_ _nonnull_(1, 2, 4);

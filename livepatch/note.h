@@ -13,6 +13,7 @@
  */
 
 #include "util/base.h"
+#include "util/limits.h"
 
 #define HOTPATCH_NOTE_SECTION ".note.hotpatch"
 #define HOTPATCH_NOTE_OWNER "hotpatch"
@@ -27,6 +28,15 @@ typedef struct PatchNote {
         char *table; /* text, validated to be lines of printable ASCII */
 } PatchNote;
 
+/** struct PatchNoteFunction - one line of the table */
+typedef struct PatchNoteFunction {
+        char object[HOTPATCH_MODULE_NAME_MAX + 1];
+        char function[HOTPATCH_SYMBOL_MAX + 1];
+        char replacement[HOTPATCH_SYMBOL_MAX + 1];
+        uint64_t sympos;
+} PatchNoteFunction;
+
 int patch_note_parse(const void *data, size_t size, PatchNote *ret) _must_check_ _nonnull_(1, 3);
 void patch_note_done(PatchNote *n);
 int build_id_note_parse(const void *data, size_t size, char **ret) _must_check_ _nonnull_(1, 3);
+int patch_note_next_function(const char **text, PatchNoteFunction *ret) _must_check_ _nonnull_(1, 2);

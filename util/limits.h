@@ -55,3 +55,26 @@
 /* Trust anchors and CRLs: per file, and how many. */
 #define HOTPATCH_ANCHOR_MAX (UINT64_C(1024) * 1024)
 #define HOTPATCH_ANCHORS_MAX 64U
+
+/* The running kernel. /sys/kernel/notes is a few hundred bytes (Xen notes make it 1 KiB), a patch's
+ * own note some hundred lines; COMMAND_LINE_SIZE is 2048 on x86 and 4096 on s390x. */
+#define HOTPATCH_NOTES_MAX ((size_t) 1024 * 1024)
+#define HOTPATCH_COMMAND_LINE_MAX ((size_t) 64 * 1024)
+
+/* Livepatches at a time; the kernel has no limit, a machine has a handful. */
+#define HOTPATCH_LIVEPATCHES_MAX 1024U
+
+/* /sys/module/NAME/hotpatch/tripwires: one page of sysfs, rounded up. */
+#define HOTPATCH_TRIPWIRES_MAX ((size_t) 64 * 1024)
+
+/* Kernel log lines in a message: a failed livepatch writes two to four. */
+#define HOTPATCH_KERNEL_LOG_LINES 8U
+#define HOTPATCH_KERNEL_LOG_LINE_MAX 240U
+
+/* A patch module. -ffunction-sections makes some thousand sections at most; the symbols are those of
+ * the author's few files; only relocations of allocated sections are counted. */
+#define HOTPATCH_ELF_SECTIONS_MAX 16384U
+#define HOTPATCH_ELF_SYMBOLS_MAX 131072U
+#define HOTPATCH_ELF_RELOCATIONS_MAX 524288U
+#define HOTPATCH_MODINFO_VALUE_MAX 1024U
+#define HOTPATCH_KLP_SYMBOLS_MAX 4096U

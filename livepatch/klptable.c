@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Which functions does a livepatch replace? For a module without our note the answer lies in its
+ * data, in the structures that it hands to klp_enable_patch() (include/linux/livepatch.h):
+ *
+ *     struct klp_patch  { struct module *mod; struct klp_object *objs; struct klp_state *states;
+ *                         bool replace; … };
+ *     struct klp_object { const char *name; struct klp_func *funcs; struct klp_callbacks callbacks; … };
+ *     struct klp_func   { const char *old_name; void *new_func; unsigned long old_sympos; … };
+ *
+ * Behind the fields shown come private ones whose number differs between kernels and
+ * configurations, so the distance from one array element to the next is not known here. It need not
+ * be: in a relocatable file every pointer that is not NULL is a relocation, and the private fields
+ * have none. The elements are therefore found by their relocations:
+ *
+ *   - a klp_patch is where a pointer to __this_module is followed, 8 bytes on, by a pointer to an
+ *     array of objects;
+ *   - an array is what the symbol that covers the pointer's target extends over (st_size);
+ *   - in an array of objects each pointer to an array of functions is one element; a pointer 8 bytes
+ *     before it is its name, no pointer there means vmlinux. The pointers of the callbacks lead to
+ *     code and are passed over;
+ *   - in an array of functions each pointer to code is one element; the pointer 8 bytes before it
+ *     leads to the name, and the number 8 bytes after it is sympos;
+ *   - an array of functions is recognised by its first element: pointer to text, pointer to code.
+ *
+ * Other structures begin with THIS_MODULE too (file_operations, for one). They fall out because what
+ * follows them does not lead to such arrays. What does lead there and is then incomplete, say a
+ * function name that is no string, makes the module invalid: half an answer would be a wrong one.
+ *
+ * A pointer may be written against a named symbol, or against the symbol of a section with an
+ * addend; both are resolved to section and offset first. Modules that build the structures at run
+ * time (our own runtime may, klp-build of Linux 6.19 does) have nothing to find here; that is an
+ * answer as well, and not an error.
+ */
+
+#include <elf.h>
+#include <endian.h>
+
+#include "dbus/errors.h"
+#include "livepatch/kernel.h"
+#include "livepatch/klptable.h"
+#include "util/limits.h"
+
+#define INVALID(error, ...) sd_bus_error_setf((error), HOTPATCH_ERROR("ModuleInvalid"), __VA_ARGS__)
+
+#define POINTER_SIZE 8
+#define PATCH_REPLACE_OFFSET 24
+
+/* Where a pointer leads. */
+typedef struct Place {
+        uint32_t section;
+        uint64_t offset;
+} Place;
+
+/* A run of relocations in one object of data: relocations[from] up to, not with, relocations[to]. */
+typedef struct Extent {
+        size_t from;
+        size_t to;
+} Extent;
+
+static bool pointer_resolve(const ElfImage *image, const ElfRelocation *r, Place *ret) {
+        const ElfSymbol *s = &image->symbols[r->symbol];
+        uint64_t offset;
+
+        if (!r->pointer || s->section == SHN_UNDEF || s->section >= SHN_LORESERVE)
+                return false;
+        if (__builtin_add_overflow(s->value, (uint64_t) r->addend, &offset) && r->addend >= 0)
+                return false;
+        if (offset >= image->sections[s->section].size)
+                return false;
+        *ret = (Place) { .section = s->section, .offset = offset };
+        return true;
+}
+
+static bool place_is_code(const ElfImage *image, Place p) {
+        return image->sections[p.section].flags & SHF_EXECINSTR;
+}
+
+/* A symbol's name or object name: printable ASCII without blanks, with its end in the section. */
+static const char *place_string(const ElfImage *image, Place p, size_t max) {
+        const ElfSection *s = &image->sections[p.section];
+        const char *text;
+        size_t room, l = 0;
+
+        if (!s->data || (s->flags & SHF_EXECINSTR))
+                return NULL;
+        text = (const char *) s->data + p.offset;
+        room = s->size - p.offset;
+        while (l < room && l <= max && text[l] > ' ' && text[l] < 0x7f)
+                l++;
+        return l > 0 && l <= max && l < room && text[l] == 0 ? text : NULL;
+}
+
+static bool pointer_is_code(const ElfImage *image, const ElfRelocation *r) {
+        Place p;
+
+        return pointer_resolve(image, r, &p) && place_is_code(image, p);
+}
+
+static const char *pointer_string(const ElfImage *image, const ElfRelocation *r, size_t max) {
+        Place p;
+
+        return pointer_resolve(image, r, &p) ? place_string(image, p, max) : NULL;
+}
+
+static size_t relocation_first(const ElfImage *image, uint32_t section, uint64_t offset) {
+        size_t from = 0, to = image->n_relocations;
+
+        while (from < to) {
+                size_t middle = from + (to - from) / 2;
+                const ElfRelocation *r = &image->relocations[middle];
+
+                if (r->section < section || (r->section == section && r->offset < offset))
+                        from = middle + 1;
+                else
+                        to = middle;
+        }
+        return from;
+}
+
+/* The relocations from @p to the end of the data object that covers it. */
+static bool place_extent(const ElfImage *image, Place p, Extent *ret) {
+        for (size_t i = 1; i < image->n_symbols; i++) {
+                const ElfSymbol *s = &image->symbols[i];
+
+                if (s->type != STT_OBJECT || s->section != p.section || p.offset < s->value ||
+                    p.offset - s->value >= s->size || s->size > image->sections[s->section].size - s->value)
+                        continue;
+                *ret = (Extent) {
+                        .from = relocation_first(image, p.section, p.offset),
+                        .to = relocation_first(image, p.section, s->value + s->size),
+                };
+                return ret->from < ret->to;
+        }
+        return false;
+}
+
+/* The relocation of the pointer just before or behind this one. */
+static const ElfRelocation *neighbour(const ElfImage *image, const ElfRelocation *r, int64_t distance) {
+        if (distance < 0 && r->offset < (uint64_t) -distance)
+                return NULL;
+        return elf_image_relocation(image, r->section, r->offset + (uint64_t) distance);
+}
+
+/* Whether a pointer leads to an array of functions, and which. */
+static bool pointer_functions(const ElfImage *image, const ElfRelocation *r, Extent *ret) {
+        const ElfRelocation *name, *code;
+        Extent e;
+        Place p;
+
+        if (!pointer_resolve(image, r, &p) || place_is_code(image, p) || !image->sections[p.section].data)
+                return false;
+        name = elf_image_relocation(image, p.section, p.offset);
+        code = elf_image_relocation(image, p.section, p.offset + POINTER_SIZE);
+        if (!name || !code || !pointer_is_code(image, code) ||
+            !pointer_string(image, name, HOTPATCH_SYMBOL_MAX) || !place_extent(image, p, &e))
+                return false;
+        *ret = e;
+        return true;
+}
+
+static bool read_number(const ElfImage *image, uint32_t section, uint64_t offset, uint64_t *ret) {
+        const ElfSection *s = &image->sections[section];
+        uint64_t v;
+
+        if (!s->data || offset > s->size || s->size - offset < sizeof(v))
+                return false;
+        memcpy(&v, s->data + offset, sizeof(v));
+        *ret = image->big_endian ? be64toh(v) : le64toh(v);
+        return true;
+}
+
+static int functions_recover(const ElfImage *image, Extent e, const char *object, KlpTable *t,
+                sd_bus_error *error) {
+        size_t elements = 0;
+        int r;
+
+        for (size_t i = e.from; i < e.to; i++) {
+                const ElfRelocation *code = &image->relocations[i], *name;
+                const char *function;
+                uint64_t sympos;
+
+                if (!pointer_is_code(image, code))
+                        continue;
+                name = neighbour(image, code, -POINTER_SIZE);
+                function = name ? pointer_string(image, name, HOTPATCH_SYMBOL_MAX) : NULL;
+                if (!function || neighbour(image, code, POINTER_SIZE) ||
+                    !read_number(image, code->section, code->offset + POINTER_SIZE, &sympos))
+                        return INVALID(error,
+                                "The module replaces a function of '%s' whose name cannot be read", object);
+                r = inspected_objects_add(&t->objects, &t->n_objects, object, function, sympos);
+                if (r == -E2BIG)
+                        return INVALID(error, "The module replaces too many functions");
+                if (r == -EEXIST)
+                        return INVALID(error, "The module replaces '%s' twice", function);
+                if (r < 0)
+                        return r;
+                elements++;
+        }
+        /* Each element has two pointers, and nothing else in the array has any. */
+        if (elements * 2 != e.to - e.from)
+                return INVALID(error, "The module has an incomplete klp_func for '%s'", object);
+        return 0;
+}
+
+static int object_recover(const ElfImage *image, const ElfRelocation *funcs, Extent functions, KlpTable *t,
+                sd_bus_error *error) {
+        const ElfRelocation *name = neighbour(image, funcs, -POINTER_SIZE);
+        const char *object = "vmlinux";
+
+        if (name) {
+                object = pointer_string(image, name, HOTPATCH_MODULE_NAME_MAX);
+                if (!object || !kernel_module_name_valid(object))
+                        return INVALID(error, "The module patches an object whose name cannot be read");
+        }
+        return functions_recover(image, functions, object, t, error);
+}
+
+static int patch_recover(const ElfImage *image, const ElfRelocation *mod, KlpTable *ret, sd_bus_error *error) {
+        const ElfRelocation *objs = neighbour(image, mod, POINTER_SIZE);
+        const ElfSection *section = &image->sections[mod->section];
+        _cleanup_(klp_table_done) KlpTable t = {};
+        Extent objects;
+        Place p;
+
+        if (!objs || !pointer_resolve(image, objs, &p) || place_is_code(image, p) ||
+            !place_extent(image, p, &objects))
+                return 0;
+        for (size_t i = objects.from; i < objects.to; i++) {
+                Extent functions;
+                int r;
+
+                if (!pointer_functions(image, &image->relocations[i], &functions))
+                        continue;
+                r = object_recover(image, &image->relocations[i], functions, &t, error);
+                if (r < 0)
+                        return r;
+        }
+        if (t.n_objects == 0)
+                return 0;
+        if (ret->found)
+                return INVALID(error, "The module has more than one klp_patch");
+        if (section->data && section->size > mod->offset &&
+            section->size - mod->offset > PATCH_REPLACE_OFFSET)
+                t.replace = section->data[mod->offset + PATCH_REPLACE_OFFSET];
+        t.found = true;
+        *ret = t;
+        t = (KlpTable) {};
+        return 0;
+}
+
+static bool is_this_module(const ElfImage *image, const ElfRelocation *r) {
+        const ElfSymbol *s = &image->symbols[r->symbol];
+
+        if (!r->pointer || r->addend != 0)
+                return false;
+        if (streq(s->name, "__this_module"))
+                return true;
+        return s->type == STT_SECTION && s->section < SHN_LORESERVE &&
+                streq(image->sections[s->section].name, ".gnu.linkonce.this_module");
+}
+
+/**
+ * klp_table_recover() - find the structures of a livepatch in its file
+ * @ret: to be emptied with klp_table_done(); @found is false when there are none
+ * @error: `ModuleInvalid`
+ *
+ * Return: 0 or a negative errno.
+ */
+int klp_table_recover(const ElfImage *image, KlpTable *ret, sd_bus_error *error) {
+        _cleanup_(klp_table_done) KlpTable t = {};
+
+        for (size_t i = 0; i < image->n_relocations; i++) {
+                const ElfRelocation *r = &image->relocations[i];
+                int ret_patch;
+
+                if (!is_this_module(image, r) || !(image->sections[r->section].flags & SHF_ALLOC))
+                        continue;
+                ret_patch = patch_recover(image, r, &t, error);
+                if (ret_patch < 0)
+                        return ret_patch;
+        }
+        inspected_objects_sort(t.objects, t.n_objects);
+        *ret = t;
+        t = (KlpTable) {};
+        return 0;
+}
+
+/** klp_table_done() - free what a KlpTable owns */
+void klp_table_done(KlpTable *t) {
+        inspected_objects_free(t->objects, t->n_objects);
+        *t = (KlpTable) {};
+}
