@@ -32,6 +32,12 @@ Bundle *bundle_free(Bundle *b);
 DEFINE_TRIVIAL_CLEANUP(Bundle *, bundle_free);
 #define _cleanup_bundle_free_ _cleanup_(bundle_freep)
 
+size_t bundle_unverified_members(const Bundle *b, const char **ret_names, size_t n_names) _nonnull_(1);
+int bundle_unverified_read(const Bundle *b, const char *name, size_t max, void **ret, size_t *ret_size,
+                sd_bus_error *error) _must_check_ _nonnull_(1, 2, 4, 5);
+int bundle_unverified_copy(const Bundle *b, const char *name, int fd_out, sd_bus_error *error)
+        _must_check_ _nonnull_(1, 2);
+
 int bundle_verify(Bundle **b, const Trust *trust, uint64_t now_usec, Verified **ret, sd_bus_error *error)
         _must_check_ _nonnull_(1, 2, 4);
 
@@ -41,6 +47,7 @@ DEFINE_TRIVIAL_CLEANUP(Verified *, verified_free);
 
 const Manifest *verified_manifest(const Verified *v);
 const char *verified_digest(const Verified *v);
+const char *verified_manifest_text(const Verified *v, size_t *ret_size);
 const Signer *verified_signers(const Verified *v, size_t *ret_n);
 int verified_check_members(const Verified *v, sd_bus_error *error) _must_check_;
 int verified_copy_member(const Verified *v, const char *name, int fd_out, sd_bus_error *error)

@@ -11,6 +11,11 @@
 
 #include "util/base.h"
 
+#define MANIFEST_TYPE "org.hotpatch.bundle"
+#define MANIFEST_FORMAT 1
+#define MANIFEST_TRIAL_SECONDS 600U /* when the manifest is silent: DESIGN, "The life of a hotpatch" */
+#define MANIFEST_TIME_SIZE sizeof("9999-12-31T23:59:59Z")
+
 typedef enum ManifestKind {
         MANIFEST_HOTPATCH,
         MANIFEST_BASELINE,
@@ -67,6 +72,12 @@ typedef struct ManifestMember {
         MemberRole role;
 } ManifestMember;
 
+/** struct ManifestPackage - what a baseline brings: a package and the version to reach */
+typedef struct ManifestPackage {
+        char *name;
+        char *version;
+} ManifestPackage;
+
 typedef struct ManifestProvenance {
         char *builder;    /* each optional */
         char *source;
@@ -90,8 +101,12 @@ typedef struct Manifest {
         char **requires;
         char **conflicts;
         char **supersedes;
-        ManifestTarget *targets;
+        ManifestTarget *targets; /* of a hotpatch */
         size_t n_targets;
+        ManifestPackage *packages; /* of a baseline */
+        size_t n_packages;
+        char *kernel_release;   /* of a baseline: what must run afterwards */
+        uint64_t deadline_usec; /* of a baseline: reached by then */
         ManifestMember *members;
         size_t n_members;
         unsigned trial_seconds;
@@ -106,10 +121,19 @@ DEFINE_TRIVIAL_CLEANUP(Manifest *, manifest_free);
 int manifest_parse(const void *data, size_t size, Manifest **ret, sd_bus_error *error)
         _must_check_ _nonnull_(1, 3);
 int manifest_format(const Manifest *m, char **ret, size_t *ret_size) _must_check_ _nonnull_(1, 2, 3);
+int manifest_check(const Manifest *m, sd_bus_error *error) _must_check_ _nonnull_(1);
 
 const ManifestTarget *manifest_find_target(
                 const Manifest *m, const char *arch, const char *release, const char *build_id);
 
 bool manifest_id_is_valid(const char *id);
+bool manifest_function_is_valid(const char *function);
+bool manifest_module_is_valid(const char *name);
+int manifest_time_parse(const char *s, uint64_t *ret_usec) _must_check_ _nonnull_(1, 2);
+int manifest_time_format(uint64_t usec, char ret[static MANIFEST_TIME_SIZE]) _must_check_;
+const char *manifest_kind_to_string(ManifestKind k);
+ManifestKind manifest_kind_from_string(const char *s);
+const char *member_role_to_string(MemberRole r);
+MemberRole member_role_from_string(const char *s);
 const char *severity_to_string(Severity s);
 Severity severity_from_string(const char *s);

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * From a manifest to JSON: sorted keys, two blanks of indentation, one newline at the end, every
+ * optional list and switch written out. The same manifest always gives the same bytes, which is
+ * what gets signed; readers take any layout.
+ */
+
+#include <jansson.h>
+
+#include "bundle/manifest.h"
+#include "util/hex.h"
+#include "util/strv.h"
+
+static void json_freep(json_t **j) {
+        json_decref(*j);
+}
+#define _cleanup_json_ _cleanup_(json_freep)
+
+/* A failed allocation anywhere makes the whole document NULL: json_object_set_new() refuses NULL. */
+static void set(json_t **object, const char *key, json_t *value) {
+        if (json_object_set_new(*object, key, value) < 0) {
+                json_decref(*object);
+                *object = NULL;
+        }
+}
+
+static void set_optional(json_t **object, const char *key, const char *value) {
+        if (value)
+                set(object, key, json_string(value));
+}
+
+static void append(json_t **array, json_t *value) {
+        if (json_array_append_new(*array, value) < 0) {
+                json_decref(*array);
+                *array = NULL;
+        }
+}
+
+static json_t *strings(char *const *list) {
+        json_t *array = json_array();
+
+        for (; list && *list; list++)
+                append(&array, json_string(*list));
+        return array;
+}
+
+static json_t *time_value(uint64_t usec) {
+        char s[MANIFEST_TIME_SIZE];
+
+        return manifest_time_format(usec, s) < 0 ? NULL : json_string(s);
+}
+
+static json_t *fixes(const Manifest *m) {
+        json_t *array = json_array();
+
+        for (size_t i = 0; i < m->n_fixes; i++) {
+                const ManifestFix *f = &m->fixes[i];
+                json_t *o = json_object();
+
+                set(&o, "id", json_string(f->id));
+                set(&o, "references", strings(f->references));
+                set_optional(&o, "severity", severity_to_string(f->severity));
+                set_optional(&o, "summary", f->summary);
+                append(&array, o);
+        }
+        return array;
+}
+
+static json_t *objects(const ManifestTarget *t) {
+        json_t *array = json_array();
+
+        for (size_t i = 0; i < t->n_objects; i++) {
+                json_t *o = json_object();
+
+                set(&o, "name", json_string(t->objects[i].name));
+                set_optional(&o, "build_id", t->objects[i].build_id);
+                set(&o, "functions", strings(t->objects[i].functions));
+                append(&array, o);
+        }
+        return array;
+}
+
+static json_t *targets(const Manifest *m) {
+        json_t *array = json_array();
+
+        for (size_t i = 0; i < m->n_targets; i++) {
+                const ManifestTarget *t = &m->targets[i];
+                json_t *o = json_object();
+
+                set(&o, "arch", json_string(t->arch));
+                set(&o, "release", json_string(t->release));
+                set(&o, "build_id", json_string(t->build_id));
+                set(&o, "member", json_string(t->member));
+                set(&o, "module", json_string(t->module));
+                set(&o, "replace", json_boolean(t->replace));
+                set(&o, "objects", objects(t));
+                append(&array, o);
+        }
+        return array;
+}
+
+static json_t *packages(const Manifest *m) {
+        json_t *array = json_array();
+
+        for (size_t i = 0; i < m->n_packages; i++) {
+                json_t *o = json_object();
+
+                set(&o, "name", json_string(m->packages[i].name));
+                set(&o, "version", json_string(m->packages[i].version));
+                append(&array, o);
+        }
+        return array;
+}
+
+static json_t *members(const Manifest *m) {
+        json_t *array = json_array();
+
+        for (size_t i = 0; i < m->n_members; i++) {
+                const ManifestMember *member = &m->members[i];
+                _cleanup_free_ char *hex = hex_encode(member->sha256, sizeof(member->sha256));
+                json_t *o = json_object();
+
+                set(&o, "name", json_string(member->name));
+                set(&o, "size", json_integer((json_int_t) member->size));
+                set(&o, "sha256", hex ? json_string(hex) : NULL);
+                set(&o, "role", json_string(member_role_to_string(member->role)));
+                append(&array, o);
+        }
+        return array;
+}
+
+static json_t *provenance(const ManifestProvenance *p) {
+        json_t *o = json_object();
+
+        set_optional(&o, "builder", p->builder);
+        set_optional(&o, "source", p->source);
+        set_optional(&o, "fix_sha256", p->fix_sha256);
+        set_optional(&o, "toolchain", p->toolchain);
+        return o;
+}
+
+static json_t *document(const Manifest *m) {
+        json_t *o = json_object(), *trial = json_object();
+
+        set(&trial, "seconds", json_integer(m->trial_seconds));
+        set(&o, "type", json_string(MANIFEST_TYPE));
+        set(&o, "format", json_integer(MANIFEST_FORMAT));
+        set(&o, "id", json_string(m->id));
+        set(&o, "title", json_string(m->title));
+        set_optional(&o, "description", m->description);
+        set(&o, "severity", json_string(severity_to_string(m->severity)));
+        set(&o, "kind", json_string(manifest_kind_to_string(m->kind)));
+        set(&o, "stream", json_string(m->stream));
+        set(&o, "sequence", json_integer((json_int_t) m->sequence));
+        set_optional(&o, "baseline", m->baseline);
+        set(&o, "created", time_value(m->created_usec));
+        set(&o, "expires", m->expires_usec > 0 ? time_value(m->expires_usec) : json_null());
+        set(&o, "fixes", fixes(m));
+        set(&o, "requires", strings(m->requires));
+        set(&o, "conflicts", strings(m->conflicts));
+        set(&o, "supersedes", strings(m->supersedes));
+        if (m->kind == MANIFEST_BASELINE) {
+                set(&o, "packages", packages(m));
+                set(&o, "kernel_release", json_string(m->kernel_release));
+                set(&o, "deadline", time_value(m->deadline_usec));
+        } else
+                set(&o, "targets", targets(m));
+        set(&o, "members", members(m));
+        set(&o, "trial", trial);
+        set(&o, "force_safe", json_boolean(m->force_safe));
+        set(&o, "provenance", provenance(&m->provenance));
+        return o;
+}
+
+/**
+ * manifest_format() - write a manifest as JSON
+ * @m: complete, as manifest_check() wants it
+ * @ret: the text, NUL-terminated; to be freed
+ * @ret_size: bytes without the NUL
+ *
+ * Return: 0, -EINVAL for text that is not UTF-8 or numbers out of range, or -ENOMEM.
+ */
+int manifest_format(const Manifest *m, char **ret, size_t *ret_size) {
+        _cleanup_json_ json_t *root = document(m);
+        _cleanup_free_ char *text = NULL, *whole = NULL;
+
+        if (!root)
+                return -EINVAL;
+        text = json_dumps(root, JSON_INDENT(2) | JSON_SORT_KEYS);
+        if (!text || asprintf(&whole, "%s\n", text) < 0)
+                return -ENOMEM;
+        *ret_size = strlen(whole);
+        *ret = TAKE_PTR(whole);
+        return 0;
+}
