@@ -81,10 +81,10 @@ build_debs() {
                 DEB_BUILD_OPTIONS="nocheck parallel=$(nproc)" nice dpkg-buildpackage -us -uc -b
         ) >"$work/build.log" 2>&1 || {
                 cp "$work/build.log" "$cache/debs.log"
-                tail -n 40 "$work/build.log" >&2
+                grep -v '^\[' "$work/build.log" | tail -n 25 | cut -c -200 >&2
                 die 125 "dpkg-buildpackage failed, see $cache/debs.log"
         }
-        mv "$work"/*.deb "$work"/*.changes "$work"/build.log "$out"/
+        mv "$work"/*.deb "$work"/*.changes "$work"/*.buildinfo "$work"/build.log "$out"/
 }
 
 # build_root OUT BASE DEBS

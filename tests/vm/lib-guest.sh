@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash
+#
+# What testcases may use; sourced in the guest by lib.sh. A testcase ends at its first failing command,
+# so a plain command is an assertion too; these add a sentence that says what was expected.
+
+fail() {
+        echo "$*"
+        exit 1
+}
+
+skip() {
+        echo "$*"
+        exit 77
+}
+
+# run COMMAND…: run it whatever comes of it; $status and $output (both streams) tell
+run() {
+        status=0
+        output=$("$@" 2>&1) || status=$?
+        printf '$ %s\n%s\n[%s]\n' "$*" "$output" "$status"
+}
+
+# as_user COMMAND…: the same command as the ordinary user, in a login session
+as_user() {
+        runuser -l user -c "$(printf '%q ' "$@")" </dev/null
+}
+
+# expect_status NUMBER: of the last run
+expect_status() {
+        [[ $status == "$1" ]] || fail "expected exit status $1, got $status"
+}
+
+# expect_output REGEX / refuse_output REGEX: in the output of the last run
+expect_output() {
+        grep -Eq -- "$1" <<<"$output" || fail "expected /$1/ in the output"
+}
+
+refuse_output() {
+        ! grep -Eq -- "$1" <<<"$output" || fail "did not expect /$1/ in the output"
+}
+
+# expect_file PATH REGEX / refuse_file PATH REGEX
+expect_file() {
+        grep -Eq -- "$2" "$1" || fail "expected /$2/ in $1, which says: $(head -c 500 "$1")"
+}
+
+refuse_file() {
+        ! grep -Eq -- "$2" "$1" || fail "did not expect /$2/ in $1"
+}
+
+# eventually SECONDS COMMAND…: try it every fifth of a second until it succeeds
+eventually() {
+        local end=$((SECONDS + $1))
+        shift
+        until "$@" >/dev/null 2>&1; do
+                ((SECONDS < end)) || fail "this did not come true: $*"
+                sleep 0.2
+        done
+}
+
+# expect_journal FIELD=VALUE…: there is such an entry of this boot
+expect_journal() {
+        journalctl --sync
+        journalctl -b -o json "$@" | grep -q . || fail "no journal entry with $*"
+}
+
+# no_livepatch: nothing is patched and no job is left behind
+no_livepatch() {
+        [[ -z $(ls /sys/kernel/livepatch) ]] || fail "still in the kernel: $(ls /sys/kernel/livepatch)"
+}

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash
+#
+# The frame of a scenario in this folder, sourced at its end; README.md tells how a scenario is written.
+#
+# A scenario file runs twice. On the host it boots one guest for each kernel in its header and puts
+# itself, this file and what its prepare() made into it. In the guest (HOTPATCH_SCENARIO is set there) it
+# runs its testcase_* functions and prints TAP, which the host passes on under the kernel's name.
+
+set -uo pipefail
+
+scenario_file=$(readlink -f "$0")
+scenario_name=$(basename "$scenario_file" .sh)
+# In the guest: where the scenario and what prepare() made lie.
+scenario_folder=/run/scenario
+
+# testcases: the testcase_* functions in the order in which they stand in the file
+testcases() {
+        sed -n 's/^testcase_\([a-zA-Z0-9_]*\) *().*/\1/p' "$scenario_file"
+}
+
+# header KEY: the words of the header line "# KEY: words"
+header() {
+        sed -n "s/^# $1: *//p" "$scenario_file" | head -n 1
+}
+
+# ---- in the guest ----
+
+# run_testcase NAME: one testcase in a shell of its own, which ends at the first failing command
+run_testcase() {
+        (
+                set -eE
+                trap 'echo "${BASH_SOURCE[0]##*/}:$LINENO: this failed: $BASH_COMMAND"' ERR
+                "testcase_$1"
+        ) >"$scenario_folder/log" 2>&1 &
+        wait $!
+}
+
+run_in_guest() {
+        local name number=0 failed=0 status
+
+        # shellcheck source=lib-guest.sh
+        . "$scenario_folder/lib-guest.sh"
+        cd "$scenario_folder" || exit 125
+        for name in "$@"; do
+                number=$((number + 1))
+                status=0
+                run_testcase "$name" || status=$?
+                if ((status == 0)); then
+                        echo "ok $number - ${name//_/ }"
+                elif ((status == 77)); then
+                        echo "ok $number - ${name//_/ } # SKIP $(tail -n 1 "$scenario_folder/log")"
+                else
+                        failed=1
+                        echo "not ok $number - ${name//_/ }"
+                        sed 's/^/#   /' "$scenario_folder/log"
+                        dmesg | tail -n 15 | sed 's/^/#   dmesg: /'
+                fi
+        done
+        echo "1..$number"
+        exit $failed
+}
+
+# ---- on the host ----
+
+scenario_help() {
+        cat <<HELP
+Usage: tests/vm/$scenario_name.sh [--kernel RELEASE]… [TESTCASE]…
+
+Run the scenario on each kernel that its header names, or on those given; all testcases, or those given.
+
+Kernels:   $(header kernels)
+Testcases: $(testcases | tr '\n' ' ')
+HELP
+}
+
+# run_on_kernel RELEASE TESTCASE…
+run_on_kernel() {
+        local release=$1 folder options status=0
+        shift
+
+        folder=$(mktemp -d)
+        # shellcheck disable=SC2064 # now
+        trap "rm -rf '$folder'" EXIT
+        if declare -F prepare >/dev/null; then
+                if ! (set -e; kernel=$release prepare "$folder" "$release") >"$folder/prepare.log" 2>&1; then
+                        sed 's/^/# /' "$folder/prepare.log"
+                        echo "not ok - $release: prepare"
+                        return 1
+                fi
+        fi
+        cp "$scenario_file" "$folder/scenario.sh"
+        cp "$(dirname "$scenario_file")/lib.sh" "$(dirname "$scenario_file")/lib-guest.sh" "$folder/"
+
+        read -ra options <<<"$(header options)"
+        "$(dirname "$scenario_file")/../../tools/vm" --kernel "$release" ${options[@]+"${options[@]}"} \
+                --put "$folder:$scenario_folder" --env HOTPATCH_SCENARIO="$scenario_name" \
+                --env HOTPATCH_KERNEL="$release" -- \
+                bash "$scenario_folder/scenario.sh" "$@" >"$folder/output" 2>"$folder/errors" || status=$?
+        grep -v '^1\.\.' "$folder/output" | sed -E "s/^((not )?ok) [0-9]+ - /\1 - $release: /"
+        if ((status != 0 && status != 1)) || ! grep -q '^1\.\.' "$folder/output"; then
+                sed 's/^/# /' "$folder/errors"
+                echo "not ok - $release: the guest ended well (tools/vm: status $status)"
+                status=1
+        fi
+        rm -rf "$folder"
+        return $status
+}
+
+run_on_host() {
+        local kernels=() names=() release failed=0
+
+        while (($# > 0)); do
+                case $1 in
+                --kernel) kernels+=("${2:?--kernel wants a release}"); shift ;;
+                -h | --help) scenario_help; exit 0 ;;
+                -*) echo "unknown option '$1', see --help" >&2; exit 2 ;;
+                *)
+                        testcases | grep -qx "${1#testcase_}" ||
+                                { echo "no testcase '$1', see --help" >&2; exit 2; }
+                        names+=("${1#testcase_}")
+                        ;;
+                esac
+                shift
+        done
+        ((${#kernels[@]} > 0)) || read -ra kernels <<<"$(header kernels)"
+        ((${#names[@]} > 0)) || mapfile -t names < <(testcases)
+
+        for release in "${kernels[@]}"; do
+                run_on_kernel "$release" "${names[@]}" || failed=1
+        done
+        exit $failed
+}
+
+if [[ -n ${HOTPATCH_SCENARIO:-} ]]; then
+        run_in_guest "$@"
+else
+        run_on_host "$@"
+fi
