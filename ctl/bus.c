@@ -5,7 +5,7 @@
  * make polkit ask a person wait without limit, and carry the flag that allows it to ask.
  */
 
-#include "ctl/ctl.h"
+#include "ctl/agent.h"
 
 static bool stream_has_colours(int fd) {
         const char *term = getenv("TERM"), *no_color = getenv("NO_COLOR");
@@ -28,6 +28,7 @@ void ctl_init(Ctl *ctl) {
 
 /** ctl_done() - close what was opened */
 void ctl_done(Ctl *ctl) {
+        agent_close(ctl);
         ctl->bus = sd_bus_flush_close_unref(ctl->bus);
 }
 

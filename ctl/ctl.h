@@ -64,6 +64,13 @@ int ctl_usage(const char *format, ...) _printf_(1, 2);
 /* verb-*.c */
 int verb_status(Ctl *ctl, int argc, char *argv[]);
 int verb_list(Ctl *ctl, int argc, char *argv[]);
+int verb_show(Ctl *ctl, int argc, char *argv[]);
+int verb_verify(Ctl *ctl, int argc, char *argv[]);
+int verb_plan(Ctl *ctl, int argc, char *argv[]);
+int verb_stage(Ctl *ctl, int argc, char *argv[]);
+int verb_apply(Ctl *ctl, int argc, char *argv[]);
+int verb_remove(Ctl *ctl, int argc, char *argv[]);
+int verb_cancel(Ctl *ctl, int argc, char *argv[]);
 
 /*
  * verb-bundle.c, verb-key.c: work without the daemon. They read their own options; the options that

@@ -90,3 +90,12 @@ int table_print(Table *t) {
                 return 0;
         return scols_print_table(t->table);
 }
+
+/** table_print_block() - as table_print(), followed by an empty line */
+int table_print_block(Table *t) {
+        int r = table_print(t);
+
+        if (r >= 0 && scols_table_get_nlines(t->table) > 0)
+                putchar('\n');
+        return r;
+}

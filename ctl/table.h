@@ -22,3 +22,4 @@ DEFINE_TRIVIAL_CLEANUP(Table *, table_free);
 int table_add_row(Table *t) _must_check_ _nonnull_(1);
 int table_set(Table *t, size_t column, const char *text, Style style) _must_check_ _nonnull_(1);
 int table_print(Table *t) _must_check_ _nonnull_(1);
+int table_print_block(Table *t) _must_check_ _nonnull_(1);

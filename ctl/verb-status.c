@@ -7,27 +7,10 @@
 
 #include <inttypes.h>
 
+#include "ctl/fields.h"
 #include "ctl/patches.h"
 #include "ctl/summary.h"
 #include "util/strv.h"
-
-#define LABEL_WIDTH 10
-
-/* "    Label: text", wrapped under itself */
-static int print_line(const Ctl *ctl, const char *label, const char *text, Style style) {
-        static const char indent[] = "            ";
-        _cleanup_free_ char *clean = text_sanitize(text), *lines = NULL;
-        int r;
-
-        if (!clean)
-                return -ENOMEM;
-        r = text_wrap(clean, indent, ctl->terminal ? terminal_width(STDOUT_FILENO) : UINT32_MAX, &lines);
-        if (r < 0)
-                return r;
-        printf("%*s%s %s%s%s\n", LABEL_WIDTH, label, *label ? ":" : " ", style_on(ctl->colour, style), lines,
-                style_off(ctl->colour, style));
-        return 0;
-}
 
 static int print_summary(const Ctl *ctl, const Summary *summary) {
         static const Style styles[_LEVEL_MAX] = {
@@ -37,13 +20,13 @@ static int print_summary(const Ctl *ctl, const Summary *summary) {
         };
         int r;
 
-        r = print_line(ctl, "Safety", summary->safety, styles[summary->level]);
+        r = field_print(ctl, "Safety", summary->safety, styles[summary->level]);
         if (r >= 0)
-                r = print_line(ctl, "Running", summary->running, STYLE_NONE);
+                r = field_print(ctl, "Running", summary->running, STYLE_NONE);
         if (r >= 0)
-                r = print_line(ctl, "To do", summary->todo ? summary->todo[0] : "nothing", STYLE_BOLD);
+                r = field_print(ctl, "To do", summary->todo ? summary->todo[0] : "nothing", STYLE_BOLD);
         for (size_t i = 1; i < strv_length(summary->todo) && r >= 0; i++)
-                r = print_line(ctl, "", summary->todo[i], STYLE_BOLD);
+                r = field_print(ctl, "", summary->todo[i], STYLE_BOLD);
         return r;
 }
 
@@ -58,8 +41,8 @@ static int print_kernel(const Ctl *ctl, const ManagerInfo *m) {
                     m->supported ? "supported" : "NOT supported", *m->lockdown ? m->lockdown : "none",
                     m->signature_required ? "required" : "not required", *m->disabled ? "OFF" : "on") < 0)
                 return -ENOMEM;
-        r = print_line(ctl, "Kernel", kernel, STYLE_NONE);
-        return r < 0 ? r : print_line(ctl, "Gates", gates, STYLE_NONE);
+        r = field_print(ctl, "Kernel", kernel, STYLE_NONE);
+        return r < 0 ? r : field_print(ctl, "Gates", gates, STYLE_NONE);
 }
 
 static int print_patch(const Ctl *ctl, const PatchInfo *p, const char *label) {
@@ -77,7 +60,7 @@ static int print_patch(const Ctl *ctl, const PatchInfo *p, const char *label) {
         if (fclose(f) != 0)
                 return -ENOMEM;
         text = TAKE_PTR(buf);
-        return print_line(ctl, label, text, p->tripped > 0 ? STYLE_RED : patch_state_style(p->state));
+        return field_print(ctl, label, text, p->tripped > 0 ? STYLE_RED : patch_state_style(p->state));
 }
 
 static int print_patches(const Ctl *ctl, const Snapshot *s, bool foreign) {
@@ -106,7 +89,7 @@ static int print_jobs(const Ctl *ctl, const Snapshot *s) {
                             strv_length(j->patches) > 1 ? " and others: " : ": ", j->state,
                             j->progress * 100) < 0)
                         return -ENOMEM;
-                r = print_line(ctl, "Job", text, STYLE_YELLOW);
+                r = field_print(ctl, "Job", text, STYLE_YELLOW);
                 if (r < 0)
                         return r;
         }

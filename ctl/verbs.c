@@ -5,12 +5,27 @@
 #include <limits.h>
 
 #include "ctl/verbs.h"
+#include "util/limits.h"
 
 const VerbEntry ctl_verbs[] = {
         { "status", "", 0, 0, 0, false, verb_status,
           "am I safe, what is running, what must I do?" },
         { "list", "", 0, 0, 0, false, verb_list,
           "every hotpatch this machine knows" },
+        { "show", "ID…", 1, UINT_MAX, 0, false, verb_show,
+          "all about a patch" },
+        { "verify", "FILE…", 1, UINT_MAX, 0, false, verb_verify,
+          "would this machine trust the bundle?" },
+        { "plan", "FILE|ID…", 1, HOTPATCH_TRANSACTION_MAX, OPTION_ALLOW_DOWNGRADE, false, verb_plan,
+          "what apply would do, without doing it" },
+        { "stage", "FILE…", 1, HOTPATCH_SPOOL_MAX, 0, false, verb_stage,
+          "keep bundles ready, to be applied by id" },
+        { "apply", "FILE|ID…", 1, HOTPATCH_TRANSACTION_MAX, OPTION_NO_WAIT | OPTION_ALLOW_DOWNGRADE, false,
+          verb_apply, "change the running kernel; several: all or none" },
+        { "remove", "ID…", 1, HOTPATCH_TRANSACTION_MAX, OPTION_NO_WAIT, false, verb_remove,
+          "take patches out of the running kernel" },
+        { "cancel", "JOB", 1, 1, 0, false, verb_cancel,
+          "stop a job and undo what it did" },
 };
 const size_t n_ctl_verbs = ELEMENTSOF(ctl_verbs);
 

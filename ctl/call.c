@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The methods of the Manager have two shapes, (as, a{sv}) and (h, a{sv}); here they are put together.
+ * What may make polkit ask a person waits without limit: sd-bus would give up after 25 s, while
+ * somebody looks for the password.
+ */
+
+#include "ctl/agent.h"
+#include "ctl/argument.h"
+#include "ctl/call.h"
+#include "dbus/names.h"
+
+/**
+ * call_new() - begin a call of a method of the Manager
+ * @ctl: for the connection
+ * @method: its name
+ * @ret: to be unreferenced
+ * @error: why there is no connection
+ *
+ * Return: 0 or a negative errno.
+ */
+int call_new(Ctl *ctl, const char *method, sd_bus_message **ret, sd_bus_error *error) {
+        sd_bus *bus;
+        int r;
+
+        r = ctl_bus(ctl, &bus, error);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_new_method_call(bus, ret, HOTPATCH_BUS_NAME, HOTPATCH_ROOT_PATH,
+                HOTPATCH_MANAGER_INTERFACE, method);
+        return r < 0 ? r : 0;
+}
+
+/** call_append_options() - a{sv} out of what was given on the command line */
+int call_append_options(const Ctl *ctl, sd_bus_message *m) {
+        int r;
+
+        if (ctl->allow_downgrade)
+                r = sd_bus_message_append(m, "a{sv}", 1, "allow-downgrade", "b", 1);
+        else
+                r = sd_bus_message_append(m, "a{sv}", 0);
+        return r < 0 ? r : 0;
+}
+
+/**
+ * call_ask() - make a call that may ask for a password
+ * @ctl: the options
+ * @m: the call
+ * @ret: the answer, to be unreferenced
+ * @error: the refusal
+ *
+ * Return: 0 or a negative errno.
+ */
+int call_ask(Ctl *ctl, sd_bus_message *m, sd_bus_message **ret, sd_bus_error *error) {
+        int r;
+
+        agent_open(ctl);
+        r = sd_bus_call(ctl->bus, m, UINT64_MAX, error, ret);
+        return r < 0 ? r : 0;
+}
+
+/** call_with_ids() - METHOD(as ids, a{sv} options); otherwise as call_ask() */
+int call_with_ids(Ctl *ctl, const char *method, char *const *ids, sd_bus_message **ret, sd_bus_error *error) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+        int r;
+
+        r = call_new(ctl, method, &m, error);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_append_strv(m, (char **) ids);
+        if (r < 0)
+                return r;
+        r = call_append_options(ctl, m);
+        return r < 0 ? r : call_ask(ctl, m, ret, error);
+}
+
+/** call_with_file() - METHOD(h bundle, a{sv} options); otherwise as call_ask() */
+int call_with_file(Ctl *ctl, const char *method, const char *file, sd_bus_message **ret, sd_bus_error *error) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+        _cleanup_close_ int fd = -EBADF;
+        int r;
+
+        r = argument_open(file, &fd, error);
+        if (r < 0)
+                return r;
+        r = call_new(ctl, method, &m, error);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_append(m, "h", fd);
+        if (r < 0)
+                return r;
+        r = call_append_options(ctl, m);
+        return r < 0 ? r : call_ask(ctl, m, ret, error);
+}

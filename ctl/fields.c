@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Labels stand to the right of one edge, texts begin at one column and are wrapped under themselves on
+ * a terminal. Into a pipe nothing is wrapped. Texts are sanitised here.
+ */
+
+#include <stdarg.h>
+
+#include "ctl/fields.h"
+
+#define LABEL_WIDTH 10
+
+/**
+ * field_print() - one labelled text
+ * @ctl: the options
+ * @label: at most 10 characters; empty for a further line of the same kind
+ * @text: anybody's
+ * @style: how the text looks
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int field_print(const Ctl *ctl, const char *label, const char *text, Style style) {
+        static const char indent[] = "            ";
+        _cleanup_free_ char *clean = text_sanitize(text), *lines = NULL;
+        int r;
+
+        if (!clean)
+                return -ENOMEM;
+        r = text_wrap(clean, indent, ctl->terminal ? terminal_width(STDOUT_FILENO) : UINT32_MAX, &lines);
+        if (r < 0)
+                return r;
+        printf("%*s%s %s%s%s\n", LABEL_WIDTH, label, *label ? ":" : " ", style_on(ctl->colour, style), lines,
+                style_off(ctl->colour, style));
+        return 0;
+}
+
+/** field_printf() - as field_print(), with the text made by a format */
+int field_printf(const Ctl *ctl, const char *label, Style style, const char *format, ...) {
+        _cleanup_free_ char *text = NULL;
+        va_list ap;
+        int r;
+
+        va_start(ap, format);
+        r = vasprintf(&text, format, ap);
+        va_end(ap);
+        if (r < 0) {
+                text = NULL;
+                return -ENOMEM;
+        }
+        return field_print(ctl, label, text, style);
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * `hotpatchctl plan`: what apply would do now, as the daemon itself decides it. With --json the
+ * daemon's answer is passed on as it is (doc/json-shapes.md). A refusal is an answer and not an error
+ * of the question, but its exit code is that of the refused apply, so that `plan && apply` makes sense.
+ */
+
+#include "ctl/argument.h"
+#include "ctl/call.h"
+#include "ctl/json.h"
+#include "ctl/fields.h"
+#include "ctl/table.h"
+
+static int print_steps(const Ctl *ctl, const Value *steps) {
+        static const Column columns[] = { { "STEP" }, { "PATCH" }, { "MODULE" } };
+        _cleanup_table_ Table *t = NULL;
+        int r;
+
+        r = table_new(ctl, columns, ELEMENTSOF(columns), &t);
+        for (size_t i = 0; i < value_length(steps) && r >= 0; i++) {
+                const Value *step = value_at(steps, i);
+
+                r = table_add_row(t);
+                if (r >= 0)
+                        r = table_set(t, 0, value_string(step, "action"), STYLE_NONE);
+                if (r >= 0)
+                        r = table_set(t, 1, value_string(step, "patch"), STYLE_NONE);
+                if (r >= 0)
+                        r = table_set(t, 2, value_string(step, "module"), STYLE_NONE);
+        }
+        return r < 0 ? r : table_print_block(t);
+}
+
+static int print_functions(const Ctl *ctl, const Value *functions) {
+        static const Column columns[] = { { "OBJECT" }, { "FUNCTION", .wrap = true }, { "CHANGE" }, { "WHEN" } };
+        _cleanup_table_ Table *t = NULL;
+        int r;
+
+        r = table_new(ctl, columns, ELEMENTSOF(columns), &t);
+        for (size_t i = 0; i < value_length(functions) && r >= 0; i++) {
+                const Value *f = value_at(functions, i);
+
+                r = table_add_row(t);
+                if (r >= 0)
+                        r = table_set(t, 0, value_string(f, "object"), STYLE_NONE);
+                if (r >= 0)
+                        r = table_set(t, 1, value_string(f, "function"), STYLE_NONE);
+                if (r >= 0)
+                        r = table_set(t, 2, value_string(f, "change"), STYLE_NONE);
+                if (r >= 0)
+                        r = table_set(t, 3, value_bool(f, "deferred") ? "when its module is loaded" : "now",
+                                STYLE_NONE);
+        }
+        return r < 0 ? r : table_print_block(t);
+}
+
+static int print_conditions(const Ctl *ctl, const Value *conditions) {
+        static const Column columns[] = { { "CHECK" }, { "FOUND", .wrap = true }, { "NEEDED", .wrap = true }, { "" } };
+        _cleanup_table_ Table *t = NULL;
+        int r;
+
+        r = table_new(ctl, columns, ELEMENTSOF(columns), &t);
+        for (size_t i = 0; i < value_length(conditions) && r >= 0; i++) {
+                const Value *c = value_at(conditions, i);
+                bool ok = value_bool(c, "ok");
+
+                r = table_add_row(t);
+                if (r >= 0)
+                        r = table_set(t, 0, value_string(c, "check"), STYLE_NONE);
+                if (r >= 0)
+                        r = table_set(t, 1, value_string(c, "found"), STYLE_NONE);
+                if (r >= 0)
+                        r = table_set(t, 2, value_string(c, "needed"), STYLE_NONE);
+                if (r >= 0)
+                        r = table_set(t, 3, ok ? "ok" : "NO", ok ? STYLE_GREEN : STYLE_RED);
+        }
+        return r < 0 ? r : table_print_block(t);
+}
+
+static const char *result_text(const Value *plan, const Value *refusal, Style *ret_style) {
+        const char *message = value_string(refusal, "message");
+
+        *ret_style = STYLE_GREEN;
+        if (!message)
+                return value_bool(plan, "changed") ? "can be applied" : "nothing to do";
+        *ret_style = STYLE_RED;
+        return message;
+}
+
+/* The refusal that the plan ends in; NULL if it does not, or if it only says "nothing to do". */
+static const Value *plan_refusal(const Value *plan) {
+        const Value *refusal = value_get(plan, "refusal");
+        const char *name = value_string(refusal, "name");
+        const HotpatchError *row = name ? hotpatch_error_find(name) : NULL;
+
+        return name && !(row && row->exit == HOTPATCH_EXIT_OK) ? refusal : NULL;
+}
+
+static int print_text(const Ctl *ctl, const Value *plan) {
+        const Value *refusal = plan_refusal(plan), *kernel = value_get(plan, "kernel"), *ids = value_get(plan, "ids");
+        const char *remedy = value_string(refusal, "remedy"), *text;
+        Style style;
+        int r;
+
+        r = print_steps(ctl, value_get(plan, "steps"));
+        if (r >= 0)
+                r = print_functions(ctl, value_get(plan, "functions"));
+        if (r >= 0)
+                r = print_conditions(ctl, value_get(plan, "conditions"));
+        for (size_t i = 0; i < value_length(ids) && r >= 0; i++)
+                r = field_print(ctl, i == 0 ? "Plan for" : "", strempty(value_text(value_at(ids, i))), STYLE_BOLD);
+        if (r >= 0)
+                r = field_print(ctl, "Kernel", strempty(value_string(kernel, "release")), STYLE_NONE);
+        text = result_text(plan, refusal, &style);
+        if (r >= 0)
+                r = field_printf(ctl, "Result", style, "%s%s", refusal ? "refused: " : "", text);
+        if (r >= 0 && remedy)
+                r = field_print(ctl, "Remedy", remedy, STYLE_NONE);
+        return r;
+}
+
+static int plan_exit_code(const Value *plan) {
+        const char *name = value_string(plan_refusal(plan), "name");
+        const HotpatchError *row = name ? hotpatch_error_find(name) : NULL;
+
+        if (!name)
+                return HOTPATCH_EXIT_OK;
+        return row ? row->exit : HOTPATCH_EXIT_FAILURE;
+}
+
+static int ask_plan(Ctl *ctl, char *argv[], Value **ret, sd_bus_error *error) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        const char *text;
+        int r;
+
+        if (argument_is_file(argv[1]))
+                r = call_with_file(ctl, "PlanBundle", argv[1], &reply, error);
+        else
+                r = call_with_ids(ctl, "Plan", argv + 1, &reply, error);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_read(reply, "s", &text);
+        return r < 0 ? r : value_parse(text, ret);
+}
+
+int verb_plan(Ctl *ctl, int argc, char *argv[]) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_value_ Value *plan = NULL;
+        int r;
+
+        for (int i = 1; i < argc && argc > 2; i++)
+                if (argument_is_file(argv[i]))
+                        return ctl_usage("'plan' takes one file or several ids; '%s' can be staged first",
+                                argv[i]);
+        r = ask_plan(ctl, argv, &plan, &error);
+        if (r >= 0)
+                r = ctl->json ? value_print(ctl, plan) : print_text(ctl, plan);
+        if (r < 0)
+                return ctl_fail(ctl, argc == 2 ? argv[1] : NULL, &error, r);
+        return plan_exit_code(plan);
+}
