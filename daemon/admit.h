@@ -11,6 +11,7 @@
 #include <systemd/sd-bus.h>
 
 #include "bundle/bundle.h"
+#include "daemon/store.h"
 #include "livepatch/identity.h"
 #include "util/base.h"
 
@@ -40,3 +41,5 @@ typedef struct AdmitRequest {
 int admit_copy(const AdmitRequest *request, sd_bus_error *error) _must_check_ _nonnull_(1);
 int admit_open(int copy_fd, const char *root, const TrustPolicy *policy, uint64_t now_usec,
                 Verified **ret, sd_bus_error *error) _must_check_ _nonnull_(2, 3, 5);
+int admit_record(const Verified *v, const KernelIdentity *kernel, uint64_t now_usec, AdmittedRecord *ret)
+        _must_check_ _nonnull_(1, 2, 4);

@@ -14,29 +14,47 @@
 #include "livepatch/symbols.h"
 #include "util/base.h"
 
-/** struct PlanModule - a module that a target touches, as the running kernel has it */
+/**
+ * struct PlanModule - a module that a target names, as the running kernel has it: the modules whose
+ * functions it replaces, and the name its own patch module would take
+ */
 typedef struct PlanModule {
         const char *name;
-        const char *build_id; /* NULL: not loaded */
+        bool loaded;
+        const char *build_id; /* NULL: not loaded, or it has none */
 } PlanModule;
 
-/** struct PlanPatch - a livepatch the kernel or the records know */
+/**
+ * struct PlanPatch - a livepatch the kernel or the records know
+ * @id: bundle id; NULL: not ours
+ * @digest: of the manifest; NULL: unknown, as for a patch that only its note identifies
+ * @recorded: there is an admitted record, so it is wanted
+ * @order: position in the order of application; higher is later
+ */
 typedef struct PlanPatch {
         const char *module;
-        const char *id; /* NULL: not ours */
+        const char *id;
         const char *stream;
+        const char *digest;
+        bool recorded;
         uint64_t sequence;
         uint64_t order;
+        char *const *requires;
+        char *const *conflicts;
         char *const *supersedes;
         LivepatchState state;
         const ManifestObject *objects; /* what it replaces; may be unknown (none) */
         size_t n_objects;
 } PlanPatch;
 
-/** struct PlanStream - the highest sequence that was ever active in a stream */
+/**
+ * struct PlanStream - the highest sequence that was ever active in a stream
+ * @digest: of the manifest that had it; NULL: unknown
+ */
 typedef struct PlanStream {
         const char *name;
         uint64_t sequence;
+        const char *digest;
 } PlanStream;
 
 /** struct PlanFacts - everything a decision rests on; all borrowed */
@@ -90,8 +108,12 @@ typedef struct PlanFunction {
         bool deferred; /* its module is not loaded yet */
 } PlanFunction;
 
-/** struct PlanCondition - one checked condition of the report; strings owned */
+/**
+ * struct PlanCondition - one checked condition of the report; strings owned
+ * @id: the bundle it was checked for; NULL: the machine as a whole
+ */
 typedef struct PlanCondition {
+        char *id;
         char *check;  /* "kernel-release", "function vmlinux:foo", … */
         char *found;
         char *needed;
@@ -114,13 +136,17 @@ typedef struct Plan {
         sd_bus_error refusal;
 } Plan;
 
-/** struct PlanOptions - what the caller asked for */
+/**
+ * struct PlanOptions - what the caller asked for
+ * @allow_downgrade: accept a sequence that the stream has left behind
+ */
 typedef struct PlanOptions {
         bool allow_downgrade;
 } PlanOptions;
 
-int plan_apply(const Manifest *const *manifests, size_t n_manifests, const PlanFacts *facts,
-                const PlanOptions *options, Plan **ret) _must_check_ _nonnull_(1, 3, 4, 5);
+int plan_apply(const Manifest *const *manifests, const char *const *digests, size_t n_manifests,
+                const PlanFacts *facts, const PlanOptions *options, Plan **ret)
+        _must_check_ _nonnull_(1, 2, 4, 5, 6);
 int plan_remove(char *const *ids, const PlanFacts *facts, Plan **ret) _must_check_ _nonnull_(1, 2, 3);
 Plan *plan_free(Plan *p);
 DEFINE_TRIVIAL_CLEANUP(Plan *, plan_free);

@@ -30,11 +30,16 @@ typedef int (*WorkerFunction)(void *userdata, int output_fd, sd_bus_error *error
  * @error: the refusal, not set on success; valid during the call
  * @output: bytes of the child, valid during the call
  *
- * The worker is already detached; the callback may free what owns it.
+ * The worker is finished then and still the caller's: worker_free() it, in the callback or later.
+ * The callback may free what owns it.
  */
 typedef void (*WorkerDone)(void *userdata, int r, const sd_bus_error *error, const void *output, size_t size);
 
+/* Symbol facts of a whole transaction are some 10 KiB, kernel log lines less. */
 #define WORKER_OUTPUT_MAX ((size_t) 1024 * 1024)
+/* D-Bus: error names are at most 255 bytes. A message may quote the kernel log; longer is cut. */
+#define WORKER_ERROR_NAME_MAX ((size_t) 255)
+#define WORKER_ERROR_MESSAGE_MAX ((size_t) 16 * 1024)
 
 int worker_start(sd_event *event, const char *name, uint64_t timeout_usec,
                 WorkerFunction function, void *function_userdata,

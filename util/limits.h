@@ -52,6 +52,13 @@
 /* Files in the spool; each is at most HOTPATCH_BUNDLE_MAX. */
 #define HOTPATCH_SPOOL_MAX 128U
 
+/* State files: a record lists fixes and relations of one manifest; each list is at most so long. */
+#define HOTPATCH_RECORD_MAX (UINT64_C(1024) * 1024)
+#define HOTPATCH_RECORD_LIST_MAX 1024U
+
+/* Patches that are wanted at the same time; the kernel stacks each of them. */
+#define HOTPATCH_ADMITTED_MAX 128U
+
 /* Trust anchors and CRLs: per file, and how many. */
 #define HOTPATCH_ANCHOR_MAX (UINT64_C(1024) * 1024)
 #define HOTPATCH_ANCHORS_MAX 64U

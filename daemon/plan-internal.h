@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Shared by the plan-*.c files only. */
+
+#include "daemon/plan.h"
+#include "dbus/errors.h"
+#include "util/limits.h"
+
+/**
+ * struct PlanItem - one bundle of the transaction
+ * @target: for the running kernel; NULL: none fits
+ * @patch: what the kernel or the records know under its id; NULL: nothing
+ * @active: exactly this content is in the kernel already
+ */
+typedef struct PlanItem {
+        const Manifest *manifest;
+        const char *digest;
+        const ManifestTarget *target;
+        const PlanPatch *patch;
+        bool active;
+} PlanItem;
+
+/**
+ * struct PlanBuild - a plan while it is made; all but @plan borrowed
+ * @items: in the order in which they will be applied
+ * @dropped: for each patch of the facts: an item supersedes it
+ */
+typedef struct PlanBuild {
+        const PlanFacts *facts;
+        const PlanOptions *options;
+        PlanItem items[HOTPATCH_TRANSACTION_MAX];
+        size_t n_items;
+        bool *dropped;
+        Plan *plan;
+} PlanBuild;
+
+/* plan-report.c: what the checks say */
+int plan_new(Plan **ret) _must_check_ _nonnull_(1);
+int plan_add_step(Plan *p, StepAction action, const char *id, const char *module) _must_check_;
+int plan_add_function(Plan *p, const char *id, const char *object, const char *function,
+                FunctionChange change, bool deferred) _must_check_;
+int plan_condition(Plan *p, const char *id, bool ok, const char *found, const char *needed,
+                const char *check, ...) _must_check_ _printf_(6, 7);
+int plan_refuse(Plan *p, const char *name, const char *format, ...) _must_check_ _printf_(3, 4);
+
+/* plan-order.c */
+int plan_order(PlanBuild *b) _must_check_;
+
+/* plan-target.c: is it for this machine */
+int plan_check_machine(PlanBuild *b) _must_check_;
+int plan_check_target(PlanBuild *b, const PlanItem *item) _must_check_;
+
+/* plan-relations.c: what it means for the other patches */
+void plan_mark_dropped(PlanBuild *b);
+int plan_check_relations(PlanBuild *b, const PlanItem *item) _must_check_;
+
+/* plan-functions.c: can each function be redirected, and whose is it now */
+int plan_check_functions(PlanBuild *b, const PlanItem *item) _must_check_;
+int plan_report_dropped(PlanBuild *b) _must_check_;
+bool plan_same_function(const char *a, const char *b);
+
+static inline bool plan_patch_in_kernel(const PlanPatch *p) {
+        return p->state == LIVEPATCH_PATCHING || p->state == LIVEPATCH_PATCHED ||
+                p->state == LIVEPATCH_UNPATCHING;
+}
+
+/** plan_patch_name() - how a message calls it: our id, or the module of somebody else's */
+static inline const char *plan_patch_name(const PlanPatch *p) {
+        return p->id ?: p->module;
+}
+
+const PlanPatch *plan_find_patch(const PlanFacts *facts, const char *id) _nonnull_(1, 2);
+const PlanModule *plan_find_module(const PlanFacts *facts, const char *name) _nonnull_(1, 2);

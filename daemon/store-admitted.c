@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Admitted bundles: the bundle as it was verified, and a record that says that it is wanted.
+ *
+ * Two files cannot be replaced in one step, so the record is the one that counts: it names its
+ * bundle by digest, the bundle is written under that name first, and renaming the record into place
+ * is the step that changes what is wanted. Removing goes the other way round. What a crash leaves
+ * between the two is a bundle that no record names; the next store_open() deletes it, unless the
+ * record beside it is damaged and the bundle may be needed to repair it.
+ */
+
+#include <fcntl.h>
+
+#include "bundle/manifest.h"
+#include "daemon/store-internal.h"
+#include "dbus/errors.h"
+#include "util/limits.h"
+#include "util/strv.h"
+
+static bool valid_severity(const char *s) {
+        return severity_from_string(s) >= 0;
+}
+
+/* As uname -r: it is compared, and it is part of messages. */
+static bool valid_release(const char *s) {
+        size_t n = 0;
+
+        for (; s[n]; n++)
+                if (s[n] <= ' ' || s[n] > '~' || s[n] == '/')
+                        return false;
+        return n > 0 && n <= 64;
+}
+
+static const Field admitted_fields[] = {
+        { "ID", FIELD_STRING, true, offsetof(AdmittedRecord, id), manifest_id_is_valid },
+        { "TITLE", FIELD_STRING, true, offsetof(AdmittedRecord, title), NULL },
+        { "SEVERITY", FIELD_STRING, true, offsetof(AdmittedRecord, severity), valid_severity },
+        { "STREAM", FIELD_STRING, true, offsetof(AdmittedRecord, stream), manifest_id_is_valid },
+        { "SEQUENCE", FIELD_U64, true, offsetof(AdmittedRecord, sequence), NULL },
+        { "DIGEST", FIELD_STRING, true, offsetof(AdmittedRecord, digest), store_valid_digest },
+        { "MODULE", FIELD_STRING, true, offsetof(AdmittedRecord, module), store_valid_module },
+        { "MODULE_BUILD_ID", FIELD_STRING, false, offsetof(AdmittedRecord, module_build_id),
+          store_valid_hex },
+        { "RELEASE", FIELD_STRING, true, offsetof(AdmittedRecord, release), valid_release },
+        { "FIX", FIELD_STRV, false, offsetof(AdmittedRecord, fixes), NULL },
+        { "REQUIRES", FIELD_STRV, false, offsetof(AdmittedRecord, requires), manifest_id_is_valid },
+        { "CONFLICTS", FIELD_STRV, false, offsetof(AdmittedRecord, conflicts), manifest_id_is_valid },
+        { "SUPERSEDES", FIELD_STRV, false, offsetof(AdmittedRecord, supersedes),
+          manifest_id_is_valid },
+        { "ADMITTED_USEC", FIELD_U64, true, offsetof(AdmittedRecord, admitted_usec), NULL },
+        { "APPLIED_USEC", FIELD_U64, true, offsetof(AdmittedRecord, applied_usec), NULL },
+        { "ORDER", FIELD_U64, true, offsetof(AdmittedRecord, order), NULL },
+};
+
+/** admitted_record_done() - free what it owns */
+void admitted_record_done(AdmittedRecord *r) {
+        fields_done(admitted_fields, ELEMENTSOF(admitted_fields), r);
+}
+
+/** admitted_records_free() - free an array from store_admitted_list() */
+void admitted_records_free(AdmittedRecord *records, size_t n) {
+        for (size_t i = 0; i < n; i++)
+                admitted_record_done(&records[i]);
+        free(records);
+}
+
+static char *record_name(const char *id) {
+        char *name;
+
+        return asprintf(&name, "%s" STORE_RECORD_SUFFIX, id) < 0 ? NULL : name;
+}
+
+static char *bundle_name(const char *id, const char *digest) {
+        char *name;
+
+        return asprintf(&name, "%s.%s" STORE_BUNDLE_SUFFIX, id, digest) < 0 ? NULL : name;
+}
+
+/* Return: 0, -ENOENT, -EBADMSG when it is damaged or another's, or another negative errno. */
+static int record_read(const Store *s, const char *id, AdmittedRecord *ret) {
+        _cleanup_free_ char *name = record_name(id);
+        AdmittedRecord record = { 0 };
+        int r;
+
+        if (!name)
+                return -ENOMEM;
+        r = store_read(s->admitted_fd, name, admitted_fields, ELEMENTSOF(admitted_fields), &record);
+        if (r < 0)
+                return r;
+        if (!streq(record.id, id)) {
+                admitted_record_done(&record);
+                return -EBADMSG;
+        }
+        *ret = record;
+        return 0;
+}
+
+/* --- bundles that no record names --- */
+
+/* Return: the ID of "ID.DIGEST.hpb"; NULL when the name is not such a one or memory is out. */
+static char *id_of_bundle_name(const char *name) {
+        size_t n = strlen(name), tail = strlen(".") + 64 + strlen(STORE_BUNDLE_SUFFIX);
+        _cleanup_free_ char *id = NULL;
+
+        if (n <= tail || name[n - tail] != '.' ||
+            !streq(name + n - strlen(STORE_BUNDLE_SUFFIX), STORE_BUNDLE_SUFFIX))
+                return NULL;
+        id = strndup(name, n - tail);
+        return id && manifest_id_is_valid(id) ? TAKE_PTR(id) : NULL;
+}
+
+static int remove_orphan(int dir_fd, const char *name, void *userdata) {
+        _cleanup_(admitted_record_done) AdmittedRecord record = { 0 };
+        _cleanup_free_ char *id = id_of_bundle_name(name), *wanted = NULL;
+        const Store *s = userdata;
+        int r;
+
+        if (!id)
+                return 0;
+        r = record_read(s, id, &record);
+        if (r < 0 && r != -ENOENT)
+                return 0;
+        if (r >= 0) {
+                wanted = bundle_name(id, record.digest);
+                if (!wanted)
+                        return -ENOMEM;
+                if (streq(wanted, name))
+                        return 0;
+        }
+        (void) unlinkat(dir_fd, name, 0);
+        return 0;
+}
+
+/** store_admitted_clean() - delete bundles that no record names. Return: 0 or a negative errno. */
+int store_admitted_clean(const Store *s) {
+        return store_walk(s->admitted_fd, remove_orphan, (void *) s);
+}
+
+/* --- the list --- */
+
+typedef struct List {
+        const Store *store;
+        AdmittedRecord *records;
+        size_t n;
+        char ***damaged; /* NULL: not asked for */
+} List;
+
+static int list_damaged(List *list, const char *name) {
+        _cleanup_free_ char *path = NULL;
+
+        if (!list->damaged || strv_length(*list->damaged) >= HOTPATCH_RECORD_LIST_MAX)
+                return 0;
+        if (asprintf(&path, "admitted/%s", name) < 0)
+                return -ENOMEM;
+        return strv_extend(list->damaged, path);
+}
+
+static int list_visit(_unused_ int dir_fd, const char *name, void *userdata) {
+        List *list = userdata;
+        size_t n = strlen(name), k = strlen(STORE_RECORD_SUFFIX);
+        _cleanup_free_ char *id = NULL;
+        AdmittedRecord *grown, record;
+        int r;
+
+        if (n < k || !streq(name + n - k, STORE_RECORD_SUFFIX) || *name == '.')
+                return 0;
+        id = store_id_of(name, STORE_RECORD_SUFFIX);
+        r = id ? record_read(list->store, id, &record) : -EBADMSG;
+        if (r == -ENOMEM)
+                return r;
+        if (r < 0)
+                return list_damaged(list, name);
+        grown = reallocarray(list->records, list->n + 1, sizeof(*grown));
+        if (!grown) {
+                admitted_record_done(&record);
+                return -ENOMEM;
+        }
+        list->records = grown;
+        list->records[list->n++] = record;
+        return 0;
+}
+
+static int compare_order(const void *a, const void *b) {
+        const AdmittedRecord *x = a, *y = b;
+
+        if (x->order != y->order)
+                return x->order < y->order ? -1 : 1;
+        return strcmp(x->id, y->id);
+}
+
+/**
+ * store_admitted_list() - all records that can be read, in the order of application
+ * @ret: array of @ret_n; free with admitted_records_free()
+ *
+ * Damaged records are left out; store_damaged() names them.
+ *
+ * Return: 0 or a negative errno.
+ */
+int store_admitted_list(const Store *s, AdmittedRecord **ret, size_t *ret_n) {
+        List list = { .store = s };
+        int r = store_walk(s->admitted_fd, list_visit, &list);
+
+        if (r < 0) {
+                admitted_records_free(list.records, list.n);
+                return r;
+        }
+        if (list.n > 0)
+                qsort(list.records, list.n, sizeof(*list.records), compare_order);
+        *ret = list.records;
+        *ret_n = list.n;
+        return 0;
+}
+
+/** store_admitted_damaged() - append the names of damaged records. Return: 0 or a negative errno. */
+int store_admitted_damaged(const Store *s, char ***names) {
+        List list = { .store = s, .damaged = names };
+        int r = store_walk(s->admitted_fd, list_visit, &list);
+
+        admitted_records_free(list.records, list.n);
+        return r;
+}
+
+/* --- one bundle --- */
+
+/**
+ * store_admitted_open() - open an admitted bundle
+ *
+ * Return: descriptor for reading, -ENOENT when it is not admitted (or its file is gone), -EBADMSG
+ * when its record is damaged, or another negative errno.
+ */
+int store_admitted_open(const Store *s, const char *id) {
+        _cleanup_(admitted_record_done) AdmittedRecord record = { 0 };
+        _cleanup_free_ char *name = NULL;
+        int r;
+
+        if (!manifest_id_is_valid(id))
+                return -EINVAL;
+        r = record_read(s, id, &record);
+        if (r < 0)
+                return r;
+        name = bundle_name(id, record.digest);
+        return name ? store_open_file(s->admitted_fd, name) : -ENOMEM;
+}
+
+static int admitted_has_room(const Store *s, const char *id) {
+        AdmittedRecord *records;
+        bool known = false;
+        size_t n;
+        int r = store_admitted_list(s, &records, &n);
+
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < n; i++)
+                known = known || streq(records[i].id, id);
+        admitted_records_free(records, n);
+        return known || n < HOTPATCH_ADMITTED_MAX;
+}
+
+static int commit_bundle(const Store *s, int fd, const AdmittedRecord *r) {
+        _cleanup_free_ char *name = bundle_name(r->id, r->digest);
+        _cleanup_close_ int there = -EBADF;
+
+        if (!name)
+                return -ENOMEM;
+        if (fd >= 0)
+                return store_link(s, fd, s->admitted_fd, name);
+        there = store_open_file(s->admitted_fd, name);
+        return there < 0 ? there : 0;
+}
+
+static int commit_both(const Store *s, int fd, const AdmittedRecord *r) {
+        _cleanup_free_ char *name = record_name(r->id);
+        int k;
+
+        if (!name)
+                return -ENOMEM;
+        k = commit_bundle(s, fd, r);
+        if (k < 0)
+                return k;
+        k = store_write(s->admitted_fd, name, admitted_fields, ELEMENTSOF(admitted_fields), r);
+        /* One bundle is nobody's now: the old one, or on failure the new one. If this fails too, the
+         * next store_open() does it. */
+        (void) store_admitted_clean(s);
+        return k;
+}
+
+/**
+ * store_admitted_commit() - write down that a bundle is wanted, in place of what its id had
+ * @fd: from store_tmpfile(), completely written; -EBADF: the bundle is there, only the record changes
+ * @r: the record
+ *
+ * Return: 0, or a negative errno with StateUnwritable; then what was wanted before is wanted still.
+ */
+int store_admitted_commit(const Store *s, int fd, const AdmittedRecord *r, sd_bus_error *error) {
+        int k;
+
+        /* Before anything is written: a record that could not be read back would be damage. */
+        if (!r->id || !manifest_id_is_valid(r->id) || !r->digest || !store_valid_digest(r->digest))
+                return store_write_failed(error, "an admitted bundle", -EINVAL);
+        k = admitted_has_room(s, r->id);
+        if (k == 0)
+                k = -EMLINK;
+        if (k > 0)
+                k = commit_both(s, fd, r);
+        return k < 0 ? store_write_failed(error, "an admitted bundle", k) : 0;
+}
+
+/**
+ * store_admitted_remove() - a bundle is no longer wanted
+ *
+ * Also removes a damaged record of that id: then a person asked for it.
+ *
+ * Return: 0, -ENOENT when it was not admitted, or another negative errno.
+ */
+int store_admitted_remove(const Store *s, const char *id) {
+        _cleanup_free_ char *name = NULL;
+        int r;
+
+        if (!manifest_id_is_valid(id))
+                return -EINVAL;
+        name = record_name(id);
+        if (!name)
+                return -ENOMEM;
+        r = store_unlink(s->admitted_fd, name);
+        if (r < 0)
+                return r;
+        (void) store_admitted_clean(s);
+        return 0;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Shared by store.c and store-admitted.c only. */
+
+#include "daemon/fields.h"
+#include "daemon/store.h"
+
+#define STORE_BUNDLE_SUFFIX ".hpb"
+#define STORE_RECORD_SUFFIX ".record"
+
+/** struct Store - the open directories; nothing is cached */
+struct Store {
+        int dir_fd;
+        int spool_fd;
+        int admitted_fd;
+        int streams_fd;
+};
+
+/** StoreVisit - called for each file name; a negative return ends the walk */
+typedef int (*StoreVisit)(int dir_fd, const char *name, void *userdata);
+
+int store_walk(int dir_fd, StoreVisit visit, void *userdata) _must_check_;
+char *store_id_of(const char *name, const char *suffix) _must_check_ _nonnull_(1, 2);
+int store_read(int dir_fd, const char *name, const Field *fields, size_t n_fields, void *object)
+        _must_check_;
+int store_write(int dir_fd, const char *name, const Field *fields, size_t n_fields, const void *object)
+        _must_check_;
+int store_link(const Store *s, int fd, int dir_fd, const char *name) _must_check_;
+int store_open_file(int dir_fd, const char *name) _must_check_;
+int store_unlink(int dir_fd, const char *name) _must_check_;
+int store_write_failed(sd_bus_error *error, const char *what, int r) _must_check_;
+
+int store_admitted_clean(const Store *s);
+int store_admitted_damaged(const Store *s, char ***names) _must_check_;
+
+bool store_valid_module(const char *s) _nonnull_(1);
+bool store_valid_digest(const char *s) _nonnull_(1);
+bool store_valid_hex(const char *s) _nonnull_(1);
