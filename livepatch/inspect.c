@@ -13,9 +13,9 @@
  *
  * What is read is what the kernel reads: the first `key=value` of .modinfo counts there
  * (get_modinfo(), kernel/module/main.c), any value of `livepatch` marks a livepatch, and the module
- * is called what the struct module in .gnu.linkonce.this_module says. The name in that struct is not
- * looked at, its offset is the kernel's business; load.c loads from a file of the inspected name,
- * and a module that comes up under another name is noticed there and then.
+ * is called what the struct module in .gnu.linkonce.this_module says. Where the name stands in that
+ * struct is the kernel's business; that it stands there, whole, is checked, because a module that
+ * came up under another name could not be found again.
  */
 
 #include <elf.h>
@@ -200,6 +200,26 @@ static int modinfo_read(ModuleInfo *i, const ElfImage *image, sd_bus_error *erro
         return 0;
 }
 
+static int name_check(const ModuleInfo *i, const ElfImage *image, sd_bus_error *error) {
+        _cleanup_free_ char *bounded = NULL;
+        const ElfSection *s = NULL;
+        size_t l;
+        int r;
+
+        r = section_find(image, ".gnu.linkonce.this_module", &s, error);
+        if (r <= 0 || !i->name)
+                return r;
+        /* The name with a NUL on either side; a pointer without value comes before it. */
+        l = strlen(i->name) + 2;
+        bounded = calloc(1, l);
+        if (!bounded)
+                return -ENOMEM;
+        memcpy(bounded + 1, i->name, l - 2);
+        if (!memmem(s->data, s->size, bounded, l))
+                return INVALID(error, "The module is not called '%s', as it says", i->name);
+        return 0;
+}
+
 static int notes_read(ModuleInfo *i, const ElfImage *image, sd_bus_error *error) {
         const ElfSection *s = NULL;
         int r;
@@ -349,6 +369,8 @@ int module_inspect(int fd, ModuleInfo **ret, sd_bus_error *error) {
         i->has_versions = elf_image_find(image, "__versions", &versions) != 0 ||
                 elf_image_find(image, "__version_ext_crcs", &versions) != 0;
         r = modinfo_read(i, image, error);
+        if (r >= 0)
+                r = name_check(i, image, error);
         if (r >= 0)
                 r = notes_read(i, image, error);
         if (r >= 0)

@@ -47,6 +47,14 @@
 #define POINTER_SIZE 8
 #define PATCH_REPLACE_OFFSET 24
 
+/* A file may begin some structure with THIS_MODULE this often; each candidate costs a look at no more
+ * than the two kinds of arrays below, so that a hostile file costs milliseconds. */
+#define CANDIDATES_MAX 1024U
+/* name, funcs and four callbacks */
+#define OBJECT_POINTERS 6U
+/* old_name, new_func */
+#define FUNCTION_POINTERS 2U
+
 /* Where a pointer leads. */
 typedef struct Place {
         uint32_t section;
@@ -59,17 +67,26 @@ typedef struct Extent {
         size_t to;
 } Extent;
 
+/* @data: the symbols of data objects, by section, offset and size */
+typedef struct Recovery {
+        const ElfImage *image;
+        const ElfSymbol **data;
+        size_t n_data;
+        size_t candidates;
+        sd_bus_error *error;
+} Recovery;
+
 static bool pointer_resolve(const ElfImage *image, const ElfRelocation *r, Place *ret) {
         const ElfSymbol *s = &image->symbols[r->symbol];
-        uint64_t offset;
+        int64_t offset;
 
         if (!r->pointer || s->section == SHN_UNDEF || s->section >= SHN_LORESERVE)
                 return false;
-        if (__builtin_add_overflow(s->value, (uint64_t) r->addend, &offset) && r->addend >= 0)
+        /* A symbol's value is below its section's size, so it fits. */
+        if (__builtin_add_overflow((int64_t) s->value, r->addend, &offset) || offset < 0 ||
+            (uint64_t) offset >= image->sections[s->section].size)
                 return false;
-        if (offset >= image->sections[s->section].size)
-                return false;
-        *ret = (Place) { .section = s->section, .offset = offset };
+        *ret = (Place) { .section = s->section, .offset = (uint64_t) offset };
         return true;
 }
 
@@ -119,21 +136,64 @@ static size_t relocation_first(const ElfImage *image, uint32_t section, uint64_t
         return from;
 }
 
-/* The relocations from @p to the end of the data object that covers it. */
-static bool place_extent(const ElfImage *image, Place p, Extent *ret) {
+static int compare_symbols(const void *a, const void *b) {
+        const ElfSymbol *x = *(const ElfSymbol *const *) a, *y = *(const ElfSymbol *const *) b;
+
+        if (x->section != y->section)
+                return x->section < y->section ? -1 : 1;
+        if (x->value != y->value)
+                return x->value < y->value ? -1 : 1;
+        return x->size == y->size ? 0 : x->size < y->size ? -1 : 1;
+}
+
+static int recovery_index(Recovery *c) {
+        const ElfImage *image = c->image;
+
+        c->data = calloc(image->n_symbols ?: 1, sizeof(*c->data));
+        if (!c->data)
+                return -ENOMEM;
         for (size_t i = 1; i < image->n_symbols; i++) {
                 const ElfSymbol *s = &image->symbols[i];
 
-                if (s->type != STT_OBJECT || s->section != p.section || p.offset < s->value ||
-                    p.offset - s->value >= s->size || s->size > image->sections[s->section].size - s->value)
-                        continue;
-                *ret = (Extent) {
-                        .from = relocation_first(image, p.section, p.offset),
-                        .to = relocation_first(image, p.section, s->value + s->size),
-                };
-                return ret->from < ret->to;
+                if (s->type == STT_OBJECT && s->section != SHN_UNDEF && s->section < SHN_LORESERVE &&
+                    s->size <= image->sections[s->section].size - s->value)
+                        c->data[c->n_data++] = s;
         }
-        return false;
+        qsort(c->data, c->n_data, sizeof(*c->data), compare_symbols);
+        return 0;
+}
+
+/* The last symbol that begins at or before a place. Data objects do not nest, so no earlier one
+ * covers the place if this one does not. */
+static const ElfSymbol *place_symbol(const Recovery *c, Place p) {
+        size_t from = 0, to = c->n_data;
+
+        while (from < to) {
+                size_t middle = from + (to - from) / 2;
+                const ElfSymbol *s = c->data[middle];
+
+                if (s->section < p.section || (s->section == p.section && s->value <= p.offset))
+                        from = middle + 1;
+                else
+                        to = middle;
+        }
+        if (from == 0 || c->data[from - 1]->section != p.section ||
+            p.offset - c->data[from - 1]->value >= c->data[from - 1]->size)
+                return NULL;
+        return c->data[from - 1];
+}
+
+/* The relocations from @p to the end of the data object that covers it. */
+static bool place_extent(const Recovery *c, Place p, Extent *ret) {
+        const ElfSymbol *s = place_symbol(c, p);
+
+        if (!s)
+                return false;
+        *ret = (Extent) {
+                .from = relocation_first(c->image, p.section, p.offset),
+                .to = relocation_first(c->image, p.section, s->value + s->size),
+        };
+        return ret->from < ret->to;
 }
 
 /* The relocation of the pointer just before or behind this one. */
@@ -144,7 +204,8 @@ static const ElfRelocation *neighbour(const ElfImage *image, const ElfRelocation
 }
 
 /* Whether a pointer leads to an array of functions, and which. */
-static bool pointer_functions(const ElfImage *image, const ElfRelocation *r, Extent *ret) {
+static bool pointer_functions(const Recovery *c, const ElfRelocation *r, Extent *ret) {
+        const ElfImage *image = c->image;
         const ElfRelocation *name, *code;
         Extent e;
         Place p;
@@ -154,7 +215,7 @@ static bool pointer_functions(const ElfImage *image, const ElfRelocation *r, Ext
         name = elf_image_relocation(image, p.section, p.offset);
         code = elf_image_relocation(image, p.section, p.offset + POINTER_SIZE);
         if (!name || !code || !pointer_is_code(image, code) ||
-            !pointer_string(image, name, HOTPATCH_SYMBOL_MAX) || !place_extent(image, p, &e))
+            !pointer_string(image, name, HOTPATCH_SYMBOL_MAX) || !place_extent(c, p, &e))
                 return false;
         *ret = e;
         return true;
@@ -171,10 +232,13 @@ static bool read_number(const ElfImage *image, uint32_t section, uint64_t offset
         return true;
 }
 
-static int functions_recover(const ElfImage *image, Extent e, const char *object, KlpTable *t,
-                sd_bus_error *error) {
+static int functions_recover(const Recovery *c, Extent e, const char *object, KlpTable *t) {
+        const ElfImage *image = c->image;
         size_t elements = 0;
         int r;
+
+        if (e.to - e.from > HOTPATCH_FUNCTIONS_MAX * FUNCTION_POINTERS)
+                return INVALID(c->error, "The module replaces too many functions");
 
         for (size_t i = e.from; i < e.to; i++) {
                 const ElfRelocation *code = &image->relocations[i], *name;
@@ -187,37 +251,38 @@ static int functions_recover(const ElfImage *image, Extent e, const char *object
                 function = name ? pointer_string(image, name, HOTPATCH_SYMBOL_MAX) : NULL;
                 if (!function || neighbour(image, code, POINTER_SIZE) ||
                     !read_number(image, code->section, code->offset + POINTER_SIZE, &sympos))
-                        return INVALID(error,
+                        return INVALID(c->error,
                                 "The module replaces a function of '%s' whose name cannot be read", object);
                 r = inspected_objects_add(&t->objects, &t->n_objects, object, function, sympos);
                 if (r == -E2BIG)
-                        return INVALID(error, "The module replaces too many functions");
+                        return INVALID(c->error, "The module replaces too many functions");
                 if (r == -EEXIST)
-                        return INVALID(error, "The module replaces '%s' twice", function);
+                        return INVALID(c->error, "The module replaces '%s' twice", function);
                 if (r < 0)
                         return r;
                 elements++;
         }
         /* Each element has two pointers, and nothing else in the array has any. */
         if (elements * 2 != e.to - e.from)
-                return INVALID(error, "The module has an incomplete klp_func for '%s'", object);
+                return INVALID(c->error, "The module has an incomplete klp_func for '%s'", object);
         return 0;
 }
 
-static int object_recover(const ElfImage *image, const ElfRelocation *funcs, Extent functions, KlpTable *t,
-                sd_bus_error *error) {
+static int object_recover(const Recovery *c, const ElfRelocation *funcs, Extent functions, KlpTable *t) {
+        const ElfImage *image = c->image;
         const ElfRelocation *name = neighbour(image, funcs, -POINTER_SIZE);
         const char *object = "vmlinux";
 
         if (name) {
                 object = pointer_string(image, name, HOTPATCH_MODULE_NAME_MAX);
                 if (!object || !kernel_module_name_valid(object))
-                        return INVALID(error, "The module patches an object whose name cannot be read");
+                        return INVALID(c->error, "The module patches an object whose name cannot be read");
         }
-        return functions_recover(image, functions, object, t, error);
+        return functions_recover(c, functions, object, t);
 }
 
-static int patch_recover(const ElfImage *image, const ElfRelocation *mod, KlpTable *ret, sd_bus_error *error) {
+static int patch_recover(Recovery *c, const ElfRelocation *mod, KlpTable *ret) {
+        const ElfImage *image = c->image;
         const ElfRelocation *objs = neighbour(image, mod, POINTER_SIZE);
         const ElfSection *section = &image->sections[mod->section];
         _cleanup_(klp_table_done) KlpTable t = {};
@@ -225,22 +290,25 @@ static int patch_recover(const ElfImage *image, const ElfRelocation *mod, KlpTab
         Place p;
 
         if (!objs || !pointer_resolve(image, objs, &p) || place_is_code(image, p) ||
-            !place_extent(image, p, &objects))
+            !place_extent(c, p, &objects) ||
+            objects.to - objects.from > HOTPATCH_OBJECTS_MAX * OBJECT_POINTERS)
                 return 0;
+        if (++c->candidates > CANDIDATES_MAX)
+                return INVALID(c->error, "The module has too many structures that could be a klp_patch");
         for (size_t i = objects.from; i < objects.to; i++) {
                 Extent functions;
                 int r;
 
-                if (!pointer_functions(image, &image->relocations[i], &functions))
+                if (!pointer_functions(c, &image->relocations[i], &functions))
                         continue;
-                r = object_recover(image, &image->relocations[i], functions, &t, error);
+                r = object_recover(c, &image->relocations[i], functions, &t);
                 if (r < 0)
                         return r;
         }
         if (t.n_objects == 0)
                 return 0;
         if (ret->found)
-                return INVALID(error, "The module has more than one klp_patch");
+                return INVALID(c->error, "The module has more than one klp_patch");
         if (section->data && section->size > mod->offset &&
             section->size - mod->offset > PATCH_REPLACE_OFFSET)
                 t.replace = section->data[mod->offset + PATCH_REPLACE_OFFSET];
@@ -270,16 +338,22 @@ static bool is_this_module(const ElfImage *image, const ElfRelocation *r) {
  */
 int klp_table_recover(const ElfImage *image, KlpTable *ret, sd_bus_error *error) {
         _cleanup_(klp_table_done) KlpTable t = {};
+        _cleanup_free_ const ElfSymbol **data = NULL;
+        Recovery c = { .image = image, .error = error };
+        int result;
 
+        result = recovery_index(&c);
+        data = c.data;
+        if (result < 0)
+                return result;
         for (size_t i = 0; i < image->n_relocations; i++) {
                 const ElfRelocation *r = &image->relocations[i];
-                int ret_patch;
 
                 if (!is_this_module(image, r) || !(image->sections[r->section].flags & SHF_ALLOC))
                         continue;
-                ret_patch = patch_recover(image, r, &t, error);
-                if (ret_patch < 0)
-                        return ret_patch;
+                result = patch_recover(&c, r, &t);
+                if (result < 0)
+                        return result;
         }
         inspected_objects_sort(t.objects, t.n_objects);
         *ret = t;

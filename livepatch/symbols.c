@@ -18,11 +18,14 @@
  * which of them is traceable; the flags then speak for any of them.
  */
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
 #include "livepatch/identity.h"
+#include "livepatch/state.h"
 #include "livepatch/symbols.h"
+#include "util/strv.h"
 
 typedef struct Question {
         SymbolFacts *facts;
@@ -127,9 +130,9 @@ static void traceable_line(const Questions *qs, const char *line) {
 
 /*
  * kernel/trace/ftrace.c, t_show(): the count, then "R" (saved registers), "I" (IPMODIFY), "D", "O",
- * "M" as far as set, then "tramp: …" or "ops: …" with the handler. Of two IPMODIFY users the kernel
- * allows one, so an "I" is livepatch's exactly if its handler is named. With several users of a
- * function the line may show only the list function: then livepatch itself is asked, by /sys.
+ * "M" as far as set, then "tramp: …" or "ops: …" with the handler. The kernel allows one IPMODIFY
+ * user, so an "I" is livepatch's if its handler is named. With several users of a function no single
+ * handler need be shown; then livepatch's own directory tells, see question_ask_livepatch().
  */
 static void enabled_match(Question *q, const char *rest, Word extra) {
         bool ipmodify = false;
@@ -192,8 +195,46 @@ static int tracefs_open(const Kernel *k) {
         return -ENOENT;
 }
 
-/* A function that several ftrace users share shows no single handler; livepatch's own directory
- * /sys/kernel/livepatch/PATCH/OBJECT/FUNCTION,SYMPOS would tell, but then "I" is its own as well. */
+/* Looks for /sys/kernel/livepatch/PATCH/OBJECT/FUNCTION,SYMPOS in one patch. */
+static bool patch_has(const Kernel *k, const char *patch, const SymbolFacts *f) {
+        _cleanup_free_ char *path = NULL;
+        DIR *d;
+        struct dirent *e;
+        bool found = false;
+        int fd;
+
+        if (asprintf(&path, "sys/kernel/livepatch/%s/%s", patch, f->object) < 0)
+                return false;
+        fd = openat(kernel_root_fd(k), path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        d = fd < 0 ? NULL : fdopendir(fd);
+        if (!d) {
+                safe_close(fd);
+                return false;
+        }
+        while (!found && (e = readdir(d))) {
+                const char *rest = startswith(e->d_name, f->name);
+
+                found = rest && rest[0] == ',';
+        }
+        closedir(d);
+        return found;
+}
+
+/* Is the IPMODIFY user that nobody named livepatch itself? */
+static int question_ask_livepatch(const Kernel *k, SymbolFacts *f) {
+        _cleanup_strv_free_ char **patches = NULL;
+        int r = livepatch_list(k, &patches);
+
+        if (r < 0)
+                return r;
+        for (char **p = patches; p && *p; p++)
+                if (patch_has(k, *p, f)) {
+                        f->busy = false;
+                        f->livepatched = true;
+                }
+        return 0;
+}
+
 static int questions_prepare(const Kernel *k, SymbolFacts *facts, size_t n, Questions *qs) {
         for (size_t i = 0; i < n; i++) {
                 SymbolFacts *f = &facts[i];
@@ -243,8 +284,11 @@ int symbols_look_up(const Kernel *k, SymbolFacts *facts, size_t n_facts) {
         r = scan(tracefs, "enabled_functions", &qs, enabled_line);
         if (r < 0)
                 return r;
-        for (size_t i = 0; i < qs.n; i++)
+        for (size_t i = 0; i < qs.n && r >= 0; i++) {
                 if (!qs.items[i].is_function)
                         qs.items[i].facts->matches = 0;
-        return 0;
+                if (qs.items[i].facts->busy)
+                        r = question_ask_livepatch(k, qs.items[i].facts);
+        }
+        return r;
 }
