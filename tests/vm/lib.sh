@@ -76,12 +76,13 @@ HELP
 
 # run_on_kernel RELEASE TESTCASE…
 run_on_kernel() {
-        local release=$1 folder options status=0
+        local release=$1 folder options guest='' status=0
         shift
 
         folder=$(mktemp -d)
         # shellcheck disable=SC2064 # now
         trap "rm -rf '$folder'" EXIT
+        trap 'kill "$guest" 2>/dev/null; exit 143' TERM
         if declare -F prepare >/dev/null; then
                 if ! (set -e; kernel=$release prepare "$folder" "$release") >"$folder/prepare.log" 2>&1; then
                         sed 's/^/# /' "$folder/prepare.log"
@@ -96,7 +97,9 @@ run_on_kernel() {
         "$(dirname "$scenario_file")/../../tools/vm" --kernel "$release" ${options[@]+"${options[@]}"} \
                 --put "$folder:$scenario_folder" --env HOTPATCH_SCENARIO="$scenario_name" \
                 --env HOTPATCH_KERNEL="$release" -- \
-                bash "$scenario_folder/scenario.sh" "$@" >"$folder/output" 2>"$folder/errors" || status=$?
+                bash "$scenario_folder/scenario.sh" "$@" >"$folder/output" 2>"$folder/errors" &
+        guest=$!
+        wait "$guest" || status=$?
         grep -v '^1\.\.' "$folder/output" | sed -E "s/^((not )?ok) [0-9]+ - /\1 - $release: /"
         if ((status != 0 && status != 1)) || ! grep -q '^1\.\.' "$folder/output"; then
                 sed 's/^/# /' "$folder/errors"

@@ -63,10 +63,14 @@ cached() {
         local name=$1 path=$cache/$1 work lock
         shift
 
-        mkdir -p "$cache"
         if [[ ! -e $path ]]; then
+                ((EUID == 0)) || die 125 "$name must be made first, and only root can: run once as root"
+                mkdir -p "$cache"
                 exec {lock}>"$cache/.lock-$name"
-                flock "$lock"
+                if ! flock --nonblock "$lock"; then
+                        say "another run is making $name, waiting for it"
+                        flock "$lock"
+                fi
                 if [[ ! -e $path ]]; then
                         work=$(mktemp -d "$cache/.work-XXXXXX")
                         cleanup_paths+=("$work")
@@ -76,20 +80,22 @@ cached() {
                 fi
                 exec {lock}>&-
         fi
-        # What was used last is pruned last.
-        touch -c "$path"
+        # What was used last is pruned last. (Who may only read the cache can use it too.)
+        touch -c "$path" 2>/dev/null || true
         REPLY=$path
 }
 
 # prune GLOB COUNT: of the cache's files that match, keep COUNT, and all that were used in the last hour.
+# A guest that still runs on one keeps its file open, so nothing breaks.
 prune() {
         local path
 
+        [[ -w $cache ]] || return 0
+        # Names in the cache are ours and plain.
         while IFS= read -r path; do
                 [[ -z $(find "$path" -maxdepth 0 -mmin -60) ]] || continue
                 rm -rf --one-file-system "$path"
-        # shellcheck disable=SC2086,SC2012 # GLOB is one; names in the cache are ours and plain
-        done < <(ls -dt "$cache"/$1 2>/dev/null | tail -n +$(($2 + 1)))
+        done < <(compgen -G "$cache/$1" | xargs -r ls -dt | tail -n "+$(($2 + 1))")
 }
 
 # hash_of: the first 16 hexadecimal digits of the SHA-256 of standard input

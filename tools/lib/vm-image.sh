@@ -185,4 +185,5 @@ prepare_images() {
         image_kernel=$REPLY
         prune 'root-*.img' 8
         prune 'debs-*' 8
+        prune '.work-*' 0
 }

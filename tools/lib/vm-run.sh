@@ -33,7 +33,7 @@ pack_input() {
 
 # run_qemu: boot, and stream the output; returns qemu's or timeout's status
 run_qemu() {
-        local status=0 stdout stderr readers=()
+        local status=0 guest stdout stderr readers=()
 
         mkfifo "$run/stdout" "$run/stderr"
         # Held open here, so that nobody blocks if qemu dies before it opens them.
@@ -43,6 +43,7 @@ run_qemu() {
         cat "$run/stderr" {stdout}<&- {stderr}<&- >&2 &
         readers+=($!)
 
+        # In the background, so that a TERM is acted upon at once.
         timeout --foreground -k 10 "$arg_timeout" \
                 qemu-system-x86_64 -accel tcg,thread=multi -cpu max,la57=off -smp 2 -m "$arg_memory" \
                 -nodefaults -no-user-config -display none -nic none -no-reboot \
@@ -56,7 +57,11 @@ run_qemu() {
                 -drive if=none,id=modules,format=raw,snapshot=on,file="$image_kernel/modules.img" -device virtio-blk-pci,drive=modules,serial=modules \
                 -drive if=none,id=input,format=raw,readonly=on,file="$run/input.tar" -device virtio-blk-pci,drive=input,serial=input \
                 -drive if=none,id=output,format=raw,cache=unsafe,file="$run/output.raw" -device virtio-blk-pci,drive=output,serial=output \
-                </dev/null >"$run/qemu.log" 2>&1 {stdout}<&- {stderr}<&- || status=$?
+                </dev/null >"$run/qemu.log" 2>&1 {stdout}<&- {stderr}<&- &
+        guest=$!
+        # shellcheck disable=SC2064 # now
+        trap "kill $guest; exit 143" TERM
+        wait "$guest" || status=$?
 
         # The last writers: now the readers see the end of file.
         exec {stdout}>&- {stderr}>&-
