@@ -143,6 +143,12 @@ const HotpatchError hotpatch_errors[] = {
             "Remove staged bundles from /var/lib/hotpatch/spool."),
         ROW("StateUnwritable", EIO, FAILURE,
             "Free space on or repair the file system that holds /var/lib/hotpatch."),
+        ROW("PatchFileInvalid", EBADMSG, FAILURE,
+            "Correct the named place of patch.json; hotpatch-module(1) lists its keys."),
+        ROW("KernelHeadersMissing", ENOENT, FAILURE,
+            "Install the headers of that kernel, or give their folder with --headers."),
+        ROW("ModuleBuildFailed", ENOEXEC, FAILURE,
+            "Correct the sources of the patch as the compiler's lines say."),
         ROW("AuthorizationUnavailable", EACCES, NOT_AUTHORIZED,
             "Start polkit, or run the command as root."),
 };

@@ -1,0 +1,537 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * patch.json, read strictly: an unknown key, a key twice, a wrong type or a name that cannot be one
+ * is refused with its place ("fixes[0].severity"). A key that is silently ignored would be a fix
+ * that was not made.
+ *
+ * A table for each kind of object says which keys it has, what they hold and where that goes; one
+ * function walks all of them. The check of what belongs together (a function named twice) comes
+ * afterwards.
+ *
+ * What is not checked here: whether the functions exist. The build finds that for replacements, the
+ * kernel, and before it hotpatchd's preflight, for the replaced ones.
+ */
+
+#include "bundle/patchfile.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdarg.h>
+
+#include "dbus/errors.h"
+#include "util/limits.h"
+#include "util/strv.h"
+
+typedef struct Place {
+        const struct Place *parent;
+        const char *key; /* NULL: an array element */
+        size_t index;
+} Place;
+
+typedef struct Key Key;
+
+/** struct Key - one key of a JSON object */
+struct Key {
+        const char *name;
+        bool manifest;              /* the C object is the manifest, not the PatchFile around it */
+        int (*read)(const Key *key, json_t *value, const Place *place, void *object, sd_bus_error *error);
+        size_t offset;              /* of the member in the C object */
+        size_t offset_n;            /* of the number of elements, for arrays of objects */
+        bool required;
+        bool (*valid)(const char *); /* for strings */
+        const Key *keys;            /* of the elements, for arrays of objects */
+        size_t element_size;
+        size_t max;
+};
+
+#define MEMBER(object, offset, type) ((type *) ((char *) (object) + (offset)))
+
+static void place_format(const Place *place, FILE *f) {
+        if (place->parent)
+                place_format(place->parent, f);
+        if (!place->key)
+                fprintf(f, "[%zu]", place->index);
+        else if (*place->key)
+                fprintf(f, "%s%s", place->parent && (place->parent->parent || !place->parent->key) ? "." : "",
+                        place->key);
+}
+
+static _printf_(3, 4) int refuse(sd_bus_error *error, const Place *place, const char *format, ...) {
+        _cleanup_free_ char *where = NULL, *what = NULL;
+        size_t size;
+        FILE *f;
+        va_list ap;
+        int r;
+
+        va_start(ap, format);
+        r = vasprintf(&what, format, ap);
+        va_end(ap);
+        if (r < 0) {
+                what = NULL;
+                return -ENOMEM;
+        }
+        f = open_memstream(&where, &size);
+        if (!f)
+                return -ENOMEM;
+        place_format(place, f);
+        if (fclose(f) != 0)
+                return -ENOMEM;
+        return sd_bus_error_setf(error, HOTPATCH_ERROR("PatchFileInvalid"), "patch.json: %s%s%s",
+                where, *where ? ": " : "", what);
+}
+
+static bool char_in(char c, const char *others) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                (c && strchr(others, c));
+}
+
+static bool all_chars_in(const char *s, const char *others) {
+        for (; *s; s++)
+                if (!char_in(*s, others))
+                        return false;
+        return true;
+}
+
+/* What a C compiler takes for a name; it goes into generated C. */
+static bool identifier_is_valid(const char *s) {
+        return *s && !(*s >= '0' && *s <= '9') && strlen(s) <= HOTPATCH_SYMBOL_MAX && all_chars_in(s, "_");
+}
+
+/* Compilers add suffixes with dots; kernel/livepatch/core.c parses up to a comma. */
+static bool symbol_is_valid(const char *s) {
+        return *s && strlen(s) <= HOTPATCH_SYMBOL_MAX && all_chars_in(s, "_.$");
+}
+
+/* As in /proc/modules: never a dash. */
+static bool object_is_valid(const char *s) {
+        return *s && strlen(s) <= HOTPATCH_MODULE_NAME_MAX && all_chars_in(s, "_");
+}
+
+/* A plain file name; it goes into a makefile. */
+static bool source_is_valid(const char *s) {
+        size_t l = strlen(s);
+
+        return l > 2 && l <= 128 && char_in(*s, "_") && all_chars_in(s, "_-.") && streq(s + l - 2, ".c");
+}
+
+/* Text of one line, for people; the manifest's own reader has the last word. */
+static bool line_is_valid(const char *s) {
+        if (!*s)
+                return false;
+        for (; *s; s++)
+                if ((unsigned char) *s < ' ' || *s == 0x7f)
+                        return false;
+        return true;
+}
+
+static bool text_is_valid(const char *s) {
+        for (; *s; s++)
+                if (((unsigned char) *s < ' ' && *s != '\n' && *s != '\t') || *s == 0x7f)
+                        return false;
+        return true;
+}
+
+static int read_string_value(const Key *key, json_t *value, const Place *place, char **ret, sd_bus_error *error) {
+        const char *s = json_string_value(value);
+
+        if (!s)
+                return refuse(error, place, "must be a string");
+        if (strlen(s) != json_string_length(value))
+                return refuse(error, place, "must not have a NUL character");
+        if (key->valid && !key->valid(s))
+                return refuse(error, place, "'%.100s' is not possible here", s);
+        *ret = strdup(s);
+        return *ret ? 0 : -ENOMEM;
+}
+
+static int read_string(const Key *key, json_t *value, const Place *place, void *object, sd_bus_error *error) {
+        return read_string_value(key, value, place, MEMBER(object, key->offset, char *), error);
+}
+
+static int read_strings(const Key *key, json_t *value, const Place *place, void *object, sd_bus_error *error) {
+        char ***v = MEMBER(object, key->offset, char **);
+        size_t i;
+        json_t *element;
+        int r;
+
+        if (!json_is_array(value))
+                return refuse(error, place, "must be an array of strings");
+        if (json_array_size(value) > key->max)
+                return refuse(error, place, "has more than %zu elements", key->max);
+        json_array_foreach(value, i, element) {
+                Place here = { .parent = place, .index = i };
+                _cleanup_free_ char *s = NULL;
+
+                r = read_string_value(key, element, &here, &s, error);
+                if (r < 0)
+                        return r;
+                if (strv_contains(*v, s))
+                        return refuse(error, &here, "'%s' is there twice", s);
+                r = strv_extend(v, s);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int read_bool(const Key *key, json_t *value, const Place *place, void *object, sd_bus_error *error) {
+        if (!json_is_boolean(value))
+                return refuse(error, place, "must be true or false");
+        *MEMBER(object, key->offset, bool) = json_is_true(value);
+        return 0;
+}
+
+static int read_uint64(const Key *key, json_t *value, const Place *place, void *object, sd_bus_error *error) {
+        if (!json_is_integer(value))
+                return refuse(error, place, "must be a whole number");
+        if (json_integer_value(value) < 0 || (size_t) json_integer_value(value) > key->max)
+                return refuse(error, place, "must be between 0 and %zu", key->max);
+        *MEMBER(object, key->offset, uint64_t) = (uint64_t) json_integer_value(value);
+        return 0;
+}
+
+static int read_unsigned(const Key *key, json_t *value, const Place *place, void *object, sd_bus_error *error) {
+        Key wide = { .max = key->max };
+        uint64_t u = 0;
+        int r;
+
+        r = read_uint64(&wide, value, place, &u, error);
+        if (r < 0)
+                return r;
+        *MEMBER(object, key->offset, unsigned) = (unsigned) u;
+        return 0;
+}
+
+static int read_severity(const Key *key, json_t *value, const Place *place, void *object, sd_bus_error *error) {
+        Severity s = json_is_string(value) ? severity_from_string(json_string_value(value))
+                                           : _SEVERITY_INVALID;
+
+        if (s < 0)
+                return refuse(error, place, "must be \"low\", \"moderate\", \"important\" or \"critical\"");
+        *MEMBER(object, key->offset, Severity) = s;
+        return 0;
+}
+
+static int read_object_keys(const Key *keys, json_t *value, const Place *place, void *object, sd_bus_error *error) {
+        const char *name;
+        json_t *member;
+        int r;
+
+        if (!json_is_object(value))
+                return refuse(error, place, "must be an object");
+        json_object_foreach(value, name, member) {
+                Place here = { .parent = place, .key = name };
+                const Key *key = keys;
+
+                while (key->name && !streq(key->name, name))
+                        key++;
+                if (!key->name)
+                        return refuse(error, &here, "this key is not known");
+                r = key->read(key, member, &here,
+                        key->manifest ? ((PatchFile *) object)->manifest : object, error);
+                if (r < 0)
+                        return r;
+        }
+        for (const Key *key = keys; key->name; key++)
+                if (key->required && !json_object_get(value, key->name))
+                        return refuse(error, place, "the key '%s' is missing", key->name);
+        return 0;
+}
+
+static int read_object(const Key *key, json_t *value, const Place *place, void *object, sd_bus_error *error) {
+        return read_object_keys(key->keys, value, place, MEMBER(object, key->offset, void), error);
+}
+
+static int read_objects(const Key *key, json_t *value, const Place *place, void *object, sd_bus_error *error) {
+        char **array = MEMBER(object, key->offset, char *);
+        size_t *n = MEMBER(object, key->offset_n, size_t), i;
+        json_t *element;
+        int r;
+
+        if (!json_is_array(value))
+                return refuse(error, place, "must be an array of objects");
+        if (json_array_size(value) > key->max)
+                return refuse(error, place, "has more than %zu elements", key->max);
+        *array = calloc(json_array_size(value) ?: 1, key->element_size);
+        if (!*array)
+                return -ENOMEM;
+        json_array_foreach(value, i, element) {
+                Place here = { .parent = place, .index = i };
+
+                /* Counted first: what a refused element has is freed with the rest. */
+                *n = i + 1;
+                r = read_object_keys(key->keys, element, &here, *array + i * key->element_size, error);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int read_fixes(const Key *key, json_t *value, const Place *place, void *object, sd_bus_error *error) {
+        Manifest *m = object;
+        size_t i;
+        json_t *element;
+        int r;
+
+        r = read_objects(key, value, place, object, error);
+        if (r < 0)
+                return r;
+        /* calloc() has made them SEVERITY_LOW. */
+        json_array_foreach(value, i, element)
+                if (!json_object_get(element, "severity"))
+                        m->fixes[i].severity = _SEVERITY_INVALID;
+        return 0;
+}
+
+#define STRING(type, member, check, ...) \
+        .read = read_string, .offset = offsetof(type, member), .valid = check, __VA_ARGS__
+
+static const Key fix_keys[] = {
+        { .name = "id", STRING(ManifestFix, id, line_is_valid, .required = true) },
+        { .name = "severity", .read = read_severity, .offset = offsetof(ManifestFix, severity) },
+        { .name = "summary", STRING(ManifestFix, summary, line_is_valid, .required = false) },
+        { .name = "references", .read = read_strings, .offset = offsetof(ManifestFix, references),
+          .valid = line_is_valid, .max = 32 },
+        {},
+};
+
+static const Key trial_keys[] = {
+        { .name = "seconds", .read = read_unsigned, .offset = offsetof(Manifest, trial_seconds), .max = 7 * 24 * 3600,
+          .required = true },
+        {},
+};
+
+static const Key function_keys[] = {
+        { .name = "object", STRING(PatchFunction, object, object_is_valid, .required = true) },
+        { .name = "function", STRING(PatchFunction, function, symbol_is_valid, .required = true) },
+        { .name = "replacement", STRING(PatchFunction, replacement, identifier_is_valid, .required = true) },
+        { .name = "sympos", .read = read_uint64, .offset = offsetof(PatchFunction, sympos), .max = UINT32_MAX },
+        {},
+};
+
+static const Key callback_keys[] = {
+        { .name = "object", STRING(PatchCallbacks, object, object_is_valid, .required = true) },
+        { .name = "pre_patch", STRING(PatchCallbacks, pre_patch, identifier_is_valid, .required = false) },
+        { .name = "post_patch", STRING(PatchCallbacks, post_patch, identifier_is_valid, .required = false) },
+        { .name = "pre_unpatch", STRING(PatchCallbacks, pre_unpatch, identifier_is_valid, .required = false) },
+        { .name = "post_unpatch", STRING(PatchCallbacks, post_unpatch, identifier_is_valid, .required = false) },
+        {},
+};
+
+static const Key symbol_keys[] = {
+        { .name = "name", STRING(PatchSymbol, name, identifier_is_valid, .required = true) },
+        { .name = "object", STRING(PatchSymbol, object, object_is_valid, .required = true) },
+        { .name = "sympos", .read = read_uint64, .offset = offsetof(PatchSymbol, sympos), .max = UINT32_MAX },
+        {},
+};
+
+#define MANIFEST_STRING(member, check, ...) .manifest = true, STRING(Manifest, member, check, __VA_ARGS__)
+#define MANIFEST_IDS(member)                                                                   \
+        .manifest = true, .read = read_strings, .offset = offsetof(Manifest, member),          \
+        .valid = manifest_id_is_valid, .max = HOTPATCH_TRANSACTION_MAX * 4
+#define OBJECTS(type, member, n_member, element_keys, element_type, limit)                     \
+        .offset = offsetof(type, member), .offset_n = offsetof(type, n_member),                \
+        .keys = element_keys, .element_size = sizeof(element_type), .max = limit
+
+static const Key patch_keys[] = {
+        /* The manifest part: same names as in the manifest, hotpatch-bundle(5). */
+        { .name = "id", MANIFEST_STRING(id, manifest_id_is_valid, .required = true) },
+        { .name = "title", MANIFEST_STRING(title, line_is_valid, .required = true) },
+        { .name = "description", MANIFEST_STRING(description, text_is_valid, .required = false) },
+        { .name = "severity", .manifest = true, .read = read_severity,
+          .offset = offsetof(Manifest, severity), .required = true },
+        { .name = "stream", MANIFEST_STRING(stream, manifest_id_is_valid, .required = true) },
+        { .name = "sequence", .manifest = true, .read = read_uint64,
+          .offset = offsetof(Manifest, sequence), .max = (UINT64_C(1) << 53) - 1, .required = true },
+        { .name = "fixes", .manifest = true, .read = read_fixes,
+          OBJECTS(Manifest, fixes, n_fixes, fix_keys, ManifestFix, 256) },
+        { .name = "trial", .manifest = true, .read = read_object, .keys = trial_keys },
+        { .name = "force_safe", .manifest = true, .read = read_bool,
+          .offset = offsetof(Manifest, force_safe) },
+        { .name = "requires", MANIFEST_IDS(requires) },
+        { .name = "conflicts", MANIFEST_IDS(conflicts) },
+        { .name = "supersedes", MANIFEST_IDS(supersedes) },
+        /* The build part. */
+        { .name = "module", STRING(PatchFile, module, object_is_valid, .required = false) },
+        { .name = "sources", .read = read_strings, .offset = offsetof(PatchFile, sources),
+          .valid = source_is_valid, .max = 64 },
+        { .name = "self_test", STRING(PatchFile, self_test, identifier_is_valid, .required = false) },
+        { .name = "replace", .read = read_bool, .offset = offsetof(PatchFile, replace) },
+        { .name = "functions", .read = read_objects, .required = true,
+          OBJECTS(PatchFile, functions, n_functions, function_keys, PatchFunction, HOTPATCH_FUNCTIONS_MAX) },
+        { .name = "callbacks", .read = read_objects,
+          OBJECTS(PatchFile, callbacks, n_callbacks, callback_keys, PatchCallbacks, HOTPATCH_OBJECTS_MAX) },
+        { .name = "symbols", .read = read_objects,
+          OBJECTS(PatchFile, symbols, n_symbols, symbol_keys, PatchSymbol, HOTPATCH_FUNCTIONS_MAX) },
+        {},
+};
+
+static int check_functions(const PatchFile *p, const Place *top, sd_bus_error *error) {
+        Place list = { .parent = top, .key = "functions" };
+
+        if (p->n_functions == 0)
+                return refuse(error, &list, "is empty; a patch replaces one function at least");
+        for (size_t i = 0; i < p->n_functions; i++)
+                for (size_t j = 0; j < i; j++) {
+                        const PatchFunction *a = p->functions + i, *b = p->functions + j;
+                        Place here = { .parent = &list, .index = i };
+
+                        if (streq(a->object, b->object) && streq(a->function, b->function) &&
+                                        a->sympos == b->sympos)
+                                return refuse(error, &here, "'%s' of '%s' is there twice",
+                                        a->function, a->object);
+                }
+        return 0;
+}
+
+static int check_callbacks(const PatchFile *p, const Place *top, sd_bus_error *error) {
+        Place list = { .parent = top, .key = "callbacks" };
+
+        for (size_t i = 0; i < p->n_callbacks; i++) {
+                const PatchCallbacks *c = p->callbacks + i;
+                Place here = { .parent = &list, .index = i };
+
+                if (!c->pre_patch && !c->post_patch && !c->pre_unpatch && !c->post_unpatch)
+                        return refuse(error, &here, "names no callback");
+                for (size_t j = 0; j < i; j++)
+                        if (streq(c->object, p->callbacks[j].object))
+                                return refuse(error, &here, "'%s' is there twice", c->object);
+        }
+        return 0;
+}
+
+static int check_symbols(const PatchFile *p, const Place *top, sd_bus_error *error) {
+        Place list = { .parent = top, .key = "symbols" };
+
+        for (size_t i = 0; i < p->n_symbols; i++)
+                for (size_t j = 0; j < i; j++) {
+                        Place here = { .parent = &list, .index = i };
+
+                        if (streq(p->symbols[i].name, p->symbols[j].name))
+                                return refuse(error, &here, "'%s' is there twice", p->symbols[i].name);
+                }
+        return 0;
+}
+
+/* hp_ and the id, with underscores: module names are C identifiers in part. */
+static int name_module(PatchFile *p, const Place *top, sd_bus_error *error) {
+        Place here = { .parent = top, .key = "module" };
+        const char *id = p->manifest->id;
+
+        if (!p->module &&
+                        asprintf(&p->module, "%s%s", startswith(id, "hp-") ? "" : "hp_", id) < 0) {
+                p->module = NULL;
+                return -ENOMEM;
+        }
+        for (char *c = p->module; *c; c++)
+                if (!char_in(*c, "_"))
+                        *c = '_';
+        if (strlen(p->module) > HOTPATCH_MODULE_NAME_MAX)
+                return refuse(error, &here, "is missing; '%s', made from the id, is longer than %u characters",
+                        p->module, HOTPATCH_MODULE_NAME_MAX);
+        return 0;
+}
+
+static int patch_file_check(PatchFile *p, const Place *top, sd_bus_error *error) {
+        Place sequence = { .parent = top, .key = "sequence" };
+        Place sources = { .parent = top, .key = "sources" };
+        int r;
+
+        if (p->manifest->sequence == 0)
+                return refuse(error, &sequence, "must not be 0");
+        if (p->sources && strv_length(p->sources) == 0)
+                return refuse(error, &sources, "is empty");
+        r = check_functions(p, top, error);
+        if (r < 0)
+                return r;
+        r = check_callbacks(p, top, error);
+        if (r < 0)
+                return r;
+        r = check_symbols(p, top, error);
+        if (r < 0)
+                return r;
+        return name_module(p, top, error);
+}
+
+static int parse_json(const void *data, size_t size, json_t **ret, sd_bus_error *error) {
+        json_error_t e;
+        json_t *j;
+
+        if (size > HOTPATCH_MANIFEST_MAX)
+                return sd_bus_error_setf(error, HOTPATCH_ERROR("PatchFileInvalid"),
+                        "patch.json is larger than %" PRIu64 " bytes", (uint64_t) HOTPATCH_MANIFEST_MAX);
+        j = json_loadb(data, size, JSON_REJECT_DUPLICATES, &e);
+        if (!j)
+                return sd_bus_error_setf(error, HOTPATCH_ERROR("PatchFileInvalid"),
+                        "patch.json, line %d, column %d: %s", e.line, e.column, e.text);
+        *ret = j;
+        return 0;
+}
+
+/**
+ * patch_file_parse() - read the text of patch.json
+ * @data: text, UTF-8
+ * @size: its length in bytes
+ * @ret: the patch; free with patch_file_free()
+ * @error: PatchFileInvalid, with the place in the file
+ *
+ * Return: 0 or a negative errno.
+ */
+int patch_file_parse(const void *data, size_t size, PatchFile **ret, sd_bus_error *error) {
+        _cleanup_patch_file_free_ PatchFile *p = NULL;
+        _cleanup_(json_decrefp) json_t *json = NULL;
+        static const Place top = { .key = "" };
+        int r;
+
+        r = parse_json(data, size, &json, error);
+        if (r < 0)
+                return r;
+        p = calloc(1, sizeof(*p));
+        if (!p)
+                return -ENOMEM;
+        p->manifest = calloc(1, sizeof(*p->manifest));
+        if (!p->manifest)
+                return -ENOMEM;
+        p->manifest->kind = MANIFEST_HOTPATCH;
+        p->manifest->trial_seconds = 600; /* DESIGN, "The bundle" */
+        r = read_object_keys(patch_keys, json, &top, p, error);
+        if (r < 0)
+                return r;
+        r = patch_file_check(p, &top, error);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(p);
+        return 0;
+}
+
+/** patch_file_free() - free a patch and what it owns; NULL is fine. Returns NULL. */
+PatchFile *patch_file_free(PatchFile *p) {
+        if (!p)
+                return NULL;
+        manifest_free(p->manifest);
+        for (size_t i = 0; i < p->n_functions; i++) {
+                free(p->functions[i].object);
+                free(p->functions[i].function);
+                free(p->functions[i].replacement);
+        }
+        free(p->functions);
+        for (size_t i = 0; i < p->n_callbacks; i++) {
+                free(p->callbacks[i].object);
+                free(p->callbacks[i].pre_patch);
+                free(p->callbacks[i].post_patch);
+                free(p->callbacks[i].pre_unpatch);
+                free(p->callbacks[i].post_unpatch);
+        }
+        free(p->callbacks);
+        for (size_t i = 0; i < p->n_symbols; i++) {
+                free(p->symbols[i].name);
+                free(p->symbols[i].object);
+        }
+        free(p->symbols);
+        free(p->module);
+        strv_free(p->sources);
+        free(p->self_test);
+        free(p);
+        return NULL;
+}
