@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Kbuild in a private copy of the patch.
+ *
+ * The folder given to make has three parts: the generated Kbuild file, `hotpatch/` with the runtime
+ * and the generated table, `patch/` with the author's files. So no name of theirs meets one of ours,
+ * the author's folder stays clean, and two builds at once do not disturb each other.
+ *
+ * The same input gives the same bytes: the environment is ours, paths are mapped away, and what
+ * depends on tools that may or may not be installed (BTF wants pahole) is off. Debug information is
+ * off unless asked for.
+ *
+ * modpost may not refuse undefined symbols, for the post-link step comes after it; its lines about
+ * them are dropped, everything else make and the compiler say is shown, with the author's file names
+ * in place of the copies'.
+ */
+
+#include "builder/kbuild.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "builder/table.h"
+#include "dbus/errors.h"
+#include "util/file.h"
+#include "util/strv.h"
+
+#define SOURCE_MAX (4U * 1024 * 1024)
+
+static const char *const runtime_files[] = {
+        "hotpatch.h", "runtime.c", "runtime.h", "shadow.h", "tripwire-begin.c", "tripwire-end.c", "tripwire.c",
+};
+
+static void closedirp(DIR **d) {
+        if (*d)
+                closedir(*d);
+}
+
+static int write_file(const char *folder, const char *name, const char *text) {
+        _cleanup_free_ char *path = NULL;
+        _cleanup_close_ int fd = -EBADF;
+
+        if (asprintf(&path, "%s/%s", folder, name) < 0) {
+                path = NULL;
+                return -ENOMEM;
+        }
+        fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+        if (fd < 0)
+                return -errno;
+        return file_write_all(fd, text, strlen(text));
+}
+
+static int copy_file(const char *from, const char *name, const char *to, sd_bus_error *error) {
+        _cleanup_free_ char *source = NULL, *target = NULL;
+        _cleanup_close_ int in = -EBADF, out = -EBADF;
+        int r;
+
+        if (asprintf(&source, "%s/%s", from, name) < 0) {
+                source = NULL;
+                return -ENOMEM;
+        }
+        if (asprintf(&target, "%s/%s", to, name) < 0) {
+                target = NULL;
+                return -ENOMEM;
+        }
+        in = open(source, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        if (in < 0)
+                return sd_bus_error_setf(error, HOTPATCH_ERROR("ModuleBuildFailed"),
+                        "cannot read '%s': %s", source, strerror(errno));
+        out = open(target, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+        if (out < 0)
+                return -errno;
+        r = file_copy(in, out, SOURCE_MAX, NULL);
+        if (r < 0)
+                return sd_bus_error_setf(error, HOTPATCH_ERROR("ModuleBuildFailed"),
+                        "cannot copy '%s': %s", source, strerror(-r));
+        return 0;
+}
+
+static int copy_files(const char *from, char *const *names, const char *to, sd_bus_error *error) {
+        int r;
+
+        for (; names && *names; names++) {
+                r = copy_file(from, *names, to, error);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static bool has_suffix(const char *name, const char *suffix) {
+        size_t l = strlen(name), s = strlen(suffix);
+
+        return l > s && streq(name + l - s, suffix);
+}
+
+static int compare_names(const void *a, const void *b) {
+        return strcmp(*(char *const *) a, *(char *const *) b);
+}
+
+/* Names with one suffix in a folder, sorted: the order of linking must not be readdir()'s. */
+static int list_files(const char *folder, const char *suffix, char ***ret, sd_bus_error *error) {
+        _cleanup_strv_free_ char **names = NULL;
+        _cleanup_(closedirp) DIR *d = opendir(folder);
+        int r;
+
+        if (!d)
+                return sd_bus_error_setf(error, HOTPATCH_ERROR("ModuleBuildFailed"),
+                        "cannot read the folder '%s': %s", folder, strerror(errno));
+        for (struct dirent *e; (e = readdir(d));) {
+                if (e->d_name[0] == '.' || !has_suffix(e->d_name, suffix))
+                        continue;
+                r = strv_extend(&names, e->d_name);
+                if (r < 0)
+                        return r;
+        }
+        if (names)
+                qsort(names, strv_length(names), sizeof(*names), compare_names);
+        *ret = TAKE_PTR(names);
+        return 0;
+}
+
+static int list_sources(const Kbuild *b, char ***ret, sd_bus_error *error) {
+        _cleanup_strv_free_ char **sources = NULL;
+        int r;
+
+        if (b->patch->sources)
+                return strv_copy(b->patch->sources, ret);
+        r = list_files(b->patch_dir, ".c", &sources, error);
+        if (r < 0)
+                return r;
+        if (strv_length(sources) == 0)
+                return sd_bus_error_setf(error, HOTPATCH_ERROR("ModuleBuildFailed"),
+                        "there is no C file in '%s'", b->patch_dir);
+        for (char **s = sources; *s; s++)
+                if ((*s)[strspn(*s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.")] ||
+                                **s == '-')
+                        return sd_bus_error_setf(error, HOTPATCH_ERROR("ModuleBuildFailed"),
+                                "the file name '%s' has characters that make cannot take", *s);
+        *ret = TAKE_PTR(sources);
+        return 0;
+}
+
+/* tripwire-begin.o is the first and tripwire-end.o the last of the link, see module/tripwire.c. */
+static int write_kbuild(const Kbuild *b, char *const *sources) {
+        _cleanup_free_ char *text = NULL;
+        const char *m = b->patch->module;
+        size_t size;
+        FILE *f = open_memstream(&text, &size);
+
+        if (!f)
+                return -ENOMEM;
+        /* Replacements have no prototype in any header, by their nature. */
+        fprintf(f,
+                "obj-m := %s.o\n"
+                "ccflags-y := -I$(src) -Wno-missing-prototypes -Wno-missing-declarations\n"
+                "%s-y := hotpatch/tripwire-begin.o hotpatch/runtime.o hotpatch/tripwire.o hotpatch/table.o\n",
+                m, m);
+        for (char *const *s = sources; *s; s++)
+                fprintf(f, "%s-y += patch/%.*s.o\n", m, (int) strlen(*s) - 2, *s);
+        fprintf(f, "%s-y += hotpatch/tripwire-end.o\n", m);
+        if (fclose(f) != 0)
+                return -ENOMEM;
+        return write_file(b->work_dir, "Kbuild", text);
+}
+
+static int make_folder(const char *parent, const char *name, char **ret) {
+        _cleanup_free_ char *path = NULL;
+
+        if (asprintf(&path, "%s/%s", parent, name) < 0) {
+                path = NULL;
+                return -ENOMEM;
+        }
+        if (mkdir(path, 0755) < 0)
+                return -errno;
+        *ret = TAKE_PTR(path);
+        return 0;
+}
+
+static int lay_out(const Kbuild *b, sd_bus_error *error) {
+        _cleanup_strv_free_ char **sources = NULL, **headers = NULL;
+        _cleanup_free_ char *runtime = NULL, *patch = NULL, *table = NULL;
+        int r;
+
+        r = list_sources(b, &sources, error);
+        if (r < 0)
+                return r;
+        r = list_files(b->patch_dir, ".h", &headers, error);
+        if (r < 0)
+                return r;
+        r = make_folder(b->work_dir, "hotpatch", &runtime);
+        if (r < 0)
+                return r;
+        r = make_folder(b->work_dir, "patch", &patch);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < ELEMENTSOF(runtime_files); i++) {
+                r = copy_file(b->runtime_dir, runtime_files[i], runtime, error);
+                if (r < 0)
+                        return r;
+        }
+        r = copy_files(b->patch_dir, sources, patch, error);
+        if (r < 0)
+                return r;
+        r = copy_files(b->patch_dir, headers, patch, error);
+        if (r < 0)
+                return r;
+        r = table_source(b->patch, &table);
+        if (r < 0)
+                return r;
+        r = write_file(runtime, "table.c", table);
+        if (r < 0)
+                return r;
+        return write_kbuild(b, sources);
+}
+
+static int format_argument(char ***v, const char *name, const char *value) {
+        _cleanup_free_ char *s = NULL;
+
+        if (asprintf(&s, "%s%s", name, value) < 0) {
+                s = NULL;
+                return -ENOMEM;
+        }
+        return strv_extend(v, s);
+}
+
+static int make_arguments(const Kbuild *b, char ***ret) {
+        static const char *const no_debug_info[] = { "CONFIG_DEBUG_INFO=", "CONFIG_DEBUG_INFO_BTF=" };
+        char cpus[24];
+        _cleanup_strv_free_ char **v = NULL;
+        long n = sysconf(_SC_NPROCESSORS_ONLN);
+        int r;
+
+        snprintf(cpus, sizeof(cpus), "%ld", n > 0 ? n : 1);
+        const struct {
+                const char *name;
+                const char *value;
+        } arguments[] = {
+                { "make", "" },
+                { "-C", b->headers->folder },
+                { b->headers->makefile ? "-f" : "", strempty(b->headers->makefile) },
+                { "-j", cpus },
+                { "-Otarget", "" },
+                { "--no-print-directory", "" },
+                { b->verbose ? "" : "-s", "" },
+                { "M=", b->work_dir },
+                { "KBUILD_MODPOST_WARN=1", "" },
+                { "CONFIG_DEBUG_INFO_BTF_MODULES=", "" },
+                { "modules", "" },
+        };
+        for (size_t i = 0; i < ELEMENTSOF(arguments); i++)
+                if (*arguments[i].name) {
+                        r = format_argument(&v, arguments[i].name, arguments[i].value);
+                        if (r < 0)
+                                return r;
+                }
+        for (size_t i = 0; !b->debug_info && i < ELEMENTSOF(no_debug_info); i++) {
+                r = strv_extend(&v, no_debug_info[i]);
+                if (r < 0)
+                        return r;
+        }
+        /* __FILE__ and DWARF name the author's files as patch/NAME, wherever the copy lies. */
+        _cleanup_free_ char *map = NULL;
+        if (asprintf(&map, "KCFLAGS=-ffile-prefix-map=%s/=", b->work_dir) < 0) {
+                map = NULL;
+                return -ENOMEM;
+        }
+        r = strv_extend(&v, map);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(v);
+        return 0;
+}
+
+/* Only what the tools need: a MAKEFLAGS or KCFLAGS of the caller's would change the result. */
+static int make_environment(char ***ret) {
+        static const char *const kept[] = { "PATH", "HOME", "TMPDIR" };
+        _cleanup_strv_free_ char **v = NULL;
+        int r;
+
+        r = strv_extend(&v, "LC_ALL=C");
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < ELEMENTSOF(kept); i++) {
+                _cleanup_free_ char *s = NULL;
+
+                if (!getenv(kept[i]))
+                        continue;
+                if (asprintf(&s, "%s=%s", kept[i], getenv(kept[i])) < 0) {
+                        s = NULL;
+                        return -ENOMEM;
+                }
+                r = strv_extend(&v, s);
+                if (r < 0)
+                        return r;
+        }
+        *ret = TAKE_PTR(v);
+        return 0;
+}
+
+static int spawn_make(char *const *arguments, char *const *environment, pid_t *ret_pid, int *ret_fd) {
+        int fds[2];
+        pid_t pid;
+
+        if (pipe2(fds, O_CLOEXEC) < 0)
+                return -errno;
+        pid = fork();
+        if (pid < 0) {
+                int r = -errno;
+
+                safe_close(fds[0]);
+                safe_close(fds[1]);
+                return r;
+        }
+        if (pid == 0) {
+                (void) dup2(fds[1], STDOUT_FILENO);
+                (void) dup2(fds[1], STDERR_FILENO);
+                execvpe(arguments[0], arguments, environment);
+                dprintf(STDERR_FILENO, "cannot run 'make': %s\n", strerror(errno));
+                _exit(127);
+        }
+        safe_close(fds[1]);
+        *ret_pid = pid;
+        *ret_fd = fds[0];
+        return 0;
+}
+
+/* The post-link step answers for undefined symbols. */
+static bool is_noise(const char *line) {
+        return startswith(line, "WARNING: modpost: ") && strstr(line, "] undefined!");
+}
+
+static void show_line(const Kbuild *b, const char *line) {
+        size_t l = strlen(b->work_dir);
+
+        for (const char *hit; (hit = strstr(line, b->work_dir)); line = hit) {
+                const char *rest;
+
+                fwrite(line, 1, (size_t) (hit - line), stderr);
+                hit += l;
+                rest = startswith(hit, "/patch/");
+                if (rest) {
+                        fprintf(stderr, "%s/", b->patch_dir);
+                        hit = rest;
+                } else if ((rest = startswith(hit, "/hotpatch/"))) {
+                        fputs("<hotpatch>/", stderr);
+                        hit = rest;
+                }
+        }
+        fputs(line, stderr);
+}
+
+static int run_make(const Kbuild *b, sd_bus_error *error) {
+        _cleanup_strv_free_ char **arguments = NULL, **environment = NULL;
+        _cleanup_free_ char *line = NULL;
+        _cleanup_fclose_ FILE *f = NULL;
+        size_t room = 0;
+        int r, fd = -EBADF, status;
+        pid_t pid = 0;
+
+        r = make_arguments(b, &arguments);
+        if (r < 0)
+                return r;
+        r = make_environment(&environment);
+        if (r < 0)
+                return r;
+        r = spawn_make(arguments, environment, &pid, &fd);
+        if (r < 0)
+                return r;
+        f = fdopen(fd, "r");
+        while (f && getline(&line, &room, f) >= 0)
+                if (b->verbose || !is_noise(line))
+                        show_line(b, line);
+        if (!f)
+                safe_close(fd);
+        while (waitpid(pid, &status, 0) < 0)
+                if (errno != EINTR)
+                        return -errno;
+        if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+                return sd_bus_error_setf(error, HOTPATCH_ERROR("ModuleBuildFailed"),
+                        "the module '%s' could not be built for kernel '%s'", b->patch->module,
+                        b->headers->release);
+        return 0;
+}
+
+/**
+ * kbuild_run() - compile and link the module, without the post-link step
+ * @b: what and where
+ * @ret_module: path of the .ko in the work folder; free with free()
+ * @error: ModuleBuildFailed; the compiler's lines went to standard error before
+ *
+ * Return: 0 or a negative errno.
+ */
+int kbuild_run(const Kbuild *b, char **ret_module, sd_bus_error *error) {
+        _cleanup_free_ char *module = NULL;
+        int r;
+
+        r = lay_out(b, error);
+        if (r < 0)
+                return r;
+        r = run_make(b, error);
+        if (r < 0)
+                return r;
+        if (asprintf(&module, "%s/%s.ko", b->work_dir, b->patch->module) < 0) {
+                module = NULL;
+                return -ENOMEM;
+        }
+        *ret_module = TAKE_PTR(module);
+        return 0;
+}

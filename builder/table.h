@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The C file that patch.json becomes: klp_patch, callbacks, self-test and the ELF note. */
+
+#include "bundle/patchfile.h"
+
+int table_text(const PatchFile *p, char **ret) _must_check_ _nonnull_(1, 2);
+int table_source(const PatchFile *p, char **ret) _must_check_ _nonnull_(1, 2);
