@@ -60,6 +60,10 @@ int plan_check_functions(PlanBuild *b, const PlanItem *item) _must_check_;
 int plan_report_dropped(PlanBuild *b) _must_check_;
 bool plan_same_function(const char *a, const char *b);
 
+/* plan-steps.c */
+int plan_steps_apply(PlanBuild *b) _must_check_;
+int plan_steps_remove(Plan *p, const PlanFacts *facts, const bool *wanted, bool replaced) _must_check_;
+
 static inline bool plan_patch_in_kernel(const PlanPatch *p) {
         return p->state == LIVEPATCH_PATCHING || p->state == LIVEPATCH_PATCHED ||
                 p->state == LIVEPATCH_UNPATCHING;
