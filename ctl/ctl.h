@@ -71,6 +71,8 @@ int verb_stage(Ctl *ctl, int argc, char *argv[]);
 int verb_apply(Ctl *ctl, int argc, char *argv[]);
 int verb_remove(Ctl *ctl, int argc, char *argv[]);
 int verb_cancel(Ctl *ctl, int argc, char *argv[]);
+int verb_history(Ctl *ctl, int argc, char *argv[]);
+int verb_monitor(Ctl *ctl, int argc, char *argv[]);
 
 /*
  * verb-bundle.c, verb-key.c: work without the daemon. They read their own options; the options that

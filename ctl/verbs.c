@@ -12,20 +12,22 @@ const VerbEntry ctl_verbs[] = {
           "am I safe, what is running, what must I do?" },
         { "list", "", 0, 0, 0, false, verb_list,
           "every hotpatch this machine knows" },
-        { "show", "ID…", 1, UINT_MAX, 0, false, verb_show,
+        { "show", "ID...", 1, UINT_MAX, 0, false, verb_show,
           "all about a patch" },
-        { "verify", "FILE…", 1, UINT_MAX, 0, false, verb_verify,
+        { "verify", "FILE...", 1, UINT_MAX, 0, false, verb_verify,
           "would this machine trust the bundle?" },
-        { "plan", "FILE|ID…", 1, HOTPATCH_TRANSACTION_MAX, OPTION_ALLOW_DOWNGRADE, false, verb_plan,
+        { "plan", "FILE|ID...", 1, HOTPATCH_TRANSACTION_MAX, OPTION_ALLOW_DOWNGRADE, false, verb_plan,
           "what apply would do, without doing it" },
-        { "stage", "FILE…", 1, HOTPATCH_SPOOL_MAX, 0, false, verb_stage,
+        { "stage", "FILE...", 1, HOTPATCH_SPOOL_MAX, 0, false, verb_stage,
           "keep bundles ready, to be applied by id" },
-        { "apply", "FILE|ID…", 1, HOTPATCH_TRANSACTION_MAX, OPTION_NO_WAIT | OPTION_ALLOW_DOWNGRADE, false,
+        { "apply", "FILE|ID...", 1, HOTPATCH_TRANSACTION_MAX, OPTION_NO_WAIT | OPTION_ALLOW_DOWNGRADE, false,
           verb_apply, "change the running kernel; several: all or none" },
-        { "remove", "ID…", 1, HOTPATCH_TRANSACTION_MAX, OPTION_NO_WAIT, false, verb_remove,
+        { "remove", "ID...", 1, HOTPATCH_TRANSACTION_MAX, OPTION_NO_WAIT, false, verb_remove,
           "take patches out of the running kernel" },
         { "cancel", "JOB", 1, 1, 0, false, verb_cancel,
           "stop a job and undo what it did" },
+        { "monitor", "", 0, 0, 0, false, verb_monitor,
+          "print what happens as it happens" },
 };
 const size_t n_ctl_verbs = ELEMENTSOF(ctl_verbs);
 
@@ -37,6 +39,10 @@ const VerbEntry *verb_find(const char *name) {
         return NULL;
 }
 
+static void print_pair(const char *left, const char *right) {
+        printf("  %-23s %s\n", left, right);
+}
+
 static void print_option(const Option *option) {
         char left[64];
         const char *open = !option->value ? "" : option->value_optional ? "[=" : "=";
@@ -44,14 +50,14 @@ static void print_option(const Option *option) {
         snprintf(left, sizeof(left), "%c%c%c --%s%s%s%s", option->letter ? '-' : ' ',
                 option->letter ?: ' ', option->letter ? ',' : ' ', option->name, open,
                 strempty(option->value), option->value && option->value_optional ? "]" : "");
-        printf("  %-26s %s\n", left, option->help);
+        print_pair(left, option->help);
 }
 
 static void print_verb(const VerbEntry *verb) {
         char left[64];
 
         snprintf(left, sizeof(left), "%s %s", verb->name, verb->args);
-        printf("  %-26s %s\n", left, verb->summary);
+        print_pair(left, verb->summary);
 }
 
 /**

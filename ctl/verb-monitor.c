@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * `hotpatchctl monitor`: prints what hotpatchd signals, as it comes, until it is interrupted. It only
+ * listens: it neither starts the daemon nor keeps it from going when idle. For people a line for each
+ * event, with --json one compact object for each line.
+ */
+
+#include <inttypes.h>
+#include <signal.h>
+#include <systemd/sd-event.h>
+#include <time.h>
+
+#include "ctl/json.h"
+#include "ctl/text.h"
+#include "dbus/names.h"
+
+typedef struct Monitor {
+        Ctl *ctl;
+        sd_event *event;
+} Monitor;
+
+/* Frees @event. */
+static int print_event(const Monitor *monitor, const char *line, Value *event) {
+        _cleanup_value_ Value *owned = event;
+        _cleanup_free_ char *time_text = NULL, *clean = NULL;
+        uint64_t now = 0;
+        int r;
+
+        r = sd_event_now(monitor->event, CLOCK_REALTIME, &now);
+        if (r < 0)
+                return r;
+        if (monitor->ctl->json) {
+                r = value_set_time(owned, "time", now);
+                return r < 0 ? r : value_print(monitor->ctl, owned);
+        }
+        r = time_format_local(now, &time_text);
+        if (r < 0)
+                return r;
+        clean = text_sanitize(line);
+        if (!clean)
+                return -ENOMEM;
+        printf("%s%s%s  %s\n", style_on(monitor->ctl->colour, STYLE_DIM), time_text,
+                style_off(monitor->ctl->colour, STYLE_DIM), clean);
+        return fflush(stdout) != 0 ? -errno : 0;
+}
+
+/* An event with a name and the object it is about: "patch hp-1", "job 3" or "hotpatchd" */
+static int event_new(const char *name, const char *path, Value **ret, char **ret_object) {
+        _cleanup_value_ Value *event = value_object();
+        _cleanup_free_ char *id = NULL, *object = NULL;
+        const char *kind = NULL;
+
+        if (sd_bus_path_decode(path, HOTPATCH_PATCH_PATH, &id) > 0)
+                kind = "patch";
+        else if (sd_bus_path_decode(path, HOTPATCH_JOB_PATH, &id) > 0)
+                kind = "job";
+        if (asprintf(&object, "%s%s%s", kind ?: "hotpatchd", kind ? " " : "", strempty(id)) < 0) {
+                object = NULL;
+                return -ENOMEM;
+        }
+        if (value_set_string(event, "event", name) < 0 || (kind && value_set_string(event, kind, id) < 0))
+                return -ENOMEM;
+        *ret = TAKE_PTR(event);
+        *ret_object = TAKE_PTR(object);
+        return 0;
+}
+
+static int on_job_new(sd_bus_message *m, void *userdata, _unused_ sd_bus_error *error) {
+        _cleanup_free_ char *object = NULL, *line = NULL;
+        _cleanup_value_ Value *event = NULL;
+        const char *path;
+        uint32_t id;
+
+        if (sd_bus_message_read(m, "uo", &id, &path) < 0 || event_new("job-new", path, &event, &object) < 0)
+                return 0;
+        if (asprintf(&line, "%s: new", object) < 0)
+                return -ENOMEM;
+        return print_event(userdata, line, TAKE_PTR(event));
+}
+
+static int on_job_removed(sd_bus_message *m, void *userdata, _unused_ sd_bus_error *error) {
+        _cleanup_free_ char *object = NULL, *line = NULL;
+        _cleanup_value_ Value *event = NULL;
+        const char *path, *result, *name, *message;
+        uint32_t id;
+
+        if (sd_bus_message_read(m, "uosss", &id, &path, &result, &name, &message) < 0 ||
+                        event_new("job-removed", path, &event, &object) < 0)
+                return 0;
+        if (value_set_string(event, "result", result) < 0 ||
+                        value_set_string(event, "error_name", *name ? name : NULL) < 0 ||
+                        value_set_string(event, "error_message", *message ? message : NULL) < 0 ||
+                        asprintf(&line, "%s: %s%s%s", object, result, *message ? ", " : "", message) < 0)
+                return -ENOMEM;
+        return print_event(userdata, line, TAKE_PTR(event));
+}
+
+/* One variant of a type that the contract uses, into the object and as "NAME=VALUE" into the line. */
+static int read_property(sd_bus_message *m, const char *name, Value *object, FILE *line) {
+        const char *contents, *text;
+        uint64_t t;
+        uint32_t u;
+        double d;
+        int b, r;
+
+        r = sd_bus_message_peek_type(m, NULL, &contents);
+        if (r < 0)
+                return r;
+        if (streq(contents, "s")) {
+                r = sd_bus_message_read(m, "v", "s", &text);
+                if (r < 0 || fprintf(line, " %s=%s", name, text) < 0)
+                        return r;
+                return value_set_string(object, name, text);
+        }
+        if (streq(contents, "b")) {
+                r = sd_bus_message_read(m, "v", "b", &b);
+                if (r < 0 || fprintf(line, " %s=%s", name, b ? "yes" : "no") < 0)
+                        return r;
+                return value_set_bool(object, name, b);
+        }
+        if (streq(contents, "t") || streq(contents, "u")) {
+                r = streq(contents, "t") ? sd_bus_message_read(m, "v", "t", &t)
+                                         : sd_bus_message_read(m, "v", "u", &u);
+                t = streq(contents, "t") ? t : u;
+                if (r < 0 || fprintf(line, " %s=%" PRIu64, name, t) < 0)
+                        return r;
+                return value_set_integer(object, name, t);
+        }
+        if (streq(contents, "d")) {
+                r = sd_bus_message_read(m, "v", "d", &d);
+                if (r < 0 || fprintf(line, " %s=%.2f", name, d) < 0)
+                        return r;
+                return value_set_real(object, name, d);
+        }
+        return sd_bus_message_skip(m, "v");
+}
+
+/* a{sv}; @line gets what people read */
+static int read_properties(sd_bus_message *m, Value *object, char **line) {
+        const char *name;
+        size_t size;
+        FILE *f = open_memstream(line, &size);
+        int r;
+
+        if (!f)
+                return -ENOMEM;
+        r = sd_bus_message_enter_container(m, 'a', "{sv}");
+        while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
+                r = sd_bus_message_read(m, "s", &name);
+                if (r >= 0)
+                        r = read_property(m, name, object, f);
+                if (r >= 0)
+                        r = sd_bus_message_exit_container(m);
+        }
+        return fclose(f) != 0 ? -ENOMEM : r;
+}
+
+static int on_properties(sd_bus_message *m, void *userdata, _unused_ sd_bus_error *error) {
+        _cleanup_free_ char *object = NULL, *list = NULL, *line = NULL;
+        _cleanup_value_ Value *event = NULL;
+        Value *properties = NULL;
+        const char *interface;
+
+        if (sd_bus_message_read(m, "s", &interface) < 0 || !startswith(interface, HOTPATCH_BUS_NAME ".") ||
+                        event_new("properties-changed", sd_bus_message_get_path(m), &event, &object) < 0)
+                return 0;
+        properties = value_object();
+        if (value_set(event, "properties", properties) < 0)
+                return -ENOMEM;
+        if (read_properties(m, properties, &list) < 0 || !*list)
+                return 0;
+        if (asprintf(&line, "%s:%s", object, list) < 0)
+                return -ENOMEM;
+        return print_event(userdata, line, TAKE_PTR(event));
+}
+
+static int on_interfaces(sd_bus_message *m, void *userdata, _unused_ sd_bus_error *error) {
+        bool added = streq(sd_bus_message_get_member(m), "InterfacesAdded");
+        _cleanup_free_ char *object = NULL, *line = NULL;
+        _cleanup_value_ Value *event = NULL;
+        const char *path;
+
+        if (sd_bus_message_read(m, "o", &path) < 0 ||
+                        event_new(added ? "object-added" : "object-removed", path, &event, &object) < 0)
+                return 0;
+        if (asprintf(&line, "%s: %s", object, added ? "appeared" : "is gone") < 0)
+                return -ENOMEM;
+        return print_event(userdata, line, TAKE_PTR(event));
+}
+
+static int on_owner(sd_bus_message *m, void *userdata, _unused_ sd_bus_error *error) {
+        _cleanup_value_ Value *event = value_object();
+        const char *name, *old_owner, *new_owner;
+
+        if (sd_bus_message_read(m, "sss", &name, &old_owner, &new_owner) < 0)
+                return 0;
+        if (value_set_string(event, "event", *new_owner ? "daemon-started" : "daemon-ended") < 0)
+                return -ENOMEM;
+        return print_event(userdata, *new_owner ? "hotpatchd: started" : "hotpatchd: ended", TAKE_PTR(event));
+}
+
+static int listen(sd_bus *bus, Monitor *monitor) {
+        static const struct {
+                const char *rule;
+                sd_bus_message_handler_t handler;
+        } matches[] = {
+                { "type='signal',sender='" HOTPATCH_BUS_NAME "',interface='" HOTPATCH_MANAGER_INTERFACE
+                  "',member='JobNew'", on_job_new },
+                { "type='signal',sender='" HOTPATCH_BUS_NAME "',interface='" HOTPATCH_MANAGER_INTERFACE
+                  "',member='JobRemoved'", on_job_removed },
+                { "type='signal',sender='" HOTPATCH_BUS_NAME "',interface='org.freedesktop.DBus.Properties',"
+                  "member='PropertiesChanged'", on_properties },
+                { "type='signal',sender='" HOTPATCH_BUS_NAME "',interface='org.freedesktop.DBus.ObjectManager'",
+                  on_interfaces },
+                { "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"
+                  "member='NameOwnerChanged',arg0='" HOTPATCH_BUS_NAME "'", on_owner },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(matches); i++) {
+                int r = sd_bus_add_match(bus, NULL, matches[i].rule, matches[i].handler, monitor);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int stop_at_signals(sd_event *event) {
+        sigset_t mask;
+        int r;
+
+        sigemptyset(&mask);
+        sigaddset(&mask, SIGINT);
+        sigaddset(&mask, SIGTERM);
+        if (sigprocmask(SIG_BLOCK, &mask, NULL) < 0)
+                return -errno;
+        /* Without a handler the loop ends with what stands for userdata: 0. */
+        r = sd_event_add_signal(event, NULL, SIGINT, NULL, NULL);
+        return r < 0 ? r : sd_event_add_signal(event, NULL, SIGTERM, NULL, NULL);
+}
+
+static int run(Monitor *monitor, sd_bus_error *error) {
+        sd_bus *bus;
+        int r;
+
+        r = ctl_bus(monitor->ctl, &bus, error);
+        if (r < 0)
+                return r;
+        r = sd_bus_attach_event(bus, monitor->event, SD_EVENT_PRIORITY_NORMAL);
+        if (r < 0)
+                return r;
+        r = listen(bus, monitor);
+        if (r < 0)
+                return r;
+        r = stop_at_signals(monitor->event);
+        if (r < 0)
+                return r;
+        if (monitor->ctl->legend && !monitor->ctl->json && !monitor->ctl->quiet)
+                fputs("Listening to hotpatchd; Ctrl-C ends it.\n", stderr);
+        r = sd_event_loop(monitor->event);
+        (void) sd_bus_detach_event(bus);
+        return r;
+}
+
+int verb_monitor(Ctl *ctl, _unused_ int argc, _unused_ char *argv[]) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_(sd_event_unrefp) sd_event *event = NULL;
+        Monitor monitor = { .ctl = ctl };
+        int r;
+
+        r = sd_event_new(&event);
+        if (r < 0)
+                return ctl_fail(ctl, NULL, NULL, r);
+        monitor.event = event;
+        /* One event, one line: readers need not look for the end of an object. */
+        ctl->json_short = true;
+        r = run(&monitor, &error);
+        return r < 0 ? ctl_fail(ctl, NULL, &error, r) : HOTPATCH_EXIT_OK;
+}
