@@ -26,6 +26,8 @@ const VerbEntry ctl_verbs[] = {
           "take patches out of the running kernel" },
         { "cancel", "JOB", 1, 1, 0, false, verb_cancel,
           "stop a job and undo what it did" },
+        { "history", "", 0, 0, OPTION_LINES | OPTION_SINCE, false, verb_history,
+          "what happened, from the journal" },
         { "monitor", "", 0, 0, 0, false, verb_monitor,
           "print what happens as it happens" },
 };

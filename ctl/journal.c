@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The one file that knows sd-journal. Anybody may write HOTPATCH_* fields and MESSAGE_IDs into the
+ * journal; only what journald itself adds, the fields with an underscore, can be believed. So a
+ * record counts only if it came from hotpatchd's unit and from root.
+ */
+
+#include <systemd/sd-journal.h>
+
+#include "ctl/journal.h"
+
+struct Journal {
+        sd_journal *journal;
+};
+
+typedef struct Field {
+        const char *name;
+        size_t offset;
+} Field;
+
+static const Field fields[] = {
+        { "MESSAGE_ID", offsetof(JournalEntry, message_id) },
+        { "MESSAGE", offsetof(JournalEntry, message) },
+        { "HOTPATCH_TRANSACTION", offsetof(JournalEntry, transaction) },
+        { "HOTPATCH_PATCH", offsetof(JournalEntry, patch) },
+        { "HOTPATCH_MODULE", offsetof(JournalEntry, module) },
+        { "HOTPATCH_DIGEST", offsetof(JournalEntry, digest) },
+        { "HOTPATCH_CALLER_UID", offsetof(JournalEntry, caller_uid) },
+        { "HOTPATCH_ERROR_NAME", offsetof(JournalEntry, error_name) },
+        { "HOTPATCH_ERROR_MESSAGE", offsetof(JournalEntry, error_message) },
+};
+
+/**
+ * journal_open() - the records of hotpatchd, from the end
+ * @ret: to be freed
+ *
+ * Return: 0; -EACCES if there is a journal that may not be read; another negative errno.
+ */
+int journal_open(Journal **ret) {
+        _cleanup_journal_ Journal *j = calloc(1, sizeof(*j));
+        int r;
+
+        if (!j)
+                return -ENOMEM;
+        r = sd_journal_open(&j->journal, SD_JOURNAL_LOCAL_ONLY | SD_JOURNAL_SYSTEM);
+        if (r < 0)
+                return r;
+        /* Files that may not be opened are skipped without a word. */
+        if (sd_journal_has_persistent_files(j->journal) == 0 && sd_journal_has_runtime_files(j->journal) == 0)
+                return geteuid() == 0 ? -ENOENT : -EACCES;
+        /* Matches of different fields: all must hold. */
+        r = sd_journal_add_match(j->journal, "_SYSTEMD_UNIT=hotpatchd.service", 0);
+        if (r < 0)
+                return r;
+        r = sd_journal_add_match(j->journal, "_UID=0", 0);
+        if (r < 0)
+                return r;
+        r = sd_journal_seek_tail(j->journal);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(j);
+        return 0;
+}
+
+Journal *journal_free(Journal *j) {
+        if (!j)
+                return NULL;
+        sd_journal_close(j->journal);
+        free(j);
+        return NULL;
+}
+
+/* The first value of a field; NULL if the record does not have it. */
+static int read_field(Journal *j, const char *name, char **ret) {
+        const void *data;
+        size_t size, skip = strlen(name) + 1;
+        char *copy;
+        int r;
+
+        r = sd_journal_get_data(j->journal, name, &data, &size);
+        if (r == -ENOENT) {
+                *ret = NULL;
+                return 0;
+        }
+        if (r < 0)
+                return r;
+        copy = size >= skip ? strndup((const char *) data + skip, size - skip) : strdup("");
+        if (!copy)
+                return -ENOMEM;
+        *ret = copy;
+        return 0;
+}
+
+static int read_entry(Journal *j, JournalEntry *e) {
+        int r;
+
+        r = sd_journal_get_realtime_usec(j->journal, &e->usec);
+        for (size_t i = 0; i < ELEMENTSOF(fields) && r >= 0; i++)
+                r = read_field(j, fields[i].name, (char **) ((char *) e + fields[i].offset));
+        return r;
+}
+
+/**
+ * journal_previous() - the record before the last one that was read
+ * @j: the journal
+ * @ret: to be cleared with journal_entry_done()
+ *
+ * Lines of the daemon without a MESSAGE_ID are no records and are skipped.
+ *
+ * Return: 1; 0 when there is none; a negative errno.
+ */
+int journal_previous(Journal *j, JournalEntry *ret) {
+        int r;
+
+        while ((r = sd_journal_previous(j->journal)) > 0) {
+                _cleanup_(journal_entry_done) JournalEntry e = { 0 };
+
+                r = read_entry(j, &e);
+                if (r < 0)
+                        return r;
+                if (!e.message_id)
+                        continue;
+                *ret = e;
+                e = (JournalEntry) { 0 };
+                return 1;
+        }
+        return r;
+}
+
+/** journal_entry_done() - free what an entry holds */
+void journal_entry_done(JournalEntry *e) {
+        for (size_t i = 0; i < ELEMENTSOF(fields); i++)
+                free(*(char **) ((char *) e + fields[i].offset));
+        *e = (JournalEntry) { 0 };
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * `hotpatchctl history`: what happened, out of the journal (journal.c), oldest first. It needs
+ * no daemon, and it is a view: nothing is decided by what the journal says.
+ */
+
+#include "ctl/journal.h"
+#include "ctl/json.h"
+#include "ctl/table.h"
+
+/* What one call keeps in memory; a machine with more records can be asked with --since. */
+#define ENTRIES_MAX 100000U
+
+typedef struct History {
+        JournalEntry *entries; /* newest first */
+        size_t n;
+} History;
+
+static void history_done(History *h) {
+        for (size_t i = 0; i < h->n; i++)
+                journal_entry_done(&h->entries[i]);
+        free(h->entries);
+        *h = (History) { 0 };
+}
+
+static int history_read(const Ctl *ctl, History *h) {
+        _cleanup_journal_ Journal *j = NULL;
+        size_t max = ctl->lines > 0 ? ctl->lines : ENTRIES_MAX;
+        int r;
+
+        r = journal_open(&j);
+        while (r >= 0 && h->n < max) {
+                JournalEntry e = { 0 }, *entries;
+
+                r = journal_previous(j, &e);
+                if (r <= 0)
+                        return r;
+                if (e.usec < ctl->since_usec) {
+                        journal_entry_done(&e);
+                        return 0;
+                }
+                entries = reallocarray(h->entries, h->n + 1, sizeof(*entries));
+                if (!entries) {
+                        journal_entry_done(&e);
+                        return -ENOMEM;
+                }
+                h->entries = entries;
+                h->entries[h->n++] = e;
+        }
+        return r < 0 ? r : 0;
+}
+
+static const char *result_of(const JournalEntry *e) {
+        return e->error_message && *e->error_message ? e->error_message : strempty(e->message);
+}
+
+static int add_row(Table *t, const JournalEntry *e) {
+        _cleanup_free_ char *when = NULL;
+        bool failed = e->error_name && *e->error_name;
+        int r;
+
+        r = time_format_local(e->usec, &when);
+        if (r >= 0)
+                r = table_add_row(t);
+        if (r >= 0)
+                r = table_set(t, 0, when, STYLE_NONE);
+        if (r >= 0)
+                r = table_set(t, 1, e->patch, STYLE_NONE);
+        if (r >= 0)
+                r = table_set(t, 2, result_of(e), failed ? STYLE_RED : STYLE_NONE);
+        return r;
+}
+
+static int print_table(const Ctl *ctl, const History *h) {
+        static const Column columns[] = { { "TIME" }, { "PATCH" }, { "RESULT", .wrap = true } };
+        _cleanup_table_ Table *t = NULL;
+        int r;
+
+        r = table_new(ctl, columns, ELEMENTSOF(columns), &t);
+        for (size_t i = h->n; i-- > 0 && r >= 0;)
+                r = add_row(t, &h->entries[i]);
+        if (r >= 0)
+                r = table_print(t);
+        if (r >= 0 && ctl->legend && h->n == 0)
+                printf("Nothing is recorded%s.\n", ctl->since_usec > 0 ? " since then" : "");
+        if (h->n == 0 && geteuid() != 0 && !ctl->quiet)
+                fputs("Only root and members of the group systemd-journal see the whole record.\n", stderr);
+        return r;
+}
+
+static int entry_to_value(const JournalEntry *e, Value **ret) {
+        _cleanup_value_ Value *v = value_object();
+
+        if (value_set_time(v, "time", e->usec) < 0 ||
+                        value_set_string(v, "message_id", e->message_id) < 0 ||
+                        value_set_string(v, "message", e->message) < 0 ||
+                        value_set_string(v, "transaction", e->transaction) < 0 ||
+                        value_set_string(v, "patch", e->patch) < 0 ||
+                        value_set_string(v, "module", e->module) < 0 ||
+                        value_set_string(v, "digest", e->digest) < 0 ||
+                        value_set_string(v, "caller_uid", e->caller_uid) < 0 ||
+                        value_set_string(v, "error_name", e->error_name) < 0 ||
+                        value_set_string(v, "error_message", e->error_message) < 0)
+                return -ENOMEM;
+        *ret = TAKE_PTR(v);
+        return 0;
+}
+
+static int print_json(const Ctl *ctl, const History *h) {
+        _cleanup_value_ Value *array = value_array();
+
+        for (size_t i = h->n; i-- > 0;) {
+                Value *v;
+
+                if (entry_to_value(&h->entries[i], &v) < 0 || value_append(array, v) < 0)
+                        return -ENOMEM;
+        }
+        return value_print(ctl, array);
+}
+
+int verb_history(Ctl *ctl, _unused_ int argc, _unused_ char *argv[]) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_(history_done) History h = { 0 };
+        int r;
+
+        r = history_read(ctl, &h);
+        if (r == -EACCES)
+                (void) sd_bus_error_set(&error, SD_BUS_ERROR_ACCESS_DENIED, "You may not read the journal");
+        if (r >= 0)
+                r = ctl->json ? print_json(ctl, &h) : print_table(ctl, &h);
+        return r < 0 ? ctl_fail(ctl, "journal", &error, r) : HOTPATCH_EXIT_OK;
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "ctl/summary.h"
+#include "tests/unit/unit.h"
+#include "util/strv.h"
+
+#define MANAGER { .release = (char *) "6.1.0-50", .disabled = (char *) "", .supported = true }
+#define PATCH(patch_id, patch_state, ...)                                                         \
+        { .id = (char *) (patch_id), .state = (char *) (patch_state), .module = (char *) "hp",    \
+          .severity = (char *) "low", __VA_ARGS__ }
+
+static Summary *summary(ManagerInfo manager, PatchInfo *patches, size_t n_patches, JobInfo *jobs, size_t n_jobs) {
+        Snapshot s = { .manager = manager, .patches = patches, .n_patches = n_patches,
+                .jobs = jobs, .n_jobs = n_jobs };
+        Summary *result;
+
+        ck_assert_ok(summary_make(&s, &result));
+        ck_assert_ptr_nonnull(result->safety);
+        ck_assert_ptr_nonnull(result->running);
+        return result;
+}
+
+#define expect_in(text, part) ck_assert_msg(strstr(text, part), "'%s' is not in '%s'", part, text)
+
+START_TEST(an_empty_machine_has_nothing_to_do) {
+        Summary *s = summary((ManagerInfo) MANAGER, NULL, 0, NULL, 0);
+
+        ck_assert_int_eq(s->level, LEVEL_OK);
+        expect_in(s->safety, "No hotpatch is applied");
+        expect_in(s->running, "6.1.0-50 as it was started");
+        ck_assert_uint_eq(strv_length(s->todo), 0);
+        summary_free(s);
+}
+END_TEST
+
+START_TEST(active_patches_count_their_fixes_but_not_other_peoples) {
+        char *fixes[] = { (char *) "CVE-1", (char *) "CVE-2", NULL };
+        PatchInfo patches[] = {
+                PATCH("hp-a", "active", .fixes = fixes), PATCH("hp-b", "active"),
+                PATCH("kpatch", "active", .foreign = true),
+        };
+        Summary *s = summary((ManagerInfo) MANAGER, patches, 3, NULL, 0);
+
+        ck_assert_int_eq(s->level, LEVEL_OK);
+        expect_in(s->safety, "2 known hotpatches are in force, with 2 fixes");
+        expect_in(s->running, "with hp-a, hp-b");
+        ck_assert_ptr_null(strstr(s->running, "kpatch"));
+        ck_assert_uint_eq(strv_length(s->todo), 0);
+        summary_free(s);
+}
+END_TEST
+
+START_TEST(a_staged_patch_waits_only_if_it_fits_this_kernel) {
+        PatchInfo patches[] = { PATCH("hp-a", "staged"), PATCH("hp-b", "staged"), PATCH("hp-c", "staged") };
+        Summary *s;
+
+        patches[2].module = (char *) "";
+        s = summary((ManagerInfo) MANAGER, patches, 3, NULL, 0);
+        ck_assert_int_eq(s->level, LEVEL_ATTENTION);
+        ck_assert_uint_eq(strv_length(s->todo), 1);
+        ck_assert_str_eq(s->todo[0], "Apply what waits: hotpatchctl apply hp-a hp-b");
+        summary_free(s);
+}
+END_TEST
+
+START_TEST(a_tripwire_comes_before_everything) {
+        char *fixes[] = { (char *) "CVE-1", NULL };
+        PatchInfo patches[] = {
+                PATCH("hp-a", "failed"), PATCH("hp-b", "active", .fixes = fixes, .tripped = 3),
+        };
+        ManagerInfo manager = MANAGER;
+        Summary *s;
+
+        manager.disabled = (char *) "hotpatch=off";
+        s = summary(manager, patches, 2, NULL, 0);
+        ck_assert_int_eq(s->level, LEVEL_ALERT);
+        ck_assert_ptr_eq(startswith(s->safety, "ALERT: "), s->safety + 7);
+        expect_in(s->safety, "'hp-b' fixes (CVE-1), 3 times");
+        ck_assert_uint_eq(strv_length(s->todo), 3);
+        expect_in(s->todo[0], "Find out who");
+        expect_in(s->todo[1], "/etc/hotpatch/disable");
+        expect_in(s->todo[2], "hp-a");
+        summary_free(s);
+}
+END_TEST
+
+START_TEST(a_kernel_without_livepatch_is_no_safe_place) {
+        ManagerInfo manager = MANAGER;
+        Summary *s;
+
+        manager.supported = false;
+        s = summary(manager, NULL, 0, NULL, 0);
+        ck_assert_int_eq(s->level, LEVEL_ALERT);
+        expect_in(s->safety, "cannot be hotpatched");
+        summary_free(s);
+}
+END_TEST
+
+START_TEST(running_jobs_are_told_and_ended_ones_not) {
+        JobInfo jobs[] = {
+                { .id = 1, .state = (char *) "finished", .result = (char *) "failed" },
+                { .id = 2, .state = (char *) "transition", .result = (char *) "", .progress = 0.5 },
+        };
+        Summary *s = summary((ManagerInfo) MANAGER, NULL, 0, jobs, 2);
+
+        ck_assert_int_eq(s->level, LEVEL_ATTENTION);
+        expect_in(s->safety, "job 2, transition, 50 %");
+        ck_assert_uint_eq(strv_length(s->todo), 1);
+        expect_in(s->todo[0], "hotpatchctl cancel 2");
+        summary_free(s);
+        s = summary((ManagerInfo) MANAGER, NULL, 0, jobs, 1);
+        ck_assert_int_eq(s->level, LEVEL_OK);
+        summary_free(s);
+}
+END_TEST
+
+static Suite *suite(void) {
+        Suite *s = suite_create("ctl-summary");
+        TCase *t = tcase_create("ctl-summary");
+
+        tcase_add_test(t, an_empty_machine_has_nothing_to_do);
+        tcase_add_test(t, active_patches_count_their_fixes_but_not_other_peoples);
+        tcase_add_test(t, a_staged_patch_waits_only_if_it_fits_this_kernel);
+        tcase_add_test(t, a_tripwire_comes_before_everything);
+        tcase_add_test(t, a_kernel_without_livepatch_is_no_safe_place);
+        tcase_add_test(t, running_jobs_are_told_and_ended_ones_not);
+        suite_add_tcase(s, t);
+        return s;
+}
+
+UNIT_MAIN(suite)
