@@ -49,6 +49,10 @@
 #define HOTPATCH_AUTHORIZE_MAX 64U
 #define HOTPATCH_AUTHORIZE_PER_SENDER_MAX 8U
 
+/* Bundles that are looked at for Plan, VerifyBundle and Stage at the same time; one place of these is
+ * root's. Each costs a copy of a bundle on disk and a worker. */
+#define HOTPATCH_QUERIES_MAX 4U
+
 /* Files in the spool; each is at most HOTPATCH_BUNDLE_MAX. */
 #define HOTPATCH_SPOOL_MAX 128U
 

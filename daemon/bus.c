@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The Manager interface, and how the objects hang on the bus. All mutating methods and all that read
+ * a bundle go through one handler; request.c knows what each of them takes.
+ *
+ * Every method is SD_BUS_VTABLE_UNPRIVILEGED: without the flag sd-bus would refuse everybody but
+ * root before polkit is asked.
+ */
+
+#include <config.h> /* not daemon/config.h */
+#include "daemon/bus.h"
+#include "daemon/manager.h"
+#include "dbus/names.h"
+
+static int on_request(sd_bus_message *call, void *userdata, sd_bus_error *error) {
+        return manager_handle(userdata, call, error);
+}
+
+static int get_version(_unused_ sd_bus *bus, _unused_ const char *path, _unused_ const char *interface,
+                _unused_ const char *property, sd_bus_message *reply, _unused_ void *userdata,
+                _unused_ sd_bus_error *error) {
+        return sd_bus_message_append(reply, "s", HOTPATCH_VERSION);
+}
+
+static int get_identity(_unused_ sd_bus *bus, _unused_ const char *path, _unused_ const char *interface,
+                const char *property, sd_bus_message *reply, void *userdata,
+                _unused_ sd_bus_error *error) {
+        const Manager *m = userdata;
+        const char *value = m->identity.arch;
+
+        if (streq(property, "KernelRelease"))
+                value = m->identity.release;
+        else if (streq(property, "KernelBuildId"))
+                value = m->identity.build_id;
+        return sd_bus_message_append(reply, "s", strempty(value));
+}
+
+static int get_gate(_unused_ sd_bus *bus, _unused_ const char *path, _unused_ const char *interface,
+                const char *property, sd_bus_message *reply, void *userdata,
+                _unused_ sd_bus_error *error) {
+        const Manager *m = userdata;
+        KernelGates gates;
+        int r;
+
+        r = kernel_gates(m->kernel, &gates);
+        if (r < 0)
+                return r;
+        if (streq(property, "Lockdown"))
+                r = sd_bus_message_append(reply, "s", strempty(gates.lockdown));
+        else
+                r = sd_bus_message_append(reply, "b", (int) gates.module_signature_required);
+        kernel_gates_done(&gates);
+        return r;
+}
+
+static int get_supported(_unused_ sd_bus *bus, _unused_ const char *path, _unused_ const char *interface,
+                _unused_ const char *property, sd_bus_message *reply, void *userdata,
+                _unused_ sd_bus_error *error) {
+        const Manager *m = userdata;
+
+        return sd_bus_message_append(reply, "b", (int) m->livepatch_supported);
+}
+
+static int get_disabled(_unused_ sd_bus *bus, _unused_ const char *path, _unused_ const char *interface,
+                _unused_ const char *property, sd_bus_message *reply, void *userdata,
+                _unused_ sd_bus_error *error) {
+        _cleanup_free_ char *disabled = manager_disabled(userdata);
+
+        return sd_bus_message_append(reply, "s", strempty(disabled));
+}
+
+const sd_bus_vtable bus_manager_vtable[] = {
+        SD_BUS_VTABLE_START(0),
+        SD_BUS_METHOD_WITH_ARGS("Stage",
+                SD_BUS_ARGS("h", bundle, "a{sv}", options), SD_BUS_RESULT("s", id),
+                on_request, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Apply",
+                SD_BUS_ARGS("as", ids, "a{sv}", options), SD_BUS_RESULT("u", id, "o", job),
+                on_request, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("ApplyBundle",
+                SD_BUS_ARGS("h", bundle, "a{sv}", options), SD_BUS_RESULT("u", id, "o", job),
+                on_request, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Remove",
+                SD_BUS_ARGS("as", ids, "a{sv}", options), SD_BUS_RESULT("u", id, "o", job),
+                on_request, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Plan",
+                SD_BUS_ARGS("as", ids, "a{sv}", options), SD_BUS_RESULT("s", plan),
+                on_request, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("PlanBundle",
+                SD_BUS_ARGS("h", bundle, "a{sv}", options), SD_BUS_RESULT("s", plan),
+                on_request, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("VerifyBundle",
+                SD_BUS_ARGS("h", bundle, "a{sv}", options), SD_BUS_RESULT("s", description),
+                on_request, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("ListPatches",
+                SD_BUS_NO_ARGS, SD_BUS_RESULT("a(sssssto)", patches),
+                bus_patch_list, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("ListJobs",
+                SD_BUS_NO_ARGS, SD_BUS_RESULT("a(ussdssso)", jobs),
+                bus_job_list, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Describe",
+                SD_BUS_ARGS("s", id), SD_BUS_RESULT("s", description),
+                bus_patch_describe, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_SIGNAL_WITH_ARGS("JobNew", SD_BUS_ARGS("u", id, "o", job), 0),
+        SD_BUS_SIGNAL_WITH_ARGS("JobRemoved",
+                SD_BUS_ARGS("u", id, "o", job, "s", result, "s", error_name, "s", error_message), 0),
+        SD_BUS_PROPERTY("Version", "s", get_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("KernelRelease", "s", get_identity, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("KernelBuildId", "s", get_identity, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("Architecture", "s", get_identity, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("Lockdown", "s", get_gate, 0, 0),
+        SD_BUS_PROPERTY("ModuleSignatureRequired", "b", get_gate, 0, 0),
+        SD_BUS_PROPERTY("LivepatchSupported", "b", get_supported, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("Disabled", "s", get_disabled, 0, 0),
+        SD_BUS_VTABLE_END
+};
+
+/* Any message means that somebody still needs us; the daemon's own signals do not come here. */
+static int on_message(_unused_ sd_bus_message *message, void *userdata, _unused_ sd_bus_error *error) {
+        Manager *m = userdata;
+
+        m->activity_usec = clock_usec(CLOCK_MONOTONIC);
+        return 0;
+}
+
+/**
+ * bus_attach() - put all objects on the manager's bus
+ * @m: the manager
+ *
+ * Return: 0 or a negative errno.
+ */
+int bus_attach(Manager *m) {
+        int r;
+
+        r = sd_bus_add_object_manager(m->bus, NULL, HOTPATCH_ROOT_PATH);
+        if (r < 0)
+                return r;
+        r = sd_bus_add_object_vtable(m->bus, NULL, HOTPATCH_ROOT_PATH, HOTPATCH_MANAGER_INTERFACE,
+                bus_manager_vtable, m);
+        if (r < 0)
+                return r;
+        r = sd_bus_add_fallback_vtable(m->bus, NULL, HOTPATCH_PATCH_PATH, HOTPATCH_PATCH_INTERFACE,
+                bus_patch_vtable, bus_patch_find, m);
+        if (r < 0)
+                return r;
+        r = sd_bus_add_node_enumerator(m->bus, NULL, HOTPATCH_PATCH_PATH, bus_patch_enumerate, m);
+        if (r < 0)
+                return r;
+        r = sd_bus_add_fallback_vtable(m->bus, NULL, HOTPATCH_JOB_PATH, HOTPATCH_JOB_INTERFACE,
+                bus_job_vtable, bus_job_find, m);
+        if (r < 0)
+                return r;
+        r = sd_bus_add_node_enumerator(m->bus, NULL, HOTPATCH_JOB_PATH, bus_job_enumerate, m);
+        if (r < 0)
+                return r;
+        r = sd_bus_add_filter(m->bus, NULL, on_message, m);
+        return r < 0 ? r : 0;
+}

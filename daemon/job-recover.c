@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * After an unclean end: an open intent in the state directory says what the last daemon was doing.
+ *
+ *   intent of another boot   the kernel it was about is gone; it is recorded and closed
+ *   "apply", all committed   only the closing was missing
+ *   "apply"                  undone: nobody watched the transition end, nobody committed it
+ *   "remove"                 finished: it was authorised, and every part of it can be done again
+ *
+ * The work is an ordinary job, visible on the bus, that keeps others out until it is over.
+ */
+
+#include <syslog.h>
+
+#include "daemon/job-internal.h"
+#include "daemon/loaddir.h"
+#include "daemon/messages.h"
+#include "dbus/errors.h"
+#include "util/strv.h"
+
+/* Was this patch committed after the intent was written? */
+static bool is_committed(const Store *s, const char *id, uint64_t since_usec) {
+        AdmittedRecord *records;
+        bool found = false;
+        size_t n;
+
+        if (store_admitted_list(s, &records, &n) < 0)
+                return false;
+        for (size_t i = 0; i < n; i++)
+                found = found || (streq(records[i].id, id) && records[i].applied_usec >= since_usec);
+        admitted_records_free(records, n);
+        return found;
+}
+
+static int copy_committed(const Store *s, const Intent *intent, char ***ret) {
+        _cleanup_strv_free_ char **committed = NULL;
+
+        for (char **id = intent->ids; id && *id; id++) {
+                int r = is_committed(s, *id, intent->started_usec) ? strv_extend(&committed, *id) : 0;
+                if (r < 0)
+                        return r;
+        }
+        *ret = TAKE_PTR(committed);
+        return 0;
+}
+
+static int add_step(Plan *plan, StepAction action, const char *id, const char *module) {
+        PlanStep *s = &plan->steps[plan->n_steps];
+
+        *s = (PlanStep) { .action = action, .id = strdup(id), .module = strdup(module) };
+        plan->n_steps++;
+        return s->id && s->module ? 0 : -ENOMEM;
+}
+
+/* The removal of the intent, from its beginning: each step that is done already is over at once. */
+static int plan_rest(const Intent *intent, Plan **ret) {
+        static const StepAction actions[] = { STEP_DISABLE, STEP_VANISH, STEP_UNLOAD, STEP_FORGET };
+        _cleanup_(plan_freep) Plan *plan = NULL;
+        size_t n = strv_length(intent->modules);
+
+        if (strv_length(intent->ids) != n)
+                return -EBADMSG;
+        plan = calloc(1, sizeof(*plan));
+        if (!plan)
+                return -ENOMEM;
+        plan->steps = calloc(n * ELEMENTSOF(actions) + 1, sizeof(*plan->steps));
+        if (!plan->steps)
+                return -ENOMEM;
+        plan->changed = true;
+        for (size_t i = 0; i < n; i++)
+                for (size_t a = 0; a < ELEMENTSOF(actions); a++)
+                        if (add_step(plan, actions[a], intent->ids[i], intent->modules[i]) < 0)
+                                return -ENOMEM;
+        *ret = TAKE_PTR(plan);
+        return 0;
+}
+
+static int recover_apply(Manager *m, Job *j, const Intent *intent) {
+        int r;
+
+        r = copy_committed(m->store, intent, &j->committed);
+        if (r < 0)
+                return r;
+        if (strv_length(j->committed) == strv_length(intent->ids)) {
+                job_close_intent(j);
+                job_finish(j, JOB_DONE);
+                return 0;
+        }
+        r = strv_copy(intent->modules, &j->inserted);
+        if (r < 0)
+                return r;
+        r = sd_bus_error_set(&j->error, HOTPATCH_ERROR("Interrupted"),
+                "hotpatchd was interrupted before the patch was active");
+        job_fail(j, r, NULL);
+        return 0;
+}
+
+static int recover_remove(Job *j, const Intent *intent) {
+        int r;
+
+        r = plan_rest(intent, &j->plan);
+        if (r < 0)
+                return r;
+        j->past_return = true;
+        job_run(j);
+        return 0;
+}
+
+static int recover(Manager *m, const Intent *intent) {
+        JobType type = streq(intent->type, job_type_to_string(JOB_REMOVE)) ? JOB_REMOVE : JOB_APPLY;
+        _cleanup_(job_freep) Job *j = NULL;
+        Job *added;
+        int r;
+
+        r = job_new(m, type, &j);
+        if (r < 0)
+                return r;
+        j->unclean = true;
+        j->intent_open = true;
+        r = strv_copy(intent->ids, &j->ids);
+        if (r < 0)
+                return r;
+        added = TAKE_PTR(j);
+        r = manager_add_job(m, added);
+        if (r < 0) {
+                job_free(added);
+                return r;
+        }
+        job_record(added, HOTPATCH_MESSAGE_INTERRUPTED, LOG_WARNING, added->ids ? added->ids[0] : NULL,
+                NULL, "hotpatchd was interrupted; it %s now",
+                type == JOB_APPLY ? "undoes what was not finished" : "finishes the removal");
+        return type == JOB_APPLY ? recover_apply(m, added, intent) : recover_remove(added, intent);
+}
+
+static int recover_other_boot(Manager *m, const Intent *intent) {
+        _cleanup_(job_freep) Job *j = NULL;
+        int r;
+
+        r = job_new(m, JOB_APPLY, &j);
+        if (r < 0)
+                return r;
+        m->last_job--; /* nobody sees this one; it only lends its name to the record */
+        job_record(j, HOTPATCH_MESSAGE_INTERRUPTED, LOG_WARNING,
+                intent->ids ? intent->ids[0] : NULL, intent->modules ? intent->modules[0] : NULL,
+                "The machine restarted while hotpatchd was at work on '%s' (%s)",
+                intent->ids ? intent->ids[0] : "", intent->type);
+        return store_intent_clear(m->store);
+}
+
+/**
+ * job_recover() - clean up after a daemon that did not end well
+ * @m: a manager with a bus, before it owns its name
+ *
+ * Return: 0 or a negative errno.
+ */
+int job_recover(Manager *m) {
+        _cleanup_(intent_done) Intent intent = {};
+        sd_id128_t boot;
+        int r;
+
+        loaddir_clear(kernel_root_fd(m->kernel));
+        r = store_intent_read(m->store, &intent);
+        if (r == -ENOENT)
+                return 0;
+        if (r < 0)
+                return r;
+        r = sd_id128_get_boot(&boot);
+        if (r < 0)
+                return r;
+        return sd_id128_equal(boot, intent.boot_id) ? recover(m, &intent) : recover_other_boot(m, &intent);
+}

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Backwards: what a failed or cancelled job did to the kernel is taken back, the last first.
+ *
+ * For every module that may have been inserted the kernel is asked what it is now, and the next thing
+ * towards "not there" is done: a running or finished transition is reversed by writing 0, a disabled
+ * module is unloaded, anything else is waited for. That one function also serves after a crash, where
+ * nobody knows how far it had come. The order of taking a livepatch out is the kernel's: disable, wait
+ * until its directory is gone, wait for the last reference, unload.
+ *
+ * There is no deadline here. A transition back that stalls is waited for, once a second, and the job
+ * stays visible as reversing: giving up would leave a patch in force that nobody has on record.
+ */
+
+#include <inttypes.h>
+#include <syslog.h>
+
+#include "daemon/job-internal.h"
+#include "daemon/messages.h"
+#include "dbus/errors.h"
+#include "livepatch/state.h"
+#include "util/strv.h"
+
+/* A write to `enabled` or an unload that fails so often in a row will not succeed: /sys is read-only,
+ * or the kernel is broken. The intent stays open then, for the next start. */
+#define FAILURES_MAX 20U
+
+static void finish(Job *j) {
+        bool cancelled = j->cancelled && sd_bus_error_has_name(&j->error, HOTPATCH_ERROR("Cancelled"));
+
+        job_finish(j, cancelled ? JOB_CANCELLED : JOB_FAILED);
+}
+
+static const char *last_inserted(const Job *j) {
+        size_t n = strv_length(j->inserted);
+
+        return n > 0 ? j->inserted[n - 1] : NULL;
+}
+
+static void drop_last_inserted(Job *j) {
+        size_t n = strv_length(j->inserted);
+
+        free(j->inserted[n - 1]);
+        j->inserted[n - 1] = NULL;
+}
+
+static void give_up(Job *j) {
+        job_record(j, HOTPATCH_MESSAGE_UNDO_FAILED, LOG_CRIT, j->ids ? j->ids[0] : NULL,
+                last_inserted(j), "Job %" PRIu32 " cannot be undone: the kernel does not let module "
+                "'%s' go", j->id, last_inserted(j));
+        finish(j);
+}
+
+static int look(Job *j);
+
+static void undo_call_done(Job *j, int r, _unused_ const sd_bus_error *error) {
+        j->undo_failures = r < 0 ? j->undo_failures + 1 : 0;
+        if (j->undo_failures >= FAILURES_MAX)
+                return give_up(j);
+        r = job_wait(j, look);
+        if (r < 0)
+                give_up(j);
+}
+
+static int undo_call(Job *j, JobCall call) {
+        job_wait_stop(j);
+        if (job_call(j, call, last_inserted(j), undo_call_done) < 0)
+                give_up(j);
+        return WAIT_OVER;
+}
+
+/* The intent stays open: the next start tries again. */
+static int give_up_record(Job *j, const char *id) {
+        job_record(j, HOTPATCH_MESSAGE_UNDO_FAILED, LOG_ERR, id, NULL,
+                "The record of patch '%s' cannot be removed", id);
+        finish(j);
+        return WAIT_OVER;
+}
+
+/* Nothing of the job is in the kernel any more. */
+static int all_undone(Job *j) {
+        job_wait_stop(j);
+        for (char **id = j->committed; id && *id; id++)
+                if (store_admitted_remove(j->manager->store, *id) < 0)
+                        return give_up_record(j, *id);
+        job_close_intent(j);
+        finish(j);
+        return WAIT_OVER;
+}
+
+static int pinned(Job *j) {
+        job_record(j, HOTPATCH_MESSAGE_UNDO_FAILED, LOG_ERR, NULL, last_inserted(j),
+                "Module '%s' has no effect any more but stays in memory until the restart",
+                last_inserted(j));
+        drop_last_inserted(j);
+        return WAIT_AGAIN;
+}
+
+static int look_at(Job *j, LivepatchState state) {
+        switch (state) {
+        case LIVEPATCH_ABSENT:
+                drop_last_inserted(j);
+                return WAIT_AGAIN;
+        case LIVEPATCH_PATCHING:
+        case LIVEPATCH_PATCHED:
+                return undo_call(j, JOB_CALL_DISABLE);
+        case LIVEPATCH_INACTIVE:
+                return undo_call(j, JOB_CALL_UNLOAD);
+        default:
+                return job_held_too_long(j, state) ? pinned(j) : WAIT_AGAIN;
+        }
+}
+
+static int look(Job *j) {
+        const char *module = last_inserted(j);
+        LivepatchState state;
+
+        if (!module)
+                return all_undone(j);
+        if (livepatch_state(j->manager->kernel, module, &state) < 0) {
+                job_wait_stop(j);
+                give_up(j);
+                return WAIT_OVER;
+        }
+        return look_at(j, state);
+}
+
+/* --- a removal that is stopped halfway: only the transition that runs can be turned around --- */
+
+static const char *removal_module(const Job *j) {
+        const Plan *plan = job_plan(j);
+
+        return plan && j->step < plan->n_steps ? plan->steps[j->step].module : NULL;
+}
+
+static int end_removal(Job *j) {
+        job_wait_stop(j);
+        /* A removal that could not be finished now is not finished behind the caller's back later. */
+        job_close_intent(j);
+        finish(j);
+        return WAIT_OVER;
+}
+
+static int check_turned(Job *j) {
+        LivepatchState state;
+
+        if (livepatch_state(j->manager->kernel, removal_module(j), &state) >= 0 &&
+            (state == LIVEPATCH_PATCHING || state == LIVEPATCH_UNPATCHING))
+                return WAIT_AGAIN;
+        return end_removal(j);
+}
+
+static void turned(Job *j, _unused_ int r, _unused_ const sd_bus_error *error) {
+        if (job_wait(j, check_turned) < 0)
+                (void) end_removal(j);
+}
+
+static void undo_removal(Job *j) {
+        const char *module = removal_module(j);
+        LivepatchState state;
+
+        if (module && livepatch_state(j->manager->kernel, module, &state) >= 0 &&
+            state == LIVEPATCH_UNPATCHING) {
+                job_set_state(j, JOB_REVERSING);
+                if (job_call(j, JOB_CALL_ENABLE, module, turned) >= 0)
+                        return;
+        }
+        (void) end_removal(j);
+}
+
+/**
+ * job_undo() - take back what is taken back of this job, then finish it
+ * @j: a job with its error set; nothing of it is under way
+ */
+void job_undo(Job *j) {
+        job_wait_stop(j);
+        if (j->type == JOB_REMOVE || j->past_return)
+                return undo_removal(j);
+        if (j->intent_open)
+                job_set_state(j, JOB_REVERSING);
+        if (job_wait(j, look) < 0)
+                give_up(j);
+}
+
+/**
+ * job_fail() - the job cannot go on
+ * @j: the job
+ * @r: negative errno
+ * @error: the refusal, or NULL
+ *
+ * A job that has not touched anything yet ends at once.
+ */
+void job_fail(Job *j, int r, const sd_bus_error *error) {
+        job_set_error(j, r, error);
+        if (!j->intent_open && !j->inserted)
+                return finish(j);
+        if (!j->past_return)
+                job_record(j, HOTPATCH_MESSAGE_REVERSING, LOG_WARNING, j->ids ? j->ids[0] : NULL, NULL,
+                        "Job %" PRIu32 " is being undone: %s", j->id, strempty(j->error.message));
+        job_undo(j);
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Waiting for the kernel. It sends no event when a transition ends (poll(2) on `transition` wakes up
+ * only when the file disappears), so the state is looked at again and again: often at first, because
+ * most transitions end within a fraction of a second, and once a second after 15 s, when the kernel
+ * itself starts to signal the stragglers and retries once a second.
+ */
+
+#include "daemon/job-internal.h"
+#include "livepatch/state.h"
+
+#define INTERVAL_MIN_USEC (20 * USEC_PER_MSEC)
+#define INTERVAL_MAX_USEC (250 * USEC_PER_MSEC)
+/* kernel/livepatch/transition.c: SIGNALS_TIMEOUT */
+#define PATIENT_AFTER_USEC (15 * USEC_PER_SEC)
+
+/** job_waited_usec() - how long the current wait has lasted */
+uint64_t job_waited_usec(const Job *j) {
+        return clock_usec(CLOCK_MONOTONIC) - j->wait_started_usec;
+}
+
+static uint64_t interval(const Job *j) {
+        uint64_t waited = job_waited_usec(j), quarter = waited / 4;
+
+        if (waited >= PATIENT_AFTER_USEC)
+                return USEC_PER_SEC;
+        if (quarter < INTERVAL_MIN_USEC)
+                return INTERVAL_MIN_USEC;
+        return quarter < INTERVAL_MAX_USEC ? quarter : INTERVAL_MAX_USEC;
+}
+
+static int on_timer(sd_event_source *source, _unused_ uint64_t usec, void *userdata) {
+        Job *j = userdata;
+        int r;
+
+        if (j->wait_check(j) == WAIT_OVER)
+                return 0; /* the job may be gone */
+        r = sd_event_source_set_time_relative(source, interval(j));
+        return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+/** job_wait_stop() - look no more */
+void job_wait_stop(Job *j) {
+        j->timer = sd_event_source_disable_unref(j->timer);
+}
+
+/**
+ * job_wait() - call @check until it says WAIT_OVER
+ * @j: the job; an older wait ends
+ * @check: looks at the kernel; called from a timer, the first time very soon
+ *
+ * Return: 0 or a negative errno.
+ */
+int job_wait(Job *j, WaitCheck check) {
+        job_wait_stop(j);
+        j->wait_check = check;
+        j->wait_started_usec = clock_usec(CLOCK_MONOTONIC);
+        j->held_since_usec = 0;
+        return sd_event_add_time_relative(j->manager->event, &j->timer, CLOCK_MONOTONIC, 0,
+                USEC_PER_MSEC, on_timer, j);
+}
+
+/** job_held_too_long() - has the module had a reference without a livepatch for 15 s? */
+bool job_held_too_long(Job *j, LivepatchState state) {
+        uint64_t now = clock_usec(CLOCK_MONOTONIC);
+
+        if (state != LIVEPATCH_HELD) {
+                j->held_since_usec = 0;
+                return false;
+        }
+        if (j->held_since_usec == 0)
+                j->held_since_usec = now;
+        return now - j->held_since_usec >= HELD_TIMEOUT_USEC;
+}

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The job as an object: its life, its words, its end.
+ *
+ * A job is carried forward by callbacks of workers and timers; there is no moment at which the event
+ * loop waits for it. The caller who started it may leave: the job does not depend on any client.
+ * When it is finished it keeps its result and gives everything else back at once.
+ */
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <syslog.h>
+
+#include "daemon/bus.h"
+#include "daemon/job-internal.h"
+#include "daemon/loaddir.h"
+#include "daemon/messages.h"
+#include "daemon/record.h"
+#include "dbus/errors.h"
+#include "dbus/names.h"
+#include "util/strv.h"
+
+/* A person sees four steps a second as movement; more is only traffic. */
+#define PROGRESS_INTERVAL_USEC (250 * USEC_PER_MSEC)
+
+static const char *const job_types[_JOB_TYPE_MAX] = {
+        [JOB_APPLY] = "apply",
+        [JOB_REMOVE] = "remove",
+};
+
+static const char *const job_states[_JOB_STATE_MAX] = {
+        [JOB_VERIFYING] = "verifying",
+        [JOB_PLANNING] = "planning",
+        [JOB_LOADING] = "loading",
+        [JOB_TRANSITION] = "transition",
+        [JOB_REVERSING] = "reversing",
+        [JOB_DISABLING] = "disabling",
+        [JOB_UNLOADING] = "unloading",
+        [JOB_FINISHED] = "finished",
+};
+
+static const char *const job_results[_JOB_RESULT_MAX] = {
+        [JOB_RUNNING] = "",
+        [JOB_DONE] = "done",
+        [JOB_FAILED] = "failed",
+        [JOB_CANCELLED] = "cancelled",
+};
+
+/** job_type_to_string() - the word of the D-Bus contract and of the intent */
+const char *job_type_to_string(JobType t) {
+        return job_types[t];
+}
+
+/** job_state_to_string() - the word of the D-Bus contract */
+const char *job_state_to_string(JobState s) {
+        return job_states[s];
+}
+
+/** job_result_to_string() - the word of the D-Bus contract; empty while it runs */
+const char *job_result_to_string(JobResult r) {
+        return job_results[r];
+}
+
+/* A job number is only unique in one life of the daemon, and a boot only in the journal. */
+static int make_transaction(uint32_t id, char **ret) {
+        sd_id128_t boot;
+        int r;
+
+        r = sd_id128_get_boot(&boot);
+        if (r < 0)
+                return r;
+        return asprintf(ret, SD_ID128_FORMAT_STR "-%d-%" PRIu32, SD_ID128_FORMAT_VAL(boot),
+                getpid(), id) < 0 ? -ENOMEM : 0;
+}
+
+/**
+ * job_new() - make a job that does nothing yet
+ * @m: the manager; numbers the job
+ * @type: what it will do
+ * @ret: job_free() it, or give it to manager_add_job()
+ *
+ * Return: 0 or a negative errno.
+ */
+int job_new(Manager *m, JobType type, Job **ret) {
+        _cleanup_(job_freep) Job *j = NULL;
+        int r;
+
+        j = malloc(sizeof(*j));
+        if (!j)
+                return -ENOMEM;
+        *j = (Job) {
+                .manager = m,
+                .id = ++m->last_job,
+                .type = type,
+                .state = JOB_VERIFYING,
+                .caller_uid = UINT32_MAX,
+                .load_dir_fd = -EBADF,
+                .action = type == JOB_APPLY ? HOTPATCH_ACTION_APPLY : HOTPATCH_ACTION_REMOVE,
+        };
+        if (asprintf(&j->path, "%s/%" PRIu32, HOTPATCH_JOB_PATH, j->id) < 0)
+                return -ENOMEM;
+        r = make_transaction(j->id, &j->transaction);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(j);
+        return 0;
+}
+
+/* Give everything back but the result. */
+static void job_release(Job *j) {
+        char name[16];
+
+        job_wait_stop(j);
+        j->worker = worker_free(j->worker);
+        free(j->call_argument);
+        j->call_argument = NULL;
+        j->preparation = preparation_free(j->preparation);
+        plan_free(j->plan);
+        j->plan = NULL;
+        j->request = request_free(j->request);
+        if (j->load_dir_fd >= 0) {
+                snprintf(name, sizeof(name), "%" PRIu32, j->id);
+                loaddir_remove(kernel_root_fd(j->manager->kernel), name);
+                j->load_dir_fd = safe_close(j->load_dir_fd);
+        }
+}
+
+/** job_free() - free a job; a running one is dropped where it stands. Returns NULL. */
+Job *job_free(Job *j) {
+        if (!j)
+                return NULL;
+        job_release(j);
+        strv_free(j->ids);
+        strv_free(j->inserted);
+        strv_free(j->committed);
+        free(j->path);
+        free(j->transaction);
+        sd_bus_error_free(&j->error);
+        free(j);
+        return NULL;
+}
+
+/** job_plan() - the plan it carries out, or NULL */
+const Plan *job_plan(const Job *j) {
+        if (j->plan)
+                return j->plan;
+        return j->preparation ? preparation_plan(j->preparation) : NULL;
+}
+
+/** job_set_state() - enter a state and tell the bus */
+void job_set_state(Job *j, JobState state) {
+        if (j->state == state)
+                return;
+        j->state = state;
+        bus_job_changed(j);
+}
+
+/** job_set_progress() - 0.0 to 1.0, never backwards; told to the bus a few times a second */
+void job_set_progress(Job *j, double progress) {
+        uint64_t now = clock_usec(CLOCK_MONOTONIC);
+
+        if (progress <= j->progress)
+                return;
+        j->progress = progress;
+        if (now - j->progress_sent_usec < PROGRESS_INTERVAL_USEC)
+                return;
+        j->progress_sent_usec = now;
+        bus_job_changed(j);
+}
+
+/**
+ * job_set_error() - keep the reason for the end; the first one counts
+ * @j: the job
+ * @r: negative errno, used when @error says nothing
+ * @error: the refusal, or NULL; copied
+ */
+void job_set_error(Job *j, int r, const sd_bus_error *error) {
+        if (sd_bus_error_is_set(&j->error))
+                return;
+        if (sd_bus_error_is_set(error))
+                (void) sd_bus_error_copy(&j->error, error);
+        else
+                (void) sd_bus_error_set_errno(&j->error, r);
+}
+
+/** job_record() - write what happened to the journal */
+void job_record(const Job *j, const char *message_id, int priority, const char *patch,
+                const char *module, const char *format, ...) {
+        const Patch *known = patch ? patch_find(&j->manager->patches, patch) : NULL;
+        _cleanup_free_ char *text = NULL;
+        va_list ap;
+        int r;
+
+        va_start(ap, format);
+        r = vasprintf(&text, format, ap);
+        va_end(ap);
+        if (r < 0) {
+                text = NULL;
+                return;
+        }
+        (void) record_write(&(Record) {
+                .message_id = message_id,
+                .priority = priority,
+                .text = text,
+                .transaction = j->transaction,
+                .patch = patch,
+                .module = module,
+                .digest = known ? known->digest : NULL,
+                .fixes = known ? known->fixes : NULL,
+                .caller_uid = j->caller_uid,
+                .error = sd_bus_error_is_set(&j->error) ? &j->error : NULL,
+        });
+}
+
+static void record_end(const Job *j) {
+        _cleanup_free_ char *ids = NULL;
+
+        for (char **id = j->ids; id && *id; id++) {
+                char *joined;
+
+                if (asprintf(&joined, "%s%s'%s'", strempty(ids), ids ? ", " : "", *id) < 0)
+                        return;
+                free(ids);
+                ids = joined;
+        }
+        if (j->result == JOB_DONE)
+                job_record(j, HOTPATCH_MESSAGE_JOB_DONE, LOG_INFO, j->ids ? j->ids[0] : NULL, NULL,
+                        "Job %" PRIu32 " (%s %s) is done", j->id, job_type_to_string(j->type),
+                        strempty(ids));
+        else
+                job_record(j, HOTPATCH_MESSAGE_JOB_FAILED, LOG_ERR, j->ids ? j->ids[0] : NULL, NULL,
+                        "Job %" PRIu32 " (%s %s) was %s: %s", j->id, job_type_to_string(j->type),
+                        strempty(ids), j->result == JOB_CANCELLED ? "cancelled" : "refused or failed",
+                        strempty(j->error.message));
+}
+
+/**
+ * job_finish() - end it: result, records, signals; everything else is given back
+ * @j: a running job; nothing of it may be under way
+ * @result: how it ended; for anything but JOB_DONE the error is set before
+ */
+void job_finish(Job *j, JobResult result) {
+        j->result = result;
+        record_end(j);
+        job_release(j);
+        j->state = JOB_FINISHED;
+        if (result == JOB_DONE)
+                j->progress = 1.0;
+        bus_job_finished(j);
+        bus_job_changed(j); /* the patches changed with it */
+        j->manager->activity_usec = clock_usec(CLOCK_MONOTONIC);
+}
+
+/**
+ * job_open_intent() - write down what is about to be done, so that a crash can be explained
+ * @type: "apply" (an open one is undone at the next start) or "remove" (it is finished)
+ * @ids, @modules: borrowed for the call
+ */
+int job_open_intent(Job *j, const char *type, char **ids, char **modules, sd_bus_error *error) {
+        Intent intent = {
+                .type = (char *) type,
+                .ids = ids,
+                .modules = modules,
+                .started_usec = clock_usec(CLOCK_REALTIME),
+        };
+        int r;
+
+        r = sd_id128_get_boot(&intent.boot_id);
+        if (r < 0)
+                return r;
+        r = store_intent_write(j->manager->store, &intent, error);
+        if (r < 0)
+                return r;
+        j->intent_open = true;
+        return 0;
+}
+
+/** job_close_intent() - the kernel is in a state that needs no explanation */
+void job_close_intent(Job *j) {
+        if (j->intent_open && store_intent_clear(j->manager->store) >= 0)
+                j->intent_open = false;
+}
+
+/**
+ * job_start() - begin to carry out a request
+ * @m: the manager; no job may run
+ * @request: Apply, ApplyBundle or Remove; taken over on success
+ * @ret: the job, owned by the manager
+ * @error: why it could not begin
+ *
+ * Return: 0 or a negative errno; nothing happened then.
+ */
+int job_start(Manager *m, Request **request, Job **ret, sd_bus_error *error) {
+        _cleanup_(job_freep) Job *j = NULL;
+        Job *added;
+        int r;
+
+        r = job_new(m, (*request)->verb == REQUEST_REMOVE ? JOB_REMOVE : JOB_APPLY, &j);
+        if (r < 0)
+                return r;
+        j->action = request_action(*request);
+        j->caller_uid = (*request)->caller_uid;
+        r = strv_copy((*request)->ids, &j->ids);
+        if (r < 0)
+                return r;
+        j->request = TAKE_PTR(*request);
+        r = j->type == JOB_APPLY ? job_start_apply(j, error) : job_start_remove(j, error);
+        if (r < 0)
+                return r;
+        added = TAKE_PTR(j);
+        r = manager_add_job(m, added);
+        if (r < 0) {
+                job_free(added);
+                return r;
+        }
+        *ret = added;
+        return 0;
+}
+
+/**
+ * job_cancel() - stop it and undo what it did
+ * @j: the job
+ * @error: NotCancellable, when what it adds is in force already or when it has ended
+ *
+ * Return: 0, the job goes on until it is undone; or a negative errno.
+ */
+int job_cancel(Job *j, sd_bus_error *error) {
+        if (j->state == JOB_FINISHED)
+                return sd_bus_error_setf(error, HOTPATCH_ERROR("NotCancellable"),
+                        "job %" PRIu32 " has ended", j->id);
+        if (j->past_return || j->unclean)
+                return sd_bus_error_setf(error, HOTPATCH_ERROR("NotCancellable"),
+                        "job %" PRIu32 " is past the point of no return", j->id);
+        if (j->cancelled || j->state == JOB_REVERSING)
+                return 0;
+        j->cancelled = true;
+        job_record(j, HOTPATCH_MESSAGE_JOB_CANCEL, LOG_NOTICE, j->ids ? j->ids[0] : NULL, NULL,
+                "Job %" PRIu32 " is being cancelled", j->id);
+        if (j->state == JOB_VERIFYING || j->state == JOB_PLANNING) {
+                _cleanup_(sd_bus_error_free) sd_bus_error reason = SD_BUS_ERROR_NULL;
+                int r = sd_bus_error_set(&reason, HOTPATCH_ERROR("Cancelled"), "the job was cancelled");
+
+                job_fail(j, r, &reason);
+        }
+        /* Otherwise the next look at the kernel finds the flag. */
+        return 0;
+}
+
+/**
+ * job_patch_state() - what a job makes of one of its patches
+ *
+ * Return: the state, or _PATCH_STATE_INVALID when the kernel's own word is right.
+ */
+PatchState job_patch_state(const Job *j, const char *id) {
+        const Plan *plan = job_plan(j);
+        const PlanStep *step = plan && j->step < plan->n_steps ? &plan->steps[j->step] : NULL;
+        bool current = step && streq_ptr(step->id, id);
+
+        if (j->state == JOB_FINISHED || strv_contains(j->committed, id))
+                return _PATCH_STATE_INVALID;
+        if (j->type == JOB_REMOVE)
+                return current && j->state != JOB_REVERSING ? PATCH_REMOVING : _PATCH_STATE_INVALID;
+        if (j->state == JOB_REVERSING)
+                return PATCH_REVERSING;
+        return current && step->action == STEP_TRANSITION ? PATCH_TRANSITION : PATCH_APPLYING;
+}

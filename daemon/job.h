@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * One transaction on the kernel, forwards step by step and, when it must, back again. At most one
+ * runs; the finished ones stay readable for a while.
+ */
+
+#include <systemd/sd-bus.h>
+#include <systemd/sd-event.h>
+
+#include "daemon/patch.h"
+#include "daemon/plan.h"
+#include "daemon/prepare.h"
+#include "daemon/request.h"
+#include "daemon/store.h"
+#include "daemon/worker.h"
+#include "util/base.h"
+
+typedef enum JobType {
+        JOB_APPLY,
+        JOB_REMOVE,
+        _JOB_TYPE_MAX,
+        _JOB_TYPE_INVALID = -EINVAL,
+} JobType;
+
+typedef enum JobState {
+        JOB_VERIFYING,
+        JOB_PLANNING,
+        JOB_LOADING,
+        JOB_TRANSITION,
+        JOB_REVERSING,
+        JOB_DISABLING,
+        JOB_UNLOADING,
+        JOB_FINISHED,
+        _JOB_STATE_MAX,
+} JobState;
+
+typedef enum JobResult {
+        JOB_RUNNING,
+        JOB_DONE,
+        JOB_FAILED,
+        JOB_CANCELLED,
+        _JOB_RESULT_MAX,
+} JobResult;
+
+/**
+ * struct Job
+ * @ids: patches it works on
+ * @action: polkit action that its caller needed, and that Cancel needs
+ * @error: why it failed or was cancelled; also the reason while it is being undone
+ * @request: what was asked; NULL for a job that cleans up after an unclean end
+ * @inserted: modules this job may have put into the kernel, in order; undone backwards
+ * @committed: ids this job has written down as wanted
+ * @intent_open: an intent of this job lies in the state directory
+ * @past_return: everything it adds is committed; what is left only removes superseded patches
+ * @cancelled: somebody called Cancel
+ * @unclean: it cleans up what a daemon before this one began
+ * @call_*: the blocking call that a worker makes for it
+ * @wait_*: the wait for the kernel that is under way
+ */
+typedef struct Job {
+        Manager *manager;
+        uint32_t id;
+        JobType type;
+        JobState state;
+        JobResult result;
+        double progress;
+        char **ids;
+        char *path;
+        char *transaction;
+        const char *action;
+        sd_bus_error error;
+        uint32_t caller_uid;
+
+        Request *request;
+        Preparation *preparation;
+        int load_dir_fd;
+        Plan *plan;
+        size_t step;
+
+        char **inserted;
+        char **committed;
+        bool intent_open;
+        bool past_return;
+        bool cancelled;
+        bool unclean;
+
+        Worker *worker;
+        int (*call_function)(const Kernel *k, const char *argument, sd_bus_error *error);
+        char *call_argument;
+        void (*call_done)(struct Job *j, int r, const sd_bus_error *error);
+
+        sd_event_source *timer;
+        int (*wait_check)(struct Job *j);
+        uint64_t wait_started_usec;
+        uint64_t held_since_usec;
+        unsigned undo_failures;
+
+        uint64_t progress_sent_usec;
+        bool changed;
+} Job;
+
+int job_start(Manager *m, Request **request, Job **ret, sd_bus_error *error)
+        _must_check_ _nonnull_(1, 2, 3);
+Job *job_free(Job *j);
+DEFINE_TRIVIAL_CLEANUP(Job *, job_free);
+int job_cancel(Job *j, sd_bus_error *error) _must_check_ _nonnull_(1);
+int job_recover(Manager *m) _must_check_ _nonnull_(1);
+PatchState job_patch_state(const Job *j, const char *id);
+
+const char *job_type_to_string(JobType t);
+const char *job_state_to_string(JobState s);
+const char *job_result_to_string(JobResult r);

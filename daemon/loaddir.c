@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The load directory of a job. libkmod takes a module by its path and its name from the file name, so
+ * the verified copy has to have a name somewhere; it has one where only root can look, for as long as
+ * its job runs. The folders are flat: files and nothing else.
+ */
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "daemon/loaddir.h"
+
+static const char load_dir[] = "run/hotpatch/load";
+
+static int make_parents(int root_fd) {
+        static const char *const parents[] = { "run", "run/hotpatch", load_dir };
+
+        for (size_t i = 0; i < ELEMENTSOF(parents); i++)
+                if (mkdirat(root_fd, parents[i], i == 0 ? 0755 : 0700) < 0 && errno != EEXIST)
+                        return -errno;
+        return 0;
+}
+
+static int open_load_dir(int root_fd) {
+        int fd = openat(root_fd, load_dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+        return fd < 0 ? -errno : fd;
+}
+
+static int open_dir(int fd, DIR **ret) {
+        DIR *d = fdopendir(fd);
+
+        if (!d) {
+                safe_close(fd);
+                return -errno;
+        }
+        *ret = d;
+        return 0;
+}
+
+static void closedirp(DIR **d) {
+        if (*d)
+                closedir(*d);
+}
+
+static bool is_dot(const char *name) {
+        return streq(name, ".") || streq(name, "..");
+}
+
+static void remove_at(int load_fd, const char *name) {
+        _cleanup_(closedirp) DIR *d = NULL;
+        int fd;
+
+        fd = openat(load_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0 || open_dir(fd, &d) < 0) {
+                (void) unlinkat(load_fd, name, 0);
+                return;
+        }
+        for (struct dirent *e; (e = readdir(d));)
+                if (!is_dot(e->d_name))
+                        (void) unlinkat(dirfd(d), e->d_name, 0);
+        (void) unlinkat(load_fd, name, AT_REMOVEDIR);
+}
+
+/**
+ * loaddir_make() - make a new, empty load directory
+ * @root_fd: the root directory
+ * @name: name of the folder; one that is left over from before is removed first
+ * @ret_fd: the folder
+ *
+ * Return: 0 or a negative errno.
+ */
+int loaddir_make(int root_fd, const char *name, int *ret_fd) {
+        _cleanup_close_ int load_fd = -EBADF;
+        int fd, r;
+
+        r = make_parents(root_fd);
+        if (r < 0)
+                return r;
+        load_fd = open_load_dir(root_fd);
+        if (load_fd < 0)
+                return load_fd;
+        remove_at(load_fd, name);
+        if (mkdirat(load_fd, name, 0700) < 0)
+                return -errno;
+        fd = openat(load_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0)
+                return -errno;
+        *ret_fd = fd;
+        return 0;
+}
+
+/** loaddir_remove() - remove a load directory and what is in it */
+void loaddir_remove(int root_fd, const char *name) {
+        _cleanup_close_ int load_fd = open_load_dir(root_fd);
+
+        if (load_fd >= 0)
+                remove_at(load_fd, name);
+}
+
+/** loaddir_clear() - remove what daemons before this one left behind */
+void loaddir_clear(int root_fd) {
+        _cleanup_(closedirp) DIR *d = NULL;
+        int fd = open_load_dir(root_fd);
+
+        if (fd < 0 || open_dir(fd, &d) < 0)
+                return;
+        for (struct dirent *e; (e = readdir(d));)
+                if (!is_dot(e->d_name))
+                        remove_at(dirfd(d), e->d_name);
+}
+
+/** loaddir_module_path() - path of a module in a load directory; NULL without memory */
+char *loaddir_module_path(const char *root, const char *name, const char *module) {
+        char *path;
+
+        return asprintf(&path, "%s/%s/%s/%s.ko", streq(root, "/") ? "" : root, load_dir, name, module) < 0
+                ? NULL : path;
+}

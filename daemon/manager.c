@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The manager holds everything together: it opens the kernel and the state directory, keeps the
+ * jobs, and sends each authorised request where it is carried out.
+ *
+ * It decides one thing itself: that only one job runs at a time. The kernel allows one livepatch
+ * transition at a time anyway, and a queue would let a call succeed or fail by what somebody else
+ * asked for before it. A second mutating call is refused with Busy, before polkit is asked (nobody
+ * types a password in vain) and again afterwards (it may have changed).
+ */
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "daemon/bus.h"
+#include "daemon/manager.h"
+#include "dbus/errors.h"
+#include "util/strv.h"
+
+static const char disable_file[] = "etc/hotpatch/disable";
+
+static int check_busy(const Manager *m, const Request *request, sd_bus_error *error) {
+        const Job *job = manager_running_job(m);
+
+        if (!job || !request_is_mutating(request))
+                return 0;
+        return sd_bus_error_setf(error, HOTPATCH_ERROR("Busy"),
+                "job %u (%s) is running", job->id, job_type_to_string(job->type));
+}
+
+static int start_job(Manager *m, Request **request, sd_bus_error *error) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = sd_bus_message_ref((*request)->call);
+        Job *job;
+        int r;
+
+        r = check_busy(m, *request, error);
+        if (r < 0)
+                return r;
+        r = job_start(m, request, &job, error);
+        if (r < 0)
+                return r;
+        return bus_job_reply(job, call);
+}
+
+static int cancel_job(Manager *m, Request *request, sd_bus_error *error) {
+        Job *job = manager_find_job(m, request->job);
+        int r;
+
+        if (!job)
+                return sd_bus_error_setf(error, HOTPATCH_ERROR("NoSuchJob"), "no job %u", request->job);
+        r = job_cancel(job, error);
+        return r < 0 ? r : sd_bus_reply_method_return(request->call, NULL);
+}
+
+/* AuthorizeContinue: the request may be carried out. */
+static int carry_out(void *userdata, Request **request, sd_bus_error *error) {
+        Manager *m = userdata;
+
+        switch ((*request)->verb) {
+        case REQUEST_APPLY:
+        case REQUEST_APPLY_BUNDLE:
+        case REQUEST_REMOVE:
+                return start_job(m, request, error);
+        case REQUEST_CANCEL:
+                return cancel_job(m, *request, error);
+        default:
+                return query_start(m, request, error);
+        }
+}
+
+/**
+ * manager_handle() - carry out a method call, once it is authorised
+ * @m: the manager
+ * @call: one of the methods of request.h; for Cancel at the path of its job
+ * @error: the refusal, if it is refused at once
+ *
+ * Return: 1 when the reply has been or will be sent, or a negative errno.
+ */
+int manager_handle(Manager *m, sd_bus_message *call, sd_bus_error *error) {
+        _cleanup_request_free_ Request *request = NULL;
+        const char *action;
+        int r;
+
+        r = request_new(call, &request, error);
+        if (r < 0)
+                return r;
+        action = request_action(request);
+        if (request->verb == REQUEST_CANCEL) {
+                void *found = NULL;
+
+                r = bus_job_find(m->bus, sd_bus_message_get_path(call), NULL, m, &found, error);
+                if (r <= 0)
+                        return r < 0 ? r : -ENOENT;
+                request->job = ((Job *) found)->id;
+                action = ((Job *) found)->action;
+        }
+        r = check_busy(m, request, error);
+        if (r < 0)
+                return r;
+        return authorize(m->authorizer, &request, action, error);
+}
+
+/** manager_running_job() - the job that is not finished, or NULL */
+Job *manager_running_job(const Manager *m) {
+        if (m->n_jobs > 0 && m->jobs[m->n_jobs - 1]->state != JOB_FINISHED)
+                return m->jobs[m->n_jobs - 1];
+        return NULL;
+}
+
+/** manager_find_job() - the job of a number, running or finished, or NULL */
+Job *manager_find_job(const Manager *m, uint32_t id) {
+        for (size_t i = 0; i < m->n_jobs; i++)
+                if (m->jobs[i]->id == id)
+                        return m->jobs[i];
+        return NULL;
+}
+
+/**
+ * manager_add_job() - take a job into the list
+ * @m: the manager; there must be no running job
+ * @j: the job; owned by the manager afterwards
+ *
+ * The oldest finished job is forgotten when there are too many.
+ *
+ * Return: 0, or -EBUSY when a job runs.
+ */
+int manager_add_job(Manager *m, Job *j) {
+        if (manager_running_job(m))
+                return -EBUSY;
+        if (m->n_jobs >= ELEMENTSOF(m->jobs)) {
+                bus_job_forgotten(m->jobs[0]);
+                job_free(m->jobs[0]);
+                memmove(m->jobs, m->jobs + 1, (--m->n_jobs) * sizeof(m->jobs[0]));
+        }
+        m->jobs[m->n_jobs++] = j;
+        bus_job_added(j);
+        return 0;
+}
+
+/**
+ * manager_disabled() - why hotpatching is switched off on this machine
+ * @m: the manager
+ *
+ * Return: a sentence, owned by the caller; NULL when it is on (or memory ran out).
+ */
+char *manager_disabled(const Manager *m) {
+        KernelGates gates;
+        bool off;
+
+        if (faccessat(kernel_root_fd(m->kernel), disable_file, F_OK, AT_SYMLINK_NOFOLLOW) >= 0)
+                return strdup("the file /etc/hotpatch/disable exists");
+        if (kernel_gates(m->kernel, &gates) < 0)
+                return NULL;
+        off = gates.command_line_off;
+        kernel_gates_done(&gates);
+        return off ? strdup("'hotpatch=off' is on the kernel command line") : NULL;
+}
+
+/** manager_is_idle() - may the daemon exit? Not while anything is under way or watched. */
+bool manager_is_idle(const Manager *m) {
+        return !manager_running_job(m) && !m->queries && authorizer_pending(m->authorizer) == 0 &&
+                !patches_pending(m);
+}
+
+static int load_config(Manager *m) {
+        char **warnings = NULL;
+        int r;
+
+        r = config_load(m->root, &m->config, &warnings);
+        for (char **w = warnings; r >= 0 && w && *w; w++)
+                fprintf(stderr, "<4>%s\n", *w);
+        strv_free(warnings);
+        return r;
+}
+
+/**
+ * manager_new() - open kernel, configuration and state
+ * @event: the event loop
+ * @root: every path hangs off it; "/" in the product
+ * @ops: how modules are loaded and removed; NULL: by the kernel
+ * @ops_userdata: for @ops
+ * @ret: manager_free() it
+ * @error: a refusal that says what is wrong with the state directory
+ *
+ * Return: 0 or a negative errno.
+ */
+int manager_new(sd_event *event, const char *root, const ModuleOps *ops, void *ops_userdata,
+                Manager **ret, sd_bus_error *error) {
+        _cleanup_(manager_freep) Manager *m = NULL;
+        KernelGates gates;
+        int r;
+
+        m = malloc(sizeof(*m));
+        if (!m)
+                return -ENOMEM;
+        *m = (Manager) {
+                .event = sd_event_ref(event),
+                .root = strdup(root),
+                .refreshed_iteration = UINT64_MAX,
+                .activity_usec = clock_usec(CLOCK_MONOTONIC),
+        };
+        if (!m->root)
+                return -ENOMEM;
+        r = load_config(m);
+        if (r < 0)
+                return sd_bus_error_set_errnof(error, -r, "the configuration cannot be read: %s", strerror(-r));
+        r = kernel_new(root, ops, ops_userdata, &m->kernel);
+        if (r < 0)
+                return sd_bus_error_set_errnof(error, -r, "'%s' cannot be opened: %s", root, strerror(-r));
+        r = kernel_identity(m->kernel, &m->identity);
+        if (r < 0)
+                return sd_bus_error_set_errnof(error, -r, "the kernel does not say who it is: %s", strerror(-r));
+        r = kernel_gates(m->kernel, &gates);
+        if (r < 0)
+                return r;
+        m->livepatch_supported = gates.livepatch_supported;
+        kernel_gates_done(&gates);
+        r = store_open(root, &m->store, error);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(m);
+        return 0;
+}
+
+/** manager_free() - drop everything; running workers are killed; NULL is fine. Returns NULL. */
+Manager *manager_free(Manager *m) {
+        if (!m)
+                return NULL;
+        while (m->queries)
+                query_free(m->queries);
+        for (size_t i = 0; i < m->n_jobs; i++)
+                job_free(m->jobs[i]);
+        patch_set_done(&m->patches);
+        authorizer_free(m->authorizer);
+        sd_event_source_disable_unref(m->flush);
+        store_free(m->store);
+        kernel_identity_done(&m->identity);
+        kernel_free(m->kernel);
+        sd_bus_flush_close_unref(m->bus);
+        sd_event_unref(m->event);
+        free(m->root);
+        free(m);
+        return NULL;
+}
+
+/**
+ * manager_attach_bus() - offer the objects on a connection
+ * @m: the manager
+ * @bus: the connection; a reference is kept
+ *
+ * Return: 0 or a negative errno.
+ */
+int manager_attach_bus(Manager *m, sd_bus *bus) {
+        int r;
+
+        m->bus = sd_bus_ref(bus);
+        r = authorizer_new(bus, carry_out, m, &m->authorizer);
+        return r < 0 ? r : bus_attach(m);
+}
+
+/**
+ * manager_start() - adopt what the kernel has and clean up after an unclean end
+ * @m: a manager with a bus
+ *
+ * Return: 0 or a negative errno.
+ */
+int manager_start(Manager *m) {
+        int r;
+
+        r = job_recover(m);
+        return r < 0 ? r : patches_refresh(m);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Every livepatch this machine knows, as the bus shows it: what the kernel has, merged with what is
+ * wanted and what is staged.
+ */
+
+#include <systemd/sd-event.h>
+
+#include "util/base.h"
+
+typedef struct Manager Manager;
+
+typedef enum PatchState {
+        PATCH_STAGED,
+        PATCH_APPLYING,
+        PATCH_TRANSITION,
+        PATCH_ACTIVE,
+        PATCH_REVERSING,
+        PATCH_REMOVING,
+        PATCH_PINNED,
+        PATCH_INACTIVE,
+        _PATCH_STATE_MAX,
+        _PATCH_STATE_INVALID = -EINVAL,
+} PatchState;
+
+/**
+ * struct Patch - one patch; all strings owned and never NULL
+ * @staged_key: which file of the spool title, module and so on were read from
+ * @tripwire_fd: watched for alarms while the patch is loaded; -EBADF when not
+ */
+typedef struct Patch {
+        Manager *manager;
+        char *id;
+        char *title;
+        char *severity;
+        char *stream;
+        char *module;
+        uint64_t sequence;
+        char **fixes;
+        bool foreign;
+        PatchState state;
+        uint64_t applied_usec;
+        uint64_t tripped;
+        char *digest;
+        char *path;
+        char *staged_key;
+        int tripwire_fd;
+        sd_event_source *tripwire;
+        uint64_t tripwire_recorded_usec;
+} Patch;
+
+/** struct PatchSet - sorted by id */
+typedef struct PatchSet {
+        Patch **patches;
+        size_t n_patches;
+} PatchSet;
+
+void patch_set_done(PatchSet *s);
+int patches_refresh(Manager *m) _must_check_ _nonnull_(1);
+Patch *patch_find(const PatchSet *s, const char *id);
+const char *patch_state_to_string(PatchState s);
+bool patches_pending(const Manager *m);

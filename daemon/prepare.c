@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Bundles in, plan out. Each bundle is copied, verified and inspected by a worker that sees hostile
+ * bytes; the copy is then verified once more here, because only bundle_verify() in this process
+ * makes a Verified. The look at the symbols of the kernel is a worker too, for its time.
+ *
+ * The workers run one after the other: two cores of a small machine have other work, and the memory
+ * stays that of one bundle.
+ */
+
+#include <inttypes.h>
+
+#include "daemon/admit.h"
+#include "daemon/facts.h"
+#include "daemon/manager.h"
+#include "daemon/prepare.h"
+#include "daemon/worker.h"
+#include "dbus/errors.h"
+#include "util/strv.h"
+
+/* A local disk reads the largest bundle in a second; a caller's file may be on something slower. */
+#define ADMIT_TIMEOUT_USEC (60 * USEC_PER_SEC)
+/* /proc/kallsyms and tracefs take some hundred milliseconds, seconds under emulation. */
+#define SYMBOLS_TIMEOUT_USEC (60 * USEC_PER_SEC)
+
+struct Preparation {
+        PreparationParameters p;
+        PreparedBundle *bundles;
+        size_t n_bundles;
+        size_t current;
+        int source_fd; /* of the current bundle; own only if it comes from the store */
+        int own_source_fd;
+        Worker *worker;
+        Facts *facts;
+        Plan *plan;
+        const Manifest **manifests; /* of the bundles, for plan and facts */
+        const char **digests;
+};
+
+static void fail(Preparation *p, int r, const sd_bus_error *error) {
+        p->p.done(p->p.userdata, r, error);
+}
+
+static int make_plan(Preparation *p) {
+        PlanOptions options = { .allow_downgrade = p->p.request->allow_downgrade };
+
+        return plan_apply(p->manifests, p->digests, p->n_bundles, facts_for_plan(p->facts), &options, &p->plan);
+}
+
+static int symbols_worker(void *userdata, int output_fd, _unused_ sd_bus_error *error) {
+        const Preparation *p = userdata;
+
+        return facts_symbols(p->p.manager->kernel, p->manifests, p->n_bundles, output_fd);
+}
+
+static void symbols_done(void *userdata, int r, const sd_bus_error *error, const void *output, size_t size) {
+        Preparation *p = userdata;
+
+        p->worker = worker_free(p->worker);
+        if (r >= 0)
+                r = facts_add_symbols(p->facts, output, size);
+        if (r >= 0)
+                r = make_plan(p);
+        p->p.done(p->p.userdata, r < 0 ? r : 0, error);
+}
+
+static int start_facts(Preparation *p, sd_bus_error *error) {
+        Manager *m = p->p.manager;
+        _cleanup_free_ char *disabled = manager_disabled(m);
+        int r;
+
+        p->manifests = calloc(p->n_bundles, sizeof(*p->manifests));
+        p->digests = calloc(p->n_bundles, sizeof(*p->digests));
+        if (!p->manifests || !p->digests)
+                return -ENOMEM;
+        for (size_t i = 0; i < p->n_bundles; i++) {
+                p->manifests[i] = verified_manifest(p->bundles[i].verified);
+                p->digests[i] = verified_digest(p->bundles[i].verified);
+        }
+        r = facts_gather(m->kernel, m->store, p->manifests, p->n_bundles, disabled,
+                clock_usec(CLOCK_REALTIME), &p->facts, error);
+        if (r < 0)
+                return r;
+        return worker_start(m->event, "symbols", SYMBOLS_TIMEOUT_USEC, symbols_worker, p,
+                symbols_done, p, &p->worker);
+}
+
+/* An id wins over the admitted copy by lying in the spool: it may be a newer build of it. */
+static int open_by_id(Preparation *p, const char *id, sd_bus_error *error) {
+        const Store *s = p->p.manager->store;
+        int fd;
+
+        fd = store_spool_open(s, id, error);
+        if (fd == -ENOENT || (fd < 0 && sd_bus_error_has_name(error, HOTPATCH_ERROR("NoSuchBundle")))) {
+                int admitted = store_admitted_open(s, id);
+
+                if (admitted >= 0) {
+                        sd_bus_error_free(error);
+                        return admitted;
+                }
+                if (!sd_bus_error_is_set(error))
+                        return sd_bus_error_setf(error, HOTPATCH_ERROR("NoSuchBundle"),
+                                "no bundle '%s' is staged", id);
+        }
+        return fd;
+}
+
+static int admit_worker(void *userdata, _unused_ int output_fd, sd_bus_error *error) {
+        const Preparation *p = userdata;
+        const PreparedBundle *b = &p->bundles[p->current];
+        AdmitRequest request = {
+                .source_fd = p->source_fd,
+                .copy_fd = b->copy_fd,
+                .root = p->p.manager->root,
+                .policy = &p->p.manager->config.trust,
+                .now_usec = b->admitted_usec,
+                .kernel = &p->p.manager->identity,
+                .load_dir_fd = p->p.load_dir_fd,
+                .expected_id = b->id,
+        };
+
+        return admit_copy(&request, error);
+}
+
+static int start_admission(Preparation *p, sd_bus_error *error);
+
+static int check_unique(const Preparation *p, const char *id, sd_bus_error *error) {
+        for (size_t i = 0; i < p->current; i++)
+                if (streq(p->bundles[i].id, id))
+                        return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS,
+                                "the id '%s' is given twice", id);
+        return 0;
+}
+
+static int take_admitted(Preparation *p, sd_bus_error *error) {
+        PreparedBundle *b = &p->bundles[p->current];
+        const Manager *m = p->p.manager;
+        int r;
+
+        r = admit_open(b->copy_fd, m->root, &m->config.trust, b->admitted_usec, &b->verified, error);
+        if (r < 0)
+                return r;
+        if (!b->id) {
+                b->id = strdup(verified_manifest(b->verified)->id);
+                if (!b->id)
+                        return -ENOMEM;
+        }
+        r = check_unique(p, b->id, error);
+        if (r < 0)
+                return r;
+        p->own_source_fd = safe_close(p->own_source_fd);
+        if (++p->current < p->n_bundles)
+                return start_admission(p, error);
+        if (p->p.phase)
+                p->p.phase(p->p.userdata);
+        if (p->p.want_plan)
+                return start_facts(p, error);
+        return 1; /* nothing more to do */
+}
+
+static void admission_done(void *userdata, int r, const sd_bus_error *error,
+                _unused_ const void *output, _unused_ size_t size) {
+        _cleanup_(sd_bus_error_free) sd_bus_error own = SD_BUS_ERROR_NULL;
+        Preparation *p = userdata;
+
+        p->worker = worker_free(p->worker);
+        if (r == -ETIME) {
+                r = sd_bus_error_setf(&own, HOTPATCH_ERROR("BundleUnreadable"),
+                        "the bundle could not be read within %" PRIu64 " seconds",
+                        ADMIT_TIMEOUT_USEC / USEC_PER_SEC);
+                return fail(p, r, &own);
+        }
+        if (r < 0)
+                return fail(p, r, error);
+        r = take_admitted(p, &own);
+        if (r < 0)
+                return fail(p, r, &own);
+        if (r > 0)
+                p->p.done(p->p.userdata, 0, NULL);
+}
+
+static int start_admission(Preparation *p, sd_bus_error *error) {
+        PreparedBundle *b = &p->bundles[p->current];
+        Manager *m = p->p.manager;
+
+        if (b->id) {
+                p->own_source_fd = open_by_id(p, b->id, error);
+                if (p->own_source_fd < 0)
+                        return p->own_source_fd;
+                p->source_fd = p->own_source_fd;
+        } else
+                p->source_fd = p->p.request->fd;
+        b->copy_fd = store_tmpfile(m->store, error);
+        if (b->copy_fd < 0)
+                return b->copy_fd;
+        b->admitted_usec = clock_usec(CLOCK_REALTIME);
+        return worker_start(m->event, "admit", ADMIT_TIMEOUT_USEC, admit_worker, p,
+                admission_done, p, &p->worker);
+}
+
+/**
+ * preparation_new() - begin to admit the bundles of a request
+ * @parameters: copied
+ * @ret: preparation_free() it
+ * @error: NoSuchBundle, or why the first worker could not start
+ *
+ * Return: 0 or a negative errno; @done is not called after a failure here.
+ */
+int preparation_new(const PreparationParameters *parameters, Preparation **ret, sd_bus_error *error) {
+        _cleanup_(preparation_freep) Preparation *p = NULL;
+        size_t n = parameters->request->ids ? strv_length(parameters->request->ids) : 1;
+        int r;
+
+        p = malloc(sizeof(*p));
+        if (!p)
+                return -ENOMEM;
+        *p = (Preparation) { .p = *parameters, .source_fd = -EBADF, .own_source_fd = -EBADF };
+        p->bundles = calloc(n, sizeof(*p->bundles));
+        if (!p->bundles)
+                return -ENOMEM;
+        for (; p->n_bundles < n; p->n_bundles++) {
+                PreparedBundle *b = &p->bundles[p->n_bundles];
+
+                b->copy_fd = -EBADF;
+                if (parameters->request->ids) {
+                        b->id = strdup(parameters->request->ids[p->n_bundles]);
+                        if (!b->id)
+                                return -ENOMEM;
+                }
+        }
+        r = start_admission(p, error);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(p);
+        return 0;
+}
+
+/** preparation_free() - stop and drop; the private copies vanish; NULL is fine. Returns NULL. */
+Preparation *preparation_free(Preparation *p) {
+        if (!p)
+                return NULL;
+        worker_free(p->worker);
+        safe_close(p->own_source_fd);
+        facts_free(p->facts);
+        plan_free(p->plan);
+        free(p->manifests);
+        free(p->digests);
+        for (size_t i = 0; i < p->n_bundles; i++) {
+                free(p->bundles[i].id);
+                verified_free(p->bundles[i].verified);
+                safe_close(p->bundles[i].copy_fd);
+        }
+        free(p->bundles);
+        free(p);
+        return NULL;
+}
+
+/** preparation_bundles() - the bundles; only those admitted so far have a Verified. Never NULL. */
+PreparedBundle *preparation_bundles(Preparation *p, size_t *ret_n) {
+        *ret_n = p->n_bundles;
+        return p->bundles;
+}
+
+/** preparation_plan() - the plan, owned by the preparation; NULL before it is made */
+const Plan *preparation_plan(const Preparation *p) {
+        return p->plan;
+}
