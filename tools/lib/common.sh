@@ -32,9 +32,9 @@ die() {
 
 # need_packages PACKAGE…: install those Debian packages that are missing.
 need_packages() {
-        local missing=() name
+        local missing=() name log
 
-        for name in "$@"; do
+        for name in $(printf '%s\n' "$@" | sort -u); do
                 [[ $(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null) == installed ]] ||
                         missing+=("$name")
         done
@@ -44,11 +44,13 @@ need_packages() {
                 die 125 "these packages are missing, and only root can install them: ${missing[*]}"
         fi
         say "installing ${missing[*]}"
-        if ! apt_install "${missing[@]}" >/dev/null 2>&1; then
-                # The package lists may be missing or stale, as in a fresh container.
-                apt-get -q update >&2 || die 125 "apt-get update failed"
-                apt_install "${missing[@]}" >&2 || die 125 "could not install: ${missing[*]}"
-        fi
+        log=$(mktemp)
+        cleanup_paths+=("$log")
+        # The package lists may be missing or stale, as in a fresh container.
+        apt_install "${missing[@]}" >"$log" 2>&1 ||
+                { apt-get -q update >>"$log" 2>&1 && apt_install "${missing[@]}" >>"$log" 2>&1; } ||
+                { tail -n 15 "$log" >&2; die 125 "apt-get could not install: ${missing[*]}"; }
+        rm -f "$log"
 }
 
 apt_install() {
