@@ -39,7 +39,7 @@ static const Field admitted_fields[] = {
         { "STREAM", FIELD_STRING, true, offsetof(AdmittedRecord, stream), manifest_id_is_valid },
         { "SEQUENCE", FIELD_U64, true, offsetof(AdmittedRecord, sequence), NULL },
         { "DIGEST", FIELD_STRING, true, offsetof(AdmittedRecord, digest), store_valid_digest },
-        { "MODULE", FIELD_STRING, true, offsetof(AdmittedRecord, module), store_valid_module },
+        { "MODULE", FIELD_STRING, true, offsetof(AdmittedRecord, module), manifest_module_is_valid },
         { "MODULE_BUILD_ID", FIELD_STRING, false, offsetof(AdmittedRecord, module_build_id),
           store_valid_hex },
         { "RELEASE", FIELD_STRING, true, offsetof(AdmittedRecord, release), valid_release },

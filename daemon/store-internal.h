@@ -34,6 +34,5 @@ int store_write_failed(sd_bus_error *error, const char *what, int r) _must_check
 int store_admitted_clean(const Store *s);
 int store_admitted_damaged(const Store *s, char ***names) _must_check_;
 
-bool store_valid_module(const char *s) _nonnull_(1);
 bool store_valid_digest(const char *s) _nonnull_(1);
 bool store_valid_hex(const char *s) _nonnull_(1);

@@ -32,13 +32,6 @@
 
 /* --- what values may be --- */
 
-/** store_valid_module() - a module name as the kernel has it: it becomes a path in sysfs */
-bool store_valid_module(const char *s) {
-        size_t n = strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
-
-        return n > 0 && s[n] == 0 && n <= HOTPATCH_MODULE_NAME_MAX;
-}
-
 /** store_valid_hex() - a build-id: lower-case hexadecimal, at most 64 bytes of it */
 bool store_valid_hex(const char *s) {
         size_t n = strspn(s, "0123456789abcdef");
@@ -522,7 +515,7 @@ int store_stream_set(const Store *s, const char *stream, uint64_t sequence, cons
 static const Field intent_fields[] = {
         { "TYPE", FIELD_STRING, true, offsetof(Intent, type), valid_intent_type },
         { "ID", FIELD_STRV, true, offsetof(Intent, ids), manifest_id_is_valid },
-        { "MODULE", FIELD_STRV, false, offsetof(Intent, modules), store_valid_module },
+        { "MODULE", FIELD_STRV, false, offsetof(Intent, modules), manifest_module_is_valid },
         { "BOOT_ID", FIELD_ID128, true, offsetof(Intent, boot_id), NULL },
         { "STARTED_USEC", FIELD_U64, true, offsetof(Intent, started_usec), NULL },
 };

@@ -159,6 +159,8 @@ const HotpatchError hotpatch_errors[] = {
             "Install the headers of that kernel, or give their folder with --headers."),
         ROW("ModuleBuildFailed", ENOEXEC, FAILURE,
             "Correct the sources of the patch as the compiler's lines say."),
+        ROW("StateDamaged", EBADMSG, FAILURE,
+            "Look at the named file in /var/lib/hotpatch; repair it from a backup or remove it."),
         ROW("AuthorizationUnavailable", EACCES, NOT_AUTHORIZED,
             "Start polkit, or run the command as root."),
 };

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Shared by facts.c and facts-symbols.c only. */
+
+#include "daemon/facts.h"
+
+void facts_take_symbols(Facts *f, char *text, SymbolFacts *symbols, size_t n) _nonnull_(1, 2, 3);

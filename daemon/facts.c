@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * What a plan needs to know, gathered in one place so that the plan need not look.
+ *
+ * Everything but the symbols is a few small files of sysfs and of the state directory. Symbols are
+ * one pass over /proc/kallsyms and tracefs, some 10 MB of text that the kernel formats line by line,
+ * so that pass runs in a worker (facts_symbols()) and its answer is added later.
+ *
+ * Which loaded livepatch is whose: a record names its module, and the build-id written down when it
+ * was loaded must still be that of the loaded one. Without a record, our note in the module tells
+ * the bundle. Anything else is somebody else's. The note is a claim (whoever may load modules may
+ * write one); it is believed for naming, never for loading.
+ */
+
+#include "daemon/facts-internal.h"
+#include "dbus/errors.h"
+#include "livepatch/functions.h"
+#include "util/limits.h"
+#include "util/strv.h"
+
+/* Modules named in one call, patches of kernel and records: far above what a machine has. */
+#define PATCHES_MAX (HOTPATCH_LIVEPATCHES_MAX + HOTPATCH_ADMITTED_MAX)
+
+/* A patch with what its PlanPatch points to. */
+typedef struct FactsPatch {
+        char *module;
+        char *id;
+        InspectedObject *objects;
+        ManifestObject *views; /* the same, as the plan takes them; borrowed from @objects */
+        size_t n_objects;
+} FactsPatch;
+
+struct Facts {
+        PlanFacts plan;
+        KernelIdentity identity;
+        KernelGates gates;
+        char *disabled;
+        char *transition_module;
+        AdmittedRecord *records;
+        size_t n_records;
+        FactsPatch *owned;   /* parallel to @patches */
+        PlanPatch *patches;
+        size_t n_patches;
+        PlanModule *modules; /* strings owned */
+        size_t n_modules;
+        PlanStream *streams; /* strings owned */
+        size_t n_streams;
+        char *symbols_text;
+        SymbolFacts *symbols; /* strings in @symbols_text */
+};
+
+/** facts_free() - free everything that facts_for_plan() points to; accepts NULL. Returns NULL. */
+Facts *facts_free(Facts *f) {
+        if (!f)
+                return NULL;
+        kernel_identity_done(&f->identity);
+        kernel_gates_done(&f->gates);
+        free(f->disabled);
+        free(f->transition_module);
+        admitted_records_free(f->records, f->n_records);
+        for (size_t i = 0; i < f->n_patches; i++) {
+                free(f->owned[i].module);
+                free(f->owned[i].id);
+                inspected_objects_free(f->owned[i].objects, f->owned[i].n_objects);
+                free(f->owned[i].views);
+        }
+        free(f->owned);
+        free(f->patches);
+        for (size_t i = 0; i < f->n_modules; i++) {
+                free((char *) f->modules[i].name);
+                free((char *) f->modules[i].build_id);
+        }
+        free(f->modules);
+        for (size_t i = 0; i < f->n_streams; i++) {
+                free((char *) f->streams[i].name);
+                free((char *) f->streams[i].digest);
+        }
+        free(f->streams);
+        free(f->symbols_text);
+        free(f->symbols);
+        free(f);
+        return NULL;
+}
+
+/** facts_for_plan() - the facts as plan_apply() and plan_remove() take them; live as long as @f */
+const PlanFacts *facts_for_plan(const Facts *f) {
+        return &f->plan;
+}
+
+/** facts_take_symbols() - make @symbols, which point into @text, the symbol facts; owns both now */
+void facts_take_symbols(Facts *f, char *text, SymbolFacts *symbols, size_t n) {
+        free(f->symbols_text);
+        free(f->symbols);
+        f->symbols_text = text;
+        f->symbols = symbols;
+        f->plan.symbols = symbols;
+        f->plan.n_symbols = n;
+}
+
+/* --- livepatches --- */
+
+static PlanPatch *patch_append(Facts *f) {
+        PlanPatch *patches;
+        FactsPatch *owned;
+
+        if (f->n_patches >= PATCHES_MAX)
+                return NULL;
+        owned = reallocarray(f->owned, f->n_patches + 1, sizeof(*owned));
+        if (!owned)
+                return NULL;
+        f->owned = owned;
+        patches = reallocarray(f->patches, f->n_patches + 1, sizeof(*patches));
+        if (!patches)
+                return NULL;
+        f->patches = patches;
+        f->owned[f->n_patches] = (FactsPatch) { 0 };
+        f->patches[f->n_patches] = (PlanPatch) { .state = LIVEPATCH_ABSENT };
+        return &f->patches[f->n_patches++];
+}
+
+/* The functions, where the kernel shows them. A livepatch that vanishes meanwhile has none; one with
+ * more than we could hold keeps them unknown, and the plan takes its functions for a stranger's. */
+static int patch_read_functions(Facts *f, const Kernel *k, PlanPatch *p) {
+        FactsPatch *o = &f->owned[p - f->patches];
+        int r = livepatch_functions(k, p->module, &o->objects, &o->n_objects);
+
+        if (r == -ENOENT || r == -E2BIG || r == -EBADMSG)
+                return 0;
+        if (r < 0)
+                return r;
+        o->views = calloc(o->n_objects + 1, sizeof(*o->views));
+        if (!o->views)
+                return -ENOMEM;
+        for (size_t i = 0; i < o->n_objects; i++)
+                o->views[i] = (ManifestObject) {
+                        .name = o->objects[i].name, .functions = o->objects[i].functions,
+                };
+        p->objects = o->views;
+        p->n_objects = o->n_objects;
+        return 0;
+}
+
+static int patch_read_state(Facts *f, const Kernel *k, PlanPatch *p) {
+        int r = livepatch_state(k, p->module, &p->state);
+
+        if (r < 0 || p->state == LIVEPATCH_ABSENT)
+                return r;
+        return patch_read_functions(f, k, p);
+}
+
+/* Whether the loaded module of that name is the one the record was written for. */
+static int record_fits(const Kernel *k, const AdmittedRecord *record) {
+        _cleanup_free_ char *build_id = NULL;
+        int r;
+
+        if (!record->module_build_id)
+                return 1;
+        r = kernel_module_build_id(k, record->module, &build_id);
+        if (r == -ENOENT || r == -EBADMSG)
+                return 0;
+        return r < 0 ? r : streq(build_id, record->module_build_id);
+}
+
+static int add_record(Facts *f, const Kernel *k, const AdmittedRecord *record) {
+        PlanPatch *p = patch_append(f);
+        int r;
+
+        if (!p)
+                return -ENOMEM;
+        *p = (PlanPatch) {
+                .module = record->module,
+                .id = record->id,
+                .stream = record->stream,
+                .digest = record->digest,
+                .recorded = true,
+                .sequence = record->sequence,
+                .order = record->order,
+                .requires = record->requires,
+                .conflicts = record->conflicts,
+                .supersedes = record->supersedes,
+                .state = LIVEPATCH_ABSENT,
+        };
+        r = kernel_module_loaded(k, record->module);
+        if (r > 0)
+                r = record_fits(k, record);
+        return r <= 0 ? r : patch_read_state(f, k, p);
+}
+
+static bool module_is_known(const Facts *f, const char *module) {
+        for (size_t i = 0; i < f->n_patches; i++)
+                if (f->patches[i].state != LIVEPATCH_ABSENT && streq(f->patches[i].module, module))
+                        return true;
+        return false;
+}
+
+/* A loaded livepatch without a record: ours by its note, or somebody else's. @only_ours: leave it out
+ * unless it is ours. */
+static int add_loaded(Facts *f, const Kernel *k, const char *module, bool only_ours) {
+        PatchNote note = { 0 };
+        PlanPatch *p;
+        FactsPatch *o;
+        int r;
+
+        if (module_is_known(f, module))
+                return 0;
+        r = livepatch_note(k, module, &note);
+        if (r >= 0 && !manifest_id_is_valid(note.bundle_id)) {
+                patch_note_done(&note);
+                r = -EBADMSG;
+        }
+        if (r < 0 && only_ours)
+                return 0;
+        p = patch_append(f);
+        if (!p) {
+                patch_note_done(&note);
+                return -ENOMEM;
+        }
+        o = &f->owned[p - f->patches];
+        if (r >= 0) {
+                o->id = TAKE_PTR(note.bundle_id);
+                p->id = o->id;
+                p->sequence = note.sequence;
+                patch_note_done(&note);
+        }
+        o->module = strdup(module);
+        if (!o->module)
+                return -ENOMEM;
+        p->module = o->module;
+        /* Newer than any record: it was loaded after them, as far as anybody knows. */
+        p->order = UINT64_MAX;
+        return patch_read_state(f, k, p);
+}
+
+static int gather_patches(Facts *f, const Kernel *k, const Store *s) {
+        _cleanup_strv_free_ char **loaded = NULL;
+        int r = store_admitted_list(s, &f->records, &f->n_records);
+
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < f->n_records; i++) {
+                r = add_record(f, k, &f->records[i]);
+                if (r < 0)
+                        return r;
+        }
+        r = livepatch_list(k, &loaded);
+        if (r < 0)
+                return r;
+        for (char **module = loaded; module && *module; module++) {
+                r = add_loaded(f, k, *module, false);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+/* --- modules and streams of the targets --- */
+
+static int add_module(Facts *f, const Kernel *k, const char *name) {
+        _cleanup_free_ char *copy = NULL, *build_id = NULL;
+        PlanModule *grown;
+        int loaded, r;
+
+        if (streq(name, "vmlinux"))
+                return 0;
+        for (size_t i = 0; i < f->n_modules; i++)
+                if (streq(f->modules[i].name, name))
+                        return 0;
+        loaded = kernel_module_loaded(k, name);
+        if (loaded < 0)
+                return loaded;
+        if (loaded) {
+                r = kernel_module_build_id(k, name, &build_id);
+                if (r < 0 && r != -ENOENT && r != -EBADMSG)
+                        return r;
+        }
+        copy = strdup(name);
+        grown = reallocarray(f->modules, f->n_modules + 1, sizeof(*grown));
+        if (!grown)
+                return -ENOMEM;
+        f->modules = grown;
+        if (!copy)
+                return -ENOMEM;
+        f->modules[f->n_modules++] = (PlanModule) {
+                .name = TAKE_PTR(copy), .loaded = loaded, .build_id = TAKE_PTR(build_id),
+        };
+        return 0;
+}
+
+static int add_stream(Facts *f, const Store *s, const char *name, sd_bus_error *error) {
+        _cleanup_free_ char *copy = strdup(name), *digest = NULL;
+        PlanStream *grown;
+        uint64_t sequence;
+        int r = store_stream_get(s, name, &sequence, &digest);
+
+        if (r == -EBADMSG)
+                return sd_bus_error_setf(error, HOTPATCH_ERROR("StateDamaged"),
+                                "The mark 'streams/%s' against downgrades cannot be read", name);
+        if (r < 0)
+                return r;
+        grown = reallocarray(f->streams, f->n_streams + 1, sizeof(*grown));
+        if (!grown)
+                return -ENOMEM;
+        f->streams = grown;
+        if (!copy)
+                return -ENOMEM;
+        f->streams[f->n_streams++] = (PlanStream) {
+                .name = TAKE_PTR(copy), .sequence = sequence, .digest = TAKE_PTR(digest),
+        };
+        return 0;
+}
+
+static const ManifestTarget *find_target(const Manifest *m, const KernelIdentity *k) {
+        return manifest_find_target(m, k->arch, k->release, k->build_id);
+}
+
+static int gather_manifest(Facts *f, const Kernel *k, const Store *s, const Manifest *m, sd_bus_error *error) {
+        const ManifestTarget *t = find_target(m, &f->identity);
+        int r = add_stream(f, s, m->stream, error);
+
+        if (r < 0 || !t)
+                return r;
+        for (size_t i = 0; i < t->n_objects; i++) {
+                r = add_module(f, k, t->objects[i].name);
+                if (r < 0)
+                        return r;
+        }
+        r = add_module(f, k, t->module);
+        if (r < 0)
+                return r;
+        /* A leftover of ours that is loaded without effect is in no list of the kernel's. */
+        r = kernel_module_loaded(k, t->module);
+        return r <= 0 ? r : add_loaded(f, k, t->module, true);
+}
+
+/* --- all of it --- */
+
+static int gather(Facts *f, const Kernel *k, const Store *s, const Manifest *const *manifests,
+                size_t n_manifests, sd_bus_error *error) {
+        int r = kernel_identity(k, &f->identity);
+
+        if (r < 0)
+                return r;
+        r = kernel_gates(k, &f->gates);
+        if (r < 0)
+                return r;
+        r = livepatch_transition_running(k, &f->transition_module);
+        if (r < 0)
+                return r;
+        r = gather_patches(f, k, s);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < n_manifests; i++) {
+                r = gather_manifest(f, k, s, manifests[i], error);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+/**
+ * facts_gather() - everything but the symbols
+ * @manifests: what is to be applied; none for plan_remove()
+ * @disabled: why hotpatching is off here, copied; NULL: it is on
+ * @now_usec: for BundleExpired
+ * @ret: free with facts_free()
+ * @error: StateDamaged
+ *
+ * Return: 0 or a negative errno.
+ */
+int facts_gather(const Kernel *k, const Store *s, const Manifest *const *manifests, size_t n_manifests,
+                const char *disabled, uint64_t now_usec, Facts **ret, sd_bus_error *error) {
+        _cleanup_facts_free_ Facts *f = calloc(1, sizeof(*f));
+        int r;
+
+        if (!f)
+                return -ENOMEM;
+        if (disabled) {
+                f->disabled = strdup(disabled);
+                if (!f->disabled)
+                        return -ENOMEM;
+        }
+        r = gather(f, k, s, manifests, n_manifests, error);
+        if (r < 0)
+                return r;
+        f->plan = (PlanFacts) {
+                .kernel = &f->identity,
+                .gates = &f->gates,
+                .disabled = f->disabled,
+                .transition_module = f->transition_module,
+                .now_usec = now_usec,
+                .modules = f->modules,
+                .n_modules = f->n_modules,
+                .patches = f->patches,
+                .n_patches = f->n_patches,
+                .streams = f->streams,
+                .n_streams = f->n_streams,
+        };
+        *ret = TAKE_PTR(f);
+        return 0;
+}
