@@ -117,32 +117,33 @@ mkfs_from() {
                 die 125 "mke2fs failed for $2"
 }
 
-# kernel_deb RELEASE: let REPLY be the path of the image package of that kernel
-kernel_deb() {
-        local release=$1 found
+# fetch_deb PACKAGE: let REPLY be the path of that package's file, downloaded and not installed
+fetch_deb() {
+        local package=$1 found work
 
         mkdir -p "$cache/debs"
-        found=$(compgen -G "$cache/debs/linux-image-${release}_*.deb" | head -n 1 || true)
+        found=$(compgen -G "$cache/debs/${package}_*.deb" | head -n 1 || true)
         if [[ -z $found ]]; then
-                local work
                 work=$(mktemp -d "$cache/.work-XXXXXX")
                 cleanup_paths+=("$work")
-                (cd "$work" && apt-get -q -o APT::Sandbox::User=root download "linux-image-$release") >"$work/log" 2>&1 ||
-                        (apt-get -q update && cd "$work" &&
-                                apt-get -q -o APT::Sandbox::User=root download "linux-image-$release") >"$work/log" 2>&1 ||
-                        { tail -n 5 "$work/log" >&2
-                          die 125 "apt has no kernel '$release'; 'apt-cache search linux-image-' lists what it has"; }
-                mv "$work"/linux-image-*.deb "$cache/debs/"
-                found=$(compgen -G "$cache/debs/linux-image-${release}_*.deb" | head -n 1)
+                download "$work" "$package" || { apt-get -q update && download "$work" "$package"; } >/dev/null 2>&1 ||
+                        die 125 "apt has no package '$package'; 'apt-cache search linux-image' lists the kernels it has"
+                mv "$work"/*.deb "$cache/debs/"
+                rm -rf "$work"
+                found=$(compgen -G "$cache/debs/${package}_*.deb" | head -n 1)
         fi
         REPLY=$found
+}
+
+download() {
+        (cd "$1" && apt-get -q -o APT::Sandbox::User=root download "$2") >/dev/null 2>&1
 }
 
 # build_kernel OUT RELEASE
 build_kernel() {
         local out=$1 release=$2 root=${1%/*}/root initrd=${1%/*}/initrd module file
 
-        kernel_deb "$release"
+        fetch_deb "linux-image-$release"
         say "preparing kernel $release"
         mkdir -p "$root" "$out" "$initrd"/{bin,dev,proc,sys,newroot,modules}
         dpkg-deb -x "$REPLY" "$root"

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash
+#
+# Build patch modules and bundles on this machine for the kernels of guests: with the tools out of the
+# packages of this tree (what an author would have), and with kernel headers that are unpacked in the
+# cache and not installed.
+
+# unpack_debs OUT DEBS
+unpack_debs() {
+        mkdir "$1"
+        for deb in "$2"/*.deb; do
+                [[ $deb == *-dbgsym_* ]] || dpkg-deb -x "$deb" "$1"
+        done
+}
+
+# use_author_tools: put hotpatchctl and hotpatch-module of this tree first in PATH; author_root is where
+# their packages lie unpacked
+use_author_tools() {
+        local hash
+
+        # shellcheck disable=SC2046 # names of packages
+        need_packages build-essential $(build_dependencies) "${packages_module[@]}"
+        hash=$(tree_hash)
+        cached "debs-$hash" build_debs
+        cached "unpacked-$hash" unpack_debs "$REPLY"
+        author_root=$REPLY
+        PATH=$author_root/usr/bin:$PATH
+        prune 'unpacked-*' 8
+}
+
+# build_headers OUT RELEASE: the headers package and what it depends on of the kernel's own packages
+build_headers() {
+        local out=$1 release=$2 package
+
+        say "unpacking the headers of $release"
+        mkdir "$out"
+        fetch_deb "linux-headers-$release"
+        dpkg-deb -x "$REPLY" "$out"
+        while IFS= read -r package; do
+                fetch_deb "$package"
+                dpkg-deb -x "$REPLY" "$out"
+        done < <(dpkg-deb -f "$REPLY" Depends | tr ',' '\n' |
+                sed -n 's/^ *\(linux-headers-[^ ]*\|linux-kbuild-[^ ]*\).*/\1/p')
+}
+
+# kernel_headers RELEASE: let REPLY be the folder that make wants
+kernel_headers() {
+        cached "headers-$1-1" build_headers "$1"
+        REPLY=$REPLY/usr/src/linux-headers-$1
+}
+
+# build_module PATCHFOLDER RELEASE OUTFOLDER: let REPLY be the module
+build_module() {
+        kernel_headers "$2"
+        REPLY=$(hotpatch-module --headers "$REPLY" --runtime "$author_root/usr/share/hotpatch/module" \
+                --output "$3" "$1")
+}
