@@ -68,7 +68,7 @@ int argument_open(const char *arg, int *ret_fd, sd_bus_error *error) {
                 return copy_stdin(ret_fd, error);
         fd = open(arg, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
         if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
-                return sd_bus_error_setf(error, HOTPATCH_ERROR("NoSuchBundle"), "There is no such file");
+                return sd_bus_error_setf(error, SD_BUS_ERROR_FILE_NOT_FOUND, "There is no such file");
         if (fd < 0)
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("BundleUnreadable"),
                         "The file cannot be opened: %s", strerror(errno));

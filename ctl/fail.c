@@ -23,7 +23,7 @@ static const char *name_of(const sd_bus_error *error, int r) {
                 return error->name;
         switch (r) {
         case -ENOENT:
-                return HOTPATCH_ERROR("NoSuchBundle");
+                return SD_BUS_ERROR_FILE_NOT_FOUND;
         case -ECONNRESET:
         case -ENOTCONN:
                 return SD_BUS_ERROR_DISCONNECTED;

@@ -9,6 +9,7 @@
 #include <systemd/sd-journal.h>
 
 #include "ctl/journal.h"
+#include "daemon/messages.h"
 
 struct Journal {
         sd_journal *journal;
@@ -30,6 +31,35 @@ static const Field fields[] = {
         { "HOTPATCH_ERROR_NAME", offsetof(JournalEntry, error_name) },
         { "HOTPATCH_ERROR_MESSAGE", offsetof(JournalEntry, error_message) },
 };
+
+/**
+ * journal_event() - the word for a kind of record
+ * @message_id: its MESSAGE_ID
+ *
+ * Return: a static string; NULL for one that a newer daemon wrote.
+ */
+const char *journal_event(const char *message_id) {
+        static const struct {
+                const char *id, *event;
+        } events[] = {
+                { HOTPATCH_MESSAGE_STAGED, "staged" },
+                { HOTPATCH_MESSAGE_JOB_STARTED, "started" },
+                { HOTPATCH_MESSAGE_APPLIED, "applied" },
+                { HOTPATCH_MESSAGE_REMOVED, "removed" },
+                { HOTPATCH_MESSAGE_JOB_DONE, "done" },
+                { HOTPATCH_MESSAGE_JOB_FAILED, "failed" },
+                { HOTPATCH_MESSAGE_JOB_CANCEL, "cancel" },
+                { HOTPATCH_MESSAGE_REVERSING, "reversing" },
+                { HOTPATCH_MESSAGE_UNDO_FAILED, "undo-failed" },
+                { HOTPATCH_MESSAGE_INTERRUPTED, "interrupted" },
+                { HOTPATCH_MESSAGE_TRIPPED, "tripped" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(events); i++)
+                if (streq(events[i].id, message_id))
+                        return events[i].event;
+        return NULL;
+}
 
 /**
  * journal_open() - the records of hotpatchd, from the end

@@ -26,5 +26,6 @@ Journal *journal_free(Journal *j);
 DEFINE_TRIVIAL_CLEANUP(Journal *, journal_free);
 #define _cleanup_journal_ _cleanup_(journal_freep)
 
+const char *journal_event(const char *message_id) _nonnull_(1);
 int journal_previous(Journal *j, JournalEntry *ret) _must_check_ _nonnull_(1, 2);
 void journal_entry_done(JournalEntry *e) _nonnull_(1);

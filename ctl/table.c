@@ -1,24 +1,31 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The one file that knows libsmartcols. Every cell is sanitised on its way in. On a terminal a table
- * is as wide as the terminal, with long text broken into lines; into a pipe nothing is cut.
+ * The one file that knows libsmartcols. Every cell is sanitised on its way in. Into a pipe nothing is
+ * cut or broken. On a terminal the columns marked for it share the room that the others leave, and
+ * their texts are broken between words: libsmartcols itself would break inside of them.
  */
 
 #include <libsmartcols/libsmartcols.h>
 
 #include "ctl/table.h"
 
+/* A column is never made narrower than that; the line is longer than the terminal then. */
+#define WRAP_MIN 12U
+
 struct Table {
         struct libscols_table *table;
         struct libscols_line *line;
+        const Column *columns;
+        size_t n_columns;
         bool colour;
+        bool wrap;
 };
 
 /**
  * table_new() - an empty table
  * @ctl: the options: legend, colour
- * @columns, @n: from left to right
+ * @columns, @n: from left to right; borrowed as long as the table is there
  * @ret: to be freed
  *
  * Return: 0 or -ENOMEM.
@@ -28,16 +35,28 @@ int table_new(const Ctl *ctl, const Column *columns, size_t n, Table **ret) {
 
         if (!t)
                 return -ENOMEM;
-        t->colour = ctl->colour;
-        t->table = scols_new_table();
+        *t = (Table) {
+                .table = scols_new_table(),
+                .columns = columns,
+                .n_columns = n,
+                .colour = ctl->colour,
+                .wrap = ctl->terminal,
+        };
         if (!t->table)
                 return -ENOMEM;
         (void) scols_table_enable_noheadings(t->table, !ctl->legend);
         (void) scols_table_enable_colors(t->table, ctl->colour);
         for (size_t i = 0; i < n; i++) {
-                int flags = (columns[i].wrap ? SCOLS_FL_WRAP : 0) | (columns[i].right ? SCOLS_FL_RIGHT : 0);
-                if (!scols_table_new_column(t->table, columns[i].name, 0, flags))
+                bool wrap = columns[i].wrap && t->wrap;
+                int flags = (wrap ? SCOLS_FL_WRAP : 0) | (columns[i].right ? SCOLS_FL_RIGHT : 0);
+                struct libscols_column *c = scols_table_new_column(t->table, columns[i].name, 0, flags);
+
+                if (!c)
                         return -ENOMEM;
+                if (wrap) {
+                        (void) scols_column_set_safechars(c, "\n");
+                        (void) scols_column_set_wrapfunc(c, scols_wrapnl_chunksize, scols_wrapnl_nextchunk, NULL);
+                }
         }
         *ret = TAKE_PTR(t);
         return 0;
@@ -84,10 +103,83 @@ int table_set(Table *t, size_t column, const char *text, Style style) {
         return cell ? scols_cell_set_color(cell, style_on(true, style)) : -EINVAL;
 }
 
+/* Columns that the longest text of a column needs. */
+static unsigned column_width(Table *t, size_t column) {
+        unsigned widest = (unsigned) strlen(t->columns[column].name);
+
+        for (size_t i = 0; i < scols_table_get_nlines(t->table); i++) {
+                struct libscols_line *line = scols_table_get_line(t->table, i);
+                const char *text = scols_cell_get_data(scols_line_get_cell(line, column));
+                unsigned width = text ? text_columns(text, strlen(text)) : 0;
+
+                if (width > widest)
+                        widest = width;
+        }
+        return widest;
+}
+
+static int wrap_column(Table *t, size_t column, unsigned width) {
+        for (size_t i = 0; i < scols_table_get_nlines(t->table); i++) {
+                struct libscols_line *line = scols_table_get_line(t->table, i);
+                const char *text = scols_cell_get_data(scols_line_get_cell(line, column));
+                char *lines;
+                int r;
+
+                if (!text)
+                        continue;
+                r = text_wrap(text, "", width, &lines);
+                if (r < 0)
+                        return r;
+                r = scols_line_refer_data(line, column, lines);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+/* The narrow ones among the columns to be wrapped get what they need, the others equal shares. */
+static int wrap_to_terminal(Table *t) {
+        unsigned room = terminal_width(STDOUT_FILENO), n_wrapped = 0;
+
+        for (size_t i = 0; i < t->n_columns; i++) {
+                unsigned need = i > 0 ? 1 : 0;
+
+                if (t->columns[i].wrap)
+                        n_wrapped++;
+                else
+                        need += column_width(t, i);
+                room -= need < room ? need : room;
+        }
+        for (size_t i = 0; i < t->n_columns; i++) {
+                unsigned share, width;
+                int r;
+
+                if (!t->columns[i].wrap)
+                        continue;
+                share = room / n_wrapped > WRAP_MIN ? room / n_wrapped : WRAP_MIN;
+                width = column_width(t, i);
+                r = wrap_column(t, i, share);
+                if (r < 0)
+                        return r;
+                if (width > share)
+                        width = share;
+                room -= width < room ? width : room;
+                n_wrapped--;
+        }
+        return 0;
+}
+
 /** table_print() - to stdout; nothing at all when there is no line */
 int table_print(Table *t) {
+        int r;
+
         if (scols_table_get_nlines(t->table) == 0)
                 return 0;
+        if (t->wrap) {
+                r = wrap_to_terminal(t);
+                if (r < 0)
+                        return r;
+        }
         return scols_print_table(t->table);
 }
 

@@ -120,8 +120,13 @@ char *text_sanitize(const char *text) {
         return copy;
 }
 
-/* Columns of the first @size bytes of well-formed text; bytes where the locale does not know. */
-static unsigned columns(const char *text, size_t size) {
+/**
+ * text_columns() - how wide the first bytes of a sanitised text are on a terminal
+ * @text, @size: the text
+ *
+ * Return: columns; bytes where the locale does not know the characters.
+ */
+unsigned text_columns(const char *text, size_t size) {
         mbstate_t state = { 0 };
         unsigned sum = 0;
 
@@ -152,30 +157,29 @@ int text_wrap(const char *text, const char *indent, unsigned width, char **ret) 
         _cleanup_free_ char *buf = NULL;
         size_t size = 0;
         FILE *f = open_memstream(&buf, &size);
-        unsigned column = (unsigned) strlen(indent);
-        bool first = true;
+        unsigned indent_width = (unsigned) strlen(indent), column = indent_width;
+        /* @first word of a line, and whether that line @start needs its indent */
+        bool first = true, start = false;
 
         if (!f)
                 return -ENOMEM;
         for (const char *s = text; *s;) {
                 size_t n = strcspn(s, " \n");
-                unsigned w = columns(s, n);
+                unsigned w = text_columns(s, n);
 
                 if (n > 0 && !first && column + 1 + w > width) {
-                        fprintf(f, "\n%s", indent);
-                        column = (unsigned) strlen(indent);
-                        first = true;
+                        fputc('\n', f);
+                        start = first = true;
                 }
                 if (n > 0) {
-                        fprintf(f, "%s%.*s", first ? "" : " ", (int) n, s);
-                        column += w + (first ? 0 : 1);
+                        fprintf(f, "%s%.*s", !first ? " " : start ? indent : "", (int) n, s);
+                        column = w + (first ? indent_width : column + 1);
                         first = false;
                 }
                 s += n;
                 if (*s == '\n' && s[1]) {
-                        fprintf(f, "\n%s", indent);
-                        column = (unsigned) strlen(indent);
-                        first = true;
+                        fputc('\n', f);
+                        start = first = true;
                 }
                 s += *s != '\0';
         }

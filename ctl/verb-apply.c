@@ -82,7 +82,7 @@ static int print_outcome(const Ctl *ctl, Outcome outcome, const JobInfo *job, co
         else if (outcome == OUTCOME_RUNNING)
                 printf("Job %" PRIu32 " has begun; 'hotpatchctl status' shows it.\n", job->id);
         else
-                printf("%s%s%s %s %s the running kernel, after %.1f s.\n",
+                printf("%s%s%s %s now %s the running kernel (%.1f s).\n",
                         style_on(ctl->colour, STYLE_GREEN), *ids ? ids : "The bundle",
                         style_off(ctl->colour, STYLE_GREEN), text_plural(strv_length(job->patches), "is", "are"),
                         removed ? "out of" : "in force in", seconds);

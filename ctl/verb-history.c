@@ -55,9 +55,18 @@ static const char *result_of(const JournalEntry *e) {
         return e->error_message && *e->error_message ? e->error_message : strempty(e->message);
 }
 
+static Style event_style(const char *event) {
+        static const char *const bad[] = { "failed", "undo-failed", "interrupted", "tripped" };
+
+        for (size_t i = 0; i < ELEMENTSOF(bad); i++)
+                if (streq(bad[i], event))
+                        return STYLE_RED;
+        return streq(event, "applied") ? STYLE_GREEN : STYLE_NONE;
+}
+
 static int add_row(Table *t, const JournalEntry *e) {
         _cleanup_free_ char *when = NULL;
-        bool failed = e->error_name && *e->error_name;
+        const char *event = strempty(journal_event(e->message_id));
         int r;
 
         r = time_format_local(e->usec, &when);
@@ -66,14 +75,16 @@ static int add_row(Table *t, const JournalEntry *e) {
         if (r >= 0)
                 r = table_set(t, 0, when, STYLE_NONE);
         if (r >= 0)
-                r = table_set(t, 1, e->patch, STYLE_NONE);
+                r = table_set(t, 1, event, event_style(event));
         if (r >= 0)
-                r = table_set(t, 2, result_of(e), failed ? STYLE_RED : STYLE_NONE);
+                r = table_set(t, 2, e->patch, STYLE_NONE);
+        if (r >= 0)
+                r = table_set(t, 3, result_of(e), STYLE_NONE);
         return r;
 }
 
 static int print_table(const Ctl *ctl, const History *h) {
-        static const Column columns[] = { { "TIME" }, { "PATCH" }, { "RESULT", .wrap = true } };
+        static const Column columns[] = { { "TIME" }, { "EVENT" }, { "PATCH" }, { "RESULT", .wrap = true } };
         _cleanup_table_ Table *t = NULL;
         int r;
 
@@ -93,6 +104,7 @@ static int entry_to_value(const JournalEntry *e, Value **ret) {
         _cleanup_value_ Value *v = value_object();
 
         if (value_set_time(v, "time", e->usec) < 0 ||
+                        value_set_string(v, "event", journal_event(e->message_id)) < 0 ||
                         value_set_string(v, "message_id", e->message_id) < 0 ||
                         value_set_string(v, "message", e->message) < 0 ||
                         value_set_string(v, "transaction", e->transaction) < 0 ||

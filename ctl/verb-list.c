@@ -7,49 +7,51 @@
 #include "ctl/patches.h"
 #include "ctl/table.h"
 
-enum { COLUMN_ID, COLUMN_STATE, COLUMN_SEVERITY, COLUMN_MODULE, COLUMN_SEQUENCE, COLUMN_TITLE };
+/* Narrower terminals do without the module, so that there is room for the title. */
+#define WIDTH_FOR_MODULE 100U
 
-static const Column list_columns[] = {
-        [COLUMN_ID] = { "ID" },
-        [COLUMN_STATE] = { "STATE" },
-        [COLUMN_SEVERITY] = { "SEVERITY" },
-        [COLUMN_MODULE] = { "MODULE" },
-        [COLUMN_SEQUENCE] = { "SEQUENCE", .right = true },
-        [COLUMN_TITLE] = { "TITLE", .wrap = true },
+static const Column wide_columns[] = {
+        { "ID" }, { "STATE" }, { "SEVERITY" }, { "MODULE" }, { "SEQUENCE", .right = true },
+        { "TITLE", .wrap = true },
+};
+static const Column narrow_columns[] = {
+        { "ID" }, { "STATE" }, { "SEVERITY" }, { "SEQUENCE", .right = true }, { "TITLE", .wrap = true },
 };
 
-static int add_patch(Table *t, const PatchInfo *p) {
+static int add_patch(Table *t, const PatchInfo *p, bool narrow) {
         char sequence[32] = "";
+        size_t column = 0;
         int r;
 
         if (!p->foreign)
                 snprintf(sequence, sizeof(sequence), "%" PRIu64, p->sequence);
-        const struct {
-                size_t column;
-                const char *text;
-                Style style;
-        } cells[] = {
-                { COLUMN_ID, p->id, STYLE_NONE },
-                { COLUMN_STATE, p->state, patch_state_style(p->state) },
-                { COLUMN_SEVERITY, p->severity, STYLE_NONE },
-                { COLUMN_MODULE, p->module, STYLE_NONE },
-                { COLUMN_SEQUENCE, sequence, STYLE_NONE },
-                { COLUMN_TITLE, p->foreign ? "(loaded by somebody else)" : p->title, STYLE_NONE },
-        };
-
         r = table_add_row(t);
-        for (size_t i = 0; i < ELEMENTSOF(cells) && r >= 0; i++)
-                r = table_set(t, cells[i].column, cells[i].text, cells[i].style);
+        if (r >= 0)
+                r = table_set(t, column++, p->id, STYLE_NONE);
+        if (r >= 0)
+                r = table_set(t, column++, p->state, patch_state_style(p->state));
+        if (r >= 0)
+                r = table_set(t, column++, p->severity, STYLE_NONE);
+        if (r >= 0 && !narrow)
+                r = table_set(t, column++, p->module, STYLE_NONE);
+        if (r >= 0)
+                r = table_set(t, column++, sequence, STYLE_NONE);
+        if (r >= 0)
+                r = table_set(t, column, p->foreign ? "(loaded by somebody else)" : p->title, STYLE_NONE);
         return r;
 }
 
 static int print_table(const Ctl *ctl, const Snapshot *s) {
+        bool narrow = ctl->terminal && terminal_width(STDOUT_FILENO) < WIDTH_FOR_MODULE;
         _cleanup_table_ Table *t = NULL;
         int r;
 
-        r = table_new(ctl, list_columns, ELEMENTSOF(list_columns), &t);
+        if (narrow)
+                r = table_new(ctl, narrow_columns, ELEMENTSOF(narrow_columns), &t);
+        else
+                r = table_new(ctl, wide_columns, ELEMENTSOF(wide_columns), &t);
         for (size_t i = 0; i < s->n_patches && r >= 0; i++)
-                r = add_patch(t, &s->patches[i]);
+                r = add_patch(t, &s->patches[i], narrow);
         if (r >= 0)
                 r = table_print(t);
         if (r >= 0 && ctl->legend && (ctl->terminal || s->n_patches == 0))

@@ -55,26 +55,34 @@ static int print_functions(const Ctl *ctl, const Value *functions) {
         return r < 0 ? r : table_print_block(t);
 }
 
+static int add_condition(Table *t, const Value *c) {
+        const char *found = value_string(c, "found"), *needed = value_string(c, "needed");
+        bool ok = value_bool(c, "ok");
+        int r;
+
+        r = table_add_row(t);
+        if (r >= 0)
+                r = table_set(t, 0, ok ? "ok" : "NO", ok ? STYLE_GREEN : STYLE_RED);
+        if (r >= 0)
+                r = table_set(t, 1, value_string(c, "check"), STYLE_NONE);
+        if (r >= 0)
+                r = table_set(t, 2, found, STYLE_NONE);
+        /* Nobody compares two build-ids by eye, and they fill the line. */
+        if (r >= 0)
+                r = table_set(t, 3, ok && streq_ptr(found, needed) ? "the same" : needed, STYLE_NONE);
+        return r;
+}
+
 static int print_conditions(const Ctl *ctl, const Value *conditions) {
-        static const Column columns[] = { { "CHECK" }, { "FOUND", .wrap = true }, { "NEEDED", .wrap = true }, { "" } };
+        static const Column columns[] = {
+                { "" }, { "CHECK" }, { "FOUND", .wrap = true }, { "NEEDED", .wrap = true },
+        };
         _cleanup_table_ Table *t = NULL;
         int r;
 
         r = table_new(ctl, columns, ELEMENTSOF(columns), &t);
-        for (size_t i = 0; i < value_length(conditions) && r >= 0; i++) {
-                const Value *c = value_at(conditions, i);
-                bool ok = value_bool(c, "ok");
-
-                r = table_add_row(t);
-                if (r >= 0)
-                        r = table_set(t, 0, value_string(c, "check"), STYLE_NONE);
-                if (r >= 0)
-                        r = table_set(t, 1, value_string(c, "found"), STYLE_NONE);
-                if (r >= 0)
-                        r = table_set(t, 2, value_string(c, "needed"), STYLE_NONE);
-                if (r >= 0)
-                        r = table_set(t, 3, ok ? "ok" : "NO", ok ? STYLE_GREEN : STYLE_RED);
-        }
+        for (size_t i = 0; i < value_length(conditions) && r >= 0; i++)
+                r = add_condition(t, value_at(conditions, i));
         return r < 0 ? r : table_print_block(t);
 }
 

@@ -22,6 +22,19 @@ static int show_string(const Ctl *ctl, const char *label, const Value *v, const 
         return text && *text ? field_print(ctl, label, text, STYLE_NONE) : 0;
 }
 
+/* RFC 3339 in UTC becomes local time; what is no time stays as it is. */
+static int show_time(const Ctl *ctl, const char *label, const Value *v, const char *key) {
+        const char *text = value_string(v, key);
+        _cleanup_free_ char *local = NULL;
+        uint64_t usec;
+
+        if (!text)
+                return 0;
+        if (time_parse(text, 0, &usec) < 0 || time_format_local(usec, &local) < 0)
+                return field_print(ctl, label, text, STYLE_NONE);
+        return field_print(ctl, label, local, STYLE_NONE);
+}
+
 static int show_fixes(const Ctl *ctl, const Value *fixes) {
         int r = 0;
 
@@ -66,7 +79,7 @@ static int show_signers(const Ctl *ctl, const Value *signers) {
                 const Value *signer = value_at(signers, i);
                 const char *not_after = value_string(signer, "not_after");
 
-                r = field_printf(ctl, i == 0 ? "Signed by" : "", STYLE_NONE, "%s%s%s%s",
+                r = field_printf(ctl, i == 0 ? "Signed by" : "", STYLE_NONE, "%s%s%.10s%s",
                         strempty(value_string(signer, "subject")), not_after ? " (valid until " : "",
                         strempty(not_after), not_after ? ")" : "");
         }
@@ -89,7 +102,7 @@ static int show_subject(const Ctl *ctl, const Value *v) {
         if (r >= 0)
                 r = show_string(ctl, "Title", v, "title");
         if (r >= 0)
-                r = show_string(ctl, "Text", v, "description");
+                r = show_string(ctl, "About", v, "description");
         if (r >= 0)
                 r = show_string(ctl, "Severity", v, "severity");
         if (r >= 0)
@@ -116,9 +129,9 @@ static int show_description(const Ctl *ctl, const Value *v) {
         if (r >= 0)
                 r = show_signers(ctl, value_get(v, "signers"));
         if (r >= 0)
-                r = show_string(ctl, "Admitted", v, "admitted");
+                r = show_time(ctl, "Admitted", v, "admitted");
         if (r >= 0)
-                r = show_string(ctl, "Applied", v, "applied");
+                r = show_time(ctl, "Applied", v, "applied");
         return r < 0 ? r : show_string(ctl, "Digest", v, "digest");
 }
 
@@ -182,15 +195,17 @@ int verb_show(Ctl *ctl, int argc, char *argv[]) {
         for (int i = 1; i < argc; i++) {
                 _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
                 _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-                int r;
+                int r, failed;
 
                 r = describe(ctl, argv[i], &reply, &error);
                 if (r >= 0)
                         r = read_answer(ctl, reply, show_description, i == 1);
-                if (r < 0 && code == HOTPATCH_EXIT_OK)
-                        code = ctl_fail(ctl, argv[i], &error, r);
-                else if (r < 0)
-                        (void) ctl_fail(ctl, argv[i], &error, r);
+                if (r >= 0)
+                        continue;
+                failed = ctl_fail(ctl, argv[i], &error, r);
+                code = code ?: failed;
+                if (failed == HOTPATCH_EXIT_UNREACHABLE)
+                        break;
         }
         return code;
 }
@@ -209,9 +224,11 @@ int verb_verify(Ctl *ctl, int argc, char *argv[]) {
                 if (r >= 0)
                         continue;
                 failed = ctl_fail(ctl, argv[i], &error, r);
-                if (failed == HOTPATCH_EXIT_UNREACHABLE)
-                        fprintf(stderr, "  Without the daemon: hotpatchctl bundle verify %s\n", argv[i]);
                 code = code ?: failed;
+                if (failed == HOTPATCH_EXIT_UNREACHABLE) {
+                        fputs("  Without the service: hotpatchctl bundle verify\n", stderr);
+                        break;
+                }
         }
         return code;
 }

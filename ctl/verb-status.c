@@ -46,9 +46,10 @@ static int print_kernel(const Ctl *ctl, const ManagerInfo *m) {
 }
 
 static int print_patch(const Ctl *ctl, const PatchInfo *p, const char *label) {
-        _cleanup_free_ char *text = NULL, *buf = NULL;
+        _cleanup_free_ char *text = NULL;
+        Style style;
         size_t size;
-        FILE *f = open_memstream(&buf, &size);
+        FILE *f = open_memstream(&text, &size);
 
         if (!f)
                 return -ENOMEM;
@@ -59,8 +60,9 @@ static int print_patch(const Ctl *ctl, const PatchInfo *p, const char *label) {
                 fprintf(f, ", TRIPPED %" PRIu64 " %s", p->tripped, text_plural(p->tripped, "time", "times"));
         if (fclose(f) != 0)
                 return -ENOMEM;
-        text = TAKE_PTR(buf);
-        return field_print(ctl, label, text, p->tripped > 0 ? STYLE_RED : patch_state_style(p->state));
+        style = p->tripped > 0 ? STYLE_RED : patch_state_style(p->state);
+        /* Green would be the whole screen. */
+        return field_print(ctl, label, text, style == STYLE_GREEN ? STYLE_NONE : style);
 }
 
 static int print_patches(const Ctl *ctl, const Snapshot *s, bool foreign) {

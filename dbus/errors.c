@@ -173,6 +173,7 @@ static const HotpatchError standard_errors[] = {
         { SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED, EACCES, HOTPATCH_EXIT_NOT_AUTHORIZED,
           "Run the command in a terminal, so that it can ask for a password, or as root." },
         { SD_BUS_ERROR_INVALID_ARGS, EINVAL, HOTPATCH_EXIT_USAGE, "Read hotpatchctl(1)." },
+        { SD_BUS_ERROR_FILE_NOT_FOUND, ENOENT, HOTPATCH_EXIT_NOT_FOUND, "Check the name of the file." },
         { SD_BUS_ERROR_LIMITS_EXCEEDED, ENOBUFS, HOTPATCH_EXIT_BUSY, "Wait a moment and try again." },
         { SD_BUS_ERROR_SERVICE_UNKNOWN, EHOSTUNREACH, HOTPATCH_EXIT_UNREACHABLE,
           "Start it: systemctl start hotpatchd.service" },

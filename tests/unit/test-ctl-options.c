@@ -162,8 +162,8 @@ START_TEST(only_regular_files_are_opened) {
         } rows[] = {
                 { "/", HOTPATCH_ERROR("BundleUnreadable") },
                 { "/dev/zero", HOTPATCH_ERROR("BundleUnreadable") },
-                { "/nonexistent/x.hpb", HOTPATCH_ERROR("NoSuchBundle") },
-                { "/dev/null/x.hpb", HOTPATCH_ERROR("NoSuchBundle") },
+                { "/nonexistent/x.hpb", SD_BUS_ERROR_FILE_NOT_FOUND },
+                { "/dev/null/x.hpb", SD_BUS_ERROR_FILE_NOT_FOUND },
         };
 
         ck_assert_ok(hotpatch_errors_register());
