@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * Answers as JSON: the one JSON writer of the daemon. doc/json.md and org.hotpatch.Hotpatch1(5)
+ * Answers as JSON: the one JSON writer of the daemon. doc/json-shapes.md and org.hotpatch.Hotpatch1(5)
  * document the shapes.
  */
 
@@ -18,6 +18,7 @@ typedef struct Description {
         const char *state;
         bool foreign;
         const char *module;
+        const char *release;          /* of the running kernel */
         const AdmittedRecord *record; /* NULL: not admitted */
         const Manifest *manifest;     /* NULL: bundle not at hand */
         const Signer *signers;

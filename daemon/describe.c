@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Answers as JSON (doc/json-shapes.md). The one file of the daemon that knows jansson.
+ *
+ * Whatever came from a manifest, from the kernel or from a message goes out as a JSON string, built
+ * by the library and never by printing; bytes that are no UTF-8 become '?', so that one odd
+ * name cannot make a whole answer fail.
+ *
+ * jansson counts references; each function below gives its caller one, and json_pack()'s "o" takes
+ * one even when it fails. NULL anywhere means that memory is out and makes the whole NULL.
+ */
+
+#include <jansson.h>
+
+#include "daemon/describe.h"
+#include "dbus/errors.h"
+
+/* Numbers in JSON are exact up to here for every reader. */
+#define JSON_INTEGER_MAX ((UINT64_C(1) << 53) - 1)
+
+static void json_decrefpp(json_t **j) {
+        json_decref(*j);
+}
+#define _cleanup_json_ _cleanup_(json_decrefpp)
+
+/* --- values --- */
+
+static json_t *replaced_string(const char *s) {
+        _cleanup_free_ char *copy = strdup(s);
+
+        for (char *p = copy; p && *p; p++)
+                if ((unsigned char) *p >= 0x80)
+                        *p = '?';
+        return copy ? json_string(copy) : NULL;
+}
+
+/* The text, or null. */
+static json_t *string_value(const char *s) {
+        json_t *j;
+
+        if (!s)
+                return json_null();
+        j = json_string(s);
+        return j ?: replaced_string(s);
+}
+
+static json_t *integer_value(uint64_t v) {
+        return json_integer((json_int_t) (v < JSON_INTEGER_MAX ? v : JSON_INTEGER_MAX));
+}
+
+/* RFC 3339 in UTC; 0 and times beyond the year 9999 are null. */
+static json_t *time_value(uint64_t usec) {
+        char text[MANIFEST_TIME_SIZE];
+
+        return usec == 0 || manifest_time_format(usec, text) < 0 ? json_null() : json_string(text);
+}
+
+static json_t *strv_value(char *const *v) {
+        _cleanup_json_ json_t *array = json_array();
+
+        for (; array && v && *v; v++)
+                if (json_array_append_new(array, string_value(*v)) < 0)
+                        return NULL;
+        return json_incref(array);
+}
+
+static int finish(json_t *j, char **ret) {
+        _cleanup_json_ json_t *object = j;
+        char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
+
+        if (!text)
+                return -ENOMEM;
+        *ret = text;
+        return 0;
+}
+
+/* --- plan --- */
+
+static json_t *steps_value(const Plan *p) {
+        _cleanup_json_ json_t *array = json_array();
+
+        for (size_t i = 0; array && i < p->n_steps; i++) {
+                const PlanStep *s = &p->steps[i];
+
+                if (json_array_append_new(array, json_pack("{s:o, s:o, s:o}",
+                                "action", string_value(step_action_to_string(s->action)),
+                                "patch", string_value(s->id),
+                                "module", string_value(s->module))) < 0)
+                        return NULL;
+        }
+        return json_incref(array);
+}
+
+static json_t *functions_value(const Plan *p) {
+        _cleanup_json_ json_t *array = json_array();
+
+        for (size_t i = 0; array && i < p->n_functions; i++) {
+                const PlanFunction *f = &p->functions[i];
+
+                if (json_array_append_new(array, json_pack("{s:o, s:o, s:o, s:o, s:b}",
+                                "patch", string_value(f->id),
+                                "object", string_value(f->object),
+                                "function", string_value(f->function),
+                                "change", string_value(function_change_to_string(f->change)),
+                                "deferred", f->deferred)) < 0)
+                        return NULL;
+        }
+        return json_incref(array);
+}
+
+static json_t *conditions_value(const Plan *p) {
+        _cleanup_json_ json_t *array = json_array();
+
+        for (size_t i = 0; array && i < p->n_conditions; i++) {
+                const PlanCondition *c = &p->conditions[i];
+
+                if (json_array_append_new(array, json_pack("{s:o, s:o, s:o, s:o, s:b}",
+                                "patch", string_value(c->id),
+                                "check", string_value(c->check),
+                                "found", string_value(c->found),
+                                "needed", string_value(c->needed),
+                                "ok", c->ok)) < 0)
+                        return NULL;
+        }
+        return json_incref(array);
+}
+
+static json_t *refusal_value(const sd_bus_error *e) {
+        const HotpatchError *row;
+
+        if (!sd_bus_error_is_set(e))
+                return json_null();
+        row = hotpatch_error_find(e->name);
+        return json_pack("{s:o, s:o, s:o}",
+                        "name", string_value(e->name),
+                        "message", string_value(strempty(e->message)),
+                        "remedy", string_value(row ? row->remedy : NULL));
+}
+
+static json_t *kernel_value(const KernelIdentity *k) {
+        return json_pack("{s:o, s:o, s:o}",
+                        "arch", string_value(k->arch),
+                        "release", string_value(k->release),
+                        "build_id", string_value(k->build_id));
+}
+
+/**
+ * describe_plan() - the answer of Plan and PlanBundle
+ * @ids: what was asked for; NULL: nothing
+ * @ret: to be freed
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int describe_plan(const Plan *plan, const KernelIdentity *kernel, char *const *ids, char **ret) {
+        return finish(json_pack("{s:o, s:o, s:b, s:o, s:o, s:o, s:o}",
+                                "ids", strv_value(ids),
+                                "kernel", kernel_value(kernel),
+                                "changed", plan->changed,
+                                "steps", steps_value(plan),
+                                "functions", functions_value(plan),
+                                "conditions", conditions_value(plan),
+                                "refusal", refusal_value(&plan->refusal)),
+                        ret);
+}
+
+/* --- bundle --- */
+
+static json_t *signers_value(const Signer *signers, size_t n) {
+        _cleanup_json_ json_t *array = json_array();
+
+        for (size_t i = 0; array && i < n; i++)
+                if (json_array_append_new(array, json_pack("{s:o, s:o, s:o, s:o, s:o}",
+                                "subject", string_value(signers[i].subject),
+                                "issuer", string_value(signers[i].issuer),
+                                "spki_sha256", string_value(signers[i].spki_sha256),
+                                "not_after", time_value(signers[i].not_after_usec),
+                                "signing_time", time_value(signers[i].signing_time_usec))) < 0)
+                        return NULL;
+        return json_incref(array);
+}
+
+/* The manifest was parsed by stricter rules already; here it only becomes part of an answer. */
+static json_t *manifest_value(const Verified *v) {
+        size_t size;
+        const char *text = verified_manifest_text(v, &size);
+
+        return json_loadb(text, size, JSON_REJECT_DUPLICATES, NULL);
+}
+
+static json_t *target_value(const Verified *v, const KernelIdentity *k) {
+        const ManifestTarget *t =
+                manifest_find_target(verified_manifest(v), k->arch, k->release, k->build_id);
+
+        if (!t)
+                return json_null();
+        return json_pack("{s:o, s:o}",
+                        "release", string_value(t->release),
+                        "module", string_value(t->module));
+}
+
+/**
+ * describe_bundle() - the answer of VerifyBundle
+ * @ret: to be freed
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int describe_bundle(const Verified *v, const KernelIdentity *kernel, char **ret) {
+        const Signer *signers;
+        size_t n;
+
+        signers = verified_signers(v, &n);
+        return finish(json_pack("{s:b, s:o, s:o, s:o, s:o}",
+                                "valid", true,
+                                "digest", string_value(verified_digest(v)),
+                                "manifest", manifest_value(v),
+                                "signers", signers_value(signers, n),
+                                "target", target_value(v, kernel)),
+                        ret);
+}
+
+/* --- patch --- */
+
+static json_t *fix_value(const ManifestFix *f) {
+        return json_pack("{s:o, s:o, s:o, s:o}",
+                        "id", string_value(f->id),
+                        "severity", string_value(severity_to_string(f->severity)),
+                        "summary", string_value(f->summary),
+                        "references", strv_value(f->references));
+}
+
+/* With the bundle at hand all is known of a fix, else the record has its id. */
+static json_t *fixes_value(const Description *d) {
+        _cleanup_json_ json_t *array = json_array();
+
+        for (size_t i = 0; array && d->manifest && i < d->manifest->n_fixes; i++)
+                if (json_array_append_new(array, fix_value(&d->manifest->fixes[i])) < 0)
+                        return NULL;
+        if (!d->manifest && d->record)
+                for (char **id = d->record->fixes; array && id && *id; id++)
+                        if (json_array_append_new(array,
+                                            fix_value(&(ManifestFix) { .id = *id, .severity = -EINVAL })) < 0)
+                                return NULL;
+        return json_incref(array);
+}
+
+static const ManifestTarget *find_target(const Description *d) {
+        for (size_t i = 0; d->manifest && d->module && i < d->manifest->n_targets; i++)
+                if (streq(d->manifest->targets[i].module, d->module) &&
+                    (!d->release || streq(d->manifest->targets[i].release, d->release)))
+                        return &d->manifest->targets[i];
+        return NULL;
+}
+
+static json_t *objects_value(const Description *d) {
+        const ManifestTarget *t = find_target(d);
+        _cleanup_json_ json_t *array = json_array();
+
+        for (size_t i = 0; array && t && i < t->n_objects; i++)
+                if (json_array_append_new(array, json_pack("{s:o, s:o}",
+                                "name", string_value(t->objects[i].name),
+                                "functions", strv_value(t->objects[i].functions))) < 0)
+                        return NULL;
+        return json_incref(array);
+}
+
+/**
+ * describe_patch() - the answer of Describe
+ * @ret: to be freed
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int describe_patch(const Description *d, char **ret) {
+        const AdmittedRecord *record = d->record;
+        const Manifest *m = d->manifest;
+        uint64_t sequence = m ? m->sequence : record ? record->sequence : 0;
+
+        return finish(json_pack("{s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+                                "id", string_value(d->id),
+                                "title", string_value(m ? m->title : record ? record->title : NULL),
+                                "description", string_value(m ? m->description : NULL),
+                                "severity", string_value(m ? severity_to_string(m->severity) :
+                                                         record ? record->severity : NULL),
+                                "state", string_value(d->state),
+                                "foreign", d->foreign,
+                                "module", string_value(d->module),
+                                "stream", string_value(m ? m->stream : record ? record->stream : NULL),
+                                "sequence", sequence ? integer_value(sequence) : json_null(),
+                                "fixes", fixes_value(d),
+                                "objects", objects_value(d),
+                                "digest", string_value(d->digest),
+                                "signers", signers_value(d->signers, d->n_signers),
+                                "admitted", time_value(record ? record->admitted_usec : 0),
+                                "applied", time_value(record ? record->applied_usec : 0),
+                                "tripped", integer_value(d->tripped)),
+                        ret);
+}
