@@ -307,8 +307,10 @@ int snapshot_read(Ctl *ctl, Snapshot **ret, sd_bus_error *error) {
         r = read_objects(reply, s);
         if (r < 0)
                 return r;
-        qsort(s->patches, s->n_patches, sizeof(*s->patches), compare_patches);
-        qsort(s->jobs, s->n_jobs, sizeof(*s->jobs), compare_jobs);
+        if (s->n_patches > 0)
+                qsort(s->patches, s->n_patches, sizeof(*s->patches), compare_patches);
+        if (s->n_jobs > 0)
+                qsort(s->jobs, s->n_jobs, sizeof(*s->jobs), compare_jobs);
         *ret = TAKE_PTR(s);
         return 0;
 }

@@ -245,7 +245,7 @@ static int cancel(Ctl *ctl, const char *job, sd_bus_error *error) {
         if (r < 0)
                 return r;
         r = call_ask(ctl, m, &reply, error);
-        if (r < 0 && sd_bus_error_has_name(error, SD_BUS_ERROR_UNKNOWN_OBJECT)) {
+        if (r < 0 && sd_bus_error_has_names(error, SD_BUS_ERROR_UNKNOWN_OBJECT, SD_BUS_ERROR_UNKNOWN_METHOD)) {
                 sd_bus_error_free(error);
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("NoSuchJob"), "There is no such job");
         }

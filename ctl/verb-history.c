@@ -139,7 +139,9 @@ int verb_history(Ctl *ctl, _unused_ int argc, _unused_ char *argv[]) {
         r = history_read(ctl, &h);
         if (r == -EACCES)
                 (void) sd_bus_error_set(&error, SD_BUS_ERROR_ACCESS_DENIED, "You may not read the journal");
+        else if (r == -ENOENT)
+                (void) sd_bus_error_set(&error, SD_BUS_ERROR_FAILED, "There is no system journal on this machine");
         if (r >= 0)
                 r = ctl->json ? print_json(ctl, &h) : print_table(ctl, &h);
-        return r < 0 ? ctl_fail(ctl, "journal", &error, r) : HOTPATCH_EXIT_OK;
+        return r < 0 ? ctl_fail(ctl, NULL, &error, r) : HOTPATCH_EXIT_OK;
 }

@@ -50,6 +50,7 @@ static int event_new(const char *name, const char *path, Value **ret, char **ret
         _cleanup_value_ Value *event = value_object();
         _cleanup_free_ char *id = NULL, *object = NULL;
         const char *kind = NULL;
+        int r;
 
         if (sd_bus_path_decode(path, HOTPATCH_PATCH_PATH, &id) > 0)
                 kind = "patch";
@@ -59,8 +60,13 @@ static int event_new(const char *name, const char *path, Value **ret, char **ret
                 object = NULL;
                 return -ENOMEM;
         }
-        if (value_set_string(event, "event", name) < 0 || (kind && value_set_string(event, kind, id) < 0))
-                return -ENOMEM;
+        r = value_set_string(event, "event", name);
+        if (r >= 0 && streq_ptr(kind, "job"))
+                r = value_set_integer(event, kind, strtoul(id, NULL, 10));
+        else if (r >= 0 && kind)
+                r = value_set_string(event, kind, id);
+        if (r < 0)
+                return r;
         *ret = TAKE_PTR(event);
         *ret_object = TAKE_PTR(object);
         return 0;

@@ -128,16 +128,18 @@ static int manager_to_value(const ManagerInfo *m, Value **ret) {
 
 static int print_json(const Ctl *ctl, const Snapshot *s, const Summary *summary) {
         _cleanup_value_ Value *answer = value_object();
+        const char *disabled = *s->manager.disabled ? s->manager.disabled : NULL;
         Value *kernel, *patches, *jobs;
 
-        if (manager_to_value(&s->manager, &kernel) < 0 || value_set(answer, "kernel", kernel) < 0 ||
-                        patches_to_value(s, &patches) < 0 || value_set(answer, "patches", patches) < 0 ||
-                        jobs_to_value(s, &jobs) < 0 || value_set(answer, "jobs", jobs) < 0 ||
-                        value_set_string(answer, "level", level_to_string(summary->level)) < 0 ||
+        if (value_set_string(answer, "level", level_to_string(summary->level)) < 0 ||
                         value_set_string(answer, "safety", summary->safety) < 0 ||
                         value_set_strv(answer, "todo", summary->todo) < 0 ||
-                        value_set_string(answer, "disabled", *s->manager.disabled ? s->manager.disabled : NULL) < 0 ||
-                        value_set_string(answer, "version", s->manager.version) < 0)
+                        value_set_string(answer, "version", s->manager.version) < 0 ||
+                        value_set_string(answer, "disabled", disabled) < 0 ||
+                        manager_to_value(&s->manager, &kernel) < 0 ||
+                        value_set(answer, "kernel", kernel) < 0 ||
+                        patches_to_value(s, &patches) < 0 || value_set(answer, "patches", patches) < 0 ||
+                        jobs_to_value(s, &jobs) < 0 || value_set(answer, "jobs", jobs) < 0)
                 return -ENOMEM;
         return value_print(ctl, answer);
 }
