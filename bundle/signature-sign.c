@@ -14,7 +14,7 @@
 #include <openssl/x509.h>
 
 #include "bundle/openssl-error.h"
-#include "bundle/sign.h"
+#include "bundle/signature-sign.h"
 #include "dbus/errors.h"
 
 DEFINE_TRIVIAL_CLEANUP(ASN1_TIME *, ASN1_TIME_free);
