@@ -30,6 +30,10 @@ const VerbEntry ctl_verbs[] = {
           "what happened, from the journal" },
         { "monitor", "", 0, 0, 0, false, verb_monitor,
           "print what happens as it happens" },
+        { "bundle", "VERB ...", 0, UINT_MAX, 0, true, verb_bundle,
+          "make, sign, show, check and unpack bundles; needs no daemon" },
+        { "key", "VERB ...", 0, UINT_MAX, 0, true, verb_key,
+          "make keys and certificates of your own; needs no daemon" },
 };
 const size_t n_ctl_verbs = ELEMENTSOF(ctl_verbs);
 

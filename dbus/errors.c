@@ -153,6 +153,8 @@ const HotpatchError hotpatch_errors[] = {
             "Remove staged bundles from /var/lib/hotpatch/spool."),
         ROW("StateUnwritable", EIO, FAILURE,
             "Free space on or repair the file system that holds /var/lib/hotpatch."),
+        ROW("KernelBuildIdUnknown", ENOENT, FAILURE,
+            "Give the kernel's image by --vmlinux, or its build-id by --build-id RELEASE=HEX."),
         ROW("PatchFileInvalid", EBADMSG, FAILURE,
             "Correct the named place of patch.json; hotpatch-module(1) lists its keys."),
         ROW("KernelHeadersMissing", ENOENT, FAILURE,

@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The build-id of a kernel that need not run here.
+ *
+ * Debian's headers do not have it; it is in the vmlinux that the boot image holds in packed form
+ * (Documentation/arch/x86/boot.rst, payload_offset), in that of a debug package, and, for the kernel
+ * that runs, in /sys/kernel/notes. An image counts only if the banner in it names the release.
+ * Several places that disagree are a refusal: a package was updated and the machine not restarted,
+ * and only the person knows which of the two is meant.
+ */
+
+#include <elf.h>
+#include <endian.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "ctl/bundle-kernel.h"
+#include "ctl/bundle-unpack.h"
+#include "livepatch/identity.h"
+#include "livepatch/inspect.h"
+#include "livepatch/note.h"
+#include "util/file.h"
+#include "util/strv.h"
+
+/* vmlinux with debug information has some hundred MiB; the one inside an image has less than 128. */
+#define IMAGE_MAX ((size_t) 2 * 1024 * 1024 * 1024)
+#define PAYLOAD_MAX ((size_t) 512 * 1024 * 1024)
+#define MODULE_MAX ((size_t) 256 * 1024 * 1024)
+#define MODULES_DEP_MAX ((size_t) 16 * 1024 * 1024)
+
+typedef struct Mapping {
+        void *data;
+        size_t size;
+} Mapping;
+
+static void mapping_done(Mapping *m) {
+        if (m->data)
+                (void) munmap(m->data, m->size);
+}
+
+static int map_file(const char *path, Mapping *ret) {
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        struct stat st;
+        void *data;
+
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return -errno;
+        if (!S_ISREG(st.st_mode) || st.st_size == 0 || (uint64_t) st.st_size > IMAGE_MAX)
+                return -EBADMSG;
+        data = mmap(NULL, (size_t) st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (data == MAP_FAILED)
+                return -errno;
+        *ret = (Mapping) { data, (size_t) st.st_size };
+        return 0;
+}
+
+static bool is_elf(const void *data, size_t size) {
+        return size > sizeof(Elf64_Ehdr) && memcmp(data, ELFMAG, SELFMAG) == 0;
+}
+
+/* The PT_NOTE segments of a 64-bit little-endian vmlinux. */
+static int elf_build_id(const uint8_t *data, size_t size, char **ret) {
+        Elf64_Ehdr eh;
+
+        memcpy(&eh, data, sizeof(eh));
+        if (eh.e_ident[EI_CLASS] != ELFCLASS64 || eh.e_ident[EI_DATA] != ELFDATA2LSB ||
+            eh.e_phentsize != sizeof(Elf64_Phdr) || eh.e_phoff > size)
+                return -EBADMSG;
+        for (size_t i = 0; i < eh.e_phnum && (i + 1) * sizeof(Elf64_Phdr) <= size - eh.e_phoff; i++) {
+                Elf64_Phdr ph;
+
+                memcpy(&ph, data + eh.e_phoff + i * sizeof(ph), sizeof(ph));
+                if (ph.p_type != PT_NOTE || ph.p_offset > size || ph.p_filesz > size - ph.p_offset)
+                        continue;
+                if (build_id_note_parse(data + ph.p_offset, ph.p_filesz, ret) >= 0)
+                        return 0;
+        }
+        return -ENODATA;
+}
+
+/* init/version.c: "Linux version RELEASE (" */
+static bool has_banner(const uint8_t *data, size_t size, const char *release) {
+        _cleanup_free_ char *banner = NULL;
+        int n = asprintf(&banner, "Linux version %s (", release);
+
+        return n > 0 && memmem(data, size, banner, (size_t) n);
+}
+
+static int vmlinux_build_id(const uint8_t *data, size_t size, const char *release, char **ret) {
+        if (!is_elf(data, size))
+                return -EBADMSG;
+        if (!has_banner(data, size, release))
+                return -ENOENT;
+        return elf_build_id(data, size, ret);
+}
+
+static uint32_t read_le32(const uint8_t *p) {
+        uint32_t v;
+
+        memcpy(&v, p, sizeof(v));
+        return le32toh(v);
+}
+
+/* Documentation/arch/x86/boot.rst: where a bzImage of protocol 2.08 or later holds its payload */
+static int bzimage_payload(const uint8_t *data, size_t size, const uint8_t **ret, size_t *ret_size) {
+        size_t setup, offset, length;
+
+        if (size < 0x250 || memcmp(data + 0x202, "HdrS", 4) != 0 || (data[0x206] | data[0x207] << 8) < 0x208)
+                return -EBADMSG;
+        setup = ((size_t) (data[0x1f1] ?: 4) + 1) * 512;
+        offset = setup + read_le32(data + 0x248);
+        length = read_le32(data + 0x24c);
+        if (offset > size || length > size - offset || length < 8)
+                return -EBADMSG;
+        *ret = data + offset;
+        /* The last four bytes are the unpacked size, except for gzip, which ends in it by itself. */
+        *ret_size = (*ret)[0] == 0x1f ? length : length - 4;
+        return 0;
+}
+
+/* Returns 0, -ENOENT for an image of another release, -EBADMSG for none that we understand. */
+static int image_build_id(const char *path, const char *release, char **ret) {
+        _cleanup_(mapping_done) Mapping m = { 0 };
+        _cleanup_free_ void *unpacked = NULL;
+        const uint8_t *payload;
+        size_t size;
+        int r = map_file(path, &m);
+
+        if (r < 0)
+                return r;
+        if (is_elf(m.data, m.size))
+                return vmlinux_build_id(m.data, m.size, release, ret);
+        payload = m.data;
+        size = m.size;
+        if (!unpack_is_packed(payload, size)) {
+                r = bzimage_payload(m.data, m.size, &payload, &size);
+                if (r < 0)
+                        return r;
+        }
+        r = unpack(payload, size, PAYLOAD_MAX, &unpacked, &size);
+        return r < 0 ? r : vmlinux_build_id(unpacked, size, release, ret);
+}
+
+/** struct Finding - a build-id and where it was found */
+typedef struct Finding {
+        char *build_id;
+        char *path;
+} Finding;
+
+static void finding_done(Finding *f) {
+        free(f->build_id);
+        free(f->path);
+}
+
+static int finding_add(Finding *f, char *build_id, const char *where, const char *release, sd_bus_error *error) {
+        _cleanup_free_ char *id = build_id;
+
+        if (!f->build_id) {
+                f->path = strdup(where);
+                f->build_id = TAKE_PTR(id);
+                return f->path ? 0 : -ENOMEM;
+        }
+        if (streq(f->build_id, id))
+                return 0;
+        return sd_bus_error_setf(error, HOTPATCH_ERROR("KernelBuildIdUnknown"),
+                "'%s' and '%s' are different builds of the kernel '%s'", f->path, where, release);
+}
+
+/* Images that the person named: one of them must be of that release. */
+static int look_into_images(const KernelSources *s, const char *release, Finding *f, sd_bus_error *error) {
+        for (char **i = s->images; i && *i; i++) {
+                char *id;
+                int r = image_build_id(*i, release, &id);
+
+                if (r == -ENOENT && access(*i, F_OK) == 0)
+                        continue;
+                if (r < 0)
+                        return sd_bus_error_setf(error, HOTPATCH_ERROR("KernelBuildIdUnknown"),
+                                "No build-id can be found in '%s': %s", *i,
+                                r == -EBADMSG ? "it is no kernel image of a known form"
+                                : r == -ENODATA ? "it has none" : strerror(-r));
+                r = finding_add(f, id, *i, release, error);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int look_at_running(const char *release, Finding *f, sd_bus_error *error) {
+        _cleanup_kernel_free_ Kernel *k = NULL;
+        _cleanup_(kernel_identity_done) KernelIdentity id = { 0 };
+
+        if (kernel_new("/", NULL, NULL, &k) < 0 || kernel_identity(k, &id) < 0 || !*id.build_id ||
+            !streq(id.release, release))
+                return 0;
+        return finding_add(f, TAKE_PTR(id.build_id), "/sys/kernel/notes", release, error);
+}
+
+static int look_into_system(const KernelSources *s, const char *release, Finding *f, sd_bus_error *error) {
+        static const char *const places[] = {
+                "%s/boot/vmlinuz-%s",
+                "%s/boot/vmlinux-%s",
+                "%s/lib/modules/%s/vmlinuz",
+                "%s/lib/modules/%s/build/vmlinux",
+                "%s/usr/lib/debug/boot/vmlinux-%s",
+                "%s/usr/lib/debug/lib/modules/%s/vmlinux",
+        };
+        int r = s->root ? 0 : look_at_running(release, f, error);
+
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(places); i++) {
+                _cleanup_free_ char *path = NULL;
+                char *id;
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+                if (asprintf(&path, places[i], strempty(s->root), release) < 0)
+                        return -ENOMEM;
+#pragma GCC diagnostic pop
+                /* Places that were not asked for may hold anything. */
+                if (image_build_id(path, release, &id) >= 0)
+                        r = finding_add(f, id, path, release, error);
+        }
+        for (char **h = s->headers; r >= 0 && h && *h; h++) {
+                _cleanup_free_ char *path = NULL;
+                char *id;
+
+                if (asprintf(&path, "%s/vmlinux", *h) < 0)
+                        return -ENOMEM;
+                if (image_build_id(path, release, &id) >= 0)
+                        r = finding_add(f, id, path, release, error);
+        }
+        return r;
+}
+
+static const char *given_build_id(const KernelSources *s, const char *release) {
+        for (char **i = s->build_ids; i && *i; i++) {
+                const char *rest = startswith(*i, release);
+
+                if (rest && *rest == '=')
+                        return rest + 1;
+        }
+        return NULL;
+}
+
+/**
+ * kernel_sources_build_id() - build-id of the vmlinux of a kernel release
+ * @ret: lower-case hexadecimal; to be freed
+ * @error: KernelBuildIdUnknown
+ *
+ * Looks at what the person gave first (build-ids, then images), else at this system.
+ *
+ * Return: 0 or a negative errno.
+ */
+int kernel_sources_build_id(const KernelSources *s, const char *release, char **ret, sd_bus_error *error) {
+        _cleanup_(finding_done) Finding f = { 0 };
+        const char *given = given_build_id(s, release);
+        int r;
+
+        if (given) {
+                *ret = strdup(given);
+                return *ret ? 0 : -ENOMEM;
+        }
+        r = look_into_images(s, release, &f, error);
+        if (r >= 0 && !f.build_id)
+                r = look_into_system(s, release, &f, error);
+        if (r < 0)
+                return r;
+        if (!f.build_id)
+                return sd_bus_error_setf(error, HOTPATCH_ERROR("KernelBuildIdUnknown"),
+                        "The build-id of the kernel '%s' is not known: none of its images was found", release);
+        *ret = TAKE_PTR(f.build_id);
+        return 0;
+}
+
+/* modules.dep(5): "kernel/net/core/pktgen.ko.xz: …"; in names, dashes and underscores are the same. */
+static bool dep_line_is(const char *line, const char *module, char **ret_path) {
+        size_t n = strcspn(line, ":\n");
+        const char *base = memrchr(line, '/', n), *end = line + n;
+
+        if (line[n] != ':')
+                return false;
+        base = base ? base + 1 : line;
+        for (; *module && base < end; module++, base++)
+                if (*module != (*base == '-' ? '_' : *base))
+                        return false;
+        if (*module || !startswith(base, ".ko"))
+                return false;
+        *ret_path = strndup(line, n);
+        return *ret_path;
+}
+
+static int module_path(const KernelSources *s, const char *release, const char *module, char **ret) {
+        _cleanup_free_ char *folder = NULL, *deps = NULL, *found = NULL;
+        _cleanup_free_ void *text = NULL;
+        int r;
+
+        if (asprintf(&folder, "%s/lib/modules/%s", strempty(s->root), release) < 0 ||
+            asprintf(&deps, "%s/modules.dep", folder) < 0)
+                return -ENOMEM;
+        r = file_read_at(AT_FDCWD, deps, MODULES_DEP_MAX, &text, NULL);
+        if (r < 0)
+                return r;
+        for (const char *line = text; line && *line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL)
+                if (dep_line_is(line, module, &found))
+                        return asprintf(ret, "%s/%s", folder, found) < 0 ? -ENOMEM : 0;
+        return -ENOENT;
+}
+
+static int inspect_bytes(const void *data, size_t size, char **ret) {
+        _cleanup_(sd_bus_error_free) sd_bus_error ignored = SD_BUS_ERROR_NULL;
+        _cleanup_module_info_free_ ModuleInfo *info = NULL;
+        _cleanup_close_ int fd = memfd_create("module", MFD_CLOEXEC);
+        int r = fd < 0 ? -errno : file_write_all(fd, data, size);
+
+        if (r >= 0)
+                r = module_inspect(fd, &info, &ignored);
+        if (r < 0)
+                return r;
+        if (!info->build_id)
+                return -ENODATA;
+        *ret = TAKE_PTR(info->build_id);
+        return 0;
+}
+
+/**
+ * kernel_sources_module_build_id() - build-id of a module that belongs to a kernel release
+ * @ret: lower-case hexadecimal; to be freed
+ *
+ * Return: 0, -ENOENT when the module is not installed here, or another negative errno.
+ */
+int kernel_sources_module_build_id(
+                const KernelSources *s, const char *release, const char *module, char **ret) {
+        _cleanup_(mapping_done) Mapping m = { 0 };
+        _cleanup_free_ char *path = NULL;
+        _cleanup_free_ void *unpacked = NULL;
+        size_t size;
+        int r = module_path(s, release, module, &path);
+
+        if (r >= 0)
+                r = map_file(path, &m);
+        if (r < 0)
+                return r;
+        if (!unpack_is_packed(m.data, m.size))
+                return inspect_bytes(m.data, m.size, ret);
+        r = unpack(m.data, m.size, MODULE_MAX, &unpacked, &size);
+        return r < 0 ? r : inspect_bytes(unpacked, size, ret);
+}
