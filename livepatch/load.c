@@ -83,8 +83,10 @@ static const struct Phrase {
         const char *name;
         const char *meaning;
 } phrases[] = {
+        { "refused the patch: error", HOTPATCH_ERROR("RefusedByModule"),
+          "its own check of this machine said no" },
         { "pre-patch callback failed", HOTPATCH_ERROR("RefusedByModule"),
-          "its own check before patching failed" },
+          "its own check before patching said no" },
         { "not compatible with the already installed livepatches", HOTPATCH_ERROR("Conflict"),
           "it is not compatible with the livepatches in force" },
         { "unresolvable ambiguity for symbol", HOTPATCH_ERROR("FunctionAmbiguous"),

@@ -58,6 +58,8 @@ static const struct {
         { -EPERM, "3,2,2,-;livepatch: pre-patch callback failed for object 'vmlinux'\n",
           "sys/kernel/security/lockdown", "none [integrity] confidentiality\n",
           "RefusedByModule", "\nlivepatch: pre-patch callback failed for object 'vmlinux'" },
+        { -ENODEV, "3,2,2,-;hotpatch: hp_x: self-test 'f' refused the patch: error -19\n", NULL, NULL,
+          "RefusedByModule", "\nhotpatch: hp_x: self-test 'f' refused" },
         { -EBUSY, NULL, "proc/sys/kernel/ftrace_enabled", "0\n", "FtraceDisabled", "ftrace_enabled" },
         { -EBUSY, NULL, "sys/kernel/livepatch/kpatch_y/transition", "1\n", "TransitionInProgress", "transition" },
         { -EBUSY, "3,2,2,-;livepatch: failed to register ftrace handler for function 'f' (-16)\n", NULL, NULL,
