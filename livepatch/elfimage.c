@@ -72,6 +72,7 @@ ElfImage *elf_image_free(ElfImage *i) {
 
 static int file_load(int fd, ElfImage *image, sd_bus_error *error) {
         struct stat st;
+        int r;
 
         if (fstat(fd, &st) < 0)
                 return -errno;
@@ -85,7 +86,8 @@ static int file_load(int fd, ElfImage *image, sd_bus_error *error) {
         image->data = malloc(image->size);
         if (!image->data)
                 return -ENOMEM;
-        return file_pread_all(fd, image->data, image->size, 0);
+        r = file_pread_all(fd, image->data, image->size, 0);
+        return r == -ENODATA ? INVALID(error, "The module became shorter while it was read") : r;
 }
 
 static int signature_strip(ElfImage *image, sd_bus_error *error) {

@@ -5,9 +5,9 @@
  *
  * The kernel answers with an errno that says little: EBUSY is another transition, ftrace switched
  * off or another user of the function; EINVAL is a missing, an ambiguous or an untraceable function.
- * So a refusal is named in three steps, each with more guess in it than the one before: the errno
- * where it has one meaning, the state of the kernel where that explains it, and last the kernel's log
- * lines since just before the attempt. Those lines are always put behind the sentence.
+ * So a refusal is named by what is surest first: the errno where it has one meaning, a gate that
+ * would stop any livepatch, the kernel's log lines since just before the attempt, and last what the
+ * state of the kernel makes likely. The log lines are always put behind the sentence.
  *
  * insert blocks while the kernel checks, relocates and runs the module's init, so callers run it in
  * a child. Success means that the transition has begun, not that the patch is in force.
@@ -89,6 +89,8 @@ static const struct Phrase {
           "its own check before patching said no" },
         { "not compatible with the already installed livepatches", HOTPATCH_ERROR("Conflict"),
           "it is not compatible with the livepatches in force" },
+        { "is not marked as a livepatch module", HOTPATCH_ERROR("NotALivepatch"),
+          "it is not marked as a livepatch" },
         { "unresolvable ambiguity for symbol", HOTPATCH_ERROR("FunctionAmbiguous"),
           "a symbol it names exists several times" },
         { "not found in symbol table", HOTPATCH_ERROR("FunctionNotFound"),
@@ -115,42 +117,50 @@ static bool refusal_from_log(const char *log, Refusal *ret) {
         return false;
 }
 
-static bool refusal_from_gates(const Kernel *k, int r, Refusal *ret) {
-        _cleanup_(kernel_gates_done) KernelGates g = {};
-
-        if (kernel_gates(k, &g) < 0)
-                return false;
-        if (!g.livepatch_supported)
+/* What explains any refusal, whatever the log says. With ftrace off the kernel blames the first
+ * function it cannot register. */
+static bool refusal_from_gates(const KernelGates *g, int r, Refusal *ret) {
+        if (!g->livepatch_supported)
                 *ret = (Refusal) { HOTPATCH_ERROR("NoLivepatchSupport"),
                         "this kernel cannot livepatch" };
-        else if (r == -EBUSY && !g.ftrace_enabled)
+        else if (r == -EBUSY && !g->ftrace_enabled)
                 *ret = (Refusal) { HOTPATCH_ERROR("FtraceDisabled"),
                         "function tracing (kernel.ftrace_enabled) is off" };
-        else if (r == -EPERM && g.module_signature_required)
-                *ret = (Refusal) { HOTPATCH_ERROR("ModuleSignatureRequired"),
-                        "the kernel is locked down, and the module is not signed with a key it trusts" };
         else
                 return false;
         return true;
 }
 
-static Refusal refusal_find(const Kernel *k, int r, const char *log) {
-        Refusal refusal;
-
+static bool refusal_from_errno(int r, Refusal *ret) {
         switch (r) {
         case -EEXIST:
-                return (Refusal) { HOTPATCH_ERROR("ModuleNameInUse"),
+                *ret = (Refusal) { HOTPATCH_ERROR("ModuleNameInUse"),
                         "a module of that name is loaded already" };
+                return true;
         case -EKEYREJECTED:
         case -ENOKEY:
-                return (Refusal) { HOTPATCH_ERROR("ModuleSignatureRequired"),
+                *ret = (Refusal) { HOTPATCH_ERROR("ModuleSignatureRequired"),
                         "the module is not signed with a key that this kernel trusts" };
+                return true;
         case -EBADMSG:
-                return (Refusal) { HOTPATCH_ERROR("ModuleSignatureRequired"),
+                *ret = (Refusal) { HOTPATCH_ERROR("ModuleSignatureRequired"),
                         "the signature appended to the module is broken" };
+                return true;
         }
-        if (refusal_from_log(log, &refusal) || refusal_from_gates(k, r, &refusal))
+        return false;
+}
+
+static Refusal refusal_find(const Kernel *k, int r, const char *log) {
+        _cleanup_(kernel_gates_done) KernelGates g = {};
+        bool have_gates = kernel_gates(k, &g) >= 0;
+        Refusal refusal;
+
+        if (refusal_from_errno(r, &refusal) || (have_gates && refusal_from_gates(&g, r, &refusal)) ||
+            refusal_from_log(log, &refusal))
                 return refusal;
+        if (r == -EPERM && have_gates && g.module_signature_required)
+                return (Refusal) { HOTPATCH_ERROR("ModuleSignatureRequired"),
+                        "the kernel is locked down, and the module is not signed with a key it trusts" };
         if (r == -EBUSY && livepatch_transition_running(k, NULL) > 0)
                 return (Refusal) { HOTPATCH_ERROR("TransitionInProgress"),
                         "another livepatch is in transition" };

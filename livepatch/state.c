@@ -16,6 +16,9 @@
  *                                                    ever because a transition was forced
  *     no               -        -           -        absent
  *
+ * While a module's init is in klp_enable_patch(), its directory is there already with enabled=0; it is
+ * on its way in, which `initstate` tells: "coming", not "live".
+ *
  * None of it is a snapshot: a directory may vanish between two reads (then the patch just became
  * disabled, and is looked at again), and the reference is dropped a moment after the directory.
  * Whoever finds `held` waits a little before calling it pinned.
@@ -83,19 +86,21 @@ static int attribute_read(const Kernel *k, const char *prefix, const char *modul
 
 /* Returns 1 and the state, or 0 when there is no livepatch directory. */
 static int enabled_state(const Kernel *k, const char *module, LivepatchState *ret) {
-        _cleanup_free_ char *enabled = NULL, *transition = NULL;
+        _cleanup_free_ char *enabled = NULL, *transition = NULL, *init = NULL;
         int r;
 
         r = attribute_read(k, LIVEPATCH_DIR, module, "enabled", &enabled);
         if (r >= 0)
                 r = attribute_read(k, LIVEPATCH_DIR, module, "transition", &transition);
+        if (r >= 0)
+                r = attribute_read(k, "sys/module", module, "initstate", &init);
         if (vanished(r))
                 return 0;
         if (r < 0)
                 return r;
+        /* enabled=0 transition=0 lasts only until the kernel has removed the directory */
         if (streq(enabled, "0"))
-                /* enabled=0 transition=0 lasts only until the kernel has removed the directory */
-                *ret = LIVEPATCH_UNPATCHING;
+                *ret = streq(init, "coming") ? LIVEPATCH_PATCHING : LIVEPATCH_UNPATCHING;
         else
                 *ret = streq(transition, "1") ? LIVEPATCH_PATCHING : LIVEPATCH_PATCHED;
         return 1;

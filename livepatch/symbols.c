@@ -20,7 +20,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <sys/stat.h>
+#include <stdio_ext.h>
 
 #include "livepatch/identity.h"
 #include "livepatch/state.h"
@@ -72,12 +72,19 @@ static Question *questions_find(const Questions *q, Word name) {
         return from < q->n && word_is(name, q->items[from].facts->name) ? &q->items[from] : NULL;
 }
 
-/* Takes a word off @p; the words of a line are separated by blanks and tabs. */
+/* Takes a word off @p; the words of a line are separated by blanks and tabs. No strspn(3): for some
+ * hundred thousand short words its setting up would be most of the time. */
 static Word word_next(const char **p) {
-        Word w = { .s = *p + strspn(*p, " \t") };
+        Word w;
+        const char *s = *p;
 
-        w.l = strcspn(w.s, " \t\n");
-        *p = w.s + w.l;
+        while (*s == ' ' || *s == '\t')
+                s++;
+        w.s = s;
+        while (*s && *s != ' ' && *s != '\t' && *s != '\n')
+                s++;
+        w.l = (size_t) (s - w.s);
+        *p = s;
         return w;
 }
 
@@ -90,12 +97,17 @@ static Word word_object(Word w) {
 
 typedef void (*line_handler)(Question *q, const char *rest, Word extra);
 
-/* Calls @handler for each question that (@name, @object) answers. */
-static void questions_answer(const Questions *qs, Word name, Word object, const char *rest, Word extra,
+/* Calls @handler for each question about @name and the object that @rest begins with. */
+static void questions_answer(const Questions *qs, Word name, const char *rest, Word extra,
                 line_handler handler) {
         Question *q = questions_find(qs, name);
+        const char *after = rest;
+        Word object;
 
-        for (; q && q < qs->items + qs->n && word_is(name, q->facts->name); q++)
+        if (!q)
+                return;
+        object = word_object(word_next(&after));
+        for (; q < qs->items + qs->n && word_is(name, q->facts->name); q++)
                 if (word_is(object, q->facts->object))
                         handler(q, rest, extra);
 }
@@ -114,7 +126,7 @@ static void kallsyms_line(const Questions *qs, const char *line) {
         (void) word_next(&line);
         type = word_next(&line);
         name = word_next(&line);
-        questions_answer(qs, name, word_object(word_next(&line)), line, type, kallsyms_match);
+        questions_answer(qs, name, line, type, kallsyms_match);
 }
 
 static void traceable_match(Question *q, const char *rest, Word extra) {
@@ -125,7 +137,7 @@ static void traceable_match(Question *q, const char *rest, Word extra) {
 static void traceable_line(const Questions *qs, const char *line) {
         Word name = word_next(&line);
 
-        questions_answer(qs, name, word_object(word_next(&line)), line, name, traceable_match);
+        questions_answer(qs, name, line, name, traceable_match);
 }
 
 /*
@@ -154,10 +166,8 @@ static void enabled_match(Question *q, const char *rest, Word extra) {
 
 static void enabled_line(const Questions *qs, const char *line) {
         Word name = word_next(&line);
-        const char *after = line;
-        Word module = word_next(&after);
 
-        questions_answer(qs, name, word_object(module), line, name, enabled_match);
+        questions_answer(qs, name, line, name, enabled_match);
 }
 
 static int scan(int dir_fd, const char *path, const Questions *qs,
@@ -173,6 +183,7 @@ static int scan(int dir_fd, const char *path, const Questions *qs,
         if (!f)
                 return -errno;
         (void) TAKE_FD(fd);
+        (void) __fsetlocking(f, FSETLOCKING_BYCALLER);
         errno = 0;
         while (getline(&line, &room, f) >= 0)
                 handler(qs, line);

@@ -61,6 +61,8 @@ static const struct {
         { -ENODEV, "3,2,2,-;hotpatch: hp_x: self-test 'f' refused the patch: error -19\n", NULL, NULL,
           "RefusedByModule", "\nhotpatch: hp_x: self-test 'f' refused" },
         { -EBUSY, NULL, "proc/sys/kernel/ftrace_enabled", "0\n", "FtraceDisabled", "ftrace_enabled" },
+        { -EBUSY, "3,2,2,-;livepatch: failed to register ftrace handler for function 'f' (-16)\n",
+          "proc/sys/kernel/ftrace_enabled", "0\n", "FtraceDisabled", "is off" },
         { -EBUSY, NULL, "sys/kernel/livepatch/kpatch_y/transition", "1\n", "TransitionInProgress", "transition" },
         { -EBUSY, "3,2,2,-;livepatch: failed to register ftrace handler for function 'f' (-16)\n", NULL, NULL,
           "FunctionBusy", "function 'f'" },
@@ -73,6 +75,8 @@ static const struct {
           "FunctionNotTraceable", "function 'f'" },
         { -EINVAL, "3,2,2,-;livepatch: Livepatch patch (hp_x) is not compatible with the already installed "
           "livepatches.\n", NULL, NULL, "Conflict", "not compatible" },
+        { -EINVAL, "3,2,2,-;livepatch: module hp_x is not marked as a livepatch module\n", NULL, NULL,
+          "NotALivepatch", "module hp_x" },
         { -EINVAL, NULL, NULL, NULL, "RefusedByKernel", "Invalid argument" },
         { -ENOEXEC, "3,2,2,-;hp_x: version magic '6.1 SMP' should be '6.12 SMP'\n", NULL, NULL,
           "RefusedByKernel", "\nhp_x: version magic" },

@@ -28,6 +28,21 @@ START_TEST(every_row_of_the_table) {
 }
 END_TEST
 
+/* Between the making of the directory and the end of klp_enable_patch(). */
+START_TEST(on_its_way_in) {
+        _cleanup_(tree_free) Tree t = tree_new();
+        LivepatchState s;
+
+        tree_livepatch(&t, "hp_x", "0\n", "0\n", "1\n");
+        tree_file(&t, "sys/module/hp_x/initstate", "coming\n");
+        ck_assert_ok(livepatch_state(t.kernel, "hp_x", &s));
+        ck_assert_int_eq(s, LIVEPATCH_PATCHING);
+        tree_file(&t, "sys/kernel/livepatch/hp_x/transition", "1\n");
+        ck_assert_ok(livepatch_state(t.kernel, "hp_x", &s));
+        ck_assert_int_eq(s, LIVEPATCH_PATCHING);
+}
+END_TEST
+
 START_TEST(absent_and_not_a_name) {
         _cleanup_(tree_free) Tree t = tree_new();
         LivepatchState s = LIVEPATCH_HELD;
@@ -143,6 +158,7 @@ static Suite *suite(void) {
         TCase *t = tcase_create("state");
 
         tcase_add_loop_test(t, every_row_of_the_table, 0, ELEMENTSOF(states));
+        tcase_add_test(t, on_its_way_in);
         tcase_add_test(t, absent_and_not_a_name);
         tcase_add_test(t, list_and_transition);
         tcase_add_test(t, enabling_writes_one_digit);
