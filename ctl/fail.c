@@ -58,6 +58,9 @@ int ctl_fail(const Ctl *ctl, const char *subject, const sd_bus_error *error, int
         const char *name = name_of(error, r), *message = message_of(error, r);
         const HotpatchError *row = hotpatch_error_find(name);
 
+        /* Then it is not the file or the id that is at fault. */
+        if (row && row->exit == HOTPATCH_EXIT_UNREACHABLE)
+                subject = streq(name, SD_BUS_ERROR_DISCONNECTED) ? NULL : "hotpatchd";
         if (ctl->json)
                 (void) value_print_error(ctl, subject, name, message, row ? row->remedy : NULL);
         print_text(ctl, subject, message, row ? row->remedy : NULL);

@@ -13,7 +13,7 @@
 #include "ctl/table.h"
 
 static int print_steps(const Ctl *ctl, const Value *steps) {
-        static const Column columns[] = { { "STEP" }, { "PATCH" }, { "MODULE" } };
+        static const Column columns[] = { { "STEP" }, { "PATCH" } };
         _cleanup_table_ Table *t = NULL;
         int r;
 
@@ -26,8 +26,6 @@ static int print_steps(const Ctl *ctl, const Value *steps) {
                         r = table_set(t, 0, value_string(step, "action"), STYLE_NONE);
                 if (r >= 0)
                         r = table_set(t, 1, value_string(step, "patch"), STYLE_NONE);
-                if (r >= 0)
-                        r = table_set(t, 2, value_string(step, "module"), STYLE_NONE);
         }
         return r < 0 ? r : table_print_block(t);
 }

@@ -181,6 +181,13 @@ static const HotpatchError standard_errors[] = {
           "Start it: systemctl start hotpatchd.service" },
         { SD_BUS_ERROR_NAME_HAS_NO_OWNER, ENXIO, HOTPATCH_EXIT_UNREACHABLE,
           "Start it: systemctl start hotpatchd.service" },
+        /* What systemd says to the bus when it should start the service. */
+        { "org.freedesktop.systemd1.NoSuchUnit", EHOSTUNREACH, HOTPATCH_EXIT_UNREACHABLE,
+          "Install the package that has hotpatchd.service." },
+        { "org.freedesktop.systemd1.UnitMasked", EHOSTUNREACH, HOTPATCH_EXIT_UNREACHABLE,
+          "Allow it to start: systemctl unmask hotpatchd.service" },
+        { "org.freedesktop.DBus.Error.TimedOut", ETIMEDOUT, HOTPATCH_EXIT_UNREACHABLE,
+          "Look at 'systemctl status hotpatchd.service'." },
         { SD_BUS_ERROR_NO_SERVER, EHOSTDOWN, HOTPATCH_EXIT_UNREACHABLE,
           "Start the system bus: systemctl start dbus.service" },
         { SD_BUS_ERROR_DISCONNECTED, ECONNRESET, HOTPATCH_EXIT_UNREACHABLE,
