@@ -32,6 +32,8 @@
 
 /* include/linux/livepatch.h and Documentation/livepatch/module-elf-format.rst */
 #define KLP_SYMBOL_PREFIX ".klp.sym."
+#define KLP_RELA_PREFIX ".klp.rela."
+#define SHF_RELA_LIVEPATCH 0x00100000
 #define SHN_LIVEPATCH 0xff20
 
 static char *printable_dup(const char *s, size_t l) {
@@ -263,6 +265,23 @@ static int klp_symbol_add(ModuleInfo *i, const char *name, sd_bus_error *error) 
         return strv_extend(&i->klp_symbols, entry);
 }
 
+/* ".klp.rela.OBJECT.SECTION", as the kernel reads it: it takes the object from the name and goes by the
+ * flag, so one without the other would be applied by nobody or to nothing. */
+static int klp_sections_check(const ElfImage *image, sd_bus_error *error) {
+        for (size_t n = 1; n < image->n_sections; n++) {
+                const ElfSection *s = &image->sections[n];
+                const char *object = startswith(s->name, KLP_RELA_PREFIX), *dot;
+
+                if (!object && !(s->type == SHT_RELA && (s->flags & SHF_RELA_LIVEPATCH)))
+                        continue;
+                dot = object ? strchr(object, '.') : NULL;
+                if (!dot || dot == object || dot - object > HOTPATCH_MODULE_NAME_MAX || !dot[1] ||
+                    s->type != SHT_RELA || !(s->flags & SHF_RELA_LIVEPATCH))
+                        return INVALID(error, "The module has a malformed livepatch relocation section");
+        }
+        return 0;
+}
+
 static int needed_add(ModuleInfo *i, const char *name, sd_bus_error *error) {
         _cleanup_free_ char *entry = NULL;
         size_t l = strnlen(name, HOTPATCH_SYMBOL_MAX + 1);
@@ -373,6 +392,8 @@ int module_inspect(int fd, ModuleInfo **ret, sd_bus_error *error) {
                 r = name_check(i, image, error);
         if (r >= 0)
                 r = notes_read(i, image, error);
+        if (r >= 0)
+                r = klp_sections_check(image, error);
         if (r >= 0)
                 r = symbols_read(i, image, error);
         if (r >= 0)

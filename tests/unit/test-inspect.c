@@ -269,6 +269,23 @@ START_TEST(note_and_structures_agree) {
 }
 END_TEST
 
+START_TEST(livepatch_relocation_sections) {
+        static const char *const bad[] = { ".klp.rela.vmlinux", ".klp.rela..text", ".klp.rela.vmlinux." };
+        char entry[sizeof(Elf64_Rela)] = {};
+
+        /* Well named, but no relocations. */
+        for (size_t i = 0; i < ELEMENTSOF(bad) + 1; i++) {
+                _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+                _cleanup_close_ int fd = with_section(STRUCTURES INFOS,
+                        i < ELEMENTSOF(bad) ? bad[i] : ".klp.rela.vmlinux.text", entry, sizeof(entry));
+                ModuleInfo *none = NULL;
+
+                ck_assert_int_lt(module_inspect(fd, &none, &error), 0);
+                ck_assert_ptr_nonnull(strstr(error.message, "livepatch relocation section"));
+        }
+}
+END_TEST
+
 START_TEST(build_id_of_the_module) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_module_info_free_ ModuleInfo *i = NULL;
@@ -512,6 +529,7 @@ static Suite *suite(void) {
         tcase_add_test(t, half_a_structure_is_refused);
         tcase_add_test(t, contradictions_are_refused);
         tcase_add_test(t, note_and_structures_agree);
+        tcase_add_test(t, livepatch_relocation_sections);
         tcase_add_test(t, build_id_of_the_module);
         tcase_add_test(t, appended_signature_is_seen);
         tcase_add_test(t, modinfo_and_readelf_read_the_same);
