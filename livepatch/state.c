@@ -17,7 +17,8 @@
  *     no               -        -           -        absent
  *
  * While a module's init is in klp_enable_patch(), its directory is there already with enabled=0; it is
- * on its way in, which `initstate` tells: "coming", not "live".
+ * on its way in, which `initstate` tells: "coming", not "live". While disabling begins, for the
+ * milliseconds of the write to `enabled`, a patch looks as if it were patching; nothing tells.
  *
  * None of it is a snapshot: a directory may vanish between two reads (then the patch just became
  * disabled, and is looked at again), and the reference is dropped a moment after the directory.
