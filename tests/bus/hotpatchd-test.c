@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * hotpatchd as it is, on a made-up machine: everything below --root DIR, and a kernel that is played by
+ * files there. Only the two system calls are ours; transitions are played by tests/bus/hotpatchtest.py,
+ * which watches the same files. Not installed: the product has no way to be told another root.
+ *
+ *   DIR/fake/insert-errno   what loading fails with (a number); no file: it works
+ *   DIR/fake/insert-msec    how long loading takes
+ *   DIR/fake/remove-errno   what unloading fails with
+ */
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "daemon/service.h"
+#include "util/file.h"
+
+static int read_number(int root_fd, const char *path) {
+        _cleanup_free_ char *line = NULL;
+
+        return file_read_line_at(root_fd, path, &line) < 0 ? 0 : atoi(line);
+}
+
+static int write_file(int root_fd, const char *directory, const char *name, const char *text) {
+        _cleanup_free_ char *path = NULL;
+        _cleanup_close_ int fd = -EBADF;
+
+        if (asprintf(&path, "%s/%s", directory, name) < 0)
+                return -ENOMEM;
+        fd = openat(root_fd, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+        return fd < 0 ? -errno : file_write_all(fd, text, strlen(text));
+}
+
+/* What the kernel makes of a livepatch module: it is live and its transition has begun. */
+static int make_module(int root_fd, const char *name) {
+        _cleanup_free_ char *module = NULL, *made = NULL, *patch = NULL;
+
+        if (asprintf(&module, "sys/module/%s", name) < 0 || asprintf(&made, "fake/new-%s", name) < 0 ||
+            asprintf(&patch, "sys/kernel/livepatch/%s", name) < 0)
+                return -ENOMEM;
+        if (mkdirat(root_fd, module, 0755) < 0)
+                return -errno;
+        if (write_file(root_fd, module, "initstate", "live\n") < 0 ||
+            write_file(root_fd, module, "refcnt", "1\n") < 0 || mkdirat(root_fd, made, 0755) < 0 ||
+            write_file(root_fd, made, "enabled", "1\n") < 0 ||
+            write_file(root_fd, made, "transition", "1\n") < 0)
+                return -EIO;
+        return renameat(root_fd, made, root_fd, patch) < 0 ? -errno : 0;
+}
+
+static int fake_insert(void *userdata, const char *path) {
+        int root_fd = *(int *) userdata, msec = read_number(root_fd, "fake/insert-msec");
+        _cleanup_free_ char *name = strdup(strrchr(path, '/') + 1);
+        int r = read_number(root_fd, "fake/insert-errno");
+
+        if (access(path, R_OK) < 0)
+                return -errno;
+        (void) nanosleep(&(struct timespec) { msec / 1000, msec % 1000 * 1000000L }, NULL);
+        if (r > 0)
+                return -r;
+        *strrchr(name, '.') = 0;
+        return make_module(root_fd, name);
+}
+
+static int fake_remove(void *userdata, const char *name) {
+        int root_fd = *(int *) userdata, r = read_number(root_fd, "fake/remove-errno");
+        static const char *const files[] = { "initstate", "refcnt" };
+        _cleanup_free_ char *refcnt = NULL, *module = NULL;
+
+        if (r > 0)
+                return -r;
+        if (asprintf(&refcnt, "sys/module/%s/refcnt", name) < 0 ||
+            asprintf(&module, "sys/module/%s", name) < 0)
+                return -ENOMEM;
+        if (read_number(root_fd, refcnt) != 0)
+                return -EWOULDBLOCK;
+        for (size_t i = 0; i < ELEMENTSOF(files); i++) {
+                _cleanup_free_ char *file = NULL;
+                if (asprintf(&file, "%s/%s", module, files[i]) < 0)
+                        return -ENOMEM;
+                (void) unlinkat(root_fd, file, 0);
+        }
+        return unlinkat(root_fd, module, AT_REMOVEDIR) < 0 ? -errno : 0;
+}
+
+int main(int argc, char *argv[]) {
+        static const ModuleOps ops = { .insert = fake_insert, .remove = fake_remove };
+        int root_fd;
+
+        if (argc != 3 || !streq(argv[1], "--root")) {
+                fprintf(stderr, "Usage: %s --root DIR\n", argv[0]);
+                return EXIT_FAILURE;
+        }
+        root_fd = open(argv[2], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (root_fd < 0) {
+                fprintf(stderr, "%s: %m\n", argv[2]);
+                return EXIT_FAILURE;
+        }
+        return service_run(argv[2], &ops, &root_fd) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
