@@ -161,6 +161,7 @@ static int describe(Manager *m, const Patch *p, char **ret) {
                 .state = patch_state_to_string(p->state),
                 .foreign = p->foreign,
                 .module = *p->module ? p->module : NULL,
+                .release = m->identity.release,
                 .record = admitted ? &record : NULL,
                 .manifest = v ? verified_manifest(v) : NULL,
                 .digest = *p->digest ? p->digest : NULL,

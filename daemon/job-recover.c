@@ -133,6 +133,7 @@ static int recover(Manager *m, const Intent *intent) {
         return type == JOB_APPLY ? recover_apply(m, added, intent) : recover_remove(added, intent);
 }
 
+/* Nobody sees this job; it only lends its name to the record. */
 static int recover_other_boot(Manager *m, const Intent *intent) {
         _cleanup_(job_freep) Job *j = NULL;
         int r;
@@ -140,7 +141,6 @@ static int recover_other_boot(Manager *m, const Intent *intent) {
         r = job_new(m, JOB_APPLY, &j);
         if (r < 0)
                 return r;
-        m->last_job--; /* nobody sees this one; it only lends its name to the record */
         job_record(j, HOTPATCH_MESSAGE_INTERRUPTED, LOG_WARNING,
                 intent->ids ? intent->ids[0] : NULL, intent->modules ? intent->modules[0] : NULL,
                 "The machine restarted while hotpatchd was at work on '%s' (%s)",

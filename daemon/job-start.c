@@ -80,7 +80,7 @@ static void admitted(void *userdata) {
         size_t n;
 
         bundles = preparation_bundles(j->preparation, &n);
-        if (!j->ids)
+        if (strv_length(j->ids) == 0)
                 for (size_t i = 0; i < n; i++)
                         if (strv_extend(&j->ids, bundles[i].id) < 0)
                                 break;

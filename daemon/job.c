@@ -62,7 +62,7 @@ const char *job_result_to_string(JobResult r) {
         return job_results[r];
 }
 
-/* A job number is only unique in one life of the daemon, and a boot only in the journal. */
+/* Job numbers begin anew with each boot. */
 static int make_transaction(uint32_t id, char **ret) {
         sd_id128_t boot;
         int r;
@@ -70,8 +70,7 @@ static int make_transaction(uint32_t id, char **ret) {
         r = sd_id128_get_boot(&boot);
         if (r < 0)
                 return r;
-        return asprintf(ret, SD_ID128_FORMAT_STR "-%d-%" PRIu32, SD_ID128_FORMAT_VAL(boot),
-                getpid(), id) < 0 ? -ENOMEM : 0;
+        return asprintf(ret, SD_ID128_FORMAT_STR "-%" PRIu32, SD_ID128_FORMAT_VAL(boot), id) < 0 ? -ENOMEM : 0;
 }
 
 /**
@@ -89,9 +88,10 @@ int job_new(Manager *m, JobType type, Job **ret) {
         j = malloc(sizeof(*j));
         if (!j)
                 return -ENOMEM;
+        m->last_job = loaddir_next_number(kernel_root_fd(m->kernel), m->last_job);
         *j = (Job) {
                 .manager = m,
-                .id = ++m->last_job,
+                .id = m->last_job,
                 .type = type,
                 .state = JOB_VERIFYING,
                 .caller_uid = UINT32_MAX,

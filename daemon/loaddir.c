@@ -11,11 +11,13 @@
 #include <sys/stat.h>
 
 #include "daemon/loaddir.h"
+#include "util/file.h"
 
+static const char run_dir[] = "run/hotpatch";
 static const char load_dir[] = "run/hotpatch/load";
 
 static int make_parents(int root_fd) {
-        static const char *const parents[] = { "run", "run/hotpatch", load_dir };
+        static const char *const parents[] = { "run", run_dir, load_dir };
 
         for (size_t i = 0; i < ELEMENTSOF(parents); i++)
                 if (mkdirat(root_fd, parents[i], i == 0 ? 0755 : 0700) < 0 && errno != EEXIST)
@@ -118,4 +120,31 @@ char *loaddir_module_path(const char *root, const char *name, const char *module
 
         return asprintf(&path, "%s/%s/%s/%s.ko", streq(root, "/") ? "" : root, load_dir, name, module) < 0
                 ? NULL : path;
+}
+
+/**
+ * loaddir_next_number() - a job number that was not used since the machine booted
+ * @root_fd: the root directory
+ * @last: the last one this daemon gave
+ *
+ * A client that waits for job 7 must not be told about another job 7 of a daemon that was started
+ * in between. Without a writable /run the numbers are only unique in this daemon.
+ */
+uint32_t loaddir_next_number(int root_fd, uint32_t last) {
+        _cleanup_close_ int fd = -EBADF;
+        _cleanup_free_ char *line = NULL;
+        char number[16];
+        unsigned long stored = 0;
+
+        if (make_parents(root_fd) < 0)
+                return last + 1;
+        fd = openat(root_fd, run_dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd >= 0 && file_read_line_at(fd, "last-job", &line) >= 0)
+                stored = strtoul(line, NULL, 10);
+        if (stored > last && stored < UINT32_MAX)
+                last = (uint32_t) stored;
+        snprintf(number, sizeof(number), "%u\n", ++last);
+        if (fd >= 0 && file_replace_at(fd, "last-job", number, strlen(number), 0600) < 0)
+                return last; /* the next daemon may repeat it; no reason not to work */
+        return last;
 }

@@ -141,7 +141,7 @@ def module_file(directory, name, bundle_id, sequence, functions):
             'livepatch=Y', 'license=GPL', 'depends=')
     source = '.section .modinfo,"a"\n' + ''.join('.asciz "%s"\n' % i for i in info)
     source += '.section .note.hotpatch,"a",@note\n.incbin "%s.note"\n' % name
-    source += '.section .gnu.linkonce.this_module,"aw"\n.globl __this_module\n__this_module: .zero 1024\n'
+    source += '.section .gnu.linkonce.this_module,"aw"\n.globl __this_module\n__this_module: .zero 24\n.asciz "%s"\n.zero 1024\n' % name
     source += '.text\n.globl init_module\ninit_module: ret\n'
     write(os.path.join(directory, name + '.S'), source)
     subprocess.run(['cc', '-c', name + '.S', '-o', name + '.ko'], cwd=directory, check=True)
@@ -194,7 +194,8 @@ class FakeKernel(threading.Thread):
 
     def run(self):
         while self.running:
-            with contextlib.suppress(FileNotFoundError, ValueError):
+            # PermissionError: Client changes the effective user of all threads for a moment
+            with contextlib.suppress(FileNotFoundError, PermissionError, ValueError):
                 self.look()
             time.sleep(0.003)
 
@@ -334,7 +335,7 @@ class Bus:
               POLICY % (socket, os.path.join(SOURCE, 'dbus/org.hotpatch.Hotpatch1.conf')))
         self.process = subprocess.Popen(
             ['dbus-daemon', '--nofork', '--print-address', '--config-file',
-             os.path.join(self.directory, 'bus.conf')], stdout=subprocess.PIPE, text=True)
+             os.path.join(self.directory, 'bus.conf')], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         self.address = self.process.stdout.readline().strip()
         os.chmod(socket, 0o666)
         self.connections = []
@@ -363,7 +364,8 @@ class Polkit:
         self.process = subprocess.Popen(
             [sys.executable, os.path.join(os.path.dirname(__file__), 'polkitmock.py'), bus.address, temper,
              self.log_path], stdout=subprocess.PIPE, text=True)
-        self.process.stdout.readline()
+        if self.process.stdout.readline() != 'ready\n':
+            raise AssertionError('the mock of polkit did not start')
 
     def log(self):
         with contextlib.suppress(FileNotFoundError):

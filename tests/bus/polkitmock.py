@@ -56,7 +56,7 @@ class Authority(dbus.service.Object):
 
 class Nonsense(dbus.service.Object):
     @dbus.service.method(NAME + '.Authority', in_signature='(sa{sv})sa{ss}us', out_signature='s')
-    def CheckAuthorization(self, *_):
+    def CheckAuthorization(self, _subject, _action, _details, _flags, _cookie):
         return 'yes, by all means'
 
 

@@ -1,0 +1,191 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""kill -9 at each state of a job: the next daemon finishes or undoes, and says so."""
+
+import os
+
+from hotpatchtest import (World, main, wait_for, write)
+
+
+def clean(w, loaded=()):
+    wait_for('the modules ' + ' '.join(loaded), lambda: w.machine.loaded() == sorted(loaded))
+    wait_for('the end of the job', lambda: all(j[2] == 'finished' for j in w.root.call('ListJobs')))
+    assert w.machine.leftovers() == [], w.machine.leftovers()
+
+
+def restart(w):
+    w.daemon.kill()
+    w.daemon.start()
+
+
+def last_job(w):
+    return [str(x) for x in w.root.call('ListJobs')[-1][1:6]]
+
+
+def crash_when(pki, state, prepare=None, setup=None):
+    """Kill the daemon when its Apply is in this state. Return: the world, restarted."""
+    w = World(pki)
+    if prepare:
+        prepare(w)
+    w.start()
+    w.machine.stage('hp-one', padding=16 << 20 if state == 'verifying' else 0)
+    job = w.root.apply('hp-one')
+    wait_for(state, lambda: w.root.job(job[1])['State'] == state)
+    if setup:
+        setup(w)
+    restart(w)
+    return w
+
+
+def test_while_verifying(pki):
+    with crash_when(pki, 'verifying') as w:
+        clean(w)
+        assert w.root.call('ListJobs') == []
+        assert w.root.finish(w.root.apply('hp-one'))[0] == 'done'
+
+
+def test_while_loading(pki):
+    def slow(w):
+        w.machine.write('fake/insert-msec', '1000\n')
+
+    def fast(w):
+        w.machine.write('fake/insert-msec', '0\n')
+    with crash_when(pki, 'loading', slow, fast) as w:
+        clean(w)
+        assert w.root.patches() == {'hp-one': 'staged'}
+        assert w.root.finish(w.root.apply('hp-one'))[0] == 'done'
+
+
+def stalling(w):
+    w.machine.kernel.stall = True
+
+
+def test_in_transition(pki):
+    with crash_when(pki, 'transition', stalling) as w:
+        clean(w)
+        assert last_job(w)[0] == 'apply' and last_job(w)[4] == 'org.hotpatch.Error.Interrupted', last_job(w)
+        assert w.root.patches() == {'hp-one': 'staged'}
+
+
+def test_in_transition_that_ends_meanwhile(pki):
+    """Patched, but nobody committed it: undone."""
+    w = World(pki)
+    with w:
+        w.machine.kernel.stall = True
+        w.start()
+        w.machine.stage('hp-one')
+        job = w.root.apply('hp-one')
+        wait_for('transition', lambda: w.root.job(job[1])['State'] == 'transition')
+        w.daemon.kill()
+        w.machine.kernel.stall = False
+        wait_for('patched', lambda: open(w.machine.kernel.path('hp_one', 'transition')).read() == '0\n')
+        w.daemon.start()
+        clean(w)
+        assert w.root.patches() == {'hp-one': 'staged'}
+
+
+def test_while_reversing(pki):
+    def short(w):
+        w.machine.kernel.stall = True
+        w.machine.kernel.held = 2
+        w.machine.configure(transition='1s')
+    with crash_when(pki, 'reversing', short) as w:
+        clean(w)
+        assert w.root.patches() == {'hp-one': 'staged'}
+
+
+def test_between_commit_and_the_end(pki):
+    """All is written down, only the intent is still open: the patch stays."""
+    with World(pki).start() as w:
+        w.machine.kernel.stall = True
+        w.machine.stage('hp-one')
+        job = w.root.apply('hp-one')
+        wait_for('transition', lambda: w.root.job(job[1])['State'] == 'transition')
+        with open(w.machine.path('var/lib/hotpatch/intent'), 'rb') as f:
+            intent = f.read()
+        w.machine.kernel.stall = False
+        assert w.root.finish(job)[0] == 'done'
+        w.daemon.kill()
+        write(w.machine.path('var/lib/hotpatch/intent'), intent, 0o600)
+        w.daemon.start()
+        clean(w, ['hp_one'])
+        assert w.root.patches() == {'hp-one': 'active'}
+
+
+def removal(pki, state, prepare):
+    w = World(pki).start()
+    w.machine.stage('hp-one')
+    assert w.root.finish(w.root.apply('hp-one'))[0] == 'done'
+    prepare(w)
+    job = w.root.remove('hp-one')
+    wait_for(state, lambda: w.root.job(job[1])['State'] == state)
+    restart(w)
+    return w
+
+
+def test_a_removal_is_finished(pki):
+    def slow(w):
+        w.machine.kernel.delay = 1
+    with removal(pki, 'disabling', slow) as w:
+        clean(w)
+        assert w.root.patches() == {'hp-one': 'staged'}
+        assert last_job(w)[0] == 'remove' and last_job(w)[3] == 'done', last_job(w)
+
+
+def test_a_superseded_patch_is_still_removed(pki):
+    with World(pki).start() as w:
+        w.machine.stage('hp-one', stream='line')
+        assert w.root.finish(w.root.apply('hp-one'))[0] == 'done'
+        w.machine.stage('hp-two', stream='line', sequence=2, supersedes=['hp-one'])
+        w.machine.kernel.held = 1
+        job = w.root.apply('hp-two')
+        wait_for('the removal of the old one',
+                 lambda: w.root.job(job[1])['State'] == 'disabling')
+        restart(w)
+        clean(w, ['hp_two'])
+        assert w.root.patches() == {'hp-one': 'staged', 'hp-two': 'active'}
+
+
+def test_an_intent_of_another_boot_is_closed(pki):
+    with World(pki) as w:
+        w.start()
+        w.machine.kernel.stall = True
+        w.machine.stage('hp-one')
+        job = w.root.apply('hp-one')
+        wait_for('transition', lambda: w.root.job(job[1])['State'] == 'transition')
+        path = w.machine.path('var/lib/hotpatch/intent')
+        w.daemon.kill()
+        boot = open('/proc/sys/kernel/random/boot_id').read().strip().replace('-', '')
+        text = open(path).read()
+        assert boot in text, text
+        write(path, text.replace(boot, '0123456789abcdef' * 2), 0o600)
+        w.daemon.start()
+        assert not os.path.exists(path)
+        assert w.root.patches()['hp-one'] == 'staged', w.root.patches()
+        assert w.machine.loaded() == ['hp_one'], 'somebody else put it there, in this boot'
+
+
+def test_a_restart_adopts_what_is_active(pki):
+    with World(pki).start() as w:
+        w.machine.stage('hp-one')
+        w.root.finish(w.root.apply('hp-one'))
+        restart(w)
+        assert w.root.patches() == {'hp-one': 'active'}
+        os.unlink(w.machine.path('var/lib/hotpatch/spool/hp-one.hpb'))
+        assert w.root.patches() == {'hp-one': 'active'}
+        assert w.root.finish(w.root.remove('hp-one'))[0] == 'done'
+        assert w.root.patches() == {}, w.root.patches()
+
+
+def test_sigterm_in_a_job_is_cleaned_up_at_the_next_start(pki):
+    with World(pki).start() as w:
+        w.machine.kernel.stall = True
+        w.machine.stage('hp-one')
+        job = w.root.apply('hp-one')
+        wait_for('transition', lambda: w.root.job(job[1])['State'] == 'transition')
+        assert w.daemon.stop() == 0
+        w.daemon.start()
+        clean(w)
+
+
+main([f for n, f in list(globals().items()) if n.startswith('test_')])
