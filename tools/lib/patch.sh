@@ -53,5 +53,31 @@ kernel_headers() {
 build_module() {
         kernel_headers "$2"
         REPLY=$(hotpatch-module --headers "$REPLY" --runtime "$author_root/usr/share/hotpatch/module" \
-                --output "$3" "$1")
+                --output "$3" "$1" | tail -n 1)
+}
+
+# build_bundle OUTFILE KEYS PATCHFOLDER RELEASE…: modules for all those kernels in one signed bundle
+build_bundle() {
+        local out=$1 keys=$2 patch=$3 release work modules=() roots=()
+        shift 3
+
+        work=$(mktemp -d)
+        cleanup_paths+=("$work")
+        for release in "$@"; do
+                build_module "$patch" "$release" "$work"
+                modules+=("$REPLY")
+                kernel_root "$release"
+                roots+=("$REPLY")
+        done
+        # One folder that looks like a machine on which all those kernels are installed.
+        mkdir -p "$work/root/boot" "$work/root/lib/modules"
+        for release in "${roots[@]}"; do
+                ln -s "$release"/boot/* "$work/root/boot/"
+                ln -s "$release"/lib/modules/* "$work/root/lib/modules/"
+        done
+        hotpatchctl --quiet bundle create --patch "$patch/patch.json" --root "$work/root" --output "$work/bundle.hpb" \
+                "${modules[@]}"
+        hotpatchctl --quiet bundle sign --key "$keys/signer.key" "$work/bundle.hpb"
+        mv "$work/bundle.hpb" "$out"
+        rm -rf "$work"
 }

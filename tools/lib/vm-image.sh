@@ -6,7 +6,8 @@
 #   base-HASH.tar       a small Debian with systemd, made by mmdebstrap from this machine's own sources
 #   debs-HASH/          the packages of this tree
 #   root-HASH.img       base + packages + the guest's side of tools/vm, as a file system
-#   kernel-RELEASE-N/   vmlinuz, initrd and modules.img of one Debian kernel, never installed here
+#   linux-RELEASE-N/    the package of one Debian kernel, unpacked, never installed
+#   kernel-RELEASE-HASH/  vmlinuz, initrd and modules.img made from it
 #
 # The guest's disks are thrown away after a run (snapshot=on), so the pieces are shared by all runs.
 
@@ -139,15 +140,26 @@ download() {
         (cd "$1" && apt-get -q -o APT::Sandbox::User=root download "$2") >/dev/null 2>&1
 }
 
-# build_kernel OUT RELEASE
-build_kernel() {
-        local out=$1 release=$2 root=${1%/*}/root initrd=${1%/*}/initrd module file
+# build_linux OUT RELEASE: the kernel's own package, unpacked
+build_linux() {
+        local out=$1 release=$2
 
         fetch_deb "linux-image-$release"
         say "preparing kernel $release"
-        mkdir -p "$root" "$out" "$initrd"/{bin,dev,proc,sys,newroot,modules}
-        dpkg-deb -x "$REPLY" "$root"
-        depmod -b "$root" "$release"
+        dpkg-deb -x "$REPLY" "$out"
+        depmod -b "$out" "$release"
+}
+
+# kernel_root RELEASE: let REPLY be a folder with that kernel's boot/ and lib/modules/
+kernel_root() {
+        cached "linux-$1-1" build_linux "$1"
+}
+
+# build_kernel OUT RELEASE ROOT: what qemu wants, made from an unpacked kernel package
+build_kernel() {
+        local out=$1 release=$2 root=$3 initrd=${1%/*}/initrd module file
+
+        mkdir -p "$out" "$initrd"/{bin,dev,proc,sys,newroot,modules}
         cp "$root/boot/vmlinuz-$release" "$out/vmlinuz"
 
         # modprobe knows the order and what is built in.
@@ -166,7 +178,7 @@ build_kernel() {
         install -m 755 "$guest_files/init" "$initrd/init"
         (cd "$initrd" && find . -print0 | sort -z | cpio --quiet --null -o -H newc -R 0:0) | gzip -1 >"$out/initrd"
         mkfs_from "$out/modules.img" "$root/lib/modules" 512M
-        rm -rf --one-file-system "$root" "$initrd"
+        rm -rf --one-file-system "$initrd"
 }
 
 # prepare_images RELEASE: set image_root, image_kernel (a folder)
@@ -182,7 +194,8 @@ prepare_images() {
         cached "root-$root_key.img" build_root "$base" "$debs"
         image_root=$REPLY
         kernel_key=$({ cat "$guest_files/init"; echo "${boot_modules[*]}"; } | hash_of)
-        cached "kernel-$release-$kernel_key" build_kernel "$release"
+        kernel_root "$release"
+        cached "kernel-$release-$kernel_key" build_kernel "$release" "$REPLY"
         image_kernel=$REPLY
         prune 'root-*.img' 8
         prune 'debs-*' 8
