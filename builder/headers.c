@@ -36,12 +36,12 @@ static int read_release(const char *folder, char **ret) {
         _cleanup_free_ char *line = NULL;
         char release[65]; /* __NEW_UTS_LEN and NUL, include/uapi/linux/utsname.h */
         char *copy;
-        int r;
+        int r, end = 0;
 
         r = read_line(folder, "include/generated/utsrelease.h", &line);
         if (r < 0)
                 return r;
-        if (sscanf(line, "#define UTS_RELEASE \"%64[^\"/]\"", release) != 1)
+        if (sscanf(line, "#define UTS_RELEASE \"%64[^\"/]\"%n", release, &end) != 1 || end == 0)
                 return -EBADMSG;
         copy = strdup(release);
         if (!copy)

@@ -179,7 +179,7 @@ static int finish_module(const char *path, const PatchFile *p, const KernelHeade
                 return r;
         /* A misspelt name looks the same as an unexported one: let the author see them. */
         for (char **s = symbols; s && *s; s++)
-                printf("unexported symbol, to be found when the patch is applied: %s\n", *s);
+                fprintf(stderr, "unexported symbol, to be found when the patch is applied: %s\n", *s);
         return postlink_check(fd, p, symvers, error);
 }
 

@@ -39,6 +39,7 @@ struct Key {
         size_t offset;              /* of the member in the C object */
         size_t offset_n;            /* of the number of elements, for arrays of objects */
         bool required;
+        bool filled;                /* an array with nothing in it is refused */
         bool (*valid)(const char *); /* for strings */
         const Key *keys;            /* of the elements, for arrays of objects */
         size_t element_size;
@@ -157,6 +158,8 @@ static int read_strings(const Key *key, json_t *value, const Place *place, void 
 
         if (!json_is_array(value))
                 return refuse(error, place, "must be an array of strings");
+        if (key->filled && json_array_size(value) == 0)
+                return refuse(error, place, "must not be empty");
         if (json_array_size(value) > key->max)
                 return refuse(error, place, "has more than %zu elements", key->max);
         json_array_foreach(value, i, element) {
@@ -251,6 +254,8 @@ static int read_objects(const Key *key, json_t *value, const Place *place, void 
 
         if (!json_is_array(value))
                 return refuse(error, place, "must be an array of objects");
+        if (key->filled && json_array_size(value) == 0)
+                return refuse(error, place, "must not be empty");
         if (json_array_size(value) > key->max)
                 return refuse(error, place, "has more than %zu elements", key->max);
         *array = calloc(json_array_size(value) ?: 1, key->element_size);
@@ -355,10 +360,10 @@ static const Key patch_keys[] = {
         /* The build part. */
         { .name = "module", STRING(PatchFile, module, object_is_valid, .required = false) },
         { .name = "sources", .read = read_strings, .offset = offsetof(PatchFile, sources),
-          .valid = source_is_valid, .max = 64 },
+          .valid = source_is_valid, .max = 64, .filled = true },
         { .name = "self_test", STRING(PatchFile, self_test, identifier_is_valid, .required = false) },
         { .name = "replace", .read = read_bool, .offset = offsetof(PatchFile, replace) },
-        { .name = "functions", .read = read_objects, .required = true,
+        { .name = "functions", .read = read_objects, .required = true, .filled = true,
           OBJECTS(PatchFile, functions, n_functions, function_keys, PatchFunction, HOTPATCH_FUNCTIONS_MAX) },
         { .name = "callbacks", .read = read_objects,
           OBJECTS(PatchFile, callbacks, n_callbacks, callback_keys, PatchCallbacks, HOTPATCH_OBJECTS_MAX) },
@@ -370,8 +375,6 @@ static const Key patch_keys[] = {
 static int check_functions(const PatchFile *p, const Place *top, sd_bus_error *error) {
         Place list = { .parent = top, .key = "functions" };
 
-        if (p->n_functions == 0)
-                return refuse(error, &list, "is empty; a patch replaces one function at least");
         for (size_t i = 0; i < p->n_functions; i++)
                 for (size_t j = 0; j < i; j++) {
                         const PatchFunction *a = p->functions + i, *b = p->functions + j;
@@ -435,13 +438,10 @@ static int name_module(PatchFile *p, const Place *top, sd_bus_error *error) {
 
 static int patch_file_check(PatchFile *p, const Place *top, sd_bus_error *error) {
         Place sequence = { .parent = top, .key = "sequence" };
-        Place sources = { .parent = top, .key = "sources" };
         int r;
 
         if (p->manifest->sequence == 0)
                 return refuse(error, &sequence, "must not be 0");
-        if (p->sources && strv_length(p->sources) == 0)
-                return refuse(error, &sources, "is empty");
         r = check_functions(p, top, error);
         if (r < 0)
                 return r;
