@@ -247,8 +247,10 @@ static int say_safe(const Snapshot *s, Summary *to) {
                 }
         if (n_active == 0)
                 return set_safety(to, "No hotpatch is applied, and none is waiting");
-        return set_safety(to, "All %zu known %s in force, with %zu %s", n_active,
-                text_plural(n_active, "hotpatch is", "hotpatches are"), n_fixes,
+        if (n_active == 1)
+                return set_safety(to, "The one known hotpatch is in force, with %zu %s", n_fixes,
+                        text_plural(n_fixes, "fix", "fixes"));
+        return set_safety(to, "All %zu known hotpatches are in force, with %zu %s", n_active, n_fixes,
                 text_plural(n_fixes, "fix", "fixes"));
 }
 

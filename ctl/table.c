@@ -137,34 +137,52 @@ static int wrap_column(Table *t, size_t column, unsigned width) {
         return 0;
 }
 
-/* The narrow ones among the columns to be wrapped get what they need, the others equal shares. */
-static int wrap_to_terminal(Table *t) {
-        unsigned room = terminal_width(STDOUT_FILENO), n_wrapped = 0;
+/* What the columns that are never wrapped leave of the terminal, gaps taken off. */
+static unsigned room_for_wrapped(Table *t) {
+        unsigned room = terminal_width(STDOUT_FILENO);
 
         for (size_t i = 0; i < t->n_columns; i++) {
-                unsigned need = i > 0 ? 1 : 0;
+                unsigned need = (i > 0 ? 1 : 0) + (t->columns[i].wrap ? 0 : column_width(t, i));
 
-                if (t->columns[i].wrap)
-                        n_wrapped++;
-                else
-                        need += column_width(t, i);
                 room -= need < room ? need : room;
         }
-        for (size_t i = 0; i < t->n_columns; i++) {
-                unsigned share, width;
-                int r;
+        return room;
+}
 
-                if (!t->columns[i].wrap)
-                        continue;
-                share = room / n_wrapped > WRAP_MIN ? room / n_wrapped : WRAP_MIN;
-                width = column_width(t, i);
-                r = wrap_column(t, i, share);
+/*
+ * How wide a wrapped column may be so that all fit: those that need less than an equal share get what
+ * they need, the others share what these leave.
+ */
+static unsigned fair_width(Table *t, unsigned room) {
+        unsigned share = 0, n_wide = 0, left = room;
+
+        for (size_t i = 0; i < t->n_columns; i++)
+                n_wide += t->columns[i].wrap;
+        for (unsigned n_before = 0; n_wide > 0 && n_wide != n_before;) {
+                n_before = n_wide;
+                share = left / n_wide;
+                left = room;
+                n_wide = 0;
+                for (size_t i = 0; i < t->n_columns; i++) {
+                        unsigned width = t->columns[i].wrap ? column_width(t, i) : 0;
+
+                        if (width > share)
+                                n_wide++;
+                        else
+                                left -= width < left ? width : left;
+                }
+        }
+        return share > WRAP_MIN ? share : WRAP_MIN;
+}
+
+static int wrap_to_terminal(Table *t) {
+        unsigned width = fair_width(t, room_for_wrapped(t));
+
+        for (size_t i = 0; i < t->n_columns; i++) {
+                int r = t->columns[i].wrap ? wrap_column(t, i, width) : 0;
+
                 if (r < 0)
                         return r;
-                if (width > share)
-                        width = share;
-                room -= width < room ? width : room;
-                n_wrapped--;
         }
         return 0;
 }

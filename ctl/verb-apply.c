@@ -254,13 +254,15 @@ static int cancel(Ctl *ctl, const char *job, sd_bus_error *error) {
 
 int verb_cancel(Ctl *ctl, _unused_ int argc, char *argv[]) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        char subject[16];
         int r;
 
         if (!*argv[1] || strspn(argv[1], "0123456789") != strlen(argv[1]) || strlen(argv[1]) > 10)
                 return ctl_usage("'%s' is not the number of a job, see 'hotpatchctl status'", argv[1]);
         r = cancel(ctl, argv[1], &error);
+        snprintf(subject, sizeof(subject), "job %s", argv[1]);
         if (r < 0)
-                return ctl_fail(ctl, argv[1], &error, r);
+                return ctl_fail(ctl, subject, &error, r);
         if (!ctl->quiet && !ctl->json)
                 printf("Job %s was told to stop and to undo what it did.\n", argv[1]);
         return HOTPATCH_EXIT_OK;

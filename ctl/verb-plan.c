@@ -73,7 +73,7 @@ static int add_condition(Table *t, const Value *c) {
 
 static int print_conditions(const Ctl *ctl, const Value *conditions) {
         static const Column columns[] = {
-                { "" }, { "CHECK" }, { "FOUND", .wrap = true }, { "NEEDED", .wrap = true },
+                { "" }, { "CHECK", .wrap = true }, { "FOUND", .wrap = true }, { "NEEDED", .wrap = true },
         };
         _cleanup_table_ Table *t = NULL;
         int r;
