@@ -3,7 +3,7 @@
 /*
  * The one file that knows libsmartcols. Every cell is sanitised on its way in. Into a pipe nothing is
  * cut or broken. On a terminal the columns marked for it share the room that the others leave, and
- * their texts are broken between words: libsmartcols itself would break inside of them.
+ * their texts are broken between words, where libsmartcols itself would break anywhere.
  */
 
 #include <libsmartcols/libsmartcols.h>
@@ -122,12 +122,16 @@ static int wrap_column(Table *t, size_t column, unsigned width) {
         for (size_t i = 0; i < scols_table_get_nlines(t->table); i++) {
                 struct libscols_line *line = scols_table_get_line(t->table, i);
                 const char *text = scols_cell_get_data(scols_line_get_cell(line, column));
+                _cleanup_free_ char *cut = NULL;
                 char *lines;
                 int r;
 
                 if (!text)
                         continue;
-                r = text_wrap(text, "", width, &lines);
+                cut = text_cut(text, width);
+                if (!cut)
+                        return -ENOMEM;
+                r = text_wrap(cut, "", width, &lines);
                 if (r < 0)
                         return r;
                 r = scols_line_refer_data(line, column, lines);

@@ -189,6 +189,37 @@ int text_wrap(const char *text, const char *indent, unsigned width, char **ret) 
         return 0;
 }
 
+/**
+ * text_cut() - break the words of a text that are wider than a width
+ * @text: sanitised text
+ * @width: columns, at least 2
+ *
+ * Return: a copy with newlines in such words, to be freed; NULL when out of memory.
+ */
+char *text_cut(const char *text, unsigned width) {
+        char *copy = malloc(2 * strlen(text) + 1), *to = copy;
+        unsigned column = 0;
+
+        if (!copy)
+                return NULL;
+        for (const char *s = text; *s;) {
+                uint32_t c;
+                size_t n = utf8_decode((const unsigned char *) s, &c) ?: 1;
+                unsigned w = text_columns(s, n);
+
+                if (*s == ' ' || *s == '\n')
+                        column = 0;
+                else if ((column += w) > width) {
+                        *to++ = '\n';
+                        column = w;
+                }
+                to = mempcpy(to, s, n);
+                s += n;
+        }
+        *to = '\0';
+        return copy;
+}
+
 /** text_plural() - @one for one thing, else @many */
 const char *text_plural(uint64_t n, const char *one, const char *many) {
         return n == 1 ? one : many;

@@ -64,6 +64,25 @@ START_TEST(text_is_broken_between_words) {
 }
 END_TEST
 
+START_TEST(long_words_are_cut_on_demand) {
+        static const char *const rows[][2] = {
+                { "0123456789", "0123\n4567\n89" }, { "ab 01234 c", "ab 0123\n4 c" },
+                { "0123", "0123" }, { "", "" }, { "a\n01234", "a\n0123\n4" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                char *out = text_cut(rows[i][0], 4);
+                ck_assert_str_eq(out, rows[i][1]);
+                free(out);
+        }
+        if (setlocale(LC_CTYPE, "C.UTF-8")) {
+                char *out = text_cut("äöüäöü 漢字漢", 4);
+                ck_assert_str_eq(out, "äöüä\nöü 漢字\n漢");
+                free(out);
+        }
+}
+END_TEST
+
 START_TEST(times_are_read_and_written) {
         static const char *const wrong[] = { "", "-", "-x", "-5y", "-99999999999", "2026-13-01", "21.11.2026",
                 "2026-11-21T09:30:00", "2026-11-21 ", "now" };
@@ -132,6 +151,7 @@ static Suite *suite(void) {
 
         tcase_add_test(t, nothing_that_acts_on_a_terminal_passes);
         tcase_add_test(t, text_is_broken_between_words);
+        tcase_add_test(t, long_words_are_cut_on_demand);
         tcase_add_test(t, times_are_read_and_written);
         tcase_add_test(t, progress_fits_its_width);
         tcase_add_test(t, no_colour_means_no_escapes);
