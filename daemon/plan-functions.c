@@ -23,31 +23,52 @@ static size_t split_function(const char *function, unsigned long *ret_sympos) {
         return n;
 }
 
-/** plan_same_function() - whether two names mean the same; position 1 is that of a unique symbol */
-bool plan_same_function(const char *a, const char *b) {
+/* Whether two names mean the same; position 1 is that of a unique symbol. */
+static bool same_function(const char *a, const char *b) {
         unsigned long pos_a, pos_b;
         size_t n_a = split_function(a, &pos_a), n_b = split_function(b, &pos_b);
 
         return n_a == n_b && memcmp(a, b, n_a) == 0 && (pos_a ?: 1) == (pos_b ?: 1);
 }
 
-static bool objects_have(const ManifestObject *objects, size_t n, const char *object, const char *function) {
+/* The same name, whatever the position. */
+static bool same_name(const char *a, const char *b) {
+        unsigned long ignored;
+        size_t n = split_function(a, &ignored);
+
+        return n == split_function(b, &ignored) && memcmp(a, b, n) == 0;
+}
+
+static bool objects_have(const ManifestObject *objects, size_t n, const char *object, const char *function,
+                bool (*same)(const char *, const char *)) {
         for (size_t i = 0; i < n; i++) {
                 if (!streq(objects[i].name, object))
                         continue;
                 for (char **f = objects[i].functions; f && *f; f++)
-                        if (plan_same_function(*f, function))
+                        if (same(*f, function))
                                 return true;
         }
         return false;
 }
 
 static bool patch_has(const PlanPatch *p, const char *object, const char *function) {
-        return objects_have(p->objects, p->n_objects, object, function);
+        return objects_have(p->objects, p->n_objects, object, function, same_function);
+}
+
+/* Livepatches that the kernel shows on this name, and whose functions are known. The kernel's lists
+ * have names only, so a patch of another function of the same name explains it as well. */
+static bool livepatch_explained(const PlanFacts *facts, const char *object, const char *function) {
+        for (size_t i = 0; i < facts->n_patches; i++)
+                if (plan_patch_in_kernel(&facts->patches[i]) &&
+                    objects_have(facts->patches[i].objects, facts->patches[i].n_objects, object, function,
+                                    same_name))
+                        return true;
+        return false;
 }
 
 static bool item_has(const PlanItem *item, const char *object, const char *function) {
-        return item->target && objects_have(item->target->objects, item->target->n_objects, object, function);
+        return item->target && objects_have(item->target->objects, item->target->n_objects, object,
+                                        function, same_function);
 }
 
 static const SymbolFacts *find_symbol(const PlanFacts *facts, const char *object, const char *function) {
@@ -128,8 +149,8 @@ static int refuse_overlap(PlanBuild *b, const PlanItem *item, const char *object
 }
 
 /*
- * Return: 0 or -ENOMEM, and in @ret_change whether the function was patched before. A livepatch that
- * nobody can attribute (one of somebody else's whose functions are unknown) counts as a stranger's.
+ * Return: 0 or -ENOMEM, and in @ret_change whether the function was patched before. A livepatch whose
+ * functions nobody knows counts as one that has this function.
  */
 static int check_owner(PlanBuild *b, const PlanItem *item, const char *object, const char *function,
                 const SymbolFacts *s, FunctionChange *ret_change) {
@@ -156,7 +177,7 @@ static int check_owner(PlanBuild *b, const PlanItem *item, const char *object, c
                 if (r < 0)
                         return r;
         }
-        if (s->livepatched && change == FUNCTION_ADDED) {
+        if (s->livepatched && !livepatch_explained(b->facts, object, function)) {
                 r = plan_refuse(b->plan, HOTPATCH_ERROR("Conflict"),
                                 "The bundle '%s' replaces the function '%s' of '%s', which a livepatch "
                                 "unknown to this machine's records replaces too",

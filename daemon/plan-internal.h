@@ -58,7 +58,6 @@ int plan_check_relations(PlanBuild *b, const PlanItem *item) _must_check_;
 /* plan-functions.c: can each function be redirected, and whose is it now */
 int plan_check_functions(PlanBuild *b, const PlanItem *item) _must_check_;
 int plan_report_dropped(PlanBuild *b) _must_check_;
-bool plan_same_function(const char *a, const char *b);
 
 /* plan-steps.c */
 int plan_steps_apply(PlanBuild *b) _must_check_;

@@ -1,0 +1,855 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Every rule of the plan, as a table: a world in which the plan is good, one change to it, and the
+ * refusal that must come of it.
+ */
+
+#include "daemon/plan.h"
+#include "dbus/errors.h"
+#include "tests/unit/unit.h"
+#include "util/limits.h"
+
+#define N 4
+
+/* A world that a test may change at will; everything in it is static or inside. */
+typedef struct World {
+        KernelIdentity kernel;
+        KernelGates gates;
+        char *functions[N][4];
+        ManifestObject objects[N][2];
+        ManifestTarget targets[N];
+        Manifest manifests[N];
+        const Manifest *order[N];
+        const char *digests[N];
+        size_t n_manifests;
+        PlanModule modules[N];
+        char *patch_functions[N][4];
+        ManifestObject patch_objects[N];
+        char *lists[3 * N][2];
+        PlanPatch patches[N];
+        PlanStream streams[N];
+        SymbolFacts symbols[8];
+        PlanFacts facts;
+        PlanOptions options;
+} World;
+
+static char *const ids[N] = { (char *) "hp-a", (char *) "hp-b", (char *) "hp-c", (char *) "hp-d" };
+static char *const module_names[N] = { (char *) "hp_a", (char *) "hp_b", (char *) "hp_c", (char *) "hp_d" };
+static char *const function_names[N] = { (char *) "fa", (char *) "fb", (char *) "fc", (char *) "fd" };
+
+static void world_manifest(World *w, size_t i) {
+        w->functions[i][0] = function_names[i];
+        w->objects[i][0] = (ManifestObject) { .name = (char *) "vmlinux", .functions = w->functions[i] };
+        w->targets[i] = (ManifestTarget) {
+                .arch = (char *) "x86_64", .release = (char *) "6.1.0-50-cloud-amd64",
+                .build_id = (char *) "aa", .member = (char *) "m.ko", .module = module_names[i],
+                .objects = w->objects[i], .n_objects = 1,
+        };
+        w->manifests[i] = (Manifest) {
+                .id = ids[i], .title = (char *) "A title", .kind = MANIFEST_HOTPATCH,
+                .stream = (char *) (i == 0 ? "stream-a" : i == 1 ? "stream-b" : "stream-c"),
+                .sequence = 3, .targets = &w->targets[i], .n_targets = 1,
+        };
+        w->order[i] = &w->manifests[i];
+        w->digests[i] = ids[i];
+}
+
+static void world_init(World *w) {
+        *w = (World) { 0 };
+        w->kernel = (KernelIdentity) {
+                .arch = (char *) "x86_64", .release = (char *) "6.1.0-50-cloud-amd64", .build_id = (char *) "aa",
+        };
+        w->gates = (KernelGates) {
+                .livepatch_supported = true, .ftrace_enabled = true, .lockdown = (char *) "none",
+        };
+        for (size_t i = 0; i < N; i++) {
+                world_manifest(w, i);
+                w->symbols[i] = (SymbolFacts) {
+                        .object = "vmlinux", .name = function_names[i], .matches = 1, .object_loaded = true,
+                        .traceable = true,
+                };
+        }
+        w->n_manifests = 1;
+        w->facts = (PlanFacts) {
+                .kernel = &w->kernel, .gates = &w->gates, .now_usec = 1000,
+                .modules = w->modules, .patches = w->patches, .streams = w->streams,
+                .symbols = w->symbols, .n_symbols = N,
+        };
+}
+
+/* A patch that is in the kernel and recorded: that of manifest @i. */
+static PlanPatch *world_patch(World *w, size_t i) {
+        size_t n = w->facts.n_patches++;
+
+        w->patch_functions[n][0] = function_names[i];
+        w->patch_objects[n] = (ManifestObject) {
+                .name = (char *) "vmlinux", .functions = w->patch_functions[n],
+        };
+        w->patches[n] = (PlanPatch) {
+                .module = module_names[i], .id = ids[i], .stream = w->manifests[i].stream, .digest = ids[i],
+                .recorded = true, .sequence = 3, .order = 10 + n, .state = LIVEPATCH_PATCHED,
+                .objects = &w->patch_objects[n], .n_objects = 1,
+        };
+        w->symbols[i].livepatched = true;
+        w->symbols[i].busy = false;
+        return &w->patches[n];
+}
+
+/* A livepatch of somebody else's with the function of manifest @i. */
+static PlanPatch *world_foreign(World *w, size_t i) {
+        PlanPatch *p = world_patch(w, i);
+
+        p->module = "kpatch_foo";
+        p->id = NULL;
+        p->stream = p->digest = NULL;
+        p->recorded = false;
+        return p;
+}
+
+static char **world_list(World *w, char *id) {
+        for (size_t i = 0; i < 3 * N; i++)
+                if (!w->lists[i][0]) {
+                        w->lists[i][0] = id;
+                        return w->lists[i];
+                }
+        ck_abort_msg("too many lists");
+}
+
+static void world_stream(World *w, const char *name, uint64_t sequence, const char *digest) {
+        w->streams[w->facts.n_streams++] =
+                (PlanStream) { .name = name, .sequence = sequence, .digest = digest };
+}
+
+static Plan *apply(const World *w) {
+        Plan *p = NULL;
+
+        ck_assert_ok(plan_apply(w->order, w->digests, w->n_manifests, &w->facts, &w->options, &p));
+        ck_assert_ptr_nonnull(p);
+        return p;
+}
+
+/* "insert hp-a, transition hp-a" */
+static char *steps_text(const Plan *p) {
+        char *text = NULL;
+        size_t size;
+        FILE *f = open_memstream(&text, &size);
+
+        for (size_t i = 0; i < p->n_steps; i++)
+                fprintf(f, "%s%s %s", i ? ", " : "", step_action_to_string(p->steps[i].action),
+                        p->steps[i].id);
+        fclose(f);
+        return text;
+}
+
+static void assert_steps(const Plan *p, const char *expected) {
+        _cleanup_free_ char *text = steps_text(p);
+
+        ck_assert_msg(!sd_bus_error_is_set(&p->refusal), "refused: %s: %s", strempty(p->refusal.name),
+                strempty(p->refusal.message));
+        ck_assert_str_eq(text, expected);
+        ck_assert(p->changed == (*expected != 0));
+}
+
+static const PlanFunction *find_function(const Plan *p, const char *id, const char *function) {
+        for (size_t i = 0; i < p->n_functions; i++)
+                if (streq(p->functions[i].id, id) && streq(p->functions[i].function, function))
+                        return &p->functions[i];
+        return NULL;
+}
+
+static size_t failed_conditions(const Plan *p) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < p->n_conditions; i++)
+                n += !p->conditions[i].ok;
+        return n;
+}
+
+/* --- refusals --- */
+
+static void no_change(_unused_ World *w) {
+}
+static void disabled(World *w) {
+        w->facts.disabled = "the file /etc/hotpatch/disable";
+}
+static void command_line(World *w) {
+        w->gates.command_line_off = true;
+}
+static void no_support(World *w) {
+        w->gates.livepatch_supported = false;
+}
+static void no_ftrace(World *w) {
+        w->gates.ftrace_enabled = false;
+}
+static void transition(World *w) {
+        w->facts.transition_module = "other";
+}
+static void baseline(World *w) {
+        w->manifests[0].kind = MANIFEST_BASELINE;
+        w->manifests[0].n_targets = 0;
+}
+static void wrong_arch(World *w) {
+        w->targets[0].arch = (char *) "aarch64";
+}
+static void wrong_release(World *w) {
+        w->targets[0].release = (char *) "6.1.0-56-cloud-amd64";
+}
+static void wrong_build_id(World *w) {
+        w->targets[0].build_id = (char *) "ab";
+}
+static void expired(World *w) {
+        w->manifests[0].expires_usec = 1000;
+}
+static void object_module(World *w, const char *build_id) {
+        w->objects[0][1] = (ManifestObject) {
+                .name = (char *) "ext4", .build_id = (char *) "cc", .functions = w->functions[1],
+        };
+        w->targets[0].n_objects = 2;
+        w->symbols[4] = (SymbolFacts) {
+                .object = "ext4", .name = "fb", .matches = 1, .object_loaded = true, .traceable = true,
+        };
+        w->facts.n_symbols = 5;
+        w->modules[0] = (PlanModule) { .name = "ext4", .loaded = true, .build_id = build_id };
+        w->facts.n_modules = 1;
+}
+static void other_module_build(World *w) {
+        object_module(w, "cd");
+}
+static void module_without_build_id(World *w) {
+        object_module(w, NULL);
+}
+static void right_module_build(World *w) {
+        object_module(w, "cc");
+}
+static void lower_sequence(World *w) {
+        world_stream(w, "stream-a", 4, "other");
+}
+static void lower_sequence_allowed(World *w) {
+        lower_sequence(w);
+        w->options.allow_downgrade = true;
+}
+static void lower_than_active(World *w) {
+        /* the mark is lost, the patch is not */
+        PlanPatch *p = world_patch(w, 1);
+        p->stream = "stream-a";
+        p->sequence = 9;
+}
+static void other_stream(World *w) {
+        world_stream(w, "stream-b", 9, "other");
+}
+static void reused_sequence(World *w) {
+        world_stream(w, "stream-a", 3, "other");
+}
+static void same_again(World *w) {
+        world_stream(w, "stream-a", 3, "hp-a");
+}
+static void same_stream_twice(World *w) {
+        w->n_manifests = 2;
+        w->manifests[1].stream = w->manifests[0].stream;
+}
+static void named_twice(World *w) {
+        w->n_manifests = 2;
+        w->order[1] = w->order[0];
+}
+static void cycle(World *w) {
+        w->n_manifests = 2;
+        w->manifests[0].requires = world_list(w, ids[1]);
+        w->manifests[1].requires = world_list(w, ids[0]);
+}
+static void superseded_by_active(World *w) {
+        world_patch(w, 1)->supersedes = world_list(w, ids[0]);
+}
+static void supersedes_within(World *w) {
+        w->n_manifests = 2;
+        w->manifests[1].supersedes = world_list(w, ids[0]);
+}
+static void missing_requirement(World *w) {
+        w->manifests[0].requires = world_list(w, ids[1]);
+}
+static void requirement_not_in_force(World *w) {
+        missing_requirement(w);
+        world_patch(w, 1)->state = LIVEPATCH_ABSENT;
+}
+static void requirement_met(World *w) {
+        missing_requirement(w);
+        world_patch(w, 1);
+}
+static void requirement_superseded(World *w) {
+        missing_requirement(w);
+        world_patch(w, 2)->supersedes = world_list(w, ids[1]);
+}
+static void conflict(World *w) {
+        w->manifests[0].conflicts = world_list(w, ids[1]);
+        world_patch(w, 1);
+}
+static void conflict_declared_by_other(World *w) {
+        world_patch(w, 1)->conflicts = world_list(w, ids[0]);
+}
+static void conflict_with_wanted(World *w) {
+        w->manifests[0].conflicts = world_list(w, ids[1]);
+        world_patch(w, 1)->state = LIVEPATCH_ABSENT;
+}
+static void conflict_within(World *w) {
+        w->n_manifests = 2;
+        w->manifests[1].conflicts = world_list(w, ids[0]);
+}
+static void conflict_elsewhere(World *w) {
+        w->manifests[0].conflicts = world_list(w, (char *) "hp-z");
+        world_patch(w, 1);
+}
+static void same_id_other_content(World *w) {
+        world_patch(w, 0)->digest = "changed";
+}
+static void module_loaded(World *w) {
+        w->modules[0] = (PlanModule) { .name = "hp_a", .loaded = true };
+        w->facts.n_modules = 1;
+}
+static void module_of_other_patch(World *w) {
+        world_patch(w, 1)->module = "hp_a";
+}
+static void module_of_other_bundle(World *w) {
+        w->n_manifests = 2;
+        w->targets[1].module = module_names[0];
+}
+static void module_pinned(World *w) {
+        world_patch(w, 0)->state = LIVEPATCH_HELD;
+        w->symbols[0].livepatched = false;
+}
+static void not_found(World *w) {
+        w->symbols[0].matches = 0;
+}
+static void ambiguous(World *w) {
+        w->symbols[0].matches = 2;
+}
+static void position_out_of_range(World *w) {
+        w->symbols[0].matches = 2;
+        w->functions[0][0] = (char *) "fa,3";
+}
+static void position_in_range(World *w) {
+        w->symbols[0].matches = 2;
+        w->functions[0][0] = (char *) "fa,2";
+}
+static void position_of_unique(World *w) {
+        w->functions[0][0] = (char *) "fa,1";
+}
+static void not_traceable(World *w) {
+        w->symbols[0].traceable = false;
+}
+static void busy(World *w) {
+        w->symbols[0].busy = true;
+}
+static void second_function_bad(World *w) {
+        w->functions[0][1] = (char *) "fb";
+        w->symbols[1].traceable = false;
+}
+static void not_loaded_yet(World *w) {
+        w->objects[0][0].name = (char *) "ext4";
+        w->symbols[0] = (SymbolFacts) { .object = "ext4", .name = "fa" };
+}
+static void overlap(World *w) {
+        world_patch(w, 1);
+        w->patch_functions[0][0] = function_names[0];
+}
+static void overlap_by_position(World *w) {
+        overlap(w);
+        w->patch_functions[0][0] = (char *) "fa,1";
+}
+static void overlap_other_position(World *w) {
+        overlap_by_position(w);
+        w->symbols[0].matches = 2;
+        w->symbols[0].livepatched = true; /* the kernel's lists tell names only */
+        w->functions[0][0] = (char *) "fa,2";
+}
+static void overlap_superseded(World *w) {
+        overlap(w);
+        w->manifests[0].supersedes = world_list(w, ids[1]);
+}
+static void overlap_foreign(World *w) {
+        world_foreign(w, 0);
+}
+static void overlap_unknown(World *w) {
+        world_foreign(w, 0)->n_objects = 0;
+}
+static void overlap_within(World *w) {
+        w->n_manifests = 2;
+        w->functions[1][0] = function_names[0];
+}
+static void foreign_elsewhere(World *w) {
+        world_foreign(w, 1);
+}
+static void replace_alone(World *w) {
+        w->targets[0].replace = true;
+}
+static void replace_with_other(World *w) {
+        w->targets[0].replace = true;
+        world_patch(w, 1);
+}
+static void replace_with_superseded(World *w) {
+        replace_with_other(w);
+        w->manifests[0].supersedes = world_list(w, ids[1]);
+}
+static void replace_with_foreign(World *w) {
+        w->targets[0].replace = true;
+        world_foreign(w, 1);
+}
+static void replace_twice(World *w) {
+        w->n_manifests = 2;
+        w->targets[0].replace = w->targets[1].replace = true;
+}
+static void signature_required(World *w) {
+        w->gates.module_signature_required = true;
+        w->gates.lockdown = (char *) "integrity";
+}
+
+#define E(name) HOTPATCH_ERROR(name)
+static const struct {
+        const char *name;
+        void (*change)(World *w);
+        const char *refusal; /* NULL: none */
+        const char *in_message;
+} rules[] = {
+        { "the world is good", no_change, NULL, NULL },
+        { "hotpatching switched off", disabled, E("Disabled"), "/etc/hotpatch/disable" },
+        { "switched off at boot", command_line, E("Disabled"), "hotpatch=off" },
+        { "no livepatch support", no_support, E("NoLivepatchSupport"), "6.1.0-50" },
+        { "ftrace off", no_ftrace, E("FtraceDisabled"), "ftrace_enabled" },
+        { "transition running", transition, E("TransitionInProgress"), "'other'" },
+        { "a baseline", baseline, E("NotAHotpatch"), "'hp-a'" },
+        { "other architecture", wrong_arch, E("ArchitectureMismatch"), "aarch64" },
+        { "other release", wrong_release, E("KernelReleaseMismatch"), "6.1.0-56-cloud-amd64" },
+        { "right release, other build", wrong_build_id, E("KernelBuildIdMismatch"), "'ab'" },
+        { "expired", expired, E("BundleExpired"), "'hp-a'" },
+        { "other build of a module", other_module_build, E("ModuleBuildIdMismatch"), "'ext4'" },
+        { "module without build-id", module_without_build_id, E("ModuleBuildIdMismatch"), "'ext4'" },
+        { "right build of a module", right_module_build, NULL, NULL },
+        { "lower sequence", lower_sequence, E("Downgrade"), "reached 4" },
+        { "lower sequence, allowed", lower_sequence_allowed, NULL, NULL },
+        { "lower than an active one", lower_than_active, E("Downgrade"), "reached 9" },
+        { "other stream is further", other_stream, NULL, NULL },
+        { "sequence reused", reused_sequence, E("SequenceReused"), "'stream-a'" },
+        { "the same bundle again", same_again, NULL, NULL },
+        { "one sequence twice in one go", same_stream_twice, E("SequenceReused"), "'stream-a'" },
+        { "named twice", named_twice, SD_BUS_ERROR_INVALID_ARGS, "'hp-a'" },
+        { "require each other", cycle, E("RequirementCycle"), "'hp-b'" },
+        { "superseded by an active one", superseded_by_active, E("Downgrade"), "'hp-b'" },
+        { "superseded in the same go", supersedes_within, E("Conflict"), "'hp-b' supersedes 'hp-a'" },
+        { "requirement missing", missing_requirement, E("MissingRequirement"), "'hp-b'" },
+        { "requirement only wanted", requirement_not_in_force, E("MissingRequirement"), "'hp-b'" },
+        { "requirement met", requirement_met, NULL, NULL },
+        { "requirement met by its successor", requirement_superseded, NULL, NULL },
+        { "conflict", conflict, E("Conflict"), "'hp-b'" },
+        { "conflict declared by the other", conflict_declared_by_other, E("Conflict"), "'hp-b'" },
+        { "conflict with a wanted one", conflict_with_wanted, E("Conflict"), "'hp-b'" },
+        { "conflict in the same go", conflict_within, E("Conflict"), "'hp-a'" },
+        { "conflict with nobody here", conflict_elsewhere, NULL, NULL },
+        { "same id, other content", same_id_other_content, E("Conflict"), "other content" },
+        { "module name loaded", module_loaded, E("ModuleNameInUse"), "'hp_a'" },
+        { "module name of a patch", module_of_other_patch, E("ModuleNameInUse"), "'hp_a'" },
+        { "module name in the same go", module_of_other_bundle, E("ModuleNameInUse"), "'hp_a'" },
+        { "module pinned", module_pinned, E("PinnedUntilReboot"), "'hp_a'" },
+        { "function not there", not_found, E("FunctionNotFound"), "'fa'" },
+        { "function ambiguous", ambiguous, E("FunctionAmbiguous"), "'fa'" },
+        { "position out of range", position_out_of_range, E("FunctionAmbiguous"), "'fa,3'" },
+        { "position in range", position_in_range, NULL, NULL },
+        { "position of a unique function", position_of_unique, NULL, NULL },
+        { "no ftrace site", not_traceable, E("FunctionNotTraceable"), "'fa'" },
+        { "function busy", busy, E("FunctionBusy"), "'fa'" },
+        { "second function bad", second_function_bad, E("FunctionNotTraceable"), "'fb'" },
+        { "module not loaded yet", not_loaded_yet, NULL, NULL },
+        { "function of an active patch", overlap, E("Conflict"), "'hp-b'" },
+        { "same function by position", overlap_by_position, E("Conflict"), "'hp-b'" },
+        { "other function of the name", overlap_other_position, NULL, NULL },
+        { "function of a superseded patch", overlap_superseded, NULL, NULL },
+        { "function of a stranger's patch", overlap_foreign, E("Conflict"), "'kpatch_foo'" },
+        { "function of an unknown patch", overlap_unknown, E("Conflict"), "unknown" },
+        { "function twice in one go", overlap_within, E("Conflict"), "'hp-a'" },
+        { "stranger's patch elsewhere", foreign_elsewhere, NULL, NULL },
+        { "replace, nobody there", replace_alone, NULL, NULL },
+        { "replace, another there", replace_with_other, E("Conflict"), "'hp-b'" },
+        { "replace, another superseded", replace_with_superseded, NULL, NULL },
+        { "replace, stranger there", replace_with_foreign, E("Conflict"), "'kpatch_foo'" },
+        { "two that replace", replace_twice, E("Conflict"), "'hp-a'" },
+        { "module signature required", signature_required, NULL, NULL },
+};
+
+START_TEST(test_rules) {
+        _cleanup_(plan_freep) Plan *p = NULL;
+        World w;
+
+        world_init(&w);
+        rules[_i].change(&w);
+        p = apply(&w);
+        if (!rules[_i].refusal) {
+                ck_assert_msg(!sd_bus_error_is_set(&p->refusal), "%s: refused: %s: %s", rules[_i].name,
+                        strempty(p->refusal.name), strempty(p->refusal.message));
+                ck_assert_msg(p->changed && p->n_steps > 0, "%s: nothing to do", rules[_i].name);
+                ck_assert_msg(failed_conditions(p) == 0, "%s: a condition failed", rules[_i].name);
+                return;
+        }
+        ck_assert_msg(sd_bus_error_has_name(&p->refusal, rules[_i].refusal), "%s: not %s but %s: %s",
+                rules[_i].name, rules[_i].refusal, strempty(p->refusal.name), strempty(p->refusal.message));
+        ck_assert_msg(strstr(p->refusal.message, rules[_i].in_message), "%s: \"%s\" does not say %s",
+                rules[_i].name, p->refusal.message, rules[_i].in_message);
+        ck_assert_ptr_nonnull(hotpatch_error_find(p->refusal.name));
+        ck_assert_uint_eq(p->n_steps, 0);
+        ck_assert(!p->changed);
+}
+END_TEST
+
+/* All that is in the way is reported; the first is said. */
+START_TEST(test_all_conditions) {
+        _cleanup_(plan_freep) Plan *p = NULL;
+        World w;
+
+        world_init(&w);
+        w.gates.ftrace_enabled = false;
+        w.manifests[0].expires_usec = 1;
+        w.symbols[0].traceable = false;
+        p = apply(&w);
+        ck_assert(sd_bus_error_has_name(&p->refusal, HOTPATCH_ERROR("FtraceDisabled")));
+        ck_assert_uint_eq(failed_conditions(p), 3);
+        ck_assert_uint_eq(p->n_functions, 1);
+}
+END_TEST
+
+/* --- steps and functions --- */
+
+START_TEST(test_one_bundle) {
+        _cleanup_(plan_freep) Plan *p = NULL;
+        World w;
+
+        world_init(&w);
+        p = apply(&w);
+        assert_steps(p, "insert hp-a, transition hp-a, commit hp-a");
+        ck_assert_str_eq(p->steps[0].module, "hp_a");
+        ck_assert_int_eq(find_function(p, "hp-a", "fa")->change, FUNCTION_ADDED);
+        ck_assert(!find_function(p, "hp-a", "fa")->deferred);
+}
+END_TEST
+
+START_TEST(test_deferred) {
+        _cleanup_(plan_freep) Plan *p = NULL;
+        World w;
+
+        world_init(&w);
+        not_loaded_yet(&w);
+        p = apply(&w);
+        ck_assert(find_function(p, "hp-a", "fa")->deferred);
+}
+END_TEST
+
+START_TEST(test_several) {
+        _cleanup_(plan_freep) Plan *p = NULL;
+        World w;
+
+        world_init(&w);
+        w.n_manifests = 3;
+        /* c needs a, a needs b */
+        w.order[0] = &w.manifests[2];
+        w.order[1] = &w.manifests[0];
+        w.order[2] = &w.manifests[1];
+        w.manifests[2].requires = world_list(&w, ids[0]);
+        w.manifests[0].requires = world_list(&w, ids[1]);
+        p = apply(&w);
+        assert_steps(p, "insert hp-b, transition hp-b, insert hp-a, transition hp-a, "
+                "insert hp-c, transition hp-c, commit hp-b, commit hp-a, commit hp-c");
+}
+END_TEST
+
+START_TEST(test_stream_order) {
+        _cleanup_(plan_freep) Plan *p = NULL;
+        World w;
+
+        world_init(&w);
+        w.n_manifests = 2;
+        w.manifests[1].stream = w.manifests[0].stream;
+        w.manifests[1].sequence = 2;
+        p = apply(&w);
+        assert_steps(p, "insert hp-b, transition hp-b, insert hp-a, transition hp-a, commit hp-b, commit hp-a");
+}
+END_TEST
+
+START_TEST(test_replace_goes_first) {
+        _cleanup_(plan_freep) Plan *p = NULL;
+        World w;
+
+        world_init(&w);
+        w.n_manifests = 2;
+        w.targets[1].replace = true;
+        p = apply(&w);
+        assert_steps(p, "insert hp-b, transition hp-b, insert hp-a, transition hp-a, commit hp-b, commit hp-a");
+}
+END_TEST
+
+START_TEST(test_supersede) {
+        _cleanup_(plan_freep) Plan *p = NULL;
+        World w;
+
+        world_init(&w);
+        world_patch(&w, 1);
+        world_patch(&w, 2);
+        w.patch_functions[0][1] = function_names[0];
+        w.lists[0][0] = NULL;
+        w.manifests[0].supersedes = (char *[]) { ids[1], ids[2], NULL };
+        p = apply(&w);
+        /* the later one leaves first */
+        assert_steps(p, "insert hp-a, transition hp-a, commit hp-a, "
+                "disable hp-c, vanish hp-c, unload hp-c, forget hp-c, "
+                "disable hp-b, vanish hp-b, unload hp-b, forget hp-b");
+        ck_assert_int_eq(find_function(p, "hp-a", "fa")->change, FUNCTION_KEPT);
+        ck_assert_int_eq(find_function(p, "hp-b", "fb")->change, FUNCTION_DROPPED);
+        ck_assert_ptr_null(find_function(p, "hp-b", "fa"));
+        ck_assert_int_eq(find_function(p, "hp-c", "fc")->change, FUNCTION_DROPPED);
+}
+END_TEST
+
+START_TEST(test_supersede_by_replace) {
+        _cleanup_(plan_freep) Plan *p = NULL;
+        World w;
+
+        world_init(&w);
+        replace_with_superseded(&w);
+        p = apply(&w);
+        /* the kernel disables it */
+        assert_steps(p, "insert hp-a, transition hp-a, commit hp-a, vanish hp-b, unload hp-b, forget hp-b");
+}
+END_TEST
+
+START_TEST(test_supersede_states) {
+        static const struct {
+                LivepatchState state;
+                const char *steps;
+        } cases[] = {
+                { LIVEPATCH_INACTIVE, "insert hp-a, transition hp-a, commit hp-a, unload hp-b, forget hp-b" },
+                { LIVEPATCH_HELD, "insert hp-a, transition hp-a, commit hp-a, forget hp-b, vanish hp-b, unload hp-b" },
+                { LIVEPATCH_ABSENT, "insert hp-a, transition hp-a, commit hp-a, forget hp-b" },
+        };
+        _cleanup_(plan_freep) Plan *p = NULL;
+        World w;
+
+        world_init(&w);
+        world_patch(&w, 1)->state = cases[_i].state;
+        w.manifests[0].supersedes = world_list(&w, ids[1]);
+        p = apply(&w);
+        assert_steps(p, cases[_i].steps);
+}
+END_TEST
+
+START_TEST(test_already) {
+        _cleanup_(plan_freep) Plan *p = NULL;
+        World w;
+
+        world_init(&w);
+        world_patch(&w, 0);
+        /* what would stand in the way does not matter where nothing is to be done */
+        w.facts.disabled = "a test";
+        p = apply(&w);
+        assert_steps(p, "");
+        ck_assert_uint_eq(p->n_functions, 0);
+}
+END_TEST
+
+START_TEST(test_already_one_of_two) {
+        _cleanup_(plan_freep) Plan *p = NULL;
+        World w;
+
+        world_init(&w);
+        world_patch(&w, 0);
+        w.n_manifests = 2;
+        p = apply(&w);
+        assert_steps(p, "insert hp-b, transition hp-b, commit hp-b");
+}
+END_TEST
+
+/* The state was lost, the note in the module remains: nothing is loaded, all is written down. */
+START_TEST(test_adopt) {
+        _cleanup_(plan_freep) Plan *p = NULL;
+        World w;
+
+        world_init(&w);
+        world_patch(&w, 0)->recorded = false;
+        w.patches[0].digest = NULL;
+        p = apply(&w);
+        assert_steps(p, "commit hp-a");
+        p = plan_free(p);
+
+        w.patches[0].sequence = 2;
+        p = apply(&w);
+        ck_assert(sd_bus_error_has_name(&p->refusal, HOTPATCH_ERROR("Conflict")));
+}
+END_TEST
+
+/* Disabled by hand, so loaded without effect: unload, then load again. */
+START_TEST(test_leftover) {
+        _cleanup_(plan_freep) Plan *p = NULL;
+        World w;
+
+        world_init(&w);
+        world_patch(&w, 0)->state = LIVEPATCH_INACTIVE;
+        w.symbols[0].livepatched = false;
+        module_loaded(&w);
+        p = apply(&w);
+        assert_steps(p, "unload hp-a, insert hp-a, transition hp-a, commit hp-a");
+}
+END_TEST
+
+START_TEST(test_limits) {
+        const Manifest *many[HOTPATCH_TRANSACTION_MAX + 1];
+        const char *digests[HOTPATCH_TRANSACTION_MAX + 1];
+        Plan *p = (Plan *) 1;
+        World w;
+
+        world_init(&w);
+        for (size_t i = 0; i < ELEMENTSOF(many); i++) {
+                many[i] = &w.manifests[0];
+                digests[i] = "x";
+        }
+        /* untouched where there is no plan */
+        ck_assert_int_eq(plan_apply(many, digests, 0, &w.facts, &w.options, &p), -EINVAL);
+        ck_assert_ptr_eq(p, (Plan *) 1);
+        w.facts.n_symbols = 0;
+        ck_assert_int_eq(plan_apply(many, digests, 1, &w.facts, &w.options, &p), -ENODATA);
+        ck_assert_ptr_eq(p, (Plan *) 1);
+
+        ck_assert_ok(plan_apply(many, digests, ELEMENTSOF(many), &w.facts, &w.options, &p));
+        ck_assert(sd_bus_error_has_name(&p->refusal, SD_BUS_ERROR_LIMITS_EXCEEDED));
+        plan_free(p);
+}
+END_TEST
+
+/* --- remove --- */
+
+static Plan *take_out(const World *w, char *const *which) {
+        Plan *p = NULL;
+
+        ck_assert_ok(plan_remove(which, &w->facts, &p));
+        return p;
+}
+
+static void assert_remove_refused(const World *w, char *const *which, const char *name, const char *text) {
+        _cleanup_(plan_freep) Plan *p = take_out(w, which);
+
+        ck_assert_msg(sd_bus_error_has_name(&p->refusal, name), "not %s but %s", name, strempty(p->refusal.name));
+        ck_assert_msg(strstr(p->refusal.message, text), "\"%s\" does not say %s", p->refusal.message, text);
+        ck_assert_uint_eq(p->n_steps, 0);
+}
+
+START_TEST(test_remove_states) {
+        static const struct {
+                LivepatchState state;
+                const char *steps;
+        } cases[] = {
+                { LIVEPATCH_PATCHED, "disable hp-a, vanish hp-a, unload hp-a, forget hp-a" },
+                { LIVEPATCH_INACTIVE, "unload hp-a, forget hp-a" },
+                { LIVEPATCH_HELD, "forget hp-a, vanish hp-a, unload hp-a" },
+                { LIVEPATCH_ABSENT, "forget hp-a" },
+        };
+        _cleanup_(plan_freep) Plan *p = NULL;
+        World w;
+
+        world_init(&w);
+        world_patch(&w, 0)->state = cases[_i].state;
+        /* removing is allowed where applying is not */
+        w.facts.disabled = "a test";
+        p = take_out(&w, (char *[]) { ids[0], ids[0], NULL });
+        assert_steps(p, cases[_i].steps);
+        ck_assert_uint_eq(p->n_functions, cases[_i].state == LIVEPATCH_PATCHED);
+}
+END_TEST
+
+START_TEST(test_remove_order) {
+        _cleanup_(plan_freep) Plan *p = NULL;
+        World w;
+
+        world_init(&w);
+        world_patch(&w, 0);
+        world_patch(&w, 1);
+        w.patches[1].requires = world_list(&w, ids[0]);
+        p = take_out(&w, (char *[]) { ids[0], ids[1], NULL });
+        assert_steps(p, "disable hp-b, vanish hp-b, unload hp-b, forget hp-b, "
+                "disable hp-a, vanish hp-a, unload hp-a, forget hp-a");
+}
+END_TEST
+
+START_TEST(test_remove_refusals) {
+        World w;
+
+        world_init(&w);
+        world_patch(&w, 0);
+        world_foreign(&w, 1);
+        assert_remove_refused(&w, (char *[]) { (char *) "hp-z", NULL }, HOTPATCH_ERROR("NoSuchPatch"), "'hp-z'");
+        assert_remove_refused(&w, (char *[]) { (char *) "kpatch_foo", NULL }, HOTPATCH_ERROR("NotOurs"),
+                "'kpatch_foo'");
+        assert_remove_refused(&w, (char *[]) { ids[0], (char *) "hp-z", NULL },
+                HOTPATCH_ERROR("NoSuchPatch"), "'hp-z'");
+
+        world_patch(&w, 2)->requires = world_list(&w, ids[0]);
+        assert_remove_refused(&w, (char *[]) { ids[0], NULL }, HOTPATCH_ERROR("Conflict"), "'hp-c' requires 'hp-a'");
+
+        w.facts.transition_module = "other";
+        assert_remove_refused(&w, (char *[]) { ids[0], NULL }, HOTPATCH_ERROR("TransitionInProgress"), "'other'");
+}
+END_TEST
+
+START_TEST(test_remove_provided_by_other) {
+        _cleanup_(plan_freep) Plan *p = NULL;
+        World w;
+
+        world_init(&w);
+        world_patch(&w, 0);
+        world_patch(&w, 1)->requires = world_list(&w, ids[0]);
+        world_patch(&w, 2)->supersedes = world_list(&w, ids[0]);
+        p = take_out(&w, (char *[]) { ids[0], NULL });
+        assert_steps(p, "disable hp-a, vanish hp-a, unload hp-a, forget hp-a");
+}
+END_TEST
+
+/* Forgetting a patch that is not loaded need not wait for anybody. */
+START_TEST(test_forget_in_transition) {
+        _cleanup_(plan_freep) Plan *p = NULL;
+        World w;
+
+        world_init(&w);
+        world_patch(&w, 0)->state = LIVEPATCH_ABSENT;
+        w.facts.transition_module = "other";
+        p = take_out(&w, (char *[]) { ids[0], NULL });
+        assert_steps(p, "forget hp-a");
+}
+END_TEST
+
+static Suite *plan_suite(void) {
+        Suite *s = suite_create("plan");
+        TCase *c = tcase_create("refusals");
+
+        tcase_add_loop_test(c, test_rules, 0, ELEMENTSOF(rules));
+        tcase_add_test(c, test_all_conditions);
+        suite_add_tcase(s, c);
+
+        c = tcase_create("apply");
+        tcase_add_test(c, test_one_bundle);
+        tcase_add_test(c, test_deferred);
+        tcase_add_test(c, test_several);
+        tcase_add_test(c, test_stream_order);
+        tcase_add_test(c, test_replace_goes_first);
+        tcase_add_test(c, test_supersede);
+        tcase_add_test(c, test_supersede_by_replace);
+        tcase_add_loop_test(c, test_supersede_states, 0, 3);
+        tcase_add_test(c, test_already);
+        tcase_add_test(c, test_already_one_of_two);
+        tcase_add_test(c, test_adopt);
+        tcase_add_test(c, test_leftover);
+        tcase_add_test(c, test_limits);
+        suite_add_tcase(s, c);
+
+        c = tcase_create("remove");
+        tcase_add_loop_test(c, test_remove_states, 0, 4);
+        tcase_add_test(c, test_remove_order);
+        tcase_add_test(c, test_remove_refusals);
+        tcase_add_test(c, test_remove_provided_by_other);
+        tcase_add_test(c, test_forget_in_transition);
+        suite_add_tcase(s, c);
+        return s;
+}
+
+UNIT_MAIN(plan_suite)
