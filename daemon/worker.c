@@ -290,6 +290,7 @@ int worker_start(sd_event *event, const char *name, uint64_t timeout_usec,
                 WorkerDone done, void *done_userdata, Worker **ret) {
         _cleanup_(worker_freep) Worker *w = NULL;
         _cleanup_close_ int write_fd = -EBADF;
+        int event_fd = sd_event_get_fd(event); /* after the fork it would not say */
         pid_t parent = getpid();
         int fds[2], r;
 
@@ -310,8 +311,7 @@ int worker_start(sd_event *event, const char *name, uint64_t timeout_usec,
         if (w->pid < 0)
                 return -errno;
         if (w->pid == 0)
-                child_run(name, parent, sd_event_get_fd(event), w->pipe_fd, write_fd, function,
-                                function_userdata);
+                child_run(name, parent, event_fd, w->pipe_fd, write_fd, function, function_userdata);
         w->pidfd = pidfd_open(w->pid, 0);
         r = w->pidfd < 0 ? -errno : worker_watch(w, event, name, timeout_usec);
         if (r < 0) {
