@@ -208,7 +208,12 @@ void bus_patch_removed(Patch *p) {
                 (void) sd_bus_emit_object_removed(p->manager->bus, p->path);
 }
 
-/** bus_patch_changed() - signal PropertiesChanged; @properties is NULL-terminated */
+/**
+ * bus_patch_changed() - signal PropertiesChanged; @properties is NULL-terminated
+ *
+ * sd-bus finds the object by its path for this, so it is for patches_refresh() alone: in any other
+ * turn of the loop the search itself would replace all patches, this one too.
+ */
 void bus_patch_changed(Patch *p, char **properties) {
         if (p->manager->bus)
                 (void) sd_bus_emit_properties_changed_strv(p->manager->bus, p->path,

@@ -374,19 +374,24 @@ static void record_tripwire(const Patch *p) {
 
 static int on_tripwire(_unused_ sd_event_source *source, int fd, _unused_ uint32_t revents, void *userdata) {
         Patch *p = userdata;
-        uint64_t tripped, now = clock_usec(CLOCK_MONOTONIC);
+        Manager *m = p->manager;
+        _cleanup_free_ char *id = strdup(p->id);
+        uint64_t before = p->tripped, now = clock_usec(CLOCK_MONOTONIC);
         char buffer[32];
 
+        if (!id)
+                return 0;
         /* sysfs wakes up again only after the attribute was read through this descriptor. */
-        if (pread(fd, buffer, sizeof(buffer), 0) < 0 ||
-            livepatch_tripped(p->manager->kernel, p->module, &tripped) < 0) {
+        if (pread(fd, buffer, sizeof(buffer), 0) < 0) {
                 p->tripwire = sd_event_source_disable_unref(p->tripwire); /* the module is gone */
                 return 0;
         }
-        if (tripped == p->tripped)
+        /* Counts anew and signals. This patch and its event source may be others afterwards. */
+        if (patches_refresh(m) < 0)
                 return 0;
-        p->tripped = tripped;
-        bus_patch_changed(p, (char *[]) { (char *) "Tripped", NULL });
+        p = patch_find(&m->patches, id);
+        if (!p || p->tripped == before)
+                return 0;
         if (p->tripwire_recorded_usec == 0 ||
             now - p->tripwire_recorded_usec >= TRIPWIRE_RECORD_INTERVAL_USEC) {
                 p->tripwire_recorded_usec = now;
