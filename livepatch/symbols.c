@@ -3,13 +3,14 @@
 /*
  * Functions of the running kernel: are they there, how often, can they be redirected.
  *
- * Three files answer, each is read once from front to back for all questions together:
+ * Three lists of the kernel answer:
  *   /proc/kallsyms                      "ADDRESS TYPE NAME\t[MODULE]", some 200 000 lines
  *   tracefs available_filter_functions  "NAME [MODULE]", some 60 000 lines
  *   tracefs enabled_functions           "NAME [MODULE] (N) FLAGS\ttramp: … (HANDLER…)…"
- * The questions are few; they are sorted by name and each line costs one binary search and no
- * allocation. Names are compared whole: `foo.isra.0` is another function than `foo`, to the kernel
- * as well (klp_find_callback(), kernel/livepatch/core.c).
+ * The first two are long and hardly ever change; symbolindex.c keeps what they say. The third is
+ * short, changes at any moment, and is read for every question. Names are compared whole:
+ * `foo.isra.0` is another function than `foo`, to the kernel as well (klp_find_callback(),
+ * kernel/livepatch/core.c).
  *
  * `matches` is what the kernel will count when it resolves the name, so symbols of every type count
  * (a variable of the same name makes it ambiguous too) as soon as one of them is a function.
@@ -20,124 +21,38 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <stdio_ext.h>
 
 #include "livepatch/identity.h"
+#include "livepatch/lines.h"
 #include "livepatch/state.h"
+#include "livepatch/symbolindex.h"
 #include "livepatch/symbols.h"
 #include "util/strv.h"
 
-typedef struct Question {
-        SymbolFacts *facts;
-        bool is_function;
-} Question;
-
 typedef struct Questions {
-        Question *items; /* sorted by name */
+        SymbolFacts **items; /* sorted by name */
         size_t n;
 } Questions;
 
-/* A word of a line, not NUL terminated. */
-typedef struct Word {
-        const char *s;
-        size_t l;
-} Word;
-
 static int compare_questions(const void *a, const void *b) {
-        return strcmp(((const Question *) a)->facts->name, ((const Question *) b)->facts->name);
-}
-
-static int compare_word(const char *name, Word w) {
-        int c = strncmp(name, w.s, w.l);
-
-        return c ? c : name[w.l] != 0;
-}
-
-static bool word_is(Word w, const char *s) {
-        return compare_word(s, w) == 0;
+        return strcmp((*(SymbolFacts *const *) a)->name, (*(SymbolFacts *const *) b)->name);
 }
 
 /* The first question about that name; there may be several, about different objects. */
-static Question *questions_find(const Questions *q, Word name) {
+static size_t questions_find(const Questions *q, Word name) {
         size_t from = 0, to = q->n;
 
         while (from < to) {
                 size_t middle = from + (to - from) / 2;
+                const char *s = q->items[middle]->name;
+                int c = strncmp(s, name.s, name.l);
 
-                if (compare_word(q->items[middle].facts->name, name) < 0)
+                if (c < 0)
                         from = middle + 1;
                 else
                         to = middle;
         }
-        return from < q->n && word_is(name, q->items[from].facts->name) ? &q->items[from] : NULL;
-}
-
-/* Takes a word off @p; the words of a line are separated by blanks and tabs. No strspn(3): for some
- * hundred thousand short words its setting up would be most of the time. */
-static Word word_next(const char **p) {
-        Word w;
-        const char *s = *p;
-
-        while (*s == ' ' || *s == '\t')
-                s++;
-        w.s = s;
-        while (*s && *s != ' ' && *s != '\t' && *s != '\n')
-                s++;
-        w.l = (size_t) (s - w.s);
-        *p = s;
-        return w;
-}
-
-/* "[ext4]" is a module; no such word is vmlinux. */
-static Word word_object(Word w) {
-        if (w.l > 2 && w.s[0] == '[' && w.s[w.l - 1] == ']')
-                return (Word) { .s = w.s + 1, .l = w.l - 2 };
-        return (Word) { .s = "vmlinux", .l = strlen("vmlinux") };
-}
-
-typedef void (*line_handler)(Question *q, const char *rest, Word extra);
-
-/* Calls @handler for each question about @name and the object that @rest begins with. */
-static void questions_answer(const Questions *qs, Word name, const char *rest, Word extra,
-                line_handler handler) {
-        Question *q = questions_find(qs, name);
-        const char *after = rest;
-        Word object;
-
-        if (!q)
-                return;
-        object = word_object(word_next(&after));
-        for (; q < qs->items + qs->n && word_is(name, q->facts->name); q++)
-                if (word_is(object, q->facts->object))
-                        handler(q, rest, extra);
-}
-
-static void kallsyms_match(Question *q, const char *rest, Word type) {
-        (void) rest;
-        q->facts->matches++;
-        /* nm(1): text, local and global, and weak. */
-        if (type.l == 1 && strchr("tTwW", type.s[0]))
-                q->is_function = true;
-}
-
-static void kallsyms_line(const Questions *qs, const char *line) {
-        Word type, name;
-
-        (void) word_next(&line);
-        type = word_next(&line);
-        name = word_next(&line);
-        questions_answer(qs, name, line, type, kallsyms_match);
-}
-
-static void traceable_match(Question *q, const char *rest, Word extra) {
-        (void) rest, (void) extra;
-        q->facts->traceable = true;
-}
-
-static void traceable_line(const Questions *qs, const char *line) {
-        Word name = word_next(&line);
-
-        questions_answer(qs, name, line, name, traceable_match);
+        return from;
 }
 
 /*
@@ -146,12 +61,11 @@ static void traceable_line(const Questions *qs, const char *line) {
  * user, so an "I" is livepatch's if its handler is named. With several users of a function no single
  * handler need be shown; then livepatch's own directory tells, see question_ask_livepatch().
  */
-static void enabled_match(Question *q, const char *rest, Word extra) {
+static void enabled_match(SymbolFacts *f, const char *rest) {
         bool ipmodify = false;
 
-        (void) extra;
         if (strstr(rest, "klp_ftrace_handler")) {
-                q->facts->livepatched = true;
+                f->livepatched = true;
                 return;
         }
         for (Word w = word_next(&rest); w.l > 0; w = word_next(&rest)) {
@@ -161,33 +75,18 @@ static void enabled_match(Question *q, const char *rest, Word extra) {
                         break;
         }
         if (ipmodify)
-                q->facts->busy = true;
+                f->busy = true;
 }
 
-static void enabled_line(const Questions *qs, const char *line) {
+static void enabled_line(void *userdata, const char *line) {
+        const Questions *q = userdata;
         Word name = word_next(&line);
+        const char *after = line;
+        Word object = word_object(word_next(&after));
 
-        questions_answer(qs, name, line, name, enabled_match);
-}
-
-static int scan(int dir_fd, const char *path, const Questions *qs,
-                void (*handler)(const Questions *qs, const char *line)) {
-        _cleanup_close_ int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-        _cleanup_fclose_ FILE *f = NULL;
-        _cleanup_free_ char *line = NULL;
-        size_t room = 0;
-
-        if (fd < 0)
-                return -errno;
-        f = fdopen(fd, "r");
-        if (!f)
-                return -errno;
-        (void) TAKE_FD(fd);
-        (void) __fsetlocking(f, FSETLOCKING_BYCALLER);
-        errno = 0;
-        while (getline(&line, &room, f) >= 0)
-                handler(qs, line);
-        return ferror(f) ? -(errno ?: EIO) : 0;
+        for (size_t i = questions_find(q, name); i < q->n && word_is(name, q->items[i]->name); i++)
+                if (word_is(object, q->items[i]->object))
+                        enabled_match(q->items[i], line);
 }
 
 /* Where tracefs lies: on its own since 4.1, below debugfs before and on some machines still. */
@@ -246,7 +145,27 @@ static int question_ask_livepatch(const Kernel *k, SymbolFacts *f) {
         return 0;
 }
 
-static int questions_prepare(const Kernel *k, SymbolFacts *facts, size_t n, Questions *qs) {
+/* The kept index if it knows all objects as they are now, else a new one, which is kept. */
+static int index_get(const Kernel *k, const Questions *q, int tracefs_fd, SymbolIndex **ret) {
+        _cleanup_symbol_index_free_ SymbolIndex *kept = NULL;
+        int r = symbol_index_load(k, &kept);
+        bool covered = r >= 0;
+
+        for (size_t i = 0; i < q->n && covered; i++)
+                covered = !q->items[i]->object_loaded || symbol_index_covers(kept, k, q->items[i]->object);
+        if (covered) {
+                *ret = TAKE_PTR(kept);
+                return 0;
+        }
+        r = symbol_index_build(k, tracefs_fd, ret);
+        if (r < 0)
+                return r;
+        /* Not kept: the next question takes as long as this one, no more. */
+        (void) (symbol_index_save(k, *ret) < 0);
+        return 0;
+}
+
+static int questions_prepare(const Kernel *k, SymbolFacts *facts, size_t n, Questions *q) {
         for (size_t i = 0; i < n; i++) {
                 SymbolFacts *f = &facts[i];
                 int r = streq(f->object, "vmlinux") ? 1 : kernel_module_loaded(k, f->object);
@@ -254,24 +173,28 @@ static int questions_prepare(const Kernel *k, SymbolFacts *facts, size_t n, Ques
                 if (r < 0)
                         return r;
                 *f = (SymbolFacts) { .object = f->object, .name = f->name, .object_loaded = r > 0 };
-                qs->items[i] = (Question) { .facts = f };
+                q->items[i] = f;
         }
-        qs->n = n;
-        qsort(qs->items, n, sizeof(*qs->items), compare_questions);
+        q->n = n;
+        qsort(q->items, n, sizeof(*q->items), compare_questions);
         return 0;
 }
 
 /**
- * symbols_look_up() - answer all questions about functions in one pass over the kernel's lists
+ * symbols_look_up() - answer all questions about functions together
  * @facts: @object and @name are read, everything else is written
+ *
+ * The first call after boot, and the first about a module loaded since, reads the kernel's lists from
+ * end to end, which takes a while: call it in a child.
  *
  * Return: 0, -EINVAL when an object is no module name, -ENOENT when tracefs is not mounted, or
  * another negative errno; then @facts holds nothing to rely on.
  */
 int symbols_look_up(const Kernel *k, SymbolFacts *facts, size_t n_facts) {
-        _cleanup_free_ Question *items = NULL;
+        _cleanup_symbol_index_free_ SymbolIndex *index = NULL;
+        _cleanup_free_ SymbolFacts **items = NULL;
         _cleanup_close_ int tracefs = -EBADF;
-        Questions qs;
+        Questions q;
         int r;
 
         if (n_facts == 0)
@@ -279,27 +202,27 @@ int symbols_look_up(const Kernel *k, SymbolFacts *facts, size_t n_facts) {
         items = calloc(n_facts, sizeof(*items));
         if (!items)
                 return -ENOMEM;
-        qs.items = items;
-        r = questions_prepare(k, facts, n_facts, &qs);
-        if (r < 0)
-                return r;
-        r = scan(kernel_root_fd(k), "proc/kallsyms", &qs, kallsyms_line);
+        q.items = items;
+        r = questions_prepare(k, facts, n_facts, &q);
         if (r < 0)
                 return r;
         tracefs = tracefs_open(k);
         if (tracefs < 0)
                 return tracefs;
-        r = scan(tracefs, "available_filter_functions", &qs, traceable_line);
+        r = index_get(k, &q, tracefs, &index);
         if (r < 0)
                 return r;
-        r = scan(tracefs, "enabled_functions", &qs, enabled_line);
-        if (r < 0)
-                return r;
-        for (size_t i = 0; i < qs.n && r >= 0; i++) {
-                if (!qs.items[i].is_function)
-                        qs.items[i].facts->matches = 0;
-                if (qs.items[i].facts->busy)
-                        r = question_ask_livepatch(k, qs.items[i].facts);
+        for (size_t i = 0; i < q.n; i++) {
+                SymbolAnswer a = {};
+
+                if (q.items[i]->object_loaded)
+                        a = symbol_index_find(index, q.items[i]->object, q.items[i]->name);
+                q.items[i]->matches = a.matches;
+                q.items[i]->traceable = a.traceable;
         }
+        r = lines_scan(tracefs, "enabled_functions", enabled_line, &q);
+        for (size_t i = 0; i < q.n && r >= 0; i++)
+                if (q.items[i]->busy)
+                        r = question_ask_livepatch(k, q.items[i]);
         return r;
 }

@@ -89,3 +89,6 @@
 #define HOTPATCH_ELF_RELOCATIONS_MAX 524288U
 #define HOTPATCH_MODINFO_VALUE_MAX 1024U
 #define HOTPATCH_KLP_SYMBOLS_MAX 4096U
+
+/* Lines of /proc/kallsyms: 200 000 on a distribution kernel with many modules loaded. */
+#define HOTPATCH_KALLSYMS_MAX 4194304U

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include "livepatch/symbols.h"
+#include "tests/unit/note-maker.h"
 #include "tests/unit/tree.h"
 
 #define KALLSYMS                                                \
@@ -110,6 +111,88 @@ START_TEST(shared_function_is_livepatchs_own) {
 }
 END_TEST
 
+static unsigned matches(const Tree *t, const char *object, const char *name) {
+        SymbolFacts f = { .object = object, .name = name };
+
+        ck_assert_ok(symbols_look_up(t->kernel, &f, 1));
+        return f.matches;
+}
+
+static void build_id_write(const Tree *t, const char *id) {
+        NoteBuffer b = {};
+
+        note_add_gnu_build_id(&b, id, strlen(id));
+        tree_bytes(t, "sys/module/hptarget/notes/.note.gnu.build-id", b.data, b.size);
+}
+
+/* What does not change until the next boot is read once; a changed list is not noticed. */
+START_TEST(lists_are_read_once_in_a_boot) {
+        _cleanup_(tree_free) Tree t = kernel_with("sys/kernel/tracing");
+        struct stat st;
+
+        tree_file(&t, "proc/sys/kernel/random/boot_id", "11111111-2222-3333-4444-555555555555\n");
+        tree_file(&t, "proc/modules", "hptarget 16384 1 - Live 0x0000000000000000 (OE)\n"
+                "coming 16384 1 - Loading 0x0000000000000000\n");
+        build_id_write(&t, "one");
+        /* Nothing to keep it in: read every time. */
+        ck_assert_uint_eq(matches(&t, "vmlinux", "weak_function"), 1);
+        tree_file(&t, "proc/kallsyms", KALLSYMS "0000000000000000 t weak_function\n");
+        ck_assert_uint_eq(matches(&t, "vmlinux", "weak_function"), 2);
+
+        tree_directory(&t, "run/hotpatch");
+        ck_assert_uint_eq(matches(&t, "hptarget", "answer"), 1);
+        ck_assert_int_eq(fstatat(t.fd, "run/hotpatch/symbols", &st, 0), 0);
+        ck_assert_int_eq(st.st_mode & 07777, 0600);
+        tree_file(&t, "proc/kallsyms", "");
+        ck_assert_uint_eq(matches(&t, "vmlinux", "weak_function"), 2);
+        ck_assert_uint_eq(matches(&t, "hptarget", "answer"), 1);
+        ck_assert_uint_eq(matches(&t, "vmlinux", "missing"), 0);
+        /* What changes at any moment is read each time. */
+        tree_file(&t, "sys/kernel/tracing/enabled_functions", "weak_function (1) R I M\n");
+        {
+                SymbolFacts f = { .object = "vmlinux", .name = "weak_function" };
+
+                ck_assert_ok(symbols_look_up(t.kernel, &f, 1));
+                ck_assert(f.busy);
+        }
+        /* Another build of the module, or another boot, is another matter. */
+        build_id_write(&t, "two");
+        ck_assert_uint_eq(matches(&t, "vmlinux", "weak_function"), 2);
+        ck_assert_uint_eq(matches(&t, "hptarget", "answer"), 0);
+        ck_assert_uint_eq(matches(&t, "vmlinux", "weak_function"), 0);
+        tree_file(&t, "proc/kallsyms", KALLSYMS);
+        ck_assert_uint_eq(matches(&t, "vmlinux", "weak_function"), 0);
+        tree_file(&t, "proc/sys/kernel/random/boot_id", "22222222-2222-3333-4444-555555555555\n");
+        ck_assert_uint_eq(matches(&t, "vmlinux", "weak_function"), 1);
+        /* A module that was not there when the lists were read. */
+        tree_file(&t, "sys/module/hp_old/initstate", "live\n");
+        tree_file(&t, "proc/kallsyms", KALLSYMS "0000000000000000 t cmdline_proc_show\t[hp_old]\n");
+        ck_assert_uint_eq(matches(&t, "hp_old", "cmdline_proc_show"), 2);
+}
+END_TEST
+
+START_TEST(damaged_index_is_made_again) {
+        _cleanup_(tree_free) Tree t = kernel_with("sys/kernel/tracing");
+        _cleanup_free_ void *good = NULL;
+        size_t size;
+
+        tree_file(&t, "proc/sys/kernel/random/boot_id", "11111111-2222-3333-4444-555555555555\n");
+        tree_directory(&t, "run/hotpatch");
+        ck_assert_uint_eq(matches(&t, "vmlinux", "weak_function"), 1);
+        ck_assert_ok(file_read_at(t.fd, "run/hotpatch/symbols", 1 << 20, &good, &size));
+        for (size_t cut = 0; cut < size; cut += 37) {
+                tree_bytes(&t, "run/hotpatch/symbols", good, cut);
+                ck_assert_uint_eq(matches(&t, "vmlinux", "weak_function"), 1);
+        }
+        for (size_t at = 0; at < 64; at += 5) {
+                ((uint8_t *) good)[at] ^= 0xff;
+                tree_bytes(&t, "run/hotpatch/symbols", good, size);
+                ck_assert_uint_eq(matches(&t, "vmlinux", "weak_function"), 1);
+                ((uint8_t *) good)[at] ^= 0xff;
+        }
+}
+END_TEST
+
 START_TEST(without_tracefs_nothing_is_claimed) {
         _cleanup_(tree_free) Tree t = tree_new();
         SymbolFacts f = { .object = "vmlinux", .name = "cmdline_proc_show" };
@@ -127,9 +210,12 @@ static Suite *suite(void) {
         Suite *s = suite_create("symbols");
         TCase *t = tcase_create("symbols");
 
+        tcase_set_timeout(t, 60);
         tcase_add_test(t, tracefs_of_its_own);
         tcase_add_test(t, tracefs_below_debugfs);
         tcase_add_test(t, shared_function_is_livepatchs_own);
+        tcase_add_test(t, lists_are_read_once_in_a_boot);
+        tcase_add_test(t, damaged_index_is_made_again);
         tcase_add_test(t, without_tracefs_nothing_is_claimed);
         suite_add_tcase(s, t);
         return s;
