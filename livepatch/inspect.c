@@ -344,7 +344,7 @@ static int objects_read(ModuleInfo *i, const ElfImage *image, sd_bus_error *erro
         if (found.found && i->has_note &&
             !objects_equal(found.objects, found.n_objects, noted.objects, noted.n_objects))
                 return INVALID(error, "The module's note and its livepatch structures name different functions");
-        i->has_structures = found.found;
+        i->has_structures = found.structures;
         i->replace = found.replace;
         if (found.found) {
                 i->objects = TAKE_PTR(found.objects);

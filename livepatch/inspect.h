@@ -30,7 +30,7 @@ typedef struct ModuleInfo {
         bool replace;        /* klp_patch.replace; only known with has_structures */
         bool has_note;
         PatchNote note;
-        InspectedObject *objects; /* from the structures, else from the note; sorted by name */
+        InspectedObject *objects; /* recovered from the file's data, else from the note; sorted by name */
         size_t n_objects;
         char **klp_symbols;  /* "OBJECT:SYMBOL,SYMPOS", from .klp.sym.* */
         char **needed;       /* undefined symbols, to be resolved from exports */

@@ -30,8 +30,11 @@
  *
  * A pointer may be written against a named symbol, or against the symbol of a section with an
  * addend; both are resolved to section and offset first. Modules that build the structures at run
- * time (our own runtime may, klp-build of Linux 6.19 does) have nothing to find here; that is an
- * answer as well, and not an error.
+ * time have no klp_patch to find. Those of kpatch-build leave the table they build it from, section
+ * `.kpatch.funcs` (kmod/patch/kpatch-patch.h there), whose elements are found the same way: pointers
+ * to name and object name side by side, 40 bytes before them the one to the code, 8 before the
+ * sympos. Whether such a patch replaces others is in its code only. klp-build (Linux 6.19) is not read
+ * yet. Finding nothing is an answer as well, and not an error.
  */
 
 #include <elf.h>
@@ -46,6 +49,12 @@
 
 #define POINTER_SIZE 8
 #define PATCH_REPLACE_OFFSET 24
+
+/* struct kpatch_patch_func: new_addr, new_size, old_addr, old_size, sympos, name, objname */
+#define KPATCH_SECTION ".kpatch.funcs"
+#define KPATCH_NAME_TO_CODE (-40)
+#define KPATCH_NAME_TO_SYMPOS 8U
+#define KPATCH_POINTERS 3U
 
 /* A file may begin some structure with THIS_MODULE this often; each candidate costs a look at no more
  * than the two kinds of arrays below, so that a hostile file costs milliseconds. */
@@ -232,6 +241,16 @@ static bool read_number(const ElfImage *image, uint32_t section, uint64_t offset
         return true;
 }
 
+static int function_add(const Recovery *c, KlpTable *t, const char *object, const char *function, uint64_t sympos) {
+        int r = inspected_objects_add(&t->objects, &t->n_objects, object, function, sympos);
+
+        if (r == -E2BIG)
+                return INVALID(c->error, "The module replaces too many functions");
+        if (r == -EEXIST)
+                return INVALID(c->error, "The module replaces '%s' twice", function);
+        return r;
+}
+
 static int functions_recover(const Recovery *c, Extent e, const char *object, KlpTable *t) {
         const ElfImage *image = c->image;
         size_t elements = 0;
@@ -253,11 +272,7 @@ static int functions_recover(const Recovery *c, Extent e, const char *object, Kl
                     !read_number(image, code->section, code->offset + POINTER_SIZE, &sympos))
                         return INVALID(c->error,
                                 "The module replaces a function of '%s' whose name cannot be read", object);
-                r = inspected_objects_add(&t->objects, &t->n_objects, object, function, sympos);
-                if (r == -E2BIG)
-                        return INVALID(c->error, "The module replaces too many functions");
-                if (r == -EEXIST)
-                        return INVALID(c->error, "The module replaces '%s' twice", function);
+                r = function_add(c, t, object, function, sympos);
                 if (r < 0)
                         return r;
                 elements++;
@@ -312,7 +327,52 @@ static int patch_recover(Recovery *c, const ElfRelocation *mod, KlpTable *ret) {
         if (section->data && section->size > mod->offset &&
             section->size - mod->offset > PATCH_REPLACE_OFFSET)
                 t.replace = section->data[mod->offset + PATCH_REPLACE_OFFSET];
-        t.found = true;
+        t.found = t.structures = true;
+        *ret = t;
+        t = (KlpTable) {};
+        return 0;
+}
+
+static int kpatch_element_recover(const Recovery *c, const ElfRelocation *name, KlpTable *t) {
+        const ElfImage *image = c->image;
+        const ElfRelocation *code = neighbour(image, name, KPATCH_NAME_TO_CODE);
+        const ElfRelocation *objname = neighbour(image, name, POINTER_SIZE);
+        const char *function = pointer_string(image, name, HOTPATCH_SYMBOL_MAX);
+        const char *object = objname ? pointer_string(image, objname, HOTPATCH_MODULE_NAME_MAX) : NULL;
+        uint64_t sympos;
+
+        if (!function || !object || !kernel_module_name_valid(object) || !code || !pointer_is_code(image, code) ||
+            name->offset < KPATCH_NAME_TO_SYMPOS ||
+            !read_number(image, name->section, name->offset - KPATCH_NAME_TO_SYMPOS, &sympos))
+                return INVALID(c->error, "The module's section '%s' is malformed", KPATCH_SECTION);
+        return function_add(c, t, object, function, sympos);
+}
+
+/* Three pointers for each element, in the order code, name, object name. */
+static int kpatch_recover(const Recovery *c, KlpTable *ret) {
+        _cleanup_(klp_table_done) KlpTable t = {};
+        const ElfImage *image = c->image;
+        const ElfSection *section = NULL;
+        size_t from, to;
+        uint32_t index;
+        int r;
+
+        r = elf_image_find(image, KPATCH_SECTION, &section);
+        if (r == 0)
+                return 0;
+        if (r < 0)
+                return INVALID(c->error, "The module has more than one section '%s'", KPATCH_SECTION);
+        index = (uint32_t) (section - image->sections);
+        from = relocation_first(image, index, 0);
+        to = relocation_first(image, index + 1, 0);
+        if ((to - from) % KPATCH_POINTERS != 0)
+                return INVALID(c->error, "The module's section '%s' is incomplete", KPATCH_SECTION);
+        for (size_t i = from + 1; i < to; i += KPATCH_POINTERS) {
+                r = kpatch_element_recover(c, &image->relocations[i], &t);
+                if (r < 0)
+                        return r;
+        }
+        t.found = t.n_objects > 0;
         *ret = t;
         t = (KlpTable) {};
         return 0;
@@ -352,6 +412,11 @@ int klp_table_recover(const ElfImage *image, KlpTable *ret, sd_bus_error *error)
                 if (!is_this_module(image, r) || !(image->sections[r->section].flags & SHF_ALLOC))
                         continue;
                 result = patch_recover(&c, r, &t);
+                if (result < 0)
+                        return result;
+        }
+        if (!t.found) {
+                result = kpatch_recover(&c, &t);
                 if (result < 0)
                         return result;
         }

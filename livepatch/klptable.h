@@ -6,9 +6,15 @@
 #include "livepatch/elfimage.h"
 #include "livepatch/inspect.h"
 
-/** struct KlpTable - what was recovered; @objects owned, sorted, NULL with 0 entries */
+/**
+ * struct KlpTable - what was recovered
+ * @found: something was
+ * @structures: from a filled klp_patch, so that @replace is known
+ * @objects: owned, sorted; NULL with 0 entries
+ */
 typedef struct KlpTable {
         bool found;
+        bool structures;
         bool replace;
         InspectedObject *objects;
         size_t n_objects;

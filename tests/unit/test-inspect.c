@@ -188,6 +188,27 @@ START_TEST(decoys_are_no_livepatch) {
 }
 END_TEST
 
+#define KPATCH_FUNCS(elements)                                                                      \
+        "static const struct { void *new_addr; unsigned long new_size, old_addr, old_size, sympos;\n" \
+        "        const char *name, *objname; } table[]\n"                                           \
+        "        __attribute__((section(\".kpatch.funcs\"), used)) = { " elements " };\n"
+
+START_TEST(table_of_kpatch_build) {
+        _cleanup_module_info_free_ ModuleInfo *i = inspect(STRUCTURES INFOS KPATCH_FUNCS(
+                "{ new_one, 4, 0, 8, 0, \"cmdline_proc_show\", \"vmlinux\" },"
+                "{ new_two, 4, 0, 8, 2, \"ambiguous\", \"vmlinux\" },"
+                "{ new_two, 4, 0, 8, 0, \"answer\", \"hptarget\" },"), "");
+
+        check_both(i);
+        /* It has no klp_patch, and so no `replace` to know. */
+        ck_assert(!i->has_structures && !i->has_note);
+        refuse(STRUCTURES INFOS KPATCH_FUNCS("{ 0, 4, 0, 8, 0, \"f\", \"vmlinux\" },"), "", "is incomplete");
+        refuse(STRUCTURES INFOS KPATCH_FUNCS("{ new_one, 4, 0, 8, 0, \"f\", \"no object\" },"), "", "is malformed");
+        refuse(STRUCTURES INFOS KPATCH_FUNCS("{ (void *) \"x\", 4, 0, 8, 0, \"f\", \"vmlinux\" },"), "",
+                "is malformed");
+}
+END_TEST
+
 START_TEST(half_a_structure_is_refused) {
         refuse(STRUCTURES INFOS FUNCS "STATIC struct klp_func bad[] = { { \"x\", new_one }, { \"y\", 0 } };\n"
                 PATCH("{ .funcs = bad },"), "", "incomplete klp_func");
@@ -526,6 +547,7 @@ static Suite *suite(void) {
         tcase_add_test(t, strings_symbols_and_build_id);
         tcase_add_loop_test(t, functions_are_recovered, 0, ELEMENTSOF(shapes));
         tcase_add_test(t, decoys_are_no_livepatch);
+        tcase_add_test(t, table_of_kpatch_build);
         tcase_add_test(t, half_a_structure_is_refused);
         tcase_add_test(t, contradictions_are_refused);
         tcase_add_test(t, note_and_structures_agree);
