@@ -279,6 +279,44 @@ static int check_structure(const SignatureInput *in, CMS_ContentInfo *cms, sd_bu
         return 0;
 }
 
+/*
+ * Steps through the members of a constructed element that is known to be DER: @p to the content of
+ * the one at @p, @ret_next to the one behind it.
+ */
+static const uint8_t *der_content(const uint8_t *p, const uint8_t **ret_next) {
+        size_t n = p[1] & 0x80 ? p[1] & 0x7f : 0, length = n > 0 ? 0 : p[1];
+
+        for (size_t i = 0; i < n; i++)
+                length = length << 8 | p[2 + i];
+        *ret_next = p + 2 + n + length;
+        return p + 2 + n;
+}
+
+/*
+ * The version numbers follow from the content (RFC 5652 sections 5.1 and 5.3), and OpenSSL ignores
+ * them and does not tell them. Unless somebody looks, they are two bytes that anybody can change in
+ * a signed bundle. Certificates may be there, then the signer is the last member of SignedData.
+ */
+static int check_versions(const SignatureInput *in, CMS_ContentInfo *cms, sd_bus_error *error) {
+        CMS_SignerInfo *si = sk_CMS_SignerInfo_value(CMS_get0_SignerInfos(cms), 0);
+        const uint8_t *end = (const uint8_t *) in->signature + in->signature_size, *next, *p, *last;
+        ASN1_OCTET_STRING *key_id = NULL;
+        uint8_t expected[] = { 0x02, 0x01, 1 };
+
+        if (CMS_SignerInfo_get0_signer_id(si, &key_id, NULL, NULL) == 1 && key_id)
+                expected[2] = 3;
+        /* ContentInfo, past the OID of 11 bytes, [0], SignedData */
+        p = der_content(der_content(der_content(in->signature, &next) + 11, &next), &next);
+        for (last = next = p; next < end; )
+                (void) der_content(last = next, &next);
+        /* SET OF SignerInfo, SignerInfo */
+        last = der_content(der_content(last, &next), &next);
+        if (memcmp(p, expected, sizeof(expected)) != 0 || memcmp(last, expected, sizeof(expected)) != 0)
+                return sd_bus_error_setf(error, HOTPATCH_ERROR("SignatureMalformed"),
+                        "'%s' has a version number that does not fit its content", in->member);
+        return 0;
+}
+
 /* messageDigest is checked by OpenSSL; that the content type agrees (RFC 5652 section 5.3) is not. */
 static int check_attributes(const SignatureInput *in, CMS_SignerInfo *si, sd_bus_error *error) {
         const ASN1_OBJECT *type;
@@ -663,6 +701,8 @@ int signature_verify(const SignatureStore *s, const SignatureInput *in, uint64_t
                 r = parse_der(in, &cms, error);
         if (r >= 0)
                 r = check_structure(in, cms, error);
+        if (r >= 0)
+                r = check_versions(in, cms, error);
         if (r < 0)
                 return r;
         si = sk_CMS_SignerInfo_value(CMS_get0_SignerInfos(cms), 0);
