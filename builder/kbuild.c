@@ -20,6 +20,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -31,7 +32,7 @@
 #define SOURCE_MAX (4U * 1024 * 1024)
 
 static const char *const runtime_files[] = {
-        "hotpatch.h", "runtime.c", "runtime.h", "shadow.h", "tripwire-begin.c", "tripwire-end.c", "tripwire.c",
+        "hotpatch.h", "reload.c", "runtime.c", "runtime.h", "shadow.h", "tripwire-begin.c", "tripwire-end.c", "tripwire.c",
 };
 
 static void closedirp(DIR **d) {
@@ -159,6 +160,8 @@ static int write_kbuild(const Kbuild *b, char *const *sources) {
                 "ccflags-y := -I$(src) -Wno-missing-prototypes -Wno-missing-declarations\n"
                 "%s-y := hotpatch/tripwire-begin.o hotpatch/runtime.o hotpatch/tripwire.o hotpatch/table.o\n",
                 m, m);
+        if (table_has_module_symbols(b->patch, NULL))
+                fprintf(f, "%s-y += hotpatch/reload.o\n", m);
         for (char *const *s = sources; *s; s++)
                 fprintf(f, "%s-y += patch/%.*s.o\n", m, (int) strlen(*s) - 2, *s);
         fprintf(f, "%s-y += hotpatch/tripwire-end.o\n", m);
@@ -191,6 +194,9 @@ static int lay_out(const Kbuild *b, sd_bus_error *error) {
         r = list_files(b->patch_dir, ".h", &headers, error);
         if (r < 0)
                 return r;
+        if (faccessat(AT_FDCWD, b->runtime_dir, R_OK | X_OK, AT_EACCESS) < 0)
+                return sd_bus_error_setf(error, SD_BUS_ERROR_FILE_NOT_FOUND,
+                        "the redirection runtime is not in '%s': %s", b->runtime_dir, strerror(errno));
         r = make_folder(b->work_dir, "hotpatch", &runtime);
         if (r < 0)
                 return r;
@@ -225,6 +231,22 @@ static int format_argument(char ***v, const char *name, const char *value) {
                 return -ENOMEM;
         }
         return strv_extend(v, s);
+}
+
+/*
+ * __FILE__ and DWARF name the author's files as patch/NAME, wherever the copy lies, and the headers as
+ * if they were installed.
+ */
+static int map_paths(const Kbuild *b, char ***v) {
+        _cleanup_free_ char *map = NULL;
+        const char *folder = b->headers->folder;
+
+        if (asprintf(&map, "KCFLAGS=-ffile-prefix-map=%s/= -ffile-prefix-map=%.*s/=/usr/src/", b->work_dir,
+                            (int) (strrchr(folder, '/') - folder), folder) < 0) {
+                map = NULL;
+                return -ENOMEM;
+        }
+        return strv_extend(v, map);
 }
 
 static int make_arguments(const Kbuild *b, char ***ret) {
@@ -262,13 +284,7 @@ static int make_arguments(const Kbuild *b, char ***ret) {
                 if (r < 0)
                         return r;
         }
-        /* __FILE__ and DWARF name the author's files as patch/NAME, wherever the copy lies. */
-        _cleanup_free_ char *map = NULL;
-        if (asprintf(&map, "KCFLAGS=-ffile-prefix-map=%s/=", b->work_dir) < 0) {
-                map = NULL;
-                return -ENOMEM;
-        }
-        r = strv_extend(&v, map);
+        r = map_paths(b, &v);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(v);
@@ -316,6 +332,7 @@ static int spawn_make(char *const *arguments, char *const *environment, pid_t *r
                 return r;
         }
         if (pid == 0) {
+                (void) signal(SIGINT, SIG_DFL);
                 (void) dup2(fds[1], STDOUT_FILENO);
                 (void) dup2(fds[1], STDERR_FILENO);
                 execvpe(arguments[0], arguments, environment);
@@ -328,9 +345,11 @@ static int spawn_make(char *const *arguments, char *const *environment, pid_t *r
         return 0;
 }
 
-/* The post-link step answers for undefined symbols. */
+/* The post-link step answers for undefined symbols, and the compiler's lines say why make ends. */
 static bool is_noise(const char *line) {
-        return startswith(line, "WARNING: modpost: ") && strstr(line, "] undefined!");
+        if (startswith(line, "WARNING: modpost: ") && strstr(line, "] undefined!"))
+                return true;
+        return startswith(line, "make") && (strstr(line, "] Error ") || strstr(line, "*** Waiting for "));
 }
 
 static void show_line(const Kbuild *b, const char *line) {
@@ -358,6 +377,7 @@ static int run_make(const Kbuild *b, sd_bus_error *error) {
         _cleanup_free_ char *line = NULL;
         _cleanup_fclose_ FILE *f = NULL;
         size_t room = 0;
+        void (*interrupt)(int);
         int r, fd = -EBADF, status;
         pid_t pid = 0;
 
@@ -367,6 +387,8 @@ static int run_make(const Kbuild *b, sd_bus_error *error) {
         r = make_environment(&environment);
         if (r < 0)
                 return r;
+        /* As system(3) does: ^C ends make, and we clean up. */
+        interrupt = signal(SIGINT, SIG_IGN);
         r = spawn_make(arguments, environment, &pid, &fd);
         if (r < 0)
                 return r;
@@ -379,6 +401,7 @@ static int run_make(const Kbuild *b, sd_bus_error *error) {
         while (waitpid(pid, &status, 0) < 0)
                 if (errno != EINTR)
                         return -errno;
+        (void) signal(SIGINT, interrupt);
         if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("ModuleBuildFailed"),
                         "the module '%s' could not be built for kernel '%s'", b->patch->module,

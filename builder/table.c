@@ -71,8 +71,9 @@ static void put_bytes(FILE *f, const uint8_t *bytes, size_t n) {
         fputc('\n', f);
 }
 
+/* NULL without that callback, and without any (@c is NULL). */
 static const char *callback_get(const PatchCallbacks *c, size_t which) {
-        return *(char *const *) ((const char *) c + callbacks[which].offset);
+        return c ? *(char *const *) ((const char *) c + callbacks[which].offset) : NULL;
 }
 
 static const PatchCallbacks *find_callbacks(const PatchFile *p, const char *object) {
@@ -80,6 +81,25 @@ static const PatchCallbacks *find_callbacks(const PatchFile *p, const char *obje
                 if (streq(p->callbacks[i].object, object))
                         return p->callbacks + i;
         return NULL;
+}
+
+/**
+ * table_has_module_symbols() - does the patch use unexported symbols of a module
+ * @p: the patch
+ * @object: that module; NULL: any module
+ */
+bool table_has_module_symbols(const PatchFile *p, const char *object) {
+        for (size_t i = 0; i < p->n_symbols; i++)
+                if (object ? streq(p->symbols[i].object, object) : !streq(p->symbols[i].object, "vmlinux"))
+                        return !object || !streq(object, "vmlinux");
+        return false;
+}
+
+/* Is a generated function called instead of, or around, the author's? */
+static bool wraps_callback(const PatchFile *p, const char *object, size_t which) {
+        if (streq(callbacks[which].name, "pre_patch"))
+                return callback_get(find_callbacks(p, object), which);
+        return streq(callbacks[which].name, "post_unpatch") && table_has_module_symbols(p, object);
 }
 
 static int list_objects(const PatchFile *p, char ***ret) {
@@ -125,6 +145,18 @@ static void put_pre_patch(FILE *f, const char *function, size_t i) {
                 i, function, function);
 }
 
+/* What the module's unexported symbols were resolved to is forgotten when it goes, module/reload.c. */
+static void put_post_unpatch(FILE *f, const char *function, size_t i) {
+        fprintf(f,
+                "static void hotpatch_post_unpatch_%zu(struct klp_object *object)\n"
+                "{\n",
+                i);
+        if (function)
+                fprintf(f, "\t%s(object);\n", function);
+        fputs("\thotpatch_clear_relocations(object);\n"
+              "}\n\n", f);
+}
+
 static void put_functions(FILE *f, const PatchFile *p, const char *object, size_t i) {
         fprintf(f, "static struct klp_func hotpatch_functions_%zu[] = {\n", i);
         for (size_t j = 0; j < p->n_functions; j++)
@@ -147,12 +179,11 @@ static void put_object(FILE *f, const PatchFile *p, const char *object, size_t i
         if (!streq(object, "vmlinux"))
                 fprintf(f, "\t\t.name = \"%s\",\n", object);
         fprintf(f, "\t\t.funcs = hotpatch_functions_%zu,\n", i);
-        for (size_t c = 0; cb && c < ELEMENTSOF(callbacks); c++)
-                if (!callback_get(cb, c))
-                        continue;
-                else if (streq(callbacks[c].name, "pre_patch"))
-                        fprintf(f, "\t\t.callbacks.pre_patch = hotpatch_pre_patch_%zu,\n", i);
-                else
+        for (size_t c = 0; c < ELEMENTSOF(callbacks); c++)
+                if (wraps_callback(p, object, c))
+                        fprintf(f, "\t\t.callbacks.%s = hotpatch_%s_%zu,\n", callbacks[c].name,
+                                callbacks[c].name, i);
+                else if (callback_get(cb, c))
                         fprintf(f, "\t\t.callbacks.%s = %s,\n", callbacks[c].name, callback_get(cb, c));
         fputs("\t},\n", f);
 }
@@ -164,6 +195,8 @@ static void put_patch(FILE *f, const PatchFile *p, char *const *objects) {
                 put_functions(f, p, objects[i], i);
                 if (cb && cb->pre_patch)
                         put_pre_patch(f, cb->pre_patch, i);
+                if (table_has_module_symbols(p, objects[i]))
+                        put_post_unpatch(f, cb ? cb->post_unpatch : NULL, i);
         }
         fputs("static struct klp_object hotpatch_objects[] = {\n", f);
         for (size_t i = 0; objects[i]; i++)

@@ -58,6 +58,31 @@ START_TEST(the_source_has_the_kernels_structures) {
 }
 END_TEST
 
+START_TEST(unexported_symbols_of_a_module_are_forgotten_when_it_goes) {
+        static const char text[] =
+                "{\"id\":\"x\",\"title\":\"t\",\"severity\":\"low\",\"stream\":\"s\",\"sequence\":1,\"functions\":["
+                "{\"object\":\"ext4\",\"function\":\"f\",\"replacement\":\"new_f\"},"
+                "{\"object\":\"xfs\",\"function\":\"f\",\"replacement\":\"new_f\"},"
+                "{\"object\":\"vmlinux\",\"function\":\"f\",\"replacement\":\"new_f\"}],"
+                "\"callbacks\":[{\"object\":\"ext4\",\"post_unpatch\":\"after\"}],"
+                "\"symbols\":[{\"name\":\"a\",\"object\":\"ext4\"},{\"name\":\"b\",\"object\":\"vmlinux\"}]}";
+        _cleanup_patch_file_free_ PatchFile *p = NULL;
+        _cleanup_free_ char *source = NULL;
+
+        ck_assert_ok(patch_file_parse(text, strlen(text), &p, NULL));
+        ck_assert(table_has_module_symbols(p, NULL));
+        ck_assert(table_has_module_symbols(p, "ext4"));
+        ck_assert(!table_has_module_symbols(p, "xfs"));
+        ck_assert(!table_has_module_symbols(p, "vmlinux"));
+        ck_assert_ok(table_source(p, &source));
+        has(source, "static void hotpatch_post_unpatch_0(struct klp_object *object)\n{\n\tafter(object);\n"
+                    "\thotpatch_clear_relocations(object);\n}");
+        has(source, ".callbacks.post_unpatch = hotpatch_post_unpatch_0,");
+        ck_assert_ptr_null(strstr(source, "hotpatch_post_unpatch_1"));
+        ck_assert_ptr_null(strstr(source, "hotpatch_post_unpatch_2"));
+}
+END_TEST
+
 START_TEST(the_digest_is_of_the_text_with_its_nul) {
         _cleanup_patch_file_free_ PatchFile *p = parse();
         _cleanup_free_ char *source = NULL, *text = NULL, *line = NULL;
@@ -88,6 +113,7 @@ static Suite *suite(void) {
 
         tcase_add_test(t, the_text_has_a_line_for_each_function);
         tcase_add_test(t, the_source_has_the_kernels_structures);
+        tcase_add_test(t, unexported_symbols_of_a_module_are_forgotten_when_it_goes);
         tcase_add_test(t, the_digest_is_of_the_text_with_its_nul);
         tcase_add_test(t, the_same_patch_gives_the_same_source);
         suite_add_tcase(s, t);
