@@ -44,8 +44,9 @@ run_in_guest() {
         cd "$scenario_folder" || exit 125
         for name in "$@"; do
                 number=$((number + 1))
-                status=0
-                run_testcase "$name" || status=$?
+                # Not in a condition: there, set -e would have no effect in the testcase.
+                run_testcase "$name"
+                status=$?
                 if ((status == 0)); then
                         echo "ok $number - ${name//_/ }"
                 elif ((status == 77)); then
@@ -84,7 +85,8 @@ run_on_kernel() {
         trap "rm -rf '$folder'" EXIT
         trap 'kill "$guest" 2>/dev/null; exit 143' TERM
         if declare -F prepare >/dev/null; then
-                if ! (set -e; kernel=$release prepare "$folder" "$release") >"$folder/prepare.log" 2>&1; then
+                (set -e; kernel=$release prepare "$folder" "$release") >"$folder/prepare.log" 2>&1
+                if (($? != 0)); then
                         sed 's/^/# /' "$folder/prepare.log"
                         echo "not ok - $release: prepare"
                         return 1
@@ -130,7 +132,9 @@ run_on_host() {
         ((${#names[@]} > 0)) || mapfile -t names < <(testcases)
 
         for release in "${kernels[@]}"; do
-                run_on_kernel "$release" "${names[@]}" || failed=1
+                # Not in a condition either, for the sake of prepare().
+                run_on_kernel "$release" "${names[@]}"
+                (($? == 0)) || failed=1
         done
         exit $failed
 }

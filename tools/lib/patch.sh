@@ -81,3 +81,17 @@ build_bundle() {
         mv "$work/bundle.hpb" "$out"
         rm -rf "$work"
 }
+
+# build_kbuild FOLDER RELEASE OUTFOLDER: every module of a plain Kbuild folder, as other tools make them
+build_kbuild() {
+        local work
+
+        kernel_headers "$2"
+        work=$(mktemp -d)
+        cp "$1"/* "$work/"
+        # Debian's own Makefile includes the common one by a path that only installed packages have.
+        make -s -C "$REPLY" -f "${REPLY%-*-*}-common/Makefile" M="$work" \
+                CONFIG_DEBUG_INFO= CONFIG_DEBUG_INFO_BTF_MODULES= modules >&2
+        cp "$work"/*.ko "$3/"
+        rm -rf "$work"
+}
