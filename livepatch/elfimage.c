@@ -14,7 +14,8 @@
  *   - entry sizes are those of the format, counts are limited (util/limits.h);
  *   - each name is a string within its string table; one symbol table at most;
  *   - section indices of symbols and symbol indices of relocations exist.
- * The result holds plain arrays with valid indices. Broken rules are `ModuleInvalid`, with the place.
+ * The result holds plain arrays with valid indices. Broken rules are `ModuleInvalid`, with the
+ * place.
  */
 
 #include <gelf.h>
@@ -81,7 +82,8 @@ static int file_load(int fd, ElfImage *image, sd_bus_error *error) {
         if (st.st_size < (off_t) sizeof(Elf64_Ehdr))
                 return INVALID(error, "The module is too short for an ELF file");
         if ((uint64_t) st.st_size > HOTPATCH_BUNDLE_MAX)
-                return INVALID(error, "The module has more than %" PRIu64 " bytes", HOTPATCH_BUNDLE_MAX);
+                return INVALID(error, "The module has more than %" PRIu64 " bytes",
+                                HOTPATCH_BUNDLE_MAX);
         image->size = (size_t) st.st_size;
         image->data = malloc(image->size);
         if (!image->data)
@@ -105,7 +107,8 @@ static int signature_strip(ElfImage *image, sd_bus_error *error) {
         tail = image->data + body + SIGNATURE_LENGTH_OFFSET;
         length = (size_t) tail[0] << 24 | (size_t) tail[1] << 16 | (size_t) tail[2] << 8 | tail[3];
         if (length >= body)
-                return INVALID(error, "The signature appended to the module is longer than the module");
+                return INVALID(error,
+                                "The signature appended to the module is longer than the module");
         image->size = body - length;
         image->has_signature = true;
         return 0;
@@ -133,8 +136,9 @@ static int header_check(Reader *r) {
                         r->image->big_endian = machines[i].big_endian;
                         return 0;
                 }
-        return INVALID(r->error, "The module is for a machine without livepatching (ELF machine %u)",
-                h.e_machine);
+        return INVALID(r->error,
+                        "The module is for a machine without livepatching (ELF machine %u)",
+                        h.e_machine);
 }
 
 /* A string of a string table, or NULL when it is not one that ends within it. */
@@ -213,7 +217,8 @@ static int table_open(Reader *r, size_t index, Elf_Type type, uint64_t entry, si
         return 0;
 }
 
-static int symbol_read(Reader *r, Elf_Data *data, Elf_Data *extended, const ElfSection *names, size_t i) {
+static int symbol_read(
+                Reader *r, Elf_Data *data, Elf_Data *extended, const ElfSection *names, size_t i) {
         ElfImage *image = r->image;
         GElf_Sym s;
         Elf32_Word wide;
@@ -259,7 +264,8 @@ static int symbols_read(Reader *r, size_t *ret_index) {
         }
         if (!table)
                 return INVALID(r->error, "The module has no symbol table");
-        ret = table_open(r, table, ELF_T_SYM, sizeof(Elf64_Sym), HOTPATCH_ELF_SYMBOLS_MAX, &h, &data, &n);
+        ret = table_open(r, table, ELF_T_SYM, sizeof(Elf64_Sym), HOTPATCH_ELF_SYMBOLS_MAX, &h,
+                        &data, &n);
         if (ret < 0)
                 return ret;
         if (h.sh_link >= image->n_sections || image->sections[h.sh_link].type != SHT_STRTAB)
@@ -272,7 +278,8 @@ static int symbols_read(Reader *r, size_t *ret_index) {
                 if (ret < 0)
                         return ret;
                 if (n_extended != n)
-                        return INVALID(r->error, "The module's extended section indices have an odd size");
+                        return INVALID(r->error,
+                                        "The module's extended section indices have an odd size");
         }
         image->symbols = calloc(n ?: 1, sizeof(*image->symbols));
         if (!image->symbols)
@@ -301,7 +308,8 @@ static int relocations_read_section(Reader *r, size_t index, size_t symtab) {
                 return INVALID(r->error, "The module's section '%s' relocates nothing",
                         image->sections[index].name);
         /* Debug information, and livepatch relocations, which the kernel applies on its own. */
-        if (!(image->sections[h.sh_info].flags & SHF_ALLOC) || startswith(image->sections[index].name, ".klp."))
+        if (!(image->sections[h.sh_info].flags & SHF_ALLOC) ||
+                        startswith(image->sections[index].name, ".klp."))
                 return 0;
         ret = table_open(r, index, ELF_T_RELA, sizeof(Elf64_Rela),
                 HOTPATCH_ELF_RELOCATIONS_MAX - image->n_relocations, &h, &data, &n);

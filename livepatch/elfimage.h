@@ -37,7 +37,8 @@ typedef struct ElfSymbol {
 } ElfSymbol;
 
 /**
- * struct ElfRelocation - one relocation of an allocated section that is in force when the file loads
+ * struct ElfRelocation - one relocation of an allocated section that is in force when the file
+ * loads
  * @section: what is relocated, an index
  * @offset: in @section
  * @symbol: index into the image's symbols
@@ -71,5 +72,7 @@ ElfImage *elf_image_free(ElfImage *i);
 DEFINE_TRIVIAL_CLEANUP(ElfImage *, elf_image_free);
 #define _cleanup_elf_image_free_ _cleanup_(elf_image_freep)
 
-int elf_image_find(const ElfImage *i, const char *name, const ElfSection **ret) _must_check_ _nonnull_(1, 2, 3);
-const ElfRelocation *elf_image_relocation(const ElfImage *i, uint32_t section, uint64_t offset) _nonnull_(1);
+int elf_image_find(const ElfImage *i, const char *name, const ElfSection **ret) _must_check_
+                _nonnull_(1, 2, 3);
+const ElfRelocation *elf_image_relocation(const ElfImage *i, uint32_t section, uint64_t offset)
+                _nonnull_(1);

@@ -4,8 +4,8 @@
  * Which kernel runs, and what stands in the way of patching it.
  *
  * The release alone does not identify a kernel: with CONFIG_MODVERSIONS the kernel itself ignores
- * the release in a module's vermagic (same_magic(), kernel/module/version.c), and a distribution may
- * build the same release twice. The GNU build-id of vmlinux, which the kernel shows in
+ * the release in a module's vermagic (same_magic(), kernel/module/version.c), and a distribution
+ * may build the same release twice. The GNU build-id of vmlinux, which the kernel shows in
  * /sys/kernel/notes, does; so do the build-ids of modules in /sys/module/NAME/notes.
  *
  * The gates are read, not judged: which of them matters is the plan's decision.
@@ -90,8 +90,8 @@ static int switch_read(const Kernel *k, const char *path, bool *ret) {
         return 0;
 }
 
-/* "none [integrity] confidentiality": the word in brackets is in force (security/lockdown/lockdown.c).
- * The file lies on securityfs, which need not be mounted. */
+/* "none [integrity] confidentiality": the word in brackets is in force
+ * (security/lockdown/lockdown.c). The file lies on securityfs, which need not be mounted. */
 static int lockdown_read(const Kernel *k, char **ret) {
         _cleanup_free_ char *line = NULL;
         const char *from, *to;
@@ -108,7 +108,8 @@ static int lockdown_read(const Kernel *k, char **ret) {
 static int command_line_has(const Kernel *k, const char *word, bool *ret) {
         _cleanup_free_ void *content = NULL;
         char *rest, *token;
-        int r = file_read_at(kernel_root_fd(k), "proc/cmdline", HOTPATCH_COMMAND_LINE_MAX, &content, NULL);
+        int r = file_read_at(kernel_root_fd(k), "proc/cmdline", HOTPATCH_COMMAND_LINE_MAX, &content,
+                        NULL);
 
         if (r < 0 && r != -ENOENT)
                 return r;
@@ -175,8 +176,8 @@ int kernel_module_loaded(const Kernel *k, const char *module) {
  * kernel_module_build_id() - GNU build-id of a loaded module
  * @ret: lower-case hexadecimal; to be freed
  *
- * Return: 0, -ENOENT when the module is not loaded or carries no notes, -ENODATA when its notes have
- * no build-id, or another negative errno.
+ * Return: 0, -ENOENT when the module is not loaded or carries no notes, -ENODATA when its notes
+ * have no build-id, or another negative errno.
  */
 int kernel_module_build_id(const Kernel *k, const char *module, char **ret) {
         _cleanup_free_ char *path = NULL;

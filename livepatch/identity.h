@@ -27,4 +27,5 @@ int kernel_gates(const Kernel *k, KernelGates *ret) _must_check_ _nonnull_(1, 2)
 void kernel_gates_done(KernelGates *g);
 
 int kernel_module_loaded(const Kernel *k, const char *module) _must_check_ _nonnull_(1, 2);
-int kernel_module_build_id(const Kernel *k, const char *module, char **ret) _must_check_ _nonnull_(1, 2, 3);
+int kernel_module_build_id(const Kernel *k, const char *module, char **ret) _must_check_
+                _nonnull_(1, 2, 3);

@@ -3,13 +3,14 @@
 /*
  * What a kernel module file says about itself.
  *
- * The bytes come out of a bundle whose signature was good, or from somebody who is just packing one;
- * either way a root process reads them, so nothing is believed (see elfimage.c for the ELF part).
+ * The bytes come out of a bundle whose signature was good, or from somebody who is just packing
+ * one; either way a root process reads them, so nothing is believed (see elfimage.c for the ELF
+ * part).
  *
- * Nothing is decided here: a module that is no livepatch is inspected like any other, and whether it
- * fits this kernel or its manifest is the caller's question. Only contradictions are refused, where
- * the kernel and we could read different things from the same file: two names, two vermagics, two
- * sections of a name that matters, a note that disagrees with the structures.
+ * Nothing is decided here: a module that is no livepatch is inspected like any other, and whether
+ * it fits this kernel or its manifest is the caller's question. Only contradictions are refused,
+ * where the kernel and we could read different things from the same file: two names, two vermagics,
+ * two sections of a name that matters, a note that disagrees with the structures.
  *
  * What is read is what the kernel reads: the first `key=value` of .modinfo counts there
  * (get_modinfo(), kernel/module/main.c), any value of `livepatch` marks a livepatch, and the module
@@ -66,13 +67,14 @@ static InspectedObject *object_find(InspectedObject *objects, size_t n, const ch
  *
  * Return: 0, -EEXIST when it is there already, -E2BIG beyond the limits, or -ENOMEM.
  */
-int inspected_objects_add(InspectedObject **objects, size_t *n, const char *object, const char *function,
-                uint64_t sympos) {
+int inspected_objects_add(InspectedObject **objects, size_t *n, const char *object,
+                const char *function, uint64_t sympos) {
         InspectedObject *o = object_find(*objects, *n, object);
         _cleanup_free_ char *name = NULL;
         int r;
 
-        r = sympos > 0 ? asprintf(&name, "%s,%" PRIu64, function, sympos) : asprintf(&name, "%s", function);
+        r = sympos > 0 ? asprintf(&name, "%s,%" PRIu64, function, sympos)
+                       : asprintf(&name, "%s", function);
         if (r < 0)
                 return -ENOMEM;
         if (!o) {
@@ -112,7 +114,8 @@ void inspected_objects_sort(InspectedObject *objects, size_t n) {
                 qsort(objects, n, sizeof(*objects), compare_objects);
 }
 
-static bool objects_equal(const InspectedObject *a, size_t n_a, const InspectedObject *b, size_t n_b) {
+static bool objects_equal(
+                const InspectedObject *a, size_t n_a, const InspectedObject *b, size_t n_b) {
         if (n_a != n_b)
                 return false;
         for (size_t i = 0; i < n_a; i++) {
@@ -126,10 +129,12 @@ static bool objects_equal(const InspectedObject *a, size_t n_a, const InspectedO
         return true;
 }
 
-static int section_find(const ElfImage *image, const char *name, const ElfSection **ret, sd_bus_error *error) {
+static int section_find(const ElfImage *image, const char *name, const ElfSection **ret,
+                sd_bus_error *error) {
         int r = elf_image_find(image, name, ret);
 
-        return r == -ENOTUNIQ ? INVALID(error, "The module has more than one section '%s'", name) : r;
+        return r == -ENOTUNIQ ? INVALID(error, "The module has more than one section '%s'", name)
+                              : r;
 }
 
 /* The keys of .modinfo that matter, and where they go. The kernel takes the first of several; of
@@ -160,7 +165,8 @@ static int modinfo_entry(ModuleInfo *i, const char *entry, size_t l, sd_bus_erro
         for (size_t n = 0; n < ELEMENTSOF(keys); n++) {
                 char **field = (char **) ((char *) i + keys[n].offset);
 
-                if (!equals || key_l != strlen(keys[n].key) || memcmp(entry, keys[n].key, key_l) != 0)
+                if (!equals || key_l != strlen(keys[n].key) ||
+                                memcmp(entry, keys[n].key, key_l) != 0)
                         continue;
                 if (*field && keys[n].unique)
                         return INVALID(error, "The module says '%s' twice", keys[n].key);
@@ -241,7 +247,8 @@ static int notes_read(ModuleInfo *i, const ElfImage *image, sd_bus_error *error)
                 return INVALID(error, "The module's section '%s' is of an unknown version",
                         HOTPATCH_NOTE_SECTION);
         if (r == -EBADMSG)
-                return INVALID(error, "The module's section '%s' is malformed", HOTPATCH_NOTE_SECTION);
+                return INVALID(error, "The module's section '%s' is malformed",
+                                HOTPATCH_NOTE_SECTION);
         if (r < 0)
                 return r;
         i->has_note = true;
@@ -255,8 +262,9 @@ static int klp_symbol_add(ModuleInfo *i, const char *name, sd_bus_error *error) 
 
         dot = object ? strchr(object, '.') : NULL;
         comma = dot ? strrchr(dot, ',') : NULL;
-        if (!comma || dot == object || dot - object > HOTPATCH_MODULE_NAME_MAX || comma == dot + 1 ||
-            comma - dot - 1 > HOTPATCH_SYMBOL_MAX || !comma[1] || comma[1 + strspn(comma + 1, "0123456789")])
+        if (!comma || dot == object || dot - object > HOTPATCH_MODULE_NAME_MAX ||
+                        comma == dot + 1 || comma - dot - 1 > HOTPATCH_SYMBOL_MAX || !comma[1] ||
+                        comma[1 + strspn(comma + 1, "0123456789")])
                 return INVALID(error, "The module has a malformed livepatch symbol");
         entry = printable_dup(object, strlen(object));
         if (!entry)
@@ -265,8 +273,8 @@ static int klp_symbol_add(ModuleInfo *i, const char *name, sd_bus_error *error) 
         return strv_extend(&i->klp_symbols, entry);
 }
 
-/* ".klp.rela.OBJECT.SECTION", as the kernel reads it: it takes the object from the name and goes by the
- * flag, so one without the other would be applied by nobody or to nothing. */
+/* ".klp.rela.OBJECT.SECTION", as the kernel reads it: it takes the object from the name and goes by
+ * the flag, so one without the other would be applied by nobody or to nothing. */
 static int klp_sections_check(const ElfImage *image, sd_bus_error *error) {
         for (size_t n = 1; n < image->n_sections; n++) {
                 const ElfSection *s = &image->sections[n];
@@ -277,7 +285,8 @@ static int klp_sections_check(const ElfImage *image, sd_bus_error *error) {
                 dot = object ? strchr(object, '.') : NULL;
                 if (!dot || dot == object || dot - object > HOTPATCH_MODULE_NAME_MAX || !dot[1] ||
                     s->type != SHT_RELA || !(s->flags & SHF_RELA_LIVEPATCH))
-                        return INVALID(error, "The module has a malformed livepatch relocation section");
+                        return INVALID(error,
+                                        "The module has a malformed livepatch relocation section");
         }
         return 0;
 }
@@ -303,7 +312,8 @@ static int symbols_read(ModuleInfo *i, const ElfImage *image, sd_bus_error *erro
 
                 if (s->section == SHN_LIVEPATCH && ++n_klp <= HOTPATCH_KLP_SYMBOLS_MAX)
                         r = klp_symbol_add(i, s->name, error);
-                else if (s->section == SHN_UNDEF && *s->name && ++n_needed <= HOTPATCH_KLP_SYMBOLS_MAX)
+                else if (s->section == SHN_UNDEF && *s->name &&
+                                ++n_needed <= HOTPATCH_KLP_SYMBOLS_MAX)
                         r = needed_add(i, s->name, error);
         }
         if (n_klp > HOTPATCH_KLP_SYMBOLS_MAX || n_needed > HOTPATCH_KLP_SYMBOLS_MAX)
@@ -311,7 +321,8 @@ static int symbols_read(ModuleInfo *i, const ElfImage *image, sd_bus_error *erro
         return r;
 }
 
-static int note_objects(const PatchNote *note, InspectedObject **objects, size_t *n, sd_bus_error *error) {
+static int note_objects(
+                const PatchNote *note, InspectedObject **objects, size_t *n, sd_bus_error *error) {
         const char *text = note->table;
         PatchNoteFunction f;
         int r;
@@ -343,7 +354,8 @@ static int objects_read(ModuleInfo *i, const ElfImage *image, sd_bus_error *erro
         }
         if (found.found && i->has_note &&
             !objects_equal(found.objects, found.n_objects, noted.objects, noted.n_objects))
-                return INVALID(error, "The module's note and its livepatch structures name different functions");
+                return INVALID(error, "The module's note and its livepatch structures name "
+                                      "different functions");
         i->has_structures = found.structures;
         i->replace = found.replace;
         if (found.found) {
@@ -364,7 +376,8 @@ static int objects_read(ModuleInfo *i, const ElfImage *image, sd_bus_error *erro
  * @ret: to be freed with module_info_free()
  * @error: `ModuleInvalid`, with the place
  *
- * The file is read once, whole (at most HOTPATCH_BUNDLE_MAX bytes); later changes to it are not seen.
+ * The file is read once, whole (at most HOTPATCH_BUNDLE_MAX bytes); later changes to it are not
+ * seen.
  *
  * Return: 0 or a negative errno.
  */

@@ -30,20 +30,21 @@ typedef struct ModuleInfo {
         bool replace;        /* klp_patch.replace; only known with has_structures */
         bool has_note;
         PatchNote note;
-        InspectedObject *objects; /* recovered from the file's data, else from the note; sorted by name */
+        InspectedObject *objects; /* recovered from data, else from the note; sorted by name */
         size_t n_objects;
         char **klp_symbols;  /* "OBJECT:SYMBOL,SYMPOS", from .klp.sym.* */
         char **needed;       /* undefined symbols, to be resolved from exports */
 } ModuleInfo;
 
 int module_inspect(int fd, ModuleInfo **ret, sd_bus_error *error) _must_check_ _nonnull_(2);
-int module_info_require_livepatch(const ModuleInfo *i, sd_bus_error *error) _must_check_ _nonnull_(1);
+int module_info_require_livepatch(const ModuleInfo *i, sd_bus_error *error) _must_check_
+                _nonnull_(1);
 ModuleInfo *module_info_free(ModuleInfo *i);
 DEFINE_TRIVIAL_CLEANUP(ModuleInfo *, module_info_free);
 #define _cleanup_module_info_free_ _cleanup_(module_info_freep)
 
 /* For the other files here. */
-int inspected_objects_add(InspectedObject **objects, size_t *n, const char *object, const char *function,
-                uint64_t sympos) _must_check_ _nonnull_(1, 2, 3, 4);
+int inspected_objects_add(InspectedObject **objects, size_t *n, const char *object,
+                const char *function, uint64_t sympos) _must_check_ _nonnull_(1, 2, 3, 4);
 void inspected_objects_sort(InspectedObject *objects, size_t n);
 void inspected_objects_free(InspectedObject *objects, size_t n);

@@ -71,7 +71,8 @@ int kernel_root_fd(const Kernel *k) {
         return k->root_fd;
 }
 
-/** kernel_is_host() - whether @k is the kernel this process runs on, so that system calls may ask it */
+/** kernel_is_host() - whether @k is the kernel this process runs on, so that system calls may ask
+ * it */
 bool kernel_is_host(const Kernel *k) {
         return k->host;
 }
@@ -93,13 +94,15 @@ int kernel_remove(const Kernel *k, const char *name) {
  * character, do no harm in a path.
  */
 bool kernel_module_name_valid(const char *name) {
-        size_t l = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.");
+        size_t l = strspn(
+                        name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.");
 
         return l > 0 && l <= HOTPATCH_MODULE_NAME_MAX && !name[l] && name[0] != '.';
 }
 
 /**
- * kernel_module_path() - the path, relative to the root, of a file below a directory named as a module
+ * kernel_module_path() - the path, relative to the root, of a file below a directory named as a
+ * module
  * @prefix: for example "sys/module"
  * @file: below that; NULL: the directory itself
  * @ret: to be freed

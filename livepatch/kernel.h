@@ -15,7 +15,8 @@ typedef struct Kernel Kernel;
  * struct ModuleOps - the two system calls that change the kernel
  * @insert: load the module file at @path, named NAME.ko, without parameters; blocks. Returns 0 or
  *   the kernel's negative errno.
- * @remove: unload, without waiting for users (O_NONBLOCK). Returns 0 or the kernel's negative errno.
+ * @remove: unload, without waiting for users (O_NONBLOCK). Returns 0 or the kernel's negative
+ * errno.
  */
 typedef struct ModuleOps {
         int (*insert)(void *userdata, const char *path);

@@ -55,7 +55,8 @@ KernelLog *kernel_log_free(KernelLog *l) {
 }
 
 static bool is_word_character(char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               c == '_';
 }
 
 /* "foo" is mentioned in "'foo':", not in "foobar". */

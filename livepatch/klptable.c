@@ -6,8 +6,8 @@
  *
  *     struct klp_patch  { struct module *mod; struct klp_object *objs; struct klp_state *states;
  *                         bool replace; … };
- *     struct klp_object { const char *name; struct klp_func *funcs; struct klp_callbacks callbacks; … };
- *     struct klp_func   { const char *old_name; void *new_func; unsigned long old_sympos; … };
+ *     struct klp_object { const char *name; struct klp_func *funcs; struct klp_callbacks callbacks;
+ * … }; struct klp_func   { const char *old_name; void *new_func; unsigned long old_sympos; … };
  *
  * Behind the fields shown come private ones whose number differs between kernels and
  * configurations, so the distance from one array element to the next is not known here. It need not
@@ -17,24 +17,24 @@
  *   - a klp_patch is where a pointer to __this_module is followed, 8 bytes on, by a pointer to an
  *     array of objects;
  *   - an array is what the symbol that covers the pointer's target extends over (st_size);
- *   - in an array of objects each pointer to an array of functions is one element; a pointer 8 bytes
- *     before it is its name, no pointer there means vmlinux. The pointers of the callbacks lead to
- *     code and are passed over;
+ *   - in an array of objects each pointer to an array of functions is one element; a pointer 8
+ * bytes before it is its name, no pointer there means vmlinux. The pointers of the callbacks lead
+ * to code and are passed over;
  *   - in an array of functions each pointer to code is one element; the pointer 8 bytes before it
  *     leads to the name, and the number 8 bytes after it is sympos;
  *   - an array of functions is recognised by its first element: pointer to text, pointer to code.
  *
- * Other structures begin with THIS_MODULE too (file_operations, for one). They fall out because what
- * follows them does not lead to such arrays. What does lead there and is then incomplete, say a
- * function name that is no string, makes the module invalid: half an answer would be a wrong one.
+ * Other structures begin with THIS_MODULE too (file_operations, for one). They fall out because
+ * what follows them does not lead to such arrays. What does lead there and is then incomplete, say
+ * a function name that is no string, makes the module invalid: half an answer would be a wrong one.
  *
  * A pointer may be written against a named symbol, or against the symbol of a section with an
  * addend; both are resolved to section and offset first. Modules that build the structures at run
  * time have no klp_patch to find. Those of kpatch-build leave the table they build it from, section
- * `.kpatch.funcs` (kmod/patch/kpatch-patch.h there), whose elements are found the same way: pointers
- * to name and object name side by side, 40 bytes before them the one to the code, 8 before the
- * sympos. Whether such a patch replaces others is in its code only. klp-build (Linux 6.19) is not read
- * yet. Finding nothing is an answer as well, and not an error.
+ * `.kpatch.funcs` (kmod/patch/kpatch-patch.h there), whose elements are found the same way:
+ * pointers to name and object name side by side, 40 bytes before them the one to the code, 8 before
+ * the sympos. Whether such a patch replaces others is in its code only. klp-build (Linux 6.19) is
+ * not read yet. Finding nothing is an answer as well, and not an error.
  */
 
 #include <elf.h>
@@ -56,8 +56,8 @@
 #define KPATCH_NAME_TO_SYMPOS 8U
 #define KPATCH_POINTERS 3U
 
-/* A file may begin some structure with THIS_MODULE this often; each candidate costs a look at no more
- * than the two kinds of arrays below, so that a hostile file costs milliseconds. */
+/* A file may begin some structure with THIS_MODULE this often; each candidate costs a look at no
+ * more than the two kinds of arrays below, so that a hostile file costs milliseconds. */
 #define CANDIDATES_MAX 1024U
 /* name, funcs and four callbacks */
 #define OBJECT_POINTERS 6U
@@ -70,7 +70,8 @@ typedef struct Place {
         uint64_t offset;
 } Place;
 
-/* A run of relocations in one object of data: relocations[from] up to, not with, relocations[to]. */
+/* A run of relocations in one object of data: relocations[from] up to, not with, relocations[to].
+ */
 typedef struct Extent {
         size_t from;
         size_t to;
@@ -164,8 +165,9 @@ static int recovery_index(Recovery *c) {
         for (size_t i = 1; i < image->n_symbols; i++) {
                 const ElfSymbol *s = &image->symbols[i];
 
-                if (s->type == STT_OBJECT && s->section != SHN_UNDEF && s->section < SHN_LORESERVE &&
-                    s->size <= image->sections[s->section].size - s->value)
+                if (s->type == STT_OBJECT && s->section != SHN_UNDEF &&
+                                s->section < SHN_LORESERVE &&
+                                s->size <= image->sections[s->section].size - s->value)
                         c->data[c->n_data++] = s;
         }
         qsort(c->data, c->n_data, sizeof(*c->data), compare_symbols);
@@ -206,7 +208,8 @@ static bool place_extent(const Recovery *c, Place p, Extent *ret) {
 }
 
 /* The relocation of the pointer just before or behind this one. */
-static const ElfRelocation *neighbour(const ElfImage *image, const ElfRelocation *r, int64_t distance) {
+static const ElfRelocation *neighbour(
+                const ElfImage *image, const ElfRelocation *r, int64_t distance) {
         if (distance < 0 && r->offset < (uint64_t) -distance)
                 return NULL;
         return elf_image_relocation(image, r->section, r->offset + (uint64_t) distance);
@@ -219,7 +222,8 @@ static bool pointer_functions(const Recovery *c, const ElfRelocation *r, Extent 
         Extent e;
         Place p;
 
-        if (!pointer_resolve(image, r, &p) || place_is_code(image, p) || !image->sections[p.section].data)
+        if (!pointer_resolve(image, r, &p) || place_is_code(image, p) ||
+                        !image->sections[p.section].data)
                 return false;
         name = elf_image_relocation(image, p.section, p.offset);
         code = elf_image_relocation(image, p.section, p.offset + POINTER_SIZE);
@@ -241,7 +245,8 @@ static bool read_number(const ElfImage *image, uint32_t section, uint64_t offset
         return true;
 }
 
-static int function_add(const Recovery *c, KlpTable *t, const char *object, const char *function, uint64_t sympos) {
+static int function_add(const Recovery *c, KlpTable *t, const char *object, const char *function,
+                uint64_t sympos) {
         int r = inspected_objects_add(&t->objects, &t->n_objects, object, function, sympos);
 
         if (r == -E2BIG)
@@ -271,7 +276,9 @@ static int functions_recover(const Recovery *c, Extent e, const char *object, Kl
                 if (!function || neighbour(image, code, POINTER_SIZE) ||
                     !read_number(image, code->section, code->offset + POINTER_SIZE, &sympos))
                         return INVALID(c->error,
-                                "The module replaces a function of '%s' whose name cannot be read", object);
+                                        "The module replaces a function of '%s' whose name cannot "
+                                        "be read",
+                                        object);
                 r = function_add(c, t, object, function, sympos);
                 if (r < 0)
                         return r;
@@ -283,7 +290,8 @@ static int functions_recover(const Recovery *c, Extent e, const char *object, Kl
         return 0;
 }
 
-static int object_recover(const Recovery *c, const ElfRelocation *funcs, Extent functions, KlpTable *t) {
+static int object_recover(
+                const Recovery *c, const ElfRelocation *funcs, Extent functions, KlpTable *t) {
         const ElfImage *image = c->image;
         const ElfRelocation *name = neighbour(image, funcs, -POINTER_SIZE);
         const char *object = "vmlinux";
@@ -291,7 +299,8 @@ static int object_recover(const Recovery *c, const ElfRelocation *funcs, Extent 
         if (name) {
                 object = pointer_string(image, name, HOTPATCH_MODULE_NAME_MAX);
                 if (!object || !kernel_module_name_valid(object))
-                        return INVALID(c->error, "The module patches an object whose name cannot be read");
+                        return INVALID(c->error,
+                                        "The module patches an object whose name cannot be read");
         }
         return functions_recover(c, functions, object, t);
 }
@@ -309,7 +318,8 @@ static int patch_recover(Recovery *c, const ElfRelocation *mod, KlpTable *ret) {
             objects.to - objects.from > HOTPATCH_OBJECTS_MAX * OBJECT_POINTERS)
                 return 0;
         if (++c->candidates > CANDIDATES_MAX)
-                return INVALID(c->error, "The module has too many structures that could be a klp_patch");
+                return INVALID(c->error,
+                                "The module has too many structures that could be a klp_patch");
         for (size_t i = objects.from; i < objects.to; i++) {
                 Extent functions;
                 int r;
@@ -338,12 +348,14 @@ static int kpatch_element_recover(const Recovery *c, const ElfRelocation *name, 
         const ElfRelocation *code = neighbour(image, name, KPATCH_NAME_TO_CODE);
         const ElfRelocation *objname = neighbour(image, name, POINTER_SIZE);
         const char *function = pointer_string(image, name, HOTPATCH_SYMBOL_MAX);
-        const char *object = objname ? pointer_string(image, objname, HOTPATCH_MODULE_NAME_MAX) : NULL;
+        const char *object =
+                        objname ? pointer_string(image, objname, HOTPATCH_MODULE_NAME_MAX) : NULL;
         uint64_t sympos;
 
-        if (!function || !object || !kernel_module_name_valid(object) || !code || !pointer_is_code(image, code) ||
-            name->offset < KPATCH_NAME_TO_SYMPOS ||
-            !read_number(image, name->section, name->offset - KPATCH_NAME_TO_SYMPOS, &sympos))
+        if (!function || !object || !kernel_module_name_valid(object) || !code ||
+                        !pointer_is_code(image, code) || name->offset < KPATCH_NAME_TO_SYMPOS ||
+                        !read_number(image, name->section, name->offset - KPATCH_NAME_TO_SYMPOS,
+                                        &sympos))
                 return INVALID(c->error, "The module's section '%s' is malformed", KPATCH_SECTION);
         return function_add(c, t, object, function, sympos);
 }
@@ -361,7 +373,8 @@ static int kpatch_recover(const Recovery *c, KlpTable *ret) {
         if (r == 0)
                 return 0;
         if (r < 0)
-                return INVALID(c->error, "The module has more than one section '%s'", KPATCH_SECTION);
+                return INVALID(c->error, "The module has more than one section '%s'",
+                                KPATCH_SECTION);
         index = (uint32_t) (section - image->sections);
         from = relocation_first(image, index, 0);
         to = relocation_first(image, index + 1, 0);

@@ -20,5 +20,6 @@ typedef struct KlpTable {
         size_t n_objects;
 } KlpTable;
 
-int klp_table_recover(const ElfImage *image, KlpTable *ret, sd_bus_error *error) _must_check_ _nonnull_(1, 2);
+int klp_table_recover(const ElfImage *image, KlpTable *ret, sd_bus_error *error) _must_check_
+                _nonnull_(1, 2);
 void klp_table_done(KlpTable *t);

@@ -3,9 +3,9 @@
 /*
  * The kernel's long lists of functions: /proc/kallsyms and the lists in tracefs.
  *
- * They have some hundred thousand lines of a few short words, so a line is looked at where it stands,
- * and words are told by pointer and length. No strspn(3): for words this short its setting up would be
- * most of the time.
+ * They have some hundred thousand lines of a few short words, so a line is looked at where it
+ * stands, and words are told by pointer and length. No strspn(3): for words this short its setting
+ * up would be most of the time.
  */
 
 #include <fcntl.h>
@@ -44,7 +44,8 @@ bool word_is(Word w, const char *s) {
         return strncmp(s, w.s, w.l) == 0 && s[w.l] == 0;
 }
 
-/** word_next() - take a word off a line; words are separated by blanks and tabs. Empty at the end. */
+/** word_next() - take a word off a line; words are separated by blanks and tabs. Empty at the end.
+ */
 Word word_next(const char **p) {
         Word w;
         const char *s = *p;
@@ -59,7 +60,8 @@ Word word_next(const char **p) {
         return w;
 }
 
-/** word_object() - the object that the word behind a name tells: "[ext4]", anything else is vmlinux */
+/** word_object() - the object that the word behind a name tells: "[ext4]", anything else is vmlinux
+ */
 Word word_object(Word w) {
         if (w.l > 2 && w.s[0] == '[' && w.s[w.l - 1] == ']')
                 return (Word) { .s = w.s + 1, .l = w.l - 2 };

@@ -13,7 +13,8 @@ typedef struct Word {
 
 typedef void (*line_handler)(void *userdata, const char *line);
 
-int lines_scan(int dir_fd, const char *path, line_handler handler, void *userdata) _must_check_ _nonnull_(2, 3);
+int lines_scan(int dir_fd, const char *path, line_handler handler, void *userdata) _must_check_
+                _nonnull_(2, 3);
 bool word_is(Word w, const char *s) _nonnull_(2);
 Word word_next(const char **p) _nonnull_(1);
 Word word_object(Word w);

@@ -4,17 +4,17 @@
  * Loading and unloading modules, and making sense of the kernel's no.
  *
  * The kernel answers with an errno that says little: EBUSY is another transition, ftrace switched
- * off or another user of the function; EINVAL is a missing, an ambiguous or an untraceable function.
- * So a refusal is named by what is surest first: the errno where it has one meaning, a gate that
- * would stop any livepatch, the kernel's log lines since just before the attempt, and last what the
- * state of the kernel makes likely. The log lines are always put behind the sentence.
+ * off or another user of the function; EINVAL is a missing, an ambiguous or an untraceable
+ * function. So a refusal is named by what is surest first: the errno where it has one meaning, a
+ * gate that would stop any livepatch, the kernel's log lines since just before the attempt, and
+ * last what the state of the kernel makes likely. The log lines are always put behind the sentence.
  *
  * insert blocks while the kernel checks, relocates and runs the module's init, so callers run it in
  * a child. Success means that the transition has begun, not that the patch is in force.
  *
- * The caller gives a file in a folder that only root can enter, so nobody swaps it between its check
- * and here. No parameters, no modprobe.d configuration, no dependencies, no force flags: the bundle
- * alone says what is loaded.
+ * The caller gives a file in a folder that only root can enter, so nobody swaps it between its
+ * check and here. No parameters, no modprobe.d configuration, no dependencies, no force flags: the
+ * bundle alone says what is loaded.
  */
 
 #include <libkmod.h>
@@ -155,12 +155,14 @@ static Refusal refusal_find(const Kernel *k, int r, const char *log) {
         bool have_gates = kernel_gates(k, &g) >= 0;
         Refusal refusal;
 
-        if (refusal_from_errno(r, &refusal) || (have_gates && refusal_from_gates(&g, r, &refusal)) ||
-            refusal_from_log(log, &refusal))
+        if (refusal_from_errno(r, &refusal) ||
+                        (have_gates && refusal_from_gates(&g, r, &refusal)) ||
+                        refusal_from_log(log, &refusal))
                 return refusal;
         if (r == -EPERM && have_gates && g.module_signature_required)
-                return (Refusal) { HOTPATCH_ERROR("ModuleSignatureRequired"),
-                        "the kernel is locked down, and the module is not signed with a key it trusts" };
+                return (Refusal){HOTPATCH_ERROR("ModuleSignatureRequired"),
+                                "the kernel is locked down, and the module is not signed with a "
+                                "key it trusts"};
         if (r == -EBUSY && livepatch_transition_running(k, NULL) > 0)
                 return (Refusal) { HOTPATCH_ERROR("TransitionInProgress"),
                         "another livepatch is in transition" };
@@ -242,5 +244,6 @@ int module_unload(const Kernel *k, const char *name, sd_bus_error *error) {
         if (livepatch_state(k, name, &state) < 0)
                 state = LIVEPATCH_HELD;
         return sd_bus_error_setf(error, HOTPATCH_ERROR("Busy"),
-                "Module '%s' cannot be unloaded yet: it is %s", name, livepatch_state_to_string(state));
+                        "Module '%s' cannot be unloaded yet: it is %s", name,
+                        livepatch_state_to_string(state));
 }

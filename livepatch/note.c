@@ -3,13 +3,13 @@
 /*
  * ELF notes: the build-id, and our own note in patch modules.
  *
- * The same bytes come from a section of a file (hostile) and from sysfs (the kernel's copy of such a
- * section, so hostile as well: anybody's module may be loaded). elf(5): a header of three 32-bit
+ * The same bytes come from a section of a file (hostile) and from sysfs (the kernel's copy of such
+ * a section, so hostile as well: anybody's module may be loaded). elf(5): a header of three 32-bit
  * words, then name and descriptor, each padded to four bytes; the last padding may be missing.
  *
  * The words are read in little endian in our own note, whose format says so, and in the byte order
- * of this machine in the notes of the kernel; hotpatch modules exist for little-endian machines only
- * until a port to s390x needs more, and a note in the wrong order simply does not parse.
+ * of this machine in the notes of the kernel; hotpatch modules exist for little-endian machines
+ * only until a port to s390x needs more, and a note in the wrong order simply does not parse.
  *
  * The digest in the identity note is carried, not checked: the bundle's signature covers the whole
  * module file, and for a loaded module it names the table, no more.
@@ -110,7 +110,7 @@ int build_id_note_parse(const void *data, size_t size, char **ret) {
 
 static bool bundle_id_valid(const char *s, size_t l) {
         return l > 0 && l <= HOTPATCH_ID_MAX &&
-                strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+-") == l;
+               strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+-") == l;
 }
 
 static int identity_parse(const Note *n, PatchNote *note) {

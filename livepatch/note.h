@@ -39,4 +39,5 @@ typedef struct PatchNoteFunction {
 int patch_note_parse(const void *data, size_t size, PatchNote *ret) _must_check_ _nonnull_(1, 3);
 void patch_note_done(PatchNote *n);
 int build_id_note_parse(const void *data, size_t size, char **ret) _must_check_ _nonnull_(1, 3);
-int patch_note_next_function(const char **text, PatchNoteFunction *ret) _must_check_ _nonnull_(1, 2);
+int patch_note_next_function(const char **text, PatchNoteFunction *ret) _must_check_
+                _nonnull_(1, 2);

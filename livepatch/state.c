@@ -16,8 +16,8 @@
  *                                                    ever because a transition was forced
  *     no               -        -           -        absent
  *
- * While a module's init is in klp_enable_patch(), its directory is there already with enabled=0; it is
- * on its way in, which `initstate` tells: "coming", not "live". While disabling begins, for the
+ * While a module's init is in klp_enable_patch(), its directory is there already with enabled=0; it
+ * is on its way in, which `initstate` tells: "coming", not "live". While disabling begins, for the
  * milliseconds of the write to `enabled`, a patch looks as if it were patching; nothing tells.
  *
  * None of it is a snapshot: a directory may vanish between two reads (then the patch just became
@@ -184,7 +184,8 @@ int livepatch_list(const Kernel *k, char ***ret) {
 }
 
 /**
- * livepatch_transition_running() - whether any livepatch is in transition; the kernel runs one at a time
+ * livepatch_transition_running() - whether any livepatch is in transition; the kernel runs one at a
+ * time
  * @ret_module: its module, to be freed; may be NULL; only written when there is one
  *
  * Return: 1, 0, or a negative errno.
@@ -261,7 +262,8 @@ static bool is_number(const char *s) {
 }
 
 /* Adds the threads of one process; it may be gone, or lose threads, at any moment. */
-static int count_threads(int proc_fd, const char *pid, const char *wanted, unsigned *done, unsigned *total) {
+static int count_threads(
+                int proc_fd, const char *pid, const char *wanted, unsigned *done, unsigned *total) {
         _cleanup_(closedirp) DIR *d = NULL;
         char path[sizeof("4294967295/patch_state")];
         struct dirent *e;

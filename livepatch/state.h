@@ -22,12 +22,16 @@ typedef enum LivepatchState {
 
 const char *livepatch_state_to_string(LivepatchState s);
 
-int livepatch_state(const Kernel *k, const char *module, LivepatchState *ret) _must_check_ _nonnull_(1, 2, 3);
+int livepatch_state(const Kernel *k, const char *module, LivepatchState *ret) _must_check_
+                _nonnull_(1, 2, 3);
 int livepatch_list(const Kernel *k, char ***ret) _must_check_ _nonnull_(1, 2);
 int livepatch_transition_running(const Kernel *k, char **ret_module) _must_check_ _nonnull_(1);
-int livepatch_set_enabled(const Kernel *k, const char *module, bool enabled) _must_check_ _nonnull_(1, 2);
-int livepatch_note(const Kernel *k, const char *module, PatchNote *ret) _must_check_ _nonnull_(1, 2, 3);
+int livepatch_set_enabled(const Kernel *k, const char *module, bool enabled) _must_check_
+                _nonnull_(1, 2);
+int livepatch_note(const Kernel *k, const char *module, PatchNote *ret) _must_check_
+                _nonnull_(1, 2, 3);
 int livepatch_progress(const Kernel *k, bool patched, unsigned *ret_done, unsigned *ret_total)
         _must_check_ _nonnull_(1, 3, 4);
-int livepatch_tripped(const Kernel *k, const char *module, uint64_t *ret) _must_check_ _nonnull_(1, 2, 3);
+int livepatch_tripped(const Kernel *k, const char *module, uint64_t *ret) _must_check_
+                _nonnull_(1, 2, 3);
 int livepatch_tripwire_open(const Kernel *k, const char *module) _must_check_ _nonnull_(1, 2);

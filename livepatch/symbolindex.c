@@ -3,19 +3,20 @@
 /*
  * All functions of the running kernel by name, kept for the rest of the boot.
  *
- * /proc/kallsyms and available_filter_functions are made by the kernel line by line whenever they are
- * read: tenths of a second on a fast machine, seconds on a slow one, and each plan would wait for it.
- * Yet for vmlinux they never change until the next boot, and for a module not as long as a module of
- * that build-id is loaded. So the first question reads them once and keeps what matters in
- * /run/hotpatch/symbols; later ones take microseconds. What does change, who redirects a function
- * right now, is not in here.
+ * /proc/kallsyms and available_filter_functions are made by the kernel line by line whenever they
+ * are read: tenths of a second on a fast machine, seconds on a slow one, and each plan would wait
+ * for it. Yet for vmlinux they never change until the next boot, and for a module not as long as a
+ * module of that build-id is loaded. So the first question reads them once and keeps what matters
+ * in /run/hotpatch/symbols; later ones take microseconds. What does change, who redirects a
+ * function right now, is not in here.
  *
- * The file: a header with the boot id, a list of the objects that were there (with build-ids, vmlinux
- * without), and sixteen bytes for each function, sorted: a 64-bit hash of object and name, the number
- * of symbols of that name, whether it is traceable. Two names with the same hash are some hundred
- * million times less likely than a broken disk, and would lead to a wrong preflight, not to a wrong
- * patch: the kernel resolves names by itself. It is a cache of this boot on this machine, so it has
- * the machine's own byte order, and anything odd about it means that it is made again.
+ * The file: a header with the boot id, a list of the objects that were there (with build-ids,
+ * vmlinux without), and sixteen bytes for each function, sorted: a 64-bit hash of object and name,
+ * the number of symbols of that name, whether it is traceable. Two names with the same hash are
+ * some hundred million times less likely than a broken disk, and would lead to a wrong preflight,
+ * not to a wrong patch: the kernel resolves names by itself. It is a cache of this boot on this
+ * machine, so it has the machine's own byte order, and anything odd about it means that it is made
+ * again.
  *
  * Only root can write there. Without the directory, or without the right to write, nothing is kept.
  */
@@ -142,8 +143,8 @@ static int object_add(SymbolIndex *i, const char *name, const char *build_id) {
         return 0;
 }
 
-/* /proc/modules: "NAME SIZE USERS DEPENDENCIES STATE ADDRESS". Only what is there for good has all its
- * symbols; a module without a build-id would not be known again. */
+/* /proc/modules: "NAME SIZE USERS DEPENDENCIES STATE ADDRESS". Only what is there for good has all
+ * its symbols; a module without a build-id would not be known again. */
 typedef struct ModulesScan {
         SymbolIndex *index;
         const Kernel *kernel;
@@ -211,7 +212,8 @@ static void entries_merge(SymbolIndex *i) {
         for (size_t from = 0, to; from < i->header.n_entries; from = to) {
                 Entry e = i->entries[from];
 
-                for (to = from + 1; to < i->header.n_entries && i->entries[to].hash == e.hash; to++) {
+                for (to = from + 1; to < i->header.n_entries && i->entries[to].hash == e.hash;
+                                to++) {
                         e.matches++;
                         e.is_function |= i->entries[to].is_function;
                 }
@@ -273,8 +275,8 @@ int symbol_index_build(const Kernel *k, int tracefs_fd, SymbolIndex **ret) {
 /**
  * symbol_index_save() - keep it for the rest of the boot
  *
- * Return: 0, -ENOENT without /run/hotpatch or a boot id, -EWOULDBLOCK while somebody else is about to
- * keep his, or another negative errno.
+ * Return: 0, -ENOENT without /run/hotpatch or a boot id, -EWOULDBLOCK while somebody else is about
+ * to keep his, or another negative errno.
  */
 int symbol_index_save(const Kernel *k, const SymbolIndex *i) {
         _cleanup_close_ int dir = openat(kernel_root_fd(k), INDEX_DIR,
@@ -310,10 +312,11 @@ static int map_check(const Kernel *k, SymbolIndex *i) {
         if (r < 0)
                 return r;
         if (memcmp(i->header.magic, INDEX_MAGIC, sizeof(i->header.magic)) != 0 ||
-            memcmp(i->header.boot_id, boot_id, sizeof(boot_id)) != 0 ||
-            i->header.n_entries > HOTPATCH_KALLSYMS_MAX || i->header.n_objects > HOTPATCH_KALLSYMS_MAX ||
-            i->map_size != sizeof(i->header) + i->header.n_objects * sizeof(Object) +
-                    i->header.n_entries * sizeof(Entry))
+                        memcmp(i->header.boot_id, boot_id, sizeof(boot_id)) != 0 ||
+                        i->header.n_entries > HOTPATCH_KALLSYMS_MAX ||
+                        i->header.n_objects > HOTPATCH_KALLSYMS_MAX ||
+                        i->map_size != sizeof(i->header) + i->header.n_objects * sizeof(Object) +
+                                                        i->header.n_entries * sizeof(Entry))
                 return -ESTALE;
         i->objects = (Object *) ((uint8_t *) i->map + sizeof(i->header));
         i->entries = (Entry *) (i->objects + i->header.n_objects);
@@ -324,8 +327,8 @@ static int map_check(const Kernel *k, SymbolIndex *i) {
  * symbol_index_load() - the one that was kept
  * @ret: to be freed with symbol_index_free()
  *
- * Return: 0, -ENOENT when there is none, -ESTALE when it is not of this boot or not whole, or another
- * negative errno.
+ * Return: 0, -ENOENT when there is none, -ESTALE when it is not of this boot or not whole, or
+ * another negative errno.
  */
 int symbol_index_load(const Kernel *k, SymbolIndex **ret) {
         _cleanup_symbol_index_free_ SymbolIndex *i = NULL;
@@ -384,5 +387,6 @@ SymbolAnswer symbol_index_find(const SymbolIndex *i, const char *object, const c
         const Entry *e = entry_find(i, hash_name((Word) { .s = object, .l = strlen(object) },
                 (Word) { .s = name, .l = strlen(name) }));
 
-        return e ? (SymbolAnswer) { .matches = e->matches, .traceable = e->traceable } : (SymbolAnswer) {};
+        return e ? (SymbolAnswer){.matches = e->matches, .traceable = e->traceable}
+                 : (SymbolAnswer){};
 }

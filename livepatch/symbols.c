@@ -19,9 +19,9 @@
  * which of them is traceable; the flags then speak for any of them.
  */
 
-#include <dirent.h>
 #include <fcntl.h>
 
+#include "livepatch/functions.h"
 #include "livepatch/identity.h"
 #include "livepatch/lines.h"
 #include "livepatch/state.h"
@@ -58,8 +58,8 @@ static size_t questions_find(const Questions *q, Word name) {
 /*
  * kernel/trace/ftrace.c, t_show(): the count, then "R" (saved registers), "I" (IPMODIFY), "D", "O",
  * "M" as far as set, then "tramp: …" or "ops: …" with the handler. The kernel allows one IPMODIFY
- * user, so an "I" is livepatch's if its handler is named. With several users of a function no single
- * handler need be shown; then livepatch's own directory tells, see question_ask_livepatch().
+ * user, so an "I" is livepatch's if its handler is named. With several users of a function no
+ * single handler need be shown; then livepatch's own directory tells, see question_ask_livepatch().
  */
 static void enabled_match(SymbolFacts *f, const char *rest) {
         bool ipmodify = false;
@@ -105,28 +105,31 @@ static int tracefs_open(const Kernel *k) {
         return -ENOENT;
 }
 
-/* Looks for /sys/kernel/livepatch/PATCH/OBJECT/FUNCTION,SYMPOS in one patch. */
-static bool patch_has(const Kernel *k, const char *patch, const SymbolFacts *f) {
-        _cleanup_free_ char *path = NULL;
-        DIR *d;
-        struct dirent *e;
+/* "NAME", or "NAME,SYMPOS" */
+static bool object_has(const InspectedObject *o, const SymbolFacts *f) {
+        if (!streq(o->name, f->object))
+                return false;
+        for (char **s = o->functions; s && *s; s++) {
+                const char *rest = startswith(*s, f->name);
+
+                if (rest && (*rest == 0 || *rest == ','))
+                        return true;
+        }
+        return false;
+}
+
+static int patch_has(const Kernel *k, const char *patch, const SymbolFacts *f) {
+        InspectedObject *objects;
+        size_t n;
         bool found = false;
-        int fd;
+        int r = livepatch_functions(k, patch, &objects, &n);
 
-        if (asprintf(&path, "sys/kernel/livepatch/%s/%s", patch, f->object) < 0)
-                return false;
-        fd = openat(kernel_root_fd(k), path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        d = fd < 0 ? NULL : fdopendir(fd);
-        if (!d) {
-                safe_close(fd);
-                return false;
-        }
-        while (!found && (e = readdir(d))) {
-                const char *rest = startswith(e->d_name, f->name);
-
-                found = rest && rest[0] == ',';
-        }
-        closedir(d);
+        /* Gone, or too odd to read: then the function stays busy. */
+        if (r < 0)
+                return r == -ENOMEM ? r : 0;
+        for (size_t i = 0; i < n; i++)
+                found |= object_has(&objects[i], f);
+        inspected_objects_free(objects, n);
         return found;
 }
 
@@ -135,14 +138,14 @@ static int question_ask_livepatch(const Kernel *k, SymbolFacts *f) {
         _cleanup_strv_free_ char **patches = NULL;
         int r = livepatch_list(k, &patches);
 
-        if (r < 0)
-                return r;
-        for (char **p = patches; p && *p; p++)
-                if (patch_has(k, *p, f)) {
+        for (char **p = patches; r >= 0 && p && *p; p++) {
+                r = patch_has(k, *p, f);
+                if (r > 0) {
                         f->busy = false;
                         f->livepatched = true;
                 }
-        return 0;
+        }
+        return r < 0 ? r : 0;
 }
 
 /* The kept index if it knows all objects as they are now, else a new one, which is kept. */
@@ -152,7 +155,8 @@ static int index_get(const Kernel *k, const Questions *q, int tracefs_fd, Symbol
         bool covered = r >= 0;
 
         for (size_t i = 0; i < q->n && covered; i++)
-                covered = !q->items[i]->object_loaded || symbol_index_covers(kept, k, q->items[i]->object);
+                covered = !q->items[i]->object_loaded ||
+                          symbol_index_covers(kept, k, q->items[i]->object);
         if (covered) {
                 *ret = TAKE_PTR(kept);
                 return 0;
@@ -184,8 +188,8 @@ static int questions_prepare(const Kernel *k, SymbolFacts *facts, size_t n, Ques
  * symbols_look_up() - answer all questions about functions together
  * @facts: @object and @name are read, everything else is written
  *
- * The first call after boot, and the first about a module loaded since, reads the kernel's lists from
- * end to end, which takes a while: call it in a child.
+ * The first call after boot, and the first about a module loaded since, reads the kernel's lists
+ * from end to end, which takes a while: call it in a child.
  *
  * Return: 0, -EINVAL when an object is no module name, -ENOENT when tracefs is not mounted, or
  * another negative errno; then @facts holds nothing to rely on.

@@ -27,4 +27,5 @@ typedef struct SymbolFacts {
         bool livepatched;
 } SymbolFacts;
 
-int symbols_look_up(const Kernel *k, SymbolFacts *facts, size_t n_facts) _must_check_ _nonnull_(1, 2);
+int symbols_look_up(const Kernel *k, SymbolFacts *facts, size_t n_facts) _must_check_
+                _nonnull_(1, 2);

@@ -13,7 +13,8 @@
 
 /* Every promise of inspect.h about a module that was accepted. */
 static void check(const ModuleInfo *i) {
-        if (!i->arch || (i->has_note && !i->note.bundle_id) || (i->has_structures && i->n_objects == 0))
+        if (!i->arch || (i->has_note && !i->note.bundle_id) ||
+                        (i->has_structures && i->n_objects == 0))
                 abort();
         if (i->n_objects > HOTPATCH_OBJECTS_MAX)
                 abort();

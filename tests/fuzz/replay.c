@@ -15,7 +15,8 @@
 /* nftw(3) hands no pointer of ours along. */
 static unsigned n_files;
 
-static int replay(const char *path, _unused_ const struct stat *st, int flag, _unused_ struct FTW *ftw) {
+static int replay(const char *path, _unused_ const struct stat *st, int flag,
+                _unused_ struct FTW *ftw) {
         _cleanup_free_ void *data = NULL;
         size_t size;
         int r;

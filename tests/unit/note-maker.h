@@ -21,7 +21,8 @@ static inline void note_put(NoteBuffer *b, const void *data, size_t size) {
                 b->data[b->size++] = 0;
 }
 
-static inline void note_add(NoteBuffer *b, const char *owner, uint32_t type, const void *desc, size_t size) {
+static inline void note_add(
+                NoteBuffer *b, const char *owner, uint32_t type, const void *desc, size_t size) {
         Elf64_Nhdr h = {
                 .n_namesz = (uint32_t) strlen(owner) + 1,
                 .n_descsz = (uint32_t) size,
@@ -38,7 +39,8 @@ static inline void note_add_gnu_build_id(NoteBuffer *b, const void *id, size_t s
 }
 
 /** note_add_patch() - both notes of our runtime; the digest is 0, 1, 2 … 31 */
-static inline void note_add_patch(NoteBuffer *b, const char *id, uint64_t sequence, const char *table) {
+static inline void note_add_patch(
+                NoteBuffer *b, const char *id, uint64_t sequence, const char *table) {
         uint8_t desc[256] = { HOTPATCH_NOTE_VERSION };
 
         ck_assert_uint_lt(48 + strlen(id), sizeof(desc));

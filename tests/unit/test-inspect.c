@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The modules are made here by the compiler from a few lines of C: the structures of a livepatch with
- * made-up private fields, so that nothing can depend on their size. modinfo(8) and readelf(1) judge
- * whether we read the same as they.
+ * The modules are made here by the compiler from a few lines of C: the structures of a livepatch
+ * with made-up private fields, so that nothing can depend on their size. modinfo(8) and readelf(1)
+ * judge whether we read the same as they.
  */
 
 #include <elf.h>
@@ -17,47 +17,49 @@
 #include "util/file.h"
 #include "util/strv.h"
 
-#define STRUCTURES                                                                                  \
-        "struct module { long state; void *list[2]; char name[56]; char rest[100]; };\n"            \
-        "struct klp_func { const char *old_name; void *new_func; unsigned long old_sympos;\n"       \
-        "        void *private[PRIVATE]; };\n"                                                      \
-        "struct klp_object { const char *name; struct klp_func *funcs;\n"                           \
+#define STRUCTURES                                                                                 \
+        "struct module { long state; void *list[2]; char name[56]; char rest[100]; };\n"           \
+        "struct klp_func { const char *old_name; void *new_func; unsigned long old_sympos;\n"      \
+        "        void *private[PRIVATE]; };\n"                                                     \
+        "struct klp_object { const char *name; struct klp_func *funcs;\n"                          \
         "        int (*pre_patch)(void *); void (*callbacks[3])(void); void *private[PRIVATE]; };\n" \
-        "struct klp_patch { struct module *mod; struct klp_object *objs; void *states;\n"           \
-        "        _Bool replace; void *private[PRIVATE]; };\n"                                       \
-        "struct module __this_module __attribute__((section(\".gnu.linkonce.this_module\")))\n"     \
-        "        = { .name = \"hp_test\" };\n"                                                      \
-        "#define INFO(n, s) static const char n[] "                                                 \
-        "__attribute__((section(\".modinfo\"), used, aligned(1))) = s\n"                            \
-        "extern int printk(const char *, ...), needed_too(void);\n"                                 \
-        "int init_module(void) { return printk(\"x\") + needed_too(); }\n"                          \
-        "static int new_one(void) { return 1; }\n"                                                  \
+        "struct klp_patch { struct module *mod; struct klp_object *objs; void *states;\n"          \
+        "        _Bool replace; void *private[PRIVATE]; };\n"                                      \
+        "struct module __this_module __attribute__((section(\".gnu.linkonce.this_module\")))\n"    \
+        "        = { .name = \"hp_test\" };\n"                                                     \
+        "#define INFO(n, s) static const char n[] "                                                \
+        "__attribute__((section(\".modinfo\"), used, aligned(1))) = s\n"                           \
+        "extern int printk(const char *, ...), needed_too(void);\n"                                \
+        "int init_module(void) { return printk(\"x\") + needed_too(); }\n"                         \
+        "static int new_one(void) { return 1; }\n"                                                 \
         "int new_two(void) { return 2; }\n"
 
-#define INFOS                                                                                       \
-        "INFO(a, \"name=hp_test\"); INFO(b, \"vermagic=6.1.0-50-cloud-amd64 SMP mod_unload \");\n"  \
+#define INFOS                                                                                      \
+        "INFO(a, \"name=hp_test\"); INFO(b, \"vermagic=6.1.0-50-cloud-amd64 SMP mod_unload \");\n" \
         "INFO(c, \"livepatch=Y\"); INFO(d, \"license=GPL\"); INFO(e, \"depends=a,b\");\n"
 
-#define FUNCS                                                                                       \
-        "STATIC struct klp_func funcs[] = {\n"                                                      \
-        "        { .old_name = \"cmdline_proc_show\", .new_func = new_one },\n"                     \
-        "        { .old_name = \"ambiguous\", .new_func = new_two, .old_sympos = 2 }, { 0 } };\n"   \
+#define FUNCS                                                                                      \
+        "STATIC struct klp_func funcs[] = {\n"                                                     \
+        "        { .old_name = \"cmdline_proc_show\", .new_func = new_one },\n"                    \
+        "        { .old_name = \"ambiguous\", .new_func = new_two, .old_sympos = 2 }, { 0 } };\n"  \
         "STATIC struct klp_func more[] = { { .old_name = \"answer\", .new_func = new_two }, { 0 } };\n"
 
-#define PATCH(objects)                                                                              \
-        "STATIC struct klp_object objs[] = { " objects " { 0 } };\n"                                \
+#define PATCH(objects)                                                                             \
+        "STATIC struct klp_object objs[] = { " objects " { 0 } };\n"                               \
         "STATIC struct klp_patch patch = { .mod = &__this_module, .objs = objs, .replace = REPLACE };\n" \
         "void *keep(void) { return &patch; }\n"
 
-#define BOTH "{ .funcs = funcs, .pre_patch = (void *) new_one }, { .name = \"hptarget\", .funcs = more },"
+#define BOTH                                                                                       \
+        "{ .funcs = funcs, .pre_patch = (void *) new_one }, { .name = \"hptarget\", .funcs = "     \
+        "more },"
 
 /* What else begins with THIS_MODULE in an ordinary module. */
-#define DECOYS                                                                                      \
+#define DECOYS                                                                                     \
         "static const struct { struct module *owner; void *next; } fops = { &__this_module, new_two };\n" \
-        "static const char *const strings[] = { \"a\", \"b\" };\n"                                  \
+        "static const char *const strings[] = { \"a\", \"b\" };\n"                                 \
         "static const struct { struct module *owner; const void *p; } table = { &__this_module, strings };\n" \
-        "static const struct { const char *n; struct module *m; const void *p; } parameter =\n"     \
-        "        { \"p\", &__this_module, &fops };\n"                                               \
+        "static const struct { const char *n; struct module *m; const void *p; } parameter =\n"    \
+        "        { \"p\", &__this_module, &fops };\n"                                              \
         "const void *decoys[] = { &fops, &table, &parameter };\n"
 
 #define DEFAULTS "-DPRIVATE=7 -DSTATIC=static -DREPLACE=0 -O2 -fno-pic -mcmodel=kernel"
@@ -153,7 +155,8 @@ START_TEST(strings_symbols_and_build_id) {
         ck_assert_str_eq(i->license, "GPL");
         ck_assert_str_eq(i->depends, "a,b");
         ck_assert_ptr_null(i->build_id);
-        ck_assert(i->livepatch && !i->has_signature && !i->has_versions && !i->has_note && !i->has_structures);
+        ck_assert(i->livepatch && !i->has_signature && !i->has_versions && !i->has_note &&
+                        !i->has_structures);
         ck_assert_uint_eq(strv_length(i->needed), 2);
         ck_assert(strv_contains(i->needed, "printk") && strv_contains(i->needed, "needed_too"));
         ck_assert_uint_eq(i->n_objects, 0);
@@ -188,9 +191,9 @@ START_TEST(decoys_are_no_livepatch) {
 }
 END_TEST
 
-#define KPATCH_FUNCS(elements)                                                                      \
+#define KPATCH_FUNCS(elements)                                                                     \
         "static const struct { void *new_addr; unsigned long new_size, old_addr, old_size, sympos;\n" \
-        "        const char *name, *objname; } table[]\n"                                           \
+        "        const char *name, *objname; } table[]\n"                                          \
         "        __attribute__((section(\".kpatch.funcs\"), used)) = { " elements " };\n"
 
 START_TEST(table_of_kpatch_build) {
@@ -202,10 +205,12 @@ START_TEST(table_of_kpatch_build) {
         check_both(i);
         /* It has no klp_patch, and so no `replace` to know. */
         ck_assert(!i->has_structures && !i->has_note);
-        refuse(STRUCTURES INFOS KPATCH_FUNCS("{ 0, 4, 0, 8, 0, \"f\", \"vmlinux\" },"), "", "is incomplete");
-        refuse(STRUCTURES INFOS KPATCH_FUNCS("{ new_one, 4, 0, 8, 0, \"f\", \"no object\" },"), "", "is malformed");
-        refuse(STRUCTURES INFOS KPATCH_FUNCS("{ (void *) \"x\", 4, 0, 8, 0, \"f\", \"vmlinux\" },"), "",
-                "is malformed");
+        refuse(STRUCTURES INFOS KPATCH_FUNCS("{ 0, 4, 0, 8, 0, \"f\", \"vmlinux\" },"), "",
+                        "is incomplete");
+        refuse(STRUCTURES INFOS KPATCH_FUNCS("{ new_one, 4, 0, 8, 0, \"f\", \"no object\" },"), "",
+                        "is malformed");
+        refuse(STRUCTURES INFOS KPATCH_FUNCS("{ (void *) \"x\", 4, 0, 8, 0, \"f\", \"vmlinux\" },"),
+                        "", "is malformed");
 }
 END_TEST
 
@@ -237,20 +242,23 @@ START_TEST(contradictions_are_refused) {
         refuse(STRUCTURES "INFO(f, \"name=p_test\");", "", "not called 'p_test'");
         refuse(STRUCTURES "INFO(f, \"name=../x\");", "", "not a name");
         refuse(STRUCTURES "INFO(f, \"vermagic=\\x1b[31m\");", "", "not printable");
-        refuse(STRUCTURES "const char x[3] __attribute__((section(\".modinfo\"))) = \"a=b\";", "", "does not end");
+        refuse(STRUCTURES "const char x[3] __attribute__((section(\".modinfo\"))) = \"a=b\";", "",
+                        "does not end");
 }
 END_TEST
 
 /* Puts bytes into a section of a compiled module. */
 static int with_section(const char *source, const char *section, const void *data, size_t size) {
         _cleanup_close_ int fd = compile(source, "");
-        _cleanup_free_ char *ko = scratch_path("m.ko"), *bytes = scratch_path("bytes"), *output = NULL;
+        _cleanup_free_ char *ko = scratch_path("m.ko"), *bytes = scratch_path("bytes"),
+                            *output = NULL;
         _cleanup_close_ int out = open(bytes, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
         int module;
 
         ck_assert_ok(file_write_all(out, data, size));
-        output = run("objcopy --add-section %s='%s' --set-section-flags %s=alloc,readonly '%s' '%s.new' 2>&1",
-                section, bytes, section, ko, ko);
+        output = run("objcopy --add-section %s='%s' --set-section-flags %s=alloc,readonly '%s' "
+                     "'%s.new' 2>&1",
+                        section, bytes, section, ko, ko);
         free(output);
         output = run("mv '%s.new' '%s'", ko, ko);
         module = open(ko, O_RDONLY | O_CLOEXEC);
@@ -269,7 +277,8 @@ START_TEST(note_and_structures_agree) {
         note_add_patch(&right, "hp-2026-11-test", 5, table);
         note_add_patch(&wrong, "hp-2026-11-test", 5, "vmlinux cmdline_proc_show 0 new_one\n");
 
-        fd = with_section(STRUCTURES INFOS FUNCS PATCH(BOTH), HOTPATCH_NOTE_SECTION, right.data, right.size);
+        fd = with_section(STRUCTURES INFOS FUNCS PATCH(BOTH), HOTPATCH_NOTE_SECTION, right.data,
+                        right.size);
         ck_assert_ok(module_inspect(fd, &both, &error));
         close(fd);
         ck_assert(both->has_note && both->has_structures);
@@ -282,7 +291,8 @@ START_TEST(note_and_structures_agree) {
         ck_assert(note_only->has_note && !note_only->has_structures);
         check_both(note_only);
 
-        fd = with_section(STRUCTURES INFOS FUNCS PATCH(BOTH), HOTPATCH_NOTE_SECTION, wrong.data, wrong.size);
+        fd = with_section(STRUCTURES INFOS FUNCS PATCH(BOTH), HOTPATCH_NOTE_SECTION, wrong.data,
+                        wrong.size);
         ck_assert_int_lt(module_inspect(fd, &none, &error), 0);
         close(fd);
         ck_assert_str_eq(error.name, HOTPATCH_ERROR("ModuleInvalid"));
@@ -291,14 +301,16 @@ START_TEST(note_and_structures_agree) {
 END_TEST
 
 START_TEST(livepatch_relocation_sections) {
-        static const char *const bad[] = { ".klp.rela.vmlinux", ".klp.rela..text", ".klp.rela.vmlinux." };
+        static const char *const bad[] = {
+                        ".klp.rela.vmlinux", ".klp.rela..text", ".klp.rela.vmlinux."};
         char entry[sizeof(Elf64_Rela)] = {};
 
         /* Well named, but no relocations. */
         for (size_t i = 0; i < ELEMENTSOF(bad) + 1; i++) {
                 _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
                 _cleanup_close_ int fd = with_section(STRUCTURES INFOS,
-                        i < ELEMENTSOF(bad) ? bad[i] : ".klp.rela.vmlinux.text", entry, sizeof(entry));
+                                i < ELEMENTSOF(bad) ? bad[i] : ".klp.rela.vmlinux.text", entry,
+                                sizeof(entry));
                 ModuleInfo *none = NULL;
 
                 ck_assert_int_lt(module_inspect(fd, &none, &error), 0);
@@ -335,7 +347,11 @@ START_TEST(appended_signature_is_seen) {
         _cleanup_close_ int original = compile(STRUCTURES INFOS FUNCS PATCH(BOTH), "");
         int fd;
 
-        fd = append("SIGNATURE" "\0\0\2\0\0\0\0\0" "\0\0\0\x9" "~Module signature appended~\n", 9 + 12 + 28);
+        fd = append("SIGNATURE"
+                    "\0\0\2\0\0\0\0\0"
+                    "\0\0\0\x9"
+                    "~Module signature appended~\n",
+                        9 + 12 + 28);
         ck_assert_ok(module_inspect(fd, &i, &error));
         ck_assert(i->has_signature);
         check_both(i);
@@ -355,7 +371,8 @@ static char *modinfo_field(const char *ko, const char *field) {
 }
 
 START_TEST(modinfo_and_readelf_read_the_same) {
-        _cleanup_module_info_free_ ModuleInfo *i = inspect(STRUCTURES INFOS FUNCS PATCH(BOTH), "-g");
+        _cleanup_module_info_free_ ModuleInfo *i =
+                        inspect(STRUCTURES INFOS FUNCS PATCH(BOTH), "-g");
         _cleanup_free_ char *ko = scratch_path("m.ko"), *symbols = NULL;
         const struct {
                 const char *field, *ours;
@@ -439,7 +456,8 @@ static int inspect_klp_symbol(const char *symbol, ModuleInfo **ret) {
         Elf64_Ehdr *h;
         Elf64_Shdr *s;
 
-        close(compile(STRUCTURES INFOS "extern int klp(void); int call(void) { return klp(); }\n", ""));
+        close(compile(STRUCTURES INFOS "extern int klp(void); int call(void) { return klp(); }\n",
+                        ""));
         output = run("objcopy --redefine-sym 'klp=%s' '%s' 2>&1", symbol, ko);
         fd = open(ko, O_RDONLY | O_CLOEXEC);
         data = read_module(fd, &size);
@@ -523,7 +541,8 @@ END_TEST
 
 START_TEST(not_a_file_of_modules) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-        _cleanup_close_ int directory = open("/", O_RDONLY | O_CLOEXEC), huge = memfd_create("huge", MFD_CLOEXEC);
+        _cleanup_close_ int directory = open("/", O_RDONLY | O_CLOEXEC),
+                            huge = memfd_create("huge", MFD_CLOEXEC);
         ModuleInfo *i = NULL;
 
         ck_assert_int_lt(module_inspect(directory, &i, &error), 0);

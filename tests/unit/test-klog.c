@@ -53,7 +53,8 @@ START_TEST(only_the_last_lines_and_cut) {
         for (const char *p = text; *p; p++)
                 lines += *p == '\n';
         ck_assert_uint_eq(lines, HOTPATCH_KERNEL_LOG_LINES);
-        (void) snprintf(expected, sizeof(expected), "livepatch: %u ", 20 - HOTPATCH_KERNEL_LOG_LINES);
+        (void) snprintf(expected, sizeof(expected), "livepatch: %u ",
+                        20 - HOTPATCH_KERNEL_LOG_LINES);
         ck_assert_ptr_eq(strstr(text, expected), text);
         ck_assert_uint_eq(strcspn(text, "\n"), HOTPATCH_KERNEL_LOG_LINE_MAX);
 }

@@ -18,7 +18,8 @@ static int script_insert(void *userdata, const char *path) {
         s->calls++;
         ck_assert_str_eq(path, "/run/hotpatch/load/hp_x.ko");
         if (s->log) {
-                _cleanup_close_ int fd = openat(s->tree->fd, "dev/kmsg", O_WRONLY | O_APPEND | O_CLOEXEC);
+                _cleanup_close_ int fd =
+                                openat(s->tree->fd, "dev/kmsg", O_WRONLY | O_APPEND | O_CLOEXEC);
 
                 ck_assert_int_ge(fd, 0);
                 ck_assert_ok(file_write_all(fd, s->log, strlen(s->log)));
@@ -49,37 +50,52 @@ static const struct {
         const char *name;
         const char *said; /* in the message */
 } refusals[] = {
-        { -EEXIST, NULL, NULL, NULL, "ModuleNameInUse", "'hp_x'" },
-        { -EKEYREJECTED, NULL, NULL, NULL, "ModuleSignatureRequired", "not signed with a key" },
-        { -ENOKEY, NULL, NULL, NULL, "ModuleSignatureRequired", "not signed with a key" },
-        { -EPERM, NULL, "sys/kernel/security/lockdown", "none [integrity] confidentiality\n",
-          "ModuleSignatureRequired", "locked down" },
-        { -EPERM, NULL, NULL, NULL, "RefusedByKernel", "Operation not permitted" },
-        { -EPERM, "3,2,2,-;livepatch: pre-patch callback failed for object 'vmlinux'\n",
-          "sys/kernel/security/lockdown", "none [integrity] confidentiality\n",
-          "RefusedByModule", "\nlivepatch: pre-patch callback failed for object 'vmlinux'" },
-        { -ENODEV, "3,2,2,-;hotpatch: hp_x: self-test 'f' refused the patch: error -19\n", NULL, NULL,
-          "RefusedByModule", "\nhotpatch: hp_x: self-test 'f' refused" },
-        { -EBUSY, NULL, "proc/sys/kernel/ftrace_enabled", "0\n", "FtraceDisabled", "ftrace_enabled" },
-        { -EBUSY, "3,2,2,-;livepatch: failed to register ftrace handler for function 'f' (-16)\n",
-          "proc/sys/kernel/ftrace_enabled", "0\n", "FtraceDisabled", "is off" },
-        { -EBUSY, NULL, "sys/kernel/livepatch/kpatch_y/transition", "1\n", "TransitionInProgress", "transition" },
-        { -EBUSY, "3,2,2,-;livepatch: failed to register ftrace handler for function 'f' (-16)\n", NULL, NULL,
-          "FunctionBusy", "function 'f'" },
-        { -EBUSY, NULL, NULL, NULL, "RefusedByKernel", "busy" },
-        { -EINVAL, "3,2,2,-;livepatch: symbol 'f' not found in symbol table\n", NULL, NULL,
-          "FunctionNotFound", "symbol 'f'" },
-        { -EINVAL, "3,2,2,-;livepatch: unresolvable ambiguity for symbol 'f' in object '(null)'\n", NULL, NULL,
-          "FunctionAmbiguous", "symbol 'f'" },
-        { -EINVAL, "3,2,2,-;livepatch: failed to find location for function 'f'\n", NULL, NULL,
-          "FunctionNotTraceable", "function 'f'" },
-        { -EINVAL, "3,2,2,-;livepatch: Livepatch patch (hp_x) is not compatible with the already installed "
-          "livepatches.\n", NULL, NULL, "Conflict", "not compatible" },
-        { -EINVAL, "3,2,2,-;livepatch: module hp_x is not marked as a livepatch module\n", NULL, NULL,
-          "NotALivepatch", "module hp_x" },
-        { -EINVAL, NULL, NULL, NULL, "RefusedByKernel", "Invalid argument" },
-        { -ENOEXEC, "3,2,2,-;hp_x: version magic '6.1 SMP' should be '6.12 SMP'\n", NULL, NULL,
-          "RefusedByKernel", "\nhp_x: version magic" },
+                {-EEXIST, NULL, NULL, NULL, "ModuleNameInUse", "'hp_x'"},
+                {-EKEYREJECTED, NULL, NULL, NULL, "ModuleSignatureRequired",
+                                "not signed with a key"},
+                {-ENOKEY, NULL, NULL, NULL, "ModuleSignatureRequired", "not signed with a key"},
+                {-EPERM, NULL, "sys/kernel/security/lockdown", "none [integrity] confidentiality\n",
+                                "ModuleSignatureRequired", "locked down"},
+                {-EPERM, NULL, NULL, NULL, "RefusedByKernel", "Operation not permitted"},
+                {-EPERM, "3,2,2,-;livepatch: pre-patch callback failed for object 'vmlinux'\n",
+                                "sys/kernel/security/lockdown",
+                                "none [integrity] confidentiality\n", "RefusedByModule",
+                                "\nlivepatch: pre-patch callback failed for object 'vmlinux'"},
+                {-ENODEV, "3,2,2,-;hotpatch: hp_x: self-test 'f' refused the patch: error -19\n",
+                                NULL, NULL, "RefusedByModule",
+                                "\nhotpatch: hp_x: self-test 'f' refused"},
+                {-EBUSY, NULL, "proc/sys/kernel/ftrace_enabled", "0\n", "FtraceDisabled",
+                                "ftrace_enabled"},
+                {-EBUSY,
+                                "3,2,2,-;livepatch: failed to register ftrace handler for function "
+                                "'f' (-16)\n",
+                                "proc/sys/kernel/ftrace_enabled", "0\n", "FtraceDisabled",
+                                "is off"},
+                {-EBUSY, NULL, "sys/kernel/livepatch/kpatch_y/transition", "1\n",
+                                "TransitionInProgress", "transition"},
+                {-EBUSY,
+                                "3,2,2,-;livepatch: failed to register ftrace handler for function "
+                                "'f' (-16)\n",
+                                NULL, NULL, "FunctionBusy", "function 'f'"},
+                {-EBUSY, NULL, NULL, NULL, "RefusedByKernel", "busy"},
+                {-EINVAL, "3,2,2,-;livepatch: symbol 'f' not found in symbol table\n", NULL, NULL,
+                                "FunctionNotFound", "symbol 'f'"},
+                {-EINVAL,
+                                "3,2,2,-;livepatch: unresolvable ambiguity for symbol 'f' in "
+                                "object '(null)'\n",
+                                NULL, NULL, "FunctionAmbiguous", "symbol 'f'"},
+                {-EINVAL, "3,2,2,-;livepatch: failed to find location for function 'f'\n", NULL,
+                                NULL, "FunctionNotTraceable", "function 'f'"},
+                {-EINVAL,
+                                "3,2,2,-;livepatch: Livepatch patch (hp_x) is not compatible with "
+                                "the already installed "
+                                "livepatches.\n",
+                                NULL, NULL, "Conflict", "not compatible"},
+                {-EINVAL, "3,2,2,-;livepatch: module hp_x is not marked as a livepatch module\n",
+                                NULL, NULL, "NotALivepatch", "module hp_x"},
+                {-EINVAL, NULL, NULL, NULL, "RefusedByKernel", "Invalid argument"},
+                {-ENOEXEC, "3,2,2,-;hp_x: version magic '6.1 SMP' should be '6.12 SMP'\n", NULL,
+                                NULL, "RefusedByKernel", "\nhp_x: version magic"},
 };
 
 START_TEST(every_refusal_has_its_name) {
@@ -121,8 +137,9 @@ START_TEST(success_and_bad_paths) {
         Tree t;
         Script s = { .tree = &t };
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-        static const char *const bad[] = { "", ".ko", "/run/.ko", "/run/hp_x", "/run/hp x.ko", "/run/...ko",
-                "/run/a_name_of_more_than_fifty_five_characters_is_no_module_name.ko" };
+        static const char *const bad[] = {"", ".ko", "/run/.ko", "/run/hp_x", "/run/hp x.ko",
+                        "/run/...ko",
+                        "/run/a_name_of_more_than_fifty_five_characters_is_no_module_name.ko"};
 
         t = tree_new_with(&script_ops, &s);
         ck_assert_ok(module_load(t.kernel, "/run/hotpatch/load/hp_x.ko", &error));
@@ -149,8 +166,9 @@ static int unload(int answer, const char *enabled, const char *transition, sd_bu
 }
 
 START_TEST(unloading) {
-        _cleanup_(sd_bus_error_free) sd_bus_error busy = SD_BUS_ERROR_NULL, held = SD_BUS_ERROR_NULL,
-                refused = SD_BUS_ERROR_NULL;
+        _cleanup_(sd_bus_error_free) sd_bus_error busy = SD_BUS_ERROR_NULL,
+                                                  held = SD_BUS_ERROR_NULL,
+                                                  refused = SD_BUS_ERROR_NULL;
 
         ck_assert_ok(unload(0, NULL, NULL, &busy));
         ck_assert_ok(unload(-ENOENT, NULL, NULL, &busy));

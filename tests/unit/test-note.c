@@ -91,10 +91,20 @@ static int parse_table(const char *table) {
 
 START_TEST(malformed_tables_are_refused) {
         static const char *const bad[] = {
-                "vmlinux f 0 g", "vmlinux f 0\n", "vmlinux f x g\n", "vmlinux f 00 g\n", "vmlinux  f 0 g\n",
-                " vmlinux f 0 g\n", "vmlinux f 0 g \n", "vmlinux f 0 g\n\n", "../x f 0 g\n", "vmlinux f\t 0 g\n",
-                "vmlinux f -1 g\n", "vmlinux f 99999999999 g\n", "vmlinux \x80 0 g\n",
-                "a_name_of_more_than_fifty_five_characters_is_no_module_name f 0 g\n",
+                        "vmlinux f 0 g",
+                        "vmlinux f 0\n",
+                        "vmlinux f x g\n",
+                        "vmlinux f 00 g\n",
+                        "vmlinux  f 0 g\n",
+                        " vmlinux f 0 g\n",
+                        "vmlinux f 0 g \n",
+                        "vmlinux f 0 g\n\n",
+                        "../x f 0 g\n",
+                        "vmlinux f\t 0 g\n",
+                        "vmlinux f -1 g\n",
+                        "vmlinux f 99999999999 g\n",
+                        "vmlinux \x80 0 g\n",
+                        "a_name_of_more_than_fifty_five_characters_is_no_module_name f 0 g\n",
         };
 
         ck_assert_ok(parse_table("vmlinux f 0 g\n"));

@@ -22,7 +22,8 @@ START_TEST(every_row_of_the_table) {
         _cleanup_(tree_free) Tree t = tree_new();
         LivepatchState s;
 
-        tree_livepatch(&t, states[_i].name, states[_i].enabled, states[_i].transition, states[_i].refcnt);
+        tree_livepatch(&t, states[_i].name, states[_i].enabled, states[_i].transition,
+                        states[_i].refcnt);
         ck_assert_ok(livepatch_state(t.kernel, states[_i].name, &s));
         ck_assert_str_eq(livepatch_state_to_string(s), livepatch_state_to_string(states[_i].state));
 }
@@ -137,7 +138,8 @@ START_TEST(tripwires_are_summed) {
         ck_assert_ok(livepatch_tripped(t.kernel, "hp_a", &n));
         ck_assert_uint_eq(n, 0);
         ck_assert_int_eq(livepatch_tripwire_open(t.kernel, "hp_a"), -ENOENT);
-        tree_file(&t, "sys/module/hp_a/hotpatch/tripwires", "CVE-2026-0001 3\nCVE-2026-0002 0\nlong name 4\n");
+        tree_file(&t, "sys/module/hp_a/hotpatch/tripwires",
+                        "CVE-2026-0001 3\nCVE-2026-0002 0\nlong name 4\n");
         ck_assert_ok(livepatch_tripped(t.kernel, "hp_a", &n));
         ck_assert_uint_eq(n, 7);
         fd = livepatch_tripwire_open(t.kernel, "hp_a");

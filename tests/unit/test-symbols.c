@@ -23,13 +23,13 @@
         "state_show\n"                                          \
         "answer [hptarget]\n"
 
-#define ENABLED                                                                                         \
-        "weak_function (1) R I     \ttramp: 0xffffffffc0000000 (other_handler+0x0/0x10)"                \
-        "->ftrace_regs_caller+0x0/0x70\n"                                                               \
-        "cmdline_proc_show (1)   I     \ttramp: 0xffffffffc0401000 (klp_ftrace_handler+0x0/0x2a0)"      \
-        "->ftrace_regs_caller+0x0/0x70\n"                                                               \
-        "state_show (1)             \ttramp: 0xffffffffc0000000 (function_trace_call+0x0/0x10)"         \
-        "->I_am_no_flag+0x0/0x70\n"                                                                     \
+#define ENABLED                                                                                    \
+        "weak_function (1) R I     \ttramp: 0xffffffffc0000000 (other_handler+0x0/0x10)"           \
+        "->ftrace_regs_caller+0x0/0x70\n"                                                          \
+        "cmdline_proc_show (1)   I     \ttramp: 0xffffffffc0401000 (klp_ftrace_handler+0x0/0x2a0)" \
+        "->ftrace_regs_caller+0x0/0x70\n"                                                          \
+        "state_show (1)             \ttramp: 0xffffffffc0000000 (function_trace_call+0x0/0x10)"    \
+        "->I_am_no_flag+0x0/0x70\n"                                                                \
         "answer [hptarget] (2) R I   M \n"
 
 static Tree kernel_with(const char *place) {

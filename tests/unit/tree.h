@@ -90,8 +90,8 @@ static inline char *tree_path(const Tree *t, const char *path) {
 }
 
 /** tree_livepatch() - what the kernel shows of an enabled livepatch and its module */
-static inline void tree_livepatch(const Tree *t, const char *name, const char *enabled, const char *transition,
-                const char *refcnt) {
+static inline void tree_livepatch(const Tree *t, const char *name, const char *enabled,
+                const char *transition, const char *refcnt) {
         char path[512];
 
         if (enabled) {
