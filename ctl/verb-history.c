@@ -51,6 +51,13 @@ static int history_read(const Ctl *ctl, History *h) {
         return r < 0 ? r : 0;
 }
 
+/* The word for a record; that there was nothing to do is no failure here either. */
+static const char *event_of(const JournalEntry *e) {
+        const HotpatchError *row = e->error_name ? hotpatch_error_find(e->error_name) : NULL;
+
+        return row && row->exit == HOTPATCH_EXIT_OK ? "unchanged" : strempty(journal_event(e->message_id));
+}
+
 static const char *result_of(const JournalEntry *e) {
         return e->error_message && *e->error_message ? e->error_message : strempty(e->message);
 }
@@ -66,7 +73,7 @@ static Style event_style(const char *event) {
 
 static int add_row(Table *t, const JournalEntry *e) {
         _cleanup_free_ char *when = NULL;
-        const char *event = strempty(journal_event(e->message_id));
+        const char *event = event_of(e);
         int r;
 
         r = time_format_local(e->usec, &when);
@@ -101,10 +108,11 @@ static int print_table(const Ctl *ctl, const History *h) {
 }
 
 static int entry_to_value(const JournalEntry *e, Value **ret) {
+        const char *event = event_of(e);
         _cleanup_value_ Value *v = value_object();
 
         if (value_set_time(v, "time", e->usec) < 0 ||
-                        value_set_string(v, "event", journal_event(e->message_id)) < 0 ||
+                        value_set_string(v, "event", *event ? event : NULL) < 0 ||
                         value_set_string(v, "message_id", e->message_id) < 0 ||
                         value_set_string(v, "message", e->message) < 0 ||
                         value_set_string(v, "transaction", e->transaction) < 0 ||
@@ -138,7 +146,7 @@ int verb_history(Ctl *ctl, _unused_ int argc, _unused_ char *argv[]) {
 
         r = history_read(ctl, &h);
         if (r == -EACCES)
-                (void) sd_bus_error_set(&error, SD_BUS_ERROR_ACCESS_DENIED, "You may not read the journal");
+                (void) sd_bus_error_set(&error, HOTPATCH_ERROR("JournalUnreadable"), "You may not read the system journal");
         else if (r == -ENOENT)
                 (void) sd_bus_error_set(&error, SD_BUS_ERROR_FAILED, "There is no system journal on this machine");
         if (r >= 0)

@@ -163,6 +163,8 @@ const HotpatchError hotpatch_errors[] = {
             "Correct the sources of the patch as the compiler's lines say."),
         ROW("StateDamaged", EBADMSG, FAILURE,
             "Look at the named file in /var/lib/hotpatch; repair it from a backup or remove it."),
+        ROW("JournalUnreadable", EACCES, NOT_AUTHORIZED,
+            "Run the command as root, or be a member of the group systemd-journal."),
         ROW("AuthorizationUnavailable", EACCES, NOT_AUTHORIZED,
             "Start polkit, or run the command as root."),
 };
@@ -188,6 +190,8 @@ static const HotpatchError standard_errors[] = {
           "Allow it to start: systemctl unmask hotpatchd.service" },
         { "org.freedesktop.DBus.Error.TimedOut", ETIMEDOUT, HOTPATCH_EXIT_UNREACHABLE,
           "Look at 'systemctl status hotpatchd.service'." },
+        { SD_BUS_ERROR_FILE_EXISTS, EEXIST, HOTPATCH_EXIT_UNREACHABLE, /* a masked unit behind an alias */
+          "Look at 'systemctl status hotpatchd.service'; it may be masked." },
         { SD_BUS_ERROR_NO_SERVER, EHOSTDOWN, HOTPATCH_EXIT_UNREACHABLE,
           "Start the system bus: systemctl start dbus.service" },
         { SD_BUS_ERROR_DISCONNECTED, ECONNRESET, HOTPATCH_EXIT_UNREACHABLE,
