@@ -52,6 +52,15 @@ static void call_done(Job *j, int r, const sd_bus_error *error) {
 
 /* --- insert, transition --- */
 
+static void insert_done(Job *j, int r, const sd_bus_error *error) {
+        const PlanStep *s = current_step(j);
+
+        if (r >= 0)
+                job_record(j, HOTPATCH_MESSAGE_LOADED, LOG_INFO, s->id, s->module,
+                        "Patch module '%s' of '%s' was loaded", s->module, s->id);
+        call_done(j, r, error);
+}
+
 static int step_insert(Job *j, sd_bus_error *error) {
         const PlanStep *s = current_step(j);
         int r;
@@ -61,7 +70,7 @@ static int step_insert(Job *j, sd_bus_error *error) {
         if (r < 0)
                 return r;
         job_set_state(j, JOB_LOADING);
-        r = job_call(j, JOB_CALL_LOAD, s->module, call_done);
+        r = job_call(j, JOB_CALL_LOAD, s->module, insert_done);
         return r < 0 ? sd_bus_error_set_errno(error, r) : STEP_UNDER_WAY;
 }
 

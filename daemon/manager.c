@@ -12,9 +12,12 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <syslog.h>
 
 #include "daemon/bus.h"
 #include "daemon/manager.h"
+#include "daemon/messages.h"
+#include "daemon/record.h"
 #include "dbus/errors.h"
 #include "util/strv.h"
 
@@ -169,7 +172,12 @@ static int load_config(Manager *m) {
 
         r = config_load(m->root, &m->config, &warnings);
         for (char **w = warnings; r >= 0 && w && *w; w++)
-                fprintf(stderr, "<4>%s\n", *w);
+                (void) record_write(&(Record) {
+                        .message_id = HOTPATCH_MESSAGE_CONFIGURATION,
+                        .priority = LOG_WARNING,
+                        .text = *w,
+                        .caller_uid = UINT32_MAX,
+                });
         strv_free(warnings);
         return r;
 }

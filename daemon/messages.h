@@ -2,14 +2,29 @@
 #pragma once
 
 /*
- * MESSAGE_IDs of the journal records, sd_journal_send(3). Each has an entry in the message catalog.
- * An id is never used for something else; a new kind of event gets a new one (systemd-id128 new).
+ * The records of hotpatchd in the journal. Each MESSAGE_ID below has an entry of the same order in
+ * units/hotpatch.catalog (tests/unit/check-catalog compares them). An id is never used for something
+ * else; a new kind of event gets a new one (systemd-id128 new).
+ *
+ * Fields, beside those of systemd.journal-fields(7); absent when they mean nothing for the event:
+ *   HOTPATCH_TRANSACTION    job number and boot, the same in all records of one job
+ *   HOTPATCH_PATCH          bundle id
+ *   HOTPATCH_MODULE         name of the patch module
+ *   HOTPATCH_DIGEST         SHA-256 of the manifest, hexadecimal
+ *   HOTPATCH_CVE            what the patch repairs; one field for each
+ *   HOTPATCH_CALLER_UID     who asked
+ *   HOTPATCH_ERROR_NAME     D-Bus error name, org.hotpatch.Error.*
+ *   HOTPATCH_ERROR_MESSAGE  the sentence that goes with it
+ *
+ * Anybody may write such fields. Readers match _SYSTEMD_UNIT=hotpatchd.service and _UID=0.
  */
 
 /* A verified bundle was put into the spool */
 #define HOTPATCH_MESSAGE_STAGED "8a23bef3e11f43db9c8bae6af0a40786"
 /* A job was decided and is about to change the kernel */
 #define HOTPATCH_MESSAGE_JOB_STARTED "218b90ea61b446abbe8694e4c42fc4c3"
+/* A patch module is in the kernel, and the transition to it has begun */
+#define HOTPATCH_MESSAGE_LOADED "5792e752f19d4362843841f3c8c6d6ae"
 /* A patch is in force on every task and written down */
 #define HOTPATCH_MESSAGE_APPLIED "ff2519a772ec483eaa691056a43bb381"
 /* A patch is out of the kernel and no longer wanted */
@@ -28,3 +43,11 @@
 #define HOTPATCH_MESSAGE_INTERRUPTED "9f15b924287f4ca39491f9e177113d00"
 /* A tripwire of a patch was hit: somebody tried what the patch repairs */
 #define HOTPATCH_MESSAGE_TRIPPED "9edd19c4db8b402bbcba3a9bd09edb60"
+/* The kernel had a patch of ours when hotpatchd first looked after the start of the machine */
+#define HOTPATCH_MESSAGE_ADOPTED "32e0b5a5593949569e836044ab61db59"
+/* The kernel has a livepatch that somebody else loaded */
+#define HOTPATCH_MESSAGE_FOREIGN "71cac759b60b441992069f81135209a0"
+/* A file of the state directory cannot be read as what it should be */
+#define HOTPATCH_MESSAGE_DAMAGED "0f789966ce3447b3b83022000937c91f"
+/* Something in the configuration was not understood */
+#define HOTPATCH_MESSAGE_CONFIGURATION "62e97a19879248f48de8edc3119b74ee"

@@ -19,6 +19,7 @@
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 
+#include "daemon/findings.h"
 #include "daemon/manager.h"
 #include "daemon/service.h"
 #include "dbus/errors.h"
@@ -175,6 +176,7 @@ int service_run(const char *root, const ModuleOps *ops, void *ops_userdata) {
         if (r < 0)
                 return fail(r, "cannot set the idle timer", NULL);
         (void) sd_notify(false, "READY=1\nSTATUS=Processing requests.");
+        findings_record(s.manager);
         r = sd_event_loop(s.event);
         return r < 0 ? fail(r, "event loop", NULL) : r;
 }
