@@ -97,7 +97,7 @@ int kernel_headers_open(const char *folder, KernelHeaders **ret, sd_bus_error *e
         h->folder = realpath(folder, NULL);
         if (!h->folder)
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("KernelHeadersMissing"),
-                        "there are no kernel headers in '%s': %s", folder, strerror(errno));
+                        "There are no kernel headers in '%s': %s", folder, strerror(errno));
         r = read_release(h->folder, &h->release);
         if (r < 0)
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("KernelHeadersMissing"),
@@ -144,7 +144,7 @@ int kernel_headers_find(const char *release, KernelHeaders **ret, sd_bus_error *
                         return kernel_headers_open(path, ret, error);
         }
         return sd_bus_error_setf(error, HOTPATCH_ERROR("KernelHeadersMissing"),
-                "there are no headers of kernel '%s' in /usr/src or /lib/modules; on Debian the package is "
+                "There are no headers of kernel '%s' in /usr/src or /lib/modules; on Debian the package is "
                 "'linux-headers-%s'", release, release);
 }
 

@@ -120,7 +120,7 @@ static int load_patch(const char *folder, PatchFile **ret, sd_bus_error *error) 
         r = file_read_at(AT_FDCWD, path, HOTPATCH_MANIFEST_MAX, &text, &size);
         if (r < 0)
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("PatchFileInvalid"),
-                        "cannot read '%s': %s", path, strerror(-r));
+                        "Cannot read '%s': %s", path, strerror(-r));
         return patch_file_parse(text, size, ret, error);
 }
 
@@ -201,7 +201,7 @@ static int publish(const char *module, const Options *o, const PatchFile *p, con
         dir = open(o->output_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         r = dir < 0 ? -errno : file_replace_at(dir, name, data, size, 0644);
         if (r < 0)
-                return sd_bus_error_setf(error, SD_BUS_ERROR_IO_ERROR, "cannot write '%s/%s': %s",
+                return sd_bus_error_setf(error, SD_BUS_ERROR_IO_ERROR, "Cannot write '%s/%s': %s",
                         o->output_dir, name, strerror(-r));
         printf("%s/%s\n", o->output_dir, name);
         return 0;

@@ -70,14 +70,14 @@ static int copy_file(const char *from, const char *name, const char *to, sd_bus_
         in = open(source, O_RDONLY | O_CLOEXEC | O_NOCTTY);
         if (in < 0)
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("ModuleBuildFailed"),
-                        "cannot read '%s': %s", source, strerror(errno));
+                        "Cannot read '%s': %s", source, strerror(errno));
         out = open(target, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
         if (out < 0)
                 return -errno;
         r = file_copy(in, out, SOURCE_MAX, NULL);
         if (r < 0)
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("ModuleBuildFailed"),
-                        "cannot copy '%s': %s", source, strerror(-r));
+                        "Cannot copy '%s': %s", source, strerror(-r));
         return 0;
 }
 
@@ -110,7 +110,7 @@ static int list_files(const char *folder, const char *suffix, char ***ret, sd_bu
 
         if (!d)
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("ModuleBuildFailed"),
-                        "cannot read the folder '%s': %s", folder, strerror(errno));
+                        "Cannot read the folder '%s': %s", folder, strerror(errno));
         for (struct dirent *e; (e = readdir(d));) {
                 if (e->d_name[0] == '.' || !has_suffix(e->d_name, suffix))
                         continue;
@@ -135,12 +135,12 @@ static int list_sources(const Kbuild *b, char ***ret, sd_bus_error *error) {
                 return r;
         if (strv_length(sources) == 0)
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("ModuleBuildFailed"),
-                        "there is no C file in '%s'", b->patch_dir);
+                        "There is no C file in '%s'", b->patch_dir);
         for (char **s = sources; *s; s++)
                 if ((*s)[strspn(*s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.")] ||
                                 **s == '-')
                         return sd_bus_error_setf(error, HOTPATCH_ERROR("ModuleBuildFailed"),
-                                "the file name '%s' has characters that make cannot take", *s);
+                                "The file name '%s' has characters that make cannot take", *s);
         *ret = TAKE_PTR(sources);
         return 0;
 }
@@ -196,7 +196,7 @@ static int lay_out(const Kbuild *b, sd_bus_error *error) {
                 return r;
         if (faccessat(AT_FDCWD, b->runtime_dir, R_OK | X_OK, AT_EACCESS) < 0)
                 return sd_bus_error_setf(error, SD_BUS_ERROR_FILE_NOT_FOUND,
-                        "the redirection runtime is not in '%s': %s", b->runtime_dir, strerror(errno));
+                        "The redirection runtime is not in '%s': %s", b->runtime_dir, strerror(errno));
         r = make_folder(b->work_dir, "hotpatch", &runtime);
         if (r < 0)
                 return r;
@@ -404,7 +404,7 @@ static int run_make(const Kbuild *b, sd_bus_error *error) {
         (void) signal(SIGINT, interrupt);
         if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("ModuleBuildFailed"),
-                        "the module '%s' could not be built for kernel '%s'", b->patch->module,
+                        "The module '%s' could not be built for kernel '%s'", b->patch->module,
                         b->headers->release);
         return 0;
 }

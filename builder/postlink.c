@@ -80,7 +80,7 @@ static void link_done(Link *l) {
 
 static int refuse_elf(sd_bus_error *error, const char *what) {
         return sd_bus_error_setf(error, HOTPATCH_ERROR("ModuleInvalid"),
-                "the module is not well-formed: %s: %s", what, elf_errmsg(-1));
+                "The module is not well-formed: %s: %s", what, elf_errmsg(-1));
 }
 
 static const char *section_name(const Link *l, Elf_Scn *scn) {
@@ -103,7 +103,7 @@ static int link_open(Link *l, int fd, Elf_Cmd command, sd_bus_error *error) {
                 return refuse_elf(error, "not an ELF file");
         if (gelf_getclass(l->elf) != ELFCLASS64)
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("ModuleInvalid"),
-                        "the module is not for a 64-bit machine");
+                        "The module is not for a 64-bit machine");
         if (elf_getshdrstrndx(l->elf, &l->shstrndx) < 0)
                 return refuse_elf(error, "no section names");
         for (Elf_Scn *scn = NULL; (scn = elf_nextscn(l->elf, scn));) {
@@ -166,7 +166,7 @@ static int classify_symbol(const Link *l, const GElf_Sym *sym, const char **ret,
                         name);
         if (strlen(name) > HOTPATCH_SYMBOL_MAX)
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("ModuleBuildFailed"),
-                        "the symbol '%.80s…' is longer than %u characters", name, HOTPATCH_SYMBOL_MAX);
+                        "The symbol '%.80s…' is longer than %u characters", name, HOTPATCH_SYMBOL_MAX);
         *ret = listed ? listed->object : "vmlinux";
         return 0;
 }
@@ -475,7 +475,7 @@ static int check_relocations(const Link *l, sd_bus_error *error) {
                                 return refuse_elf(error, section_name(l, scn));
                         if ((sym.st_shndx == SHN_LIVEPATCH) != !!(shdr.sh_flags & SHF_RELA_LIVEPATCH))
                                 return sd_bus_error_setf(error, HOTPATCH_ERROR("ModuleInvalid"),
-                                        "section '%s' has a relocation against '%s', which is not for it",
+                                        "Section '%s' has a relocation against '%s', which is not for it",
                                         section_name(l, scn), symbol_name(l, &sym));
                 }
         }
@@ -497,7 +497,7 @@ static int check_note(const ModuleInfo *info, const PatchFile *p, sd_bus_error *
                         info->note.sequence != p->manifest->sequence || !streq(info->note.table, text) ||
                         memcmp(info->note.table_sha256, digest, sizeof(digest)) != 0)
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("ModuleInvalid"),
-                        "the note '" HOTPATCH_NOTE_SECTION "' does not say what patch.json says");
+                        "The note '" HOTPATCH_NOTE_SECTION "' does not say what patch.json says");
         return 0;
 }
 
@@ -541,7 +541,7 @@ int postlink_check(int fd, const PatchFile *p, const Symvers *symvers, sd_bus_er
         for (size_t i = 0; i < p->n_functions; i++)
                 if (!info_has_function(info, p->functions + i))
                         return sd_bus_error_setf(error, HOTPATCH_ERROR("ModuleInvalid"),
-                                "the table does not have '%s' of '%s'", p->functions[i].function,
+                                "The table does not have '%s' of '%s'", p->functions[i].function,
                                 p->functions[i].object);
         r = link_open(&l, fd, ELF_C_READ, error);
         if (r < 0)

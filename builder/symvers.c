@@ -84,7 +84,7 @@ int symvers_load(const char *path, Symvers **ret, sd_bus_error *error) {
         r = file_read_at(AT_FDCWD, path, SYMVERS_MAX, &text, &size);
         if (r < 0)
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("KernelHeadersMissing"),
-                        "the kernel headers have no readable '%s': %s", path, strerror(-r));
+                        "The kernel headers have no readable '%s': %s", path, strerror(-r));
         s->text = text;
         r = symvers_parse(s);
         if (r == -EBADMSG)

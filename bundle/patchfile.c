@@ -106,7 +106,13 @@ static bool symbol_is_valid(const char *s) {
 
 /* As in /proc/modules: never a dash. */
 static bool object_is_valid(const char *s) {
-        return *s && strlen(s) <= HOTPATCH_MODULE_NAME_MAX && all_chars_in(s, "_");
+        return manifest_module_is_valid(s);
+}
+
+/* A name that can begin the name of a bundle's member, which has no upper-case letters. */
+static bool module_is_valid(const char *s) {
+        return manifest_module_is_valid(s) && *s != '_' &&
+                strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789_") == strlen(s);
 }
 
 /* A plain file name; it goes into a makefile. */
@@ -358,7 +364,7 @@ static const Key patch_keys[] = {
         { .name = "conflicts", MANIFEST_IDS(conflicts) },
         { .name = "supersedes", MANIFEST_IDS(supersedes) },
         /* The build part. */
-        { .name = "module", STRING(PatchFile, module, object_is_valid, .required = false) },
+        { .name = "module", STRING(PatchFile, module, module_is_valid, .required = false) },
         { .name = "sources", .read = read_strings, .offset = offsetof(PatchFile, sources),
           .valid = source_is_valid, .max = 64, .filled = true },
         { .name = "self_test", STRING(PatchFile, self_test, identifier_is_valid, .required = false) },

@@ -82,7 +82,7 @@ START_TEST(what_is_no_headers_folder_is_refused) {
         sd_bus_error error = SD_BUS_ERROR_NULL;
         KernelHeaders *h = NULL;
 
-        refused(kernel_headers_open(missing, &h, &error), &error, "there are no kernel headers in");
+        refused(kernel_headers_open(missing, &h, &error), &error, "There are no kernel headers in");
         refused(kernel_headers_open(root, &h, &error), &error, "utsrelease.h");
         put("evil/Makefile", "all:\n");
         put("evil/include/generated/utsrelease.h", "#define UTS_RELEASE \"../../x\"\n");

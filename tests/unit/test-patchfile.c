@@ -144,6 +144,8 @@ START_TEST(refusals_name_the_place) {
                 { "{" HEAD FUNCTIONS ",\"sources\":[\"a.c\",\"a.c\"]}",
                   "patch.json: sources[1]: 'a.c' is there twice" },
                 { "{" HEAD FUNCTIONS ",\"sources\":[]}", "patch.json: sources: must not be empty" },
+                { "{" HEAD FUNCTIONS ",\"module\":\"HP_x\"}",
+                  "patch.json: module: 'HP_x' is not possible here" },
                 { "{" HEAD FUNCTIONS ",\"replace\":1}", "patch.json: replace: must be true or false" },
                 { "{" HEAD FUNCTIONS ",\"trial\":{\"minutes\":1}}",
                   "patch.json: trial.minutes: this key is not known" },
