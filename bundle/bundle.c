@@ -122,7 +122,8 @@ size_t bundle_unverified_members(const Bundle *b, const char **ret_names, size_t
  * bundle_unverified_read() - read a member that nobody vouches for
  * @max: most bytes to accept
  * @ret: the bytes and a NUL after them; to be freed
- * @error: NoSuchBundle when there is no such member, BundleTooLarge, BundleUnreadable
+ * @error: BundleInvalid when there is no such member, BundleTooLarge, BundleTruncated,
+ *   BundleUnreadable
  *
  * Return: 0 or a negative errno.
  */

@@ -65,6 +65,9 @@ static void openssl_string_free(unsigned char *s) {
 }
 DEFINE_TRIVIAL_CLEANUP(unsigned char *, openssl_string_free);
 
+/* Authorities between signer and root; nobody has more, and path building is not for free. */
+#define CHAIN_DEPTH_MAX 8
+
 /* Leaves of RSA must reach the 128-bit level of NIST SP 800-57 part 1; P-256 does. */
 #define RSA_BITS_MIN 3072
 
@@ -546,6 +549,7 @@ static int check_chain(const SignatureStore *s, const SignatureInput *in, X509 *
         param = X509_STORE_CTX_get0_param(ctx);
         X509_VERIFY_PARAM_set_time(param, (time_t) (now_usec / USEC_PER_SEC));
         X509_VERIFY_PARAM_set_auth_level(param, 2);
+        X509_VERIFY_PARAM_set_depth(param, CHAIN_DEPTH_MAX);
         /* The lists may be absent, see on_chain_error(). */
         X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL |
                 X509_V_FLAG_EXTENDED_CRL_SUPPORT);

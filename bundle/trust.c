@@ -161,8 +161,12 @@ int trust_load_files(char *const *files, const TrustPolicy *policy, Trust **ret,
         _cleanup_trust_free_ Trust *t = NULL;
         int r = trust_new(policy, &t);
 
-        for (; r >= 0 && *files; files++)
-                r = trust_add_file(t, AT_FDCWD, *files, name_ends_with(*files, ".crl"), error);
+        for (; r >= 0 && *files; files++) {
+                /* Named by a person, not found in a directory: links may be followed. */
+                _cleanup_free_ char *path = realpath(*files, NULL);
+
+                r = trust_add_file(t, AT_FDCWD, path ?: *files, name_ends_with(*files, ".crl"), error);
+        }
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(t);
