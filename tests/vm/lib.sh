@@ -64,6 +64,29 @@ run_in_guest() {
 
 # ---- on the host ----
 
+# flip_bit FILE OFFSET: what one bad bit on a disk or a wire does
+flip_bit() {
+        local byte
+
+        byte=$(dd if="$1" bs=1 skip="$2" count=1 status=none | od -An -tu1)
+        # shellcheck disable=SC2059 # the format is the byte
+        printf "\\x$(printf %x $((byte ^ 1)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
+
+# run_prepare FOLDER RELEASE: prepare() of the scenario with the tools of the packages of this tree, and
+# with the functions of tools/lib/patch.sh
+run_prepare() {
+        local library
+
+        set -e
+        for library in common packages vm-image patch; do
+                # shellcheck source=/dev/null
+                . "$(dirname "$scenario_file")/../../tools/lib/$library.sh"
+        done
+        use_author_tools
+        prepare "$1" "$2"
+}
+
 scenario_help() {
         cat <<HELP
 Usage: tests/vm/$scenario_name.sh [--kernel RELEASE]… [TESTCASE]…
@@ -85,10 +108,12 @@ run_on_kernel() {
         trap "rm -rf '$folder'" EXIT
         trap 'kill "$guest" 2>/dev/null; exit 143' TERM
         if declare -F prepare >/dev/null; then
-                (set -e; kernel=$release prepare "$folder" "$release") >"$folder/prepare.log" 2>&1
-                if (($? != 0)); then
+                # Not in a condition: there set -e would not count.
+                (kernel=$release run_prepare "$folder" "$release") >"$folder/prepare.log" 2>&1 &
+                if ! wait $!; then
                         sed 's/^/# /' "$folder/prepare.log"
                         echo "not ok - $release: prepare"
+                        rm -rf "$folder"
                         return 1
                 fi
         fi
