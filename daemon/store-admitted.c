@@ -32,7 +32,7 @@ static bool valid_release(const char *s) {
         return n > 0 && n <= 64;
 }
 
-static const Field admitted_fields[] = {
+const Field store_admitted_fields[] = {
         { "ID", FIELD_STRING, true, offsetof(AdmittedRecord, id), manifest_id_is_valid },
         { "TITLE", FIELD_STRING, true, offsetof(AdmittedRecord, title), NULL },
         { "SEVERITY", FIELD_STRING, true, offsetof(AdmittedRecord, severity), valid_severity },
@@ -52,10 +52,11 @@ static const Field admitted_fields[] = {
         { "APPLIED_USEC", FIELD_U64, true, offsetof(AdmittedRecord, applied_usec), NULL },
         { "ORDER", FIELD_U64, true, offsetof(AdmittedRecord, order), NULL },
 };
+const size_t store_n_admitted_fields = ELEMENTSOF(store_admitted_fields);
 
 /** admitted_record_done() - free what it owns */
 void admitted_record_done(AdmittedRecord *r) {
-        fields_done(admitted_fields, ELEMENTSOF(admitted_fields), r);
+        fields_done(store_admitted_fields, ELEMENTSOF(store_admitted_fields), r);
 }
 
 /** admitted_records_free() - free an array from store_admitted_list() */
@@ -85,7 +86,7 @@ static int record_read(const Store *s, const char *id, AdmittedRecord *ret) {
 
         if (!name)
                 return -ENOMEM;
-        r = store_read(s->admitted_fd, name, admitted_fields, ELEMENTSOF(admitted_fields), &record);
+        r = store_read(s->admitted_fd, name, store_admitted_fields, ELEMENTSOF(store_admitted_fields), &record);
         if (r < 0)
                 return r;
         if (!streq(record.id, id)) {
@@ -278,7 +279,7 @@ static int commit_both(const Store *s, int fd, const AdmittedRecord *r) {
         k = commit_bundle(s, fd, r);
         if (k < 0)
                 return k;
-        k = store_write(s->admitted_fd, name, admitted_fields, ELEMENTSOF(admitted_fields), r);
+        k = store_write(s->admitted_fd, name, store_admitted_fields, ELEMENTSOF(store_admitted_fields), r);
         /* One bundle is nobody's now: the old one, or on failure the new one. If this fails too, the
          * next store_open() does it. */
         (void) store_admitted_clean(s);

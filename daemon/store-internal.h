@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Shared by store.c and store-admitted.c only. */
+/* Shared by store.c, store-admitted.c and the fuzz target of the state files only. */
 
 #include "daemon/fields.h"
 #include "daemon/store.h"
@@ -16,6 +16,11 @@ struct Store {
         int admitted_fd;
         int streams_fd;
 };
+
+extern const Field store_admitted_fields[];
+extern const size_t store_n_admitted_fields;
+extern const Field store_intent_fields[];
+extern const size_t store_n_intent_fields;
 
 /** StoreVisit - called for each file name; a negative return ends the walk */
 typedef int (*StoreVisit)(int dir_fd, const char *name, void *userdata);

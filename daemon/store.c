@@ -512,17 +512,18 @@ int store_stream_set(const Store *s, const char *stream, uint64_t sequence, cons
 
 /* --- the intent --- */
 
-static const Field intent_fields[] = {
+const Field store_intent_fields[] = {
         { "TYPE", FIELD_STRING, true, offsetof(Intent, type), valid_intent_type },
         { "ID", FIELD_STRV, true, offsetof(Intent, ids), manifest_id_is_valid },
         { "MODULE", FIELD_STRV, false, offsetof(Intent, modules), manifest_module_is_valid },
         { "BOOT_ID", FIELD_ID128, true, offsetof(Intent, boot_id), NULL },
         { "STARTED_USEC", FIELD_U64, true, offsetof(Intent, started_usec), NULL },
 };
+const size_t store_n_intent_fields = ELEMENTSOF(store_intent_fields);
 
 /** intent_done() - free what it owns */
 void intent_done(Intent *i) {
-        fields_done(intent_fields, ELEMENTSOF(intent_fields), i);
+        fields_done(store_intent_fields, ELEMENTSOF(store_intent_fields), i);
 }
 
 /**
@@ -531,7 +532,7 @@ void intent_done(Intent *i) {
  * Return: 0, or a negative errno with StateUnwritable: then nothing must be done.
  */
 int store_intent_write(const Store *s, const Intent *i, sd_bus_error *error) {
-        int r = store_write(s->dir_fd, INTENT, intent_fields, ELEMENTSOF(intent_fields), i);
+        int r = store_write(s->dir_fd, INTENT, store_intent_fields, ELEMENTSOF(store_intent_fields), i);
 
         return r < 0 ? store_write_failed(error, "the intent", r) : 0;
 }
@@ -544,7 +545,7 @@ int store_intent_write(const Store *s, const Intent *i, sd_bus_error *error) {
  */
 int store_intent_read(const Store *s, Intent *ret) {
         Intent i = { 0 };
-        int r = store_read(s->dir_fd, INTENT, intent_fields, ELEMENTSOF(intent_fields), &i);
+        int r = store_read(s->dir_fd, INTENT, store_intent_fields, ELEMENTSOF(store_intent_fields), &i);
 
         if (r < 0)
                 return r;

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * What really reaches the journal: a mount namespace of our own has a socket of ours where journald
+ * listens (the path is fixed in libsystemd), and the datagram is read.
+ */
+
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "daemon/messages.h"
+#include "daemon/record.h"
+#include "dbus/errors.h"
+#include "tests/unit/unit.h"
+
+#define JOURNAL_SOCKET "/run/systemd/journal/socket"
+
+static int journal = -1;
+
+/* Return: whether it can be done here; without root it cannot. */
+static bool listen_as_journald(void) {
+        struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = JOURNAL_SOCKET };
+        struct timeval second = { .tv_sec = 1 };
+
+        if (unshare(CLONE_NEWNS) < 0)
+                return false;
+        ck_assert_int_eq(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+        ck_assert_int_eq(mount("tmpfs", "/run", "tmpfs", 0, NULL), 0);
+        ck_assert_int_eq(mkdir("/run/systemd", 0755), 0);
+        ck_assert_int_eq(mkdir("/run/systemd/journal", 0755), 0);
+        journal = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        ck_assert_int_ge(journal, 0);
+        ck_assert_int_eq(bind(journal, (struct sockaddr *) &address, sizeof(address)), 0);
+        ck_assert_int_eq(setsockopt(journal, SOL_SOCKET, SO_RCVTIMEO, &second, sizeof(second)), 0);
+        return true;
+}
+
+static char *receive(void) {
+        char *text = calloc(1, 65536);
+        ssize_t n = recv(journal, text, 65535, 0);
+
+        ck_assert_int_gt(n, 0);
+        return text;
+}
+
+static bool has_line(const char *text, const char *line) {
+        size_t n = strlen(line);
+
+        for (const char *p = text; (p = strstr(p, line)); p++)
+                if ((p == text || p[-1] == '\n') && p[n] == '\n')
+                        return true;
+        return false;
+}
+
+static void skip_loudly(void) {
+        if (getenv("CI"))
+                ck_abort_msg("no mount namespace of one's own: run the tests as root");
+        fprintf(stderr, "# SKIP: no mount namespace of one's own: run the tests as root\n");
+}
+
+START_TEST(test_fields) {
+        _cleanup_(sd_bus_error_free) sd_bus_error e = SD_BUS_ERROR_NULL;
+        _cleanup_free_ char *text = NULL;
+
+        if (!listen_as_journald()) {
+                skip_loudly();
+                return;
+        }
+        ck_assert_ok(hotpatch_errors_register());
+        (void) sd_bus_error_set(&e, HOTPATCH_ERROR("Conflict"), "It stands in the way");
+        ck_assert_ok(record_write(&(Record) {
+                .message_id = HOTPATCH_MESSAGE_JOB_FAILED, .priority = 3, .text = "It failed", .transaction = "7-b",
+                .patch = "hp-a", .module = "hp_a", .digest = "00ff", .caller_uid = 1000,
+                .fixes = (char *[]) { (char *) "CVE-2026-1", (char *) "CVE-2026-2", NULL }, .error = &e,
+        }));
+        text = receive();
+        ck_assert(has_line(text, "MESSAGE_ID=" HOTPATCH_MESSAGE_JOB_FAILED));
+        ck_assert(has_line(text, "MESSAGE=It failed"));
+        ck_assert(has_line(text, "PRIORITY=3"));
+        ck_assert(has_line(text, "HOTPATCH_TRANSACTION=7-b"));
+        ck_assert(has_line(text, "HOTPATCH_PATCH=hp-a"));
+        ck_assert(has_line(text, "HOTPATCH_MODULE=hp_a"));
+        ck_assert(has_line(text, "HOTPATCH_DIGEST=00ff"));
+        ck_assert(has_line(text, "HOTPATCH_CVE=CVE-2026-1"));
+        ck_assert(has_line(text, "HOTPATCH_CVE=CVE-2026-2"));
+        ck_assert(has_line(text, "HOTPATCH_CALLER_UID=1000"));
+        ck_assert(has_line(text, "HOTPATCH_ERROR_NAME=" HOTPATCH_ERROR("Conflict")));
+        ck_assert(has_line(text, "HOTPATCH_ERROR_MESSAGE=It stands in the way"));
+        ck_assert_ptr_null(strstr(text, "CODE_FILE"));
+}
+END_TEST
+
+START_TEST(test_unset) {
+        _cleanup_free_ char *text = NULL;
+
+        if (!listen_as_journald()) {
+                skip_loudly();
+                return;
+        }
+        ck_assert_ok(record_write(&(Record) {
+                .message_id = HOTPATCH_MESSAGE_STAGED, .priority = 6, .text = "x", .patch = "",
+                .caller_uid = UINT32_MAX,
+        }));
+        text = receive();
+        ck_assert_ptr_null(strstr(text, "HOTPATCH_"));
+}
+END_TEST
+
+/* A stranger's text cannot make up a field. */
+START_TEST(test_injection) {
+        _cleanup_free_ char *text = NULL;
+
+        if (!listen_as_journald()) {
+                skip_loudly();
+                return;
+        }
+        ck_assert_ok(record_write(&(Record) {
+                .message_id = HOTPATCH_MESSAGE_STAGED, .priority = 6, .text = "a\nHOTPATCH_PATCH=forged\nb",
+                .caller_uid = UINT32_MAX,
+        }));
+        text = receive();
+        /* framed by length: the name alone on its line */
+        ck_assert(has_line(text, "MESSAGE"));
+        ck_assert(!has_line(text, "MESSAGE=a"));
+}
+END_TEST
+
+START_TEST(test_no_journal) {
+        if (!listen_as_journald()) {
+                skip_loudly();
+                return;
+        }
+        close(journal);
+        ck_assert_int_eq(unlink(JOURNAL_SOCKET), 0);
+        ck_assert_ok(record_write(&(Record) {
+                .message_id = HOTPATCH_MESSAGE_STAGED, .priority = 6, .text = "x", .caller_uid = UINT32_MAX,
+        }));
+}
+END_TEST
+
+static Suite *record_suite(void) {
+        Suite *s = suite_create("record");
+        TCase *c = tcase_create("record");
+
+        tcase_add_test(c, test_fields);
+        tcase_add_test(c, test_unset);
+        tcase_add_test(c, test_injection);
+        tcase_add_test(c, test_no_journal);
+        suite_add_tcase(s, c);
+        return s;
+}
+
+UNIT_MAIN(record_suite)
