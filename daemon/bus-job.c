@@ -5,7 +5,7 @@
  * end of a turn of the event loop.
  */
 
-#include <inttypes.h>
+#include <syslog.h>
 
 #include "daemon/bus.h"
 #include "daemon/manager.h"
@@ -139,9 +139,10 @@ static int flush(sd_event_source *source, void *userdata) {
                 (void) sd_bus_emit_properties_changed(m->bus, m->jobs[i]->path,
                         HOTPATCH_JOB_INTERFACE, "State", "Progress", "Patches", NULL);
         }
-        /* A job moves its patches along. If they cannot be read now, the next question will. */
+        /* A job moves its patches along. */
         r = patches_refresh(m);
-        (void) r;
+        if (r < 0)
+                fprintf(stderr, "<%d>Patches cannot be listed, ignoring: %s\n", LOG_WARNING, strerror(-r));
         return 0;
 }
 

@@ -43,6 +43,7 @@ bool job_held_too_long(Job *j, LivepatchState state);
 /* job-undo.c */
 void job_fail(Job *j, int r, const sd_bus_error *error);
 void job_undo(Job *j);
+void job_drop_last_inserted(Job *j);
 
 /* job-worker.c: the blocking calls */
 typedef void (*JobCallDone)(Job *j, int r, const sd_bus_error *error);

@@ -118,6 +118,7 @@ static int recover(Manager *m, const Intent *intent) {
                 return r;
         j->unclean = true;
         j->intent_open = true;
+        j->touched = true;
         r = strv_copy(intent->ids, &j->ids);
         if (r < 0)
                 return r;

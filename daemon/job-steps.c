@@ -58,6 +58,10 @@ static void insert_done(Job *j, int r, const sd_bus_error *error) {
         if (r >= 0)
                 job_record(j, HOTPATCH_MESSAGE_LOADED, LOG_INFO, s->id, s->module,
                         "Patch module '%s' of '%s' was loaded", s->module, s->id);
+        /* A refused module is not in the kernel; one of the same name may be, and is somebody else's
+         * then. Only when the child did not live to tell is the kernel asked, by job-undo.c. */
+        if (r < 0 && r != -ETIME && r != -ECHILD)
+                job_drop_last_inserted(j);
         call_done(j, r, error);
 }
 

@@ -38,11 +38,25 @@ static const char *last_inserted(const Job *j) {
         return n > 0 ? j->inserted[n - 1] : NULL;
 }
 
-static void drop_last_inserted(Job *j) {
+/** job_drop_last_inserted() - the module that was inserted last is not, or no longer, in the kernel */
+void job_drop_last_inserted(Job *j) {
         size_t n = strv_length(j->inserted);
 
         free(j->inserted[n - 1]);
         j->inserted[n - 1] = NULL;
+}
+
+/* Somebody else may have loaded a module of the same name just before us. One with our note tells whose
+ * it is; without a note the intent is the best that is known, and the name was free when it was planned. */
+static bool is_somebody_elses(const Job *j, const char *module) {
+        PatchNote note;
+        bool ours;
+
+        if (livepatch_note(j->manager->kernel, module, &note) < 0)
+                return false;
+        ours = strv_contains(j->ids, note.bundle_id);
+        patch_note_done(&note);
+        return !ours;
 }
 
 static void give_up(Job *j) {
@@ -93,14 +107,14 @@ static int pinned(Job *j) {
         job_record(j, HOTPATCH_MESSAGE_UNDO_FAILED, LOG_ERR, NULL, last_inserted(j),
                 "Module '%s' has no effect any more but stays in memory until the restart",
                 last_inserted(j));
-        drop_last_inserted(j);
+        job_drop_last_inserted(j);
         return WAIT_AGAIN;
 }
 
 static int look_at(Job *j, LivepatchState state) {
         switch (state) {
         case LIVEPATCH_ABSENT:
-                drop_last_inserted(j);
+                job_drop_last_inserted(j);
                 return WAIT_AGAIN;
         case LIVEPATCH_PATCHING:
         case LIVEPATCH_PATCHED:
@@ -118,6 +132,10 @@ static int look(Job *j) {
 
         if (!module)
                 return all_undone(j);
+        if (is_somebody_elses(j, module)) {
+                job_drop_last_inserted(j);
+                return WAIT_AGAIN;
+        }
         if (livepatch_state(j->manager->kernel, module, &state) < 0) {
                 job_wait_stop(j);
                 give_up(j);

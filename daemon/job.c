@@ -229,9 +229,11 @@ static void record_end(const Job *j) {
                         "Job %" PRIu32 " (%s %s) is done", j->id, job_type_to_string(j->type),
                         strempty(ids));
         else
-                job_record(j, HOTPATCH_MESSAGE_JOB_FAILED, LOG_ERR, j->ids ? j->ids[0] : NULL, NULL,
-                        "Job %" PRIu32 " (%s %s) was %s: %s", j->id, job_type_to_string(j->type),
-                        strempty(ids), j->result == JOB_CANCELLED ? "cancelled" : "refused or failed",
+                job_record(j, HOTPATCH_MESSAGE_JOB_FAILED, j->touched ? LOG_ERR : LOG_NOTICE,
+                        j->ids ? j->ids[0] : NULL, NULL,
+                        "Job %" PRIu32 " (%s %s) %s: %s", j->id, job_type_to_string(j->type),
+                        strempty(ids), j->result == JOB_CANCELLED ? "was cancelled"
+                                : j->touched ? "failed" : "was refused",
                         strempty(j->error.message));
 }
 
@@ -273,6 +275,7 @@ int job_open_intent(Job *j, const char *type, char **ids, char **modules, sd_bus
         if (r < 0)
                 return r;
         j->intent_open = true;
+        j->touched = true;
         return 0;
 }
 

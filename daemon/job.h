@@ -53,6 +53,7 @@ typedef enum JobResult {
  * @inserted: modules this job may have put into the kernel, in order; undone backwards
  * @committed: ids this job has written down as wanted
  * @intent_open: an intent of this job lies in the state directory
+ * @touched: it went as far as writing an intent; before that it is refused, afterwards it fails
  * @past_return: everything it adds is committed; what is left only removes superseded patches
  * @cancelled: somebody called Cancel
  * @unclean: it cleans up what a daemon before this one began
@@ -82,6 +83,7 @@ typedef struct Job {
         char **inserted;
         char **committed;
         bool intent_open;
+        bool touched;
         bool past_return;
         bool cancelled;
         bool unclean;

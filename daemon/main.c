@@ -45,5 +45,5 @@ int main(int argc, char *argv[]) {
                 }
         if (optind < argc)
                 return usage(stderr, argv[0], EXIT_FAILURE);
-        return service_run("/", NULL, NULL) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+        return service_run("/", NULL, NULL) != 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

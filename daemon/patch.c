@@ -84,9 +84,10 @@ Patch *patch_find(const PatchSet *s, const char *id) {
         return NULL;
 }
 
-static Patch *find_module(const PatchSet *s, const char *module) {
+/* Whose is a loaded module? A bundle that is only staged has a module of that name too, but no claim. */
+static Patch *find_loaded(const PatchSet *s, const char *module) {
         for (size_t i = 0; i < s->n_patches; i++)
-                if (streq(s->patches[i]->module, module))
+                if (s->patches[i]->state != PATCH_STAGED && streq(s->patches[i]->module, module))
                         return s->patches[i];
         return NULL;
 }
@@ -257,7 +258,7 @@ static int add_foreign(Manager *m, PatchSet *s) {
                 LivepatchState state;
                 Patch *p;
 
-                if (find_module(s, *module))
+                if (find_loaded(s, *module))
                         continue;
                 r = livepatch_state(m->kernel, *module, &state);
                 if (r < 0)

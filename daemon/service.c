@@ -80,12 +80,9 @@ static int on_idle_timer(sd_event_source *source, _unused_ uint64_t usec, void *
 }
 
 static int on_signal(sd_event_source *source, _unused_ const struct signalfd_siginfo *si,
-                void *userdata) {
-        Service *s = userdata;
-
+                _unused_ void *userdata) {
         /* An open intent tells the next start what was under way. */
         (void) sd_notify(false, "STOPPING=1");
-        (void) s;
         return sd_event_exit(sd_event_source_get_event(source), 0);
 }
 
@@ -102,10 +99,10 @@ static int set_up_loop(Service *s) {
         r = sd_event_default(&s->event);
         if (r < 0)
                 return r;
-        r = sd_event_add_signal(s->event, NULL, SIGTERM, on_signal, s);
+        r = sd_event_add_signal(s->event, NULL, SIGTERM, on_signal, NULL);
         if (r < 0)
                 return r;
-        r = sd_event_add_signal(s->event, NULL, SIGINT, on_signal, s);
+        r = sd_event_add_signal(s->event, NULL, SIGINT, on_signal, NULL);
         if (r < 0)
                 return r;
         return sd_event_set_watchdog(s->event, true);
@@ -152,7 +149,7 @@ static int fail(int r, const char *what, const sd_bus_error *error) {
  * @ops: how modules are loaded and removed; NULL: by the kernel
  * @ops_userdata: for @ops
  *
- * Return: 0, or a negative errno after saying on stderr what went wrong.
+ * Return: 0; 1 when the bus was lost; or a negative errno after saying on stderr what went wrong.
  */
 int service_run(const char *root, const ModuleOps *ops, void *ops_userdata) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;

@@ -99,5 +99,5 @@ int main(int argc, char *argv[]) {
                 fprintf(stderr, "%s: %m\n", argv[2]);
                 return EXIT_FAILURE;
         }
-        return service_run(argv[2], &ops, &root_fd) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+        return service_run(argv[2], &ops, &root_fd) != 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

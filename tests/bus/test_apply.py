@@ -119,6 +119,24 @@ def test_the_kernel_refuses(pki):
         assert w.root.patches() == {'hp-one': 'staged'}
 
 
+def test_somebody_else_loads_a_module_of_that_name_just_before(pki):
+    """Ours is refused then, and undoing must not take out his."""
+    with World(pki).start() as w:
+        w.machine.write('fake/insert-msec', '500\n')
+        w.machine.stage('hp-one')
+        job = w.root.apply('hp-one')
+        wait_for('loading', lambda: w.root.job(job[1])['State'] == 'loading')
+        w.machine.write('sys/module/hp_one/initstate', 'live\n')
+        w.machine.write('sys/module/hp_one/refcnt', '1\n')
+        w.machine.write('sys/kernel/livepatch/hp_one/transition', '0\n')
+        w.machine.write('sys/kernel/livepatch/hp_one/enabled', '1\n')
+        result = w.root.finish(job)
+        assert result[:2] == ('failed', 'ModuleNameInUse'), result
+        clean(w, ['hp_one'])
+        assert w.machine.livepatches() == ['hp_one'] and w.root.patches() == {
+            'hp-one': 'staged', 'hp_one': 'active'}, w.root.patches()
+
+
 def test_several_bundles_are_all_or_nothing(pki):
     with World(pki).start() as w:
         w.machine.stage('hp-one')

@@ -76,6 +76,20 @@ def test_every_method_is_refused_without_polkit(pki):
     refused_everywhere(pki, None, 'AuthorizationUnavailable')
 
 
+def test_a_polkit_that_never_answers_means_no(pki):
+    with World(pki, 'dead').start() as w:
+        path = w.machine.bundle('hp-one')
+        c = w.client(NOBODY)
+        with open(path, 'rb') as f:
+            pending = [c.begin(m, dbus.types.UnixFd(f), NO_OPTIONS)
+                       for m in ('Stage', 'ApplyBundle', 'VerifyBundle', 'PlanBundle')]
+        wait_for('the answers', lambda: all(p.done for p in pending), 60)
+        for p in pending:
+            with refused('AuthorizationUnavailable'):
+                p.result()
+        assert w.machine.loaded() == [] and w.root.patches() == {}
+
+
 def test_root_needs_no_polkit(pki):
     with World(pki).start() as w:
         w.machine.stage('hp-one')

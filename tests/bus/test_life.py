@@ -100,7 +100,7 @@ def test_it_ends_when_the_bus_does(pki):
         daemon = Daemon(w.machine, w.bus2)
         w.bus2.process.terminate()
         wait_for('the exit', lambda: daemon.process.poll() is not None, 10)
-        assert daemon.process.returncode != 0 or True
+        assert daemon.process.returncode == 1, daemon.process.returncode
         daemon.log.close()
 
 
