@@ -13,6 +13,7 @@
 #include <elf.h>
 #include <endian.h>
 #include <fcntl.h>
+#include <fts.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
@@ -274,38 +275,65 @@ int kernel_sources_build_id(const KernelSources *s, const char *release, char **
         return 0;
 }
 
-/* modules.dep(5): "kernel/net/core/pktgen.ko.xz: …"; in names, dashes and underscores are the same. */
-static bool dep_line_is(const char *line, const char *module, char **ret_path) {
-        size_t n = strcspn(line, ":\n");
-        const char *base = memrchr(line, '/', n), *end = line + n;
+/* "kernel/net/core/pktgen.ko.xz"; in names of modules, dashes and underscores are the same. */
+static bool path_is_module(const char *path, size_t n, const char *module) {
+        const char *base = memrchr(path, '/', n), *end = path + n;
 
-        if (line[n] != ':')
-                return false;
-        base = base ? base + 1 : line;
+        base = base ? base + 1 : path;
         for (; *module && base < end; module++, base++)
                 if (*module != (*base == '-' ? '_' : *base))
                         return false;
-        if (*module || !startswith(base, ".ko"))
-                return false;
-        *ret_path = strndup(line, n);
-        return *ret_path;
+        return !*module && startswith(base, ".ko");
 }
 
-static int module_path(const KernelSources *s, const char *release, const char *module, char **ret) {
-        _cleanup_free_ char *folder = NULL, *deps = NULL, *found = NULL;
+/* modules.dep(5): "PATH: PATHS…"; it knows which of two modules of one name counts. */
+static int module_path_listed(const char *folder, const char *module, char **ret) {
+        _cleanup_free_ char *deps = NULL;
         _cleanup_free_ void *text = NULL;
         int r;
 
-        if (asprintf(&folder, "%s/lib/modules/%s", strempty(s->root), release) < 0 ||
-            asprintf(&deps, "%s/modules.dep", folder) < 0)
+        if (asprintf(&deps, "%s/modules.dep", folder) < 0)
                 return -ENOMEM;
         r = file_read_at(AT_FDCWD, deps, MODULES_DEP_MAX, &text, NULL);
         if (r < 0)
                 return r;
-        for (const char *line = text; line && *line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL)
-                if (dep_line_is(line, module, &found))
-                        return asprintf(ret, "%s/%s", folder, found) < 0 ? -ENOMEM : 0;
+        for (const char *line = text; line && *line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
+                size_t n = strcspn(line, ":\n");
+
+                if (line[n] == ':' && path_is_module(line, n, module))
+                        return asprintf(ret, "%s/%.*s", folder, (int) n, line) < 0 ? -ENOMEM : 0;
+        }
         return -ENOENT;
+}
+
+/* A kernel package that was unpacked and not installed has no modules.dep yet. */
+static int module_path_walked(const char *folder, const char *module, char **ret) {
+        _cleanup_free_ char *kernel = NULL;
+        FTS *fts;
+        int r = -ENOENT;
+
+        if (asprintf(&kernel, "%s/kernel", folder) < 0)
+                return -ENOMEM;
+        fts = fts_open((char *[]) { kernel, NULL }, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+        if (!fts)
+                return -errno;
+        for (FTSENT *e = fts_read(fts); e && r == -ENOENT; e = fts_read(fts))
+                if (e->fts_info == FTS_F && path_is_module(e->fts_path, e->fts_pathlen, module)) {
+                        *ret = strdup(e->fts_path);
+                        r = *ret ? 0 : -ENOMEM;
+                }
+        (void) fts_close(fts);
+        return r;
+}
+
+static int module_path(const KernelSources *s, const char *release, const char *module, char **ret) {
+        _cleanup_free_ char *folder = NULL;
+        int r;
+
+        if (asprintf(&folder, "%s/lib/modules/%s", strempty(s->root), release) < 0)
+                return -ENOMEM;
+        r = module_path_listed(folder, module, ret);
+        return r < 0 ? module_path_walked(folder, module, ret) : r;
 }
 
 static int inspect_bytes(const void *data, size_t size, char **ret) {
