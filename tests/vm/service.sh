@@ -1,0 +1,162 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# The service as systemd, D-Bus and polkit see it: sandbox, activation, who may, what a crash leaves.
+# kernels: 6.1.0-50-cloud-amd64 6.12.117+deb12-cloud-amd64
+# shellcheck disable=SC2154 # top, status and output come from lib.sh and lib-guest.sh
+
+prepare() {
+        hotpatchctl --quiet key generate "$1/keys"
+        build_bundle "$1/version.hpb" "$1/keys" "$top/module/examples/version-line" "$2"
+        rm "$1"/keys/*.key
+}
+
+version=hp-example-version-line
+new='hotpatch: the second line is new'
+rules=/etc/polkit-1/rules.d/50-hotpatch-operators.rules
+
+main_pid() {
+        systemctl show -P MainPID hotpatchd.service
+}
+
+testcase_the_service_is_enabled_and_runs() {
+        mkdir -p /etc/hotpatch/trust.d
+        cp keys/root.pem keys/revocation.crl /etc/hotpatch/trust.d/
+        systemctl is-enabled hotpatchd.service
+        systemctl is-active hotpatchd.service
+        run systemd-analyze verify hotpatchd.service
+        [[ -z $output ]]
+        run systemd-analyze security --no-pager hotpatchd.service
+        expect_output 'exposure level for hotpatchd.service: [012]\.'
+}
+
+testcase_its_sandbox_is_closed_where_it_should_be() {
+        local pid in
+        pid=$(main_pid)
+        # sys_module, syslog, dac_read_search and nothing else
+        expect_file "/proc/$pid/status" '^CapBnd:[[:space:]]0000000400010004$'
+        expect_file "/proc/$pid/status" '^NoNewPrivs:[[:space:]]1$'
+        in="nsenter --target $pid --mount --net"
+        run $in touch /etc/hotpatch-test
+        expect_output 'Read-only file system'
+        run $in sh -c 'echo 1 >/proc/sys/kernel/sysrq'
+        expect_output 'Read-only file system'
+        run $in sh -c 'echo 1 >/sys/kernel/profiling'
+        expect_output 'Read-only file system|Permission denied|Directory nonexistent'
+        run $in sh -c 'ls -A /home /root'
+        refuse_output user
+        run $in cat /proc/net/dev
+        refuse_output eth0
+        $in test -w /sys/kernel/livepatch
+        $in head -n 1 /proc/kallsyms
+        $in head -c 1 /sys/kernel/tracing/available_filter_functions
+}
+
+testcase_it_leaves_when_idle_and_the_bus_brings_it_back() {
+        mkdir -p /etc/hotpatch/hotpatchd.conf.d
+        printf '[Service]\nIdleTimeoutSec=1s\n' >/etc/hotpatch/hotpatchd.conf.d/test.conf
+        systemctl restart hotpatchd.service
+        eventually 20 sh -c '! systemctl is-active hotpatchd.service'
+        run systemctl show -P Result hotpatchd.service
+        expect_output '^success$'
+        run hotpatchctl list
+        expect_status 0
+        systemctl is-active hotpatchd.service
+        rm /etc/hotpatch/hotpatchd.conf.d/test.conf
+        systemctl restart hotpatchd.service
+}
+
+testcase_a_site_rule_lets_a_group_apply_and_nothing_more() {
+        cp version.hpb /home/user/
+        run as_user hotpatchctl --no-ask-password apply version.hpb
+        expect_status 4
+        groupadd --force hotpatch
+        usermod -aG hotpatch user
+        cp /usr/share/doc/hotpatch/examples/50-hotpatch-operators.rules $rules
+        chmod 0644 $rules
+        systemctl restart polkit.service
+        run as_user hotpatchctl --no-ask-password apply version.hpb
+        expect_status 0
+        expect_file /proc/version "$new"
+        run as_user hotpatchctl --no-ask-password remove "$version"
+        expect_status 4
+        expect_file /proc/version "$new"
+        expect_journal _SYSTEMD_UNIT=hotpatchd.service HOTPATCH_CALLER_UID=1000
+        hotpatchctl remove "$version"
+        rm $rules
+        systemctl restart polkit.service
+}
+
+testcase_without_polkit_only_root_may() {
+        systemctl mask --runtime --now polkit.service
+        run as_user hotpatchctl --no-ask-password apply version.hpb
+        expect_status 4
+        expect_output 'polkit'
+        run hotpatchctl apply version.hpb
+        expect_status 0
+        systemctl unmask --runtime polkit.service
+}
+
+testcase_a_tripwire_is_an_alarm() {
+        cat /proc/version
+        run hotpatchctl --json=short show "$version"
+        expect_output '"tripped": ?[1-9]'
+        eventually 10 sh -c "journalctl -b -p alert _SYSTEMD_UNIT=hotpatchd.service | grep -q 'Tripwire'"
+        systemctl is-active hotpatchd.service
+        [[ $(systemctl show -P NRestarts hotpatchd.service) == 0 ]]
+}
+
+testcase_a_killed_service_adopts_what_is_active() {
+        local before
+        before=$(main_pid)
+        kill -9 "$before"
+        eventually 20 sh -c "systemctl is-active hotpatchd.service && [ \$(systemctl show -P MainPID hotpatchd.service) != $before ]"
+        run hotpatchctl list
+        expect_output "$version +active"
+        run hotpatchctl remove "$version"
+        expect_status 0
+        no_livepatch
+        refuse_file /proc/modules '^hp_'
+}
+
+testcase_a_service_killed_in_a_transition_undoes_it() {
+        hotpatchctl apply version.hpb &
+        eventually 60 grep -q . /sys/kernel/livepatch/hp_version_line/transition
+        kill -9 "$(main_pid)"
+        wait || true
+        eventually 60 [ ! -e /sys/module/hp_version_line ]
+        eventually 20 systemctl is-active hotpatchd.service
+        eventually 20 [ ! -e /var/lib/hotpatch/intent ]
+        refuse_file /proc/version "$new"
+        run hotpatchctl list
+        refuse_output "$version"
+        # and nothing stands in the way of the next one
+        run hotpatchctl apply version.hpb
+        expect_status 0
+        run hotpatchctl remove "$version"
+        expect_status 0
+}
+
+testcase_patches_of_others_are_shown_and_left_alone() {
+        hotpatchctl bundle extract version.hpb extracted
+        insmod "extracted/hp_version_line-$(uname -r).ko"
+        eventually 60 grep -qx 0 /sys/kernel/livepatch/hp_version_line/transition
+        run hotpatchctl list
+        expect_output '^hp_version_line +active'
+        run hotpatchctl remove hp_version_line
+        ((status != 0))
+        run hotpatchctl apply version.hpb
+        ((status != 0))
+        expect_file /proc/version "$new"
+        echo 0 >/sys/kernel/livepatch/hp_version_line/enabled
+        eventually 60 [ ! -e /sys/kernel/livepatch/hp_version_line ]
+        eventually 20 rmmod hp_version_line
+}
+
+testcase_nothing_failed() {
+        run systemctl --failed --no-legend --plain
+        [[ -z $output ]]
+        no_livepatch
+        [[ -z $(ls -A /run/hotpatch/load) && ! -e /var/lib/hotpatch/intent ]]
+}
+
+. "$(dirname "$0")/lib.sh"
