@@ -69,8 +69,8 @@ void hotpatch_tripwire_hit(struct hotpatch_tripwire_site *site);
  *	}
  *
  * Hits are counted for each name in /sys/module/NAME/hotpatch/tripwires, one
- * line "NAME COUNT" each; poll(POLLPRI) on that file returns after a hit, at
- * most once a second. The kernel log gets one line at the first hit of a name
+ * line "NAME COUNT" each; poll(POLLPRI) on that file, once it was read, returns
+ * after a hit, at most once a second. The kernel log gets one line at the first hit of a name
  * and then at most one a minute; it holds the name and the counts, nothing that
  * came from the caller.
  *

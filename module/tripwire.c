@@ -143,10 +143,10 @@ static ssize_t tripwires_show(struct kobject *kobj, struct kobj_attribute *attr,
 static struct kobj_attribute tripwires_attribute =
 	__ATTR(tripwires, 0400, tripwires_show, NULL);
 
-/* What the file can hold and its readers can parse; the length is checked by
- * the macro.
+/* What the file can hold and its readers can parse; the length of a name is
+ * checked by the macro. The size is that of the longest text; 0: no tripwires.
  */
-static int __init check_names(void)
+static int __init check_names(size_t *ret_size)
 {
 	struct hotpatch_tripwire_site *const *p;
 	size_t size = 0;
@@ -167,20 +167,24 @@ static int __init check_names(void)
 		pr_err("too many tripwires\n");
 		return -E2BIG;
 	}
+	*ret_size = size;
 	return 0;
 }
 
 /**
  * hotpatch_tripwires_start() - make /sys/module/NAME/hotpatch/tripwires
  *
+ * A patch without tripwires has no such file, so that nobody waits on it.
+ *
  * Return: 0 or a negative errno; then there is nothing to stop.
  */
 int __init hotpatch_tripwires_start(void)
 {
+	size_t size;
 	int err;
 
-	err = check_names();
-	if (err)
+	err = check_names(&size);
+	if (err || size == 0)
 		return err;
 	next_report = jiffies;
 	folder = kobject_create_and_add("hotpatch", &THIS_MODULE->mkobj.kobj);

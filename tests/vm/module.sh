@@ -26,6 +26,8 @@ prepare() {
 
 # load NAME [PARAMETER…]: insert and wait for the transition
 load() {
+        # What a failed testcase left must not fail the next.
+        [[ ! -e /sys/kernel/livepatch/$1 ]] || unload "$1"
         insmod "$1.ko" "${@:2}"
         eventually 30 grep -qx 0 "/sys/kernel/livepatch/$1/transition"
 }
@@ -51,6 +53,10 @@ testcase_a_function_of_vmlinux_changes_and_changes_back() {
         load hp_version_line
         expect_file /proc/version '^Linux version '
         expect_file /proc/version '^hotpatch: the second line is new$'
+        expect_file /sys/module/hp_version_line/hotpatch/tripwires '^EXAMPLE-1 0$'
+        cp /bin/cat intruder
+        ./intruder /proc/version >/dev/null
+        expect_file /sys/module/hp_version_line/hotpatch/tripwires '^EXAMPLE-1 1$'
         unload hp_version_line
         refuse_file /proc/version 'second line'
         [[ ! -e /sys/module/hp_version_line ]]
@@ -78,22 +84,24 @@ testcase_tripwires_count_by_name_and_are_for_root_only() {
 }
 
 testcase_a_tripwire_wakes_poll_at_most_once_a_second() {
-        local hits
+        local hits wakes end
         load hp_probe
         ./poll-file /sys/module/hp_probe/hotpatch/tripwires 2 >quiet
         expect_file quiet '^wakes 0$'
-        ./poll-file /sys/module/hp_probe/hotpatch/tripwires 8 >woken &
+        ./poll-file /sys/module/hp_probe/hotpatch/tripwires 10 >woken &
         eventually 5 grep -q waiting woken
-        for _ in $(seq 15); do
+        end=$((SECONDS + 4))
+        while ((SECONDS < end)); do
                 cat /proc/version >/dev/null
-                sleep 0.1
+                sleep 0.05
         done
         wait $!
         hits=$(sed -n 's/^TEST-HIT //p' /sys/module/hp_probe/hotpatch/tripwires)
-        [[ $hits == 30 ]]
-        expect_file woken '^wakes [2-7]$'
+        wakes=$(sed -n 's/^wakes //p' woken)
+        echo "$hits hits, $wakes wakes"
+        ((wakes >= 2 && wakes <= 7 && wakes < hits))
         # The last wake came after the last hit.
-        expect_file woken '^TEST-HIT 30$'
+        expect_file woken "^TEST-HIT $hits\$"
         unload hp_probe
 }
 
@@ -204,6 +212,8 @@ testcase_a_function_of_a_loaded_module_changes() {
 
 testcase_a_function_of_a_module_that_comes_later_changes() {
         load hp_pktgen_line
+        # It has no tripwires, so nothing to watch.
+        [[ ! -e /sys/module/hp_pktgen_line/hotpatch ]]
         [[ ! -e /proc/net/pktgen ]]
         modprobe pktgen
         expect_file /proc/net/pktgen/pgctrl '^Packet Generator'

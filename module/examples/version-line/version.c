@@ -3,6 +3,7 @@
 
 #include <linux/errno.h>
 #include <linux/init.h>
+#include <linux/sched.h>
 #include <linux/seq_file.h>
 #include <linux/string.h>
 #include <linux/utsname.h>
@@ -14,8 +15,11 @@ extern const char linux_proc_banner[];
 
 int hp_version_proc_show(struct seq_file *m, void *v)
 {
-	/* In a real fix this stands in the branch that refuses an attack. */
-	hotpatch_tripwire("EXAMPLE-1");
+	/* Stands for the branch of a real fix that refuses an attack. Try it:
+	 * cp /bin/cat intruder; ./intruder /proc/version
+	 */
+	if (!strcmp(current->comm, "intruder"))
+		hotpatch_tripwire("EXAMPLE-1");
 
 	seq_printf(m, linux_proc_banner, utsname()->sysname,
 		   utsname()->release, utsname()->version);

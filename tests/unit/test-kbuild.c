@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* What make is given and what becomes of what it says: with a makefile of ours in the headers' place. */
+
+#include <fcntl.h>
+
+#include "builder/kbuild.h"
+#include "dbus/errors.h"
+#include "tests/unit/unit.h"
+#include "util/file.h"
+
+static const char patch_json[] =
+        "{\"id\":\"x\",\"title\":\"t\",\"severity\":\"low\",\"stream\":\"s\",\"sequence\":1,%s"
+        "\"functions\":[{\"object\":\"vmlinux\",\"function\":\"f\",\"replacement\":\"r\"}]}";
+
+static const char *const runtime[] = {
+        "hotpatch.h", "reload.c", "runtime.c", "runtime.h", "shadow.h", "tripwire-begin.c", "tripwire-end.c",
+        "tripwire.c",
+};
+
+static char *root;
+
+static char *path_of(const char *name) {
+        char *path;
+
+        ck_assert_int_ge(asprintf(&path, "%s/%s", root, name), 0);
+        return path;
+}
+
+static void put(const char *name, const char *text) {
+        _cleanup_free_ char *path = path_of(name);
+        _cleanup_close_ int fd = -EBADF;
+
+        for (char *slash = path + strlen(root) + 1; (slash = strchr(slash, '/')); slash++) {
+                *slash = '\0';
+                ck_assert(mkdir(path, 0755) == 0 || errno == EEXIST);
+                *slash = '/';
+        }
+        fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+        ck_assert_int_ge(fd, 0);
+        ck_assert_ok(file_write_all(fd, text, strlen(text)));
+}
+
+static char *get(const char *name) {
+        _cleanup_free_ char *path = path_of(name);
+        void *text;
+
+        ck_assert_ok(file_read_at(AT_FDCWD, path, 1 << 20, &text, NULL));
+        return text;
+}
+
+static void setup(void) {
+        ck_assert_ok(hotpatch_errors_register());
+        root = scratch_new();
+        put("work/.keep", "");
+        put("fix/b.c", "int b;\n");
+        put("fix/a.c", "int a;\n");
+        put("fix/own.h", "extern int a;\n");
+        put("fix/notes.txt", "not for the build\n");
+        for (size_t i = 0; i < ELEMENTSOF(runtime); i++) {
+                _cleanup_free_ char *name = NULL;
+
+                ck_assert_int_ge(asprintf(&name, "runtime/%s", runtime[i]), 0);
+                put(name, "/* runtime */\n");
+        }
+}
+
+static void teardown(void) {
+        scratch_free(root);
+}
+
+/* Runs make on @makefile with the extra keys of patch.json in @keys; what was said is left in "said". */
+static int run(const char *makefile, const char *keys, sd_bus_error *error) {
+        _cleanup_free_ char *folder = path_of("headers"), *fix = path_of("fix"), *work = path_of("work"),
+                *rt = path_of("runtime"), *said = path_of("said"), *json = NULL, *module = NULL;
+        _cleanup_patch_file_free_ PatchFile *p = NULL;
+        KernelHeaders h = { .release = (char *) "6.0.0", .folder = folder };
+        _cleanup_close_ int out = -EBADF, saved = -EBADF;
+        int r;
+
+        put("headers/Makefile", makefile);
+        ck_assert_int_ge(asprintf(&json, patch_json, keys), 0);
+        ck_assert_ok(patch_file_parse(json, strlen(json), &p, NULL));
+        out = open(said, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+        ck_assert_int_ge(out, 0);
+        (void) fflush(stderr);
+        saved = dup(STDERR_FILENO);
+        ck_assert_int_ge(dup2(out, STDERR_FILENO), 0);
+        r = kbuild_run(&(Kbuild) { .headers = &h, .patch = p, .patch_dir = fix, .runtime_dir = rt,
+                .work_dir = work }, &module, error);
+        (void) fflush(stderr);
+        ck_assert_int_ge(dup2(saved, STDERR_FILENO), 0);
+        if (r >= 0)
+                ck_assert_int_eq(access(module, R_OK), 0);
+        return r;
+}
+
+static void has(const char *text, const char *wanted) {
+        ck_assert_msg(strstr(text, wanted) != NULL, "no '%s' in:\n%s", wanted, text);
+}
+
+START_TEST(everything_is_laid_out_in_link_order) {
+        _cleanup_free_ char *kbuild = NULL, *header = NULL, *table = NULL, *notes = path_of("work/patch/notes.txt");
+
+        ck_assert_ok(run("modules:\n\ttouch $(M)/hp_x.ko\n", "", NULL));
+        kbuild = get("work/Kbuild");
+        has(kbuild, "obj-m := hp_x.o\n");
+        has(kbuild, "hp_x-y := hotpatch/tripwire-begin.o hotpatch/runtime.o hotpatch/tripwire.o hotpatch/table.o\n"
+                    "hp_x-y += patch/a.o\nhp_x-y += patch/b.o\nhp_x-y += hotpatch/tripwire-end.o\n");
+        header = get("work/patch/own.h");
+        ck_assert_str_eq(header, "extern int a;\n");
+        table = get("work/hotpatch/table.c");
+        has(table, ".new_func = r,");
+        ck_assert_int_lt(access(notes, F_OK), 0);
+}
+END_TEST
+
+START_TEST(named_sources_are_taken_in_their_order) {
+        _cleanup_free_ char *kbuild = NULL, *other = path_of("work/patch/a.c");
+
+        ck_assert_ok(run("modules:\n\ttouch $(M)/hp_x.ko\n",
+                "\"sources\":[\"b.c\"],\"symbols\":[{\"name\":\"s\",\"object\":\"ext4\"}],", NULL));
+        kbuild = get("work/Kbuild");
+        has(kbuild, "hp_x-y += hotpatch/reload.o\nhp_x-y += patch/b.o\nhp_x-y += hotpatch/tripwire-end.o\n");
+        ck_assert_ptr_null(strstr(kbuild, "patch/a.o"));
+        ck_assert_int_lt(access(other, F_OK), 0);
+}
+END_TEST
+
+START_TEST(the_callers_environment_stays_outside) {
+        _cleanup_free_ char *seen = NULL;
+
+        setenv("KCFLAGS", "-O0", 1);
+        setenv("MAKEFLAGS", "-k", 1);
+        setenv("ARCH", "arm64", 1);
+        ck_assert_ok(run("modules:\n\ttouch $(M)/hp_x.ko\n\techo '$(KCFLAGS)|$(ARCH)|$(LC_ALL)|$(KBUILD_MODPOST_WARN)' "
+                ">$(M)/../seen\n", "", NULL));
+        unsetenv("KCFLAGS");
+        unsetenv("MAKEFLAGS");
+        unsetenv("ARCH");
+        seen = get("seen");
+        has(seen, "-ffile-prefix-map=");
+        has(seen, "||C|1\n");
+        ck_assert_ptr_null(strstr(seen, "-O0"));
+}
+END_TEST
+
+START_TEST(messages_name_the_authors_files) {
+        _cleanup_free_ char *said = NULL, *wanted = NULL;
+        sd_bus_error error = SD_BUS_ERROR_NULL;
+
+        ck_assert_int_lt(run("modules:\n"
+                "\t@echo '$(M)/patch/a.c:1:2: error: wrong, see $(M)/patch/own.h' >&2\n"
+                "\t@echo '$(M)/hotpatch/table.c:3:4: error: undeclared' >&2\n"
+                "\t@echo 'WARNING: modpost: \"s\" [$(M)/hp_x.ko] undefined!' >&2\n"
+                "\t@false\n", "", &error), 0);
+        ck_assert_str_eq(error.name, HOTPATCH_ERROR("ModuleBuildFailed"));
+        ck_assert_str_eq(error.message, "The module 'hp_x' could not be built for kernel '6.0.0'");
+        sd_bus_error_free(&error);
+        said = get("said");
+        ck_assert_int_ge(asprintf(&wanted, "%s/fix/a.c:1:2: error: wrong, see %s/fix/own.h\n"
+                "<hotpatch>/table.c:3:4: error: undeclared\n", root, root), 0);
+        ck_assert_str_eq(said, wanted);
+}
+END_TEST
+
+START_TEST(what_is_missing_is_named) {
+        sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_free_ char *rt = path_of("runtime"), *gone = path_of("elsewhere");
+
+        ck_assert_int_lt(run("modules:\n", "\"sources\":[\"z.c\"],", &error), 0);
+        ck_assert_str_eq(error.name, HOTPATCH_ERROR("ModuleBuildFailed"));
+        has(error.message, "fix/z.c': No such file or directory");
+        sd_bus_error_free(&error);
+        scratch_free(path_of("work"));
+        put("work/.keep", "");
+        ck_assert_int_eq(rename(rt, gone), 0);
+        ck_assert_int_lt(run("modules:\n", "", &error), 0);
+        has(error.message, "The redirection runtime is not in '");
+        sd_bus_error_free(&error);
+}
+END_TEST
+
+static Suite *suite(void) {
+        Suite *s = suite_create("kbuild");
+        TCase *t = tcase_create("kbuild");
+
+        tcase_add_checked_fixture(t, setup, teardown);
+        tcase_set_timeout(t, 60);
+        tcase_add_test(t, everything_is_laid_out_in_link_order);
+        tcase_add_test(t, named_sources_are_taken_in_their_order);
+        tcase_add_test(t, the_callers_environment_stays_outside);
+        tcase_add_test(t, messages_name_the_authors_files);
+        tcase_add_test(t, what_is_missing_is_named);
+        suite_add_tcase(s, t);
+        return s;
+}
+
+UNIT_MAIN(suite)
