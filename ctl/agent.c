@@ -2,8 +2,8 @@
 
 /*
  * A person without root who sits at a terminal is asked for a password by pkttyagent(1), which this
- * starts as a child. --fallback: if the desktop has an agent, that one asks. The agent tells by closing
- * its notify descriptor that it is registered; only then may the question come.
+ * starts as a child. --fallback: if the desktop has an agent, that one asks. The agent tells by
+ * closing its notify descriptor that it is registered; only then may the question come.
  *
  * Not having the agent is no error: polkit says no, and the daemon's refusal says the rest.
  */

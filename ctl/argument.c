@@ -2,8 +2,8 @@
 
 /*
  * An argument is an id or a file, and which of both must not depend on what happens to lie in the
- * current folder: `apply hp-1` means the same everywhere. So a file is what has a '/', ends in .hpb, is
- * '-' or cannot be an id.
+ * current folder: `apply hp-1` means the same everywhere. So a file is what has a '/', ends in
+ * .hpb, is '-' or cannot be an id.
  *
  * Files are opened here, with the rights of the person, and go to the daemon as descriptors.
  */
@@ -45,7 +45,8 @@ static int copy_stdin(int *ret_fd, sd_bus_error *error) {
         r = file_copy(STDIN_FILENO, fd, HOTPATCH_BUNDLE_MAX, NULL);
         if (r == -EFBIG)
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("BundleTooLarge"),
-                        "Standard input is longer than %llu bytes", (unsigned long long) HOTPATCH_BUNDLE_MAX);
+                                "Standard input is longer than %llu bytes",
+                                (unsigned long long) HOTPATCH_BUNDLE_MAX);
         if (r < 0)
                 return r;
         *ret_fd = TAKE_FD(fd);
@@ -68,7 +69,8 @@ int argument_open(const char *arg, int *ret_fd, sd_bus_error *error) {
                 return copy_stdin(ret_fd, error);
         fd = open(arg, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
         if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
-                return sd_bus_error_setf(error, SD_BUS_ERROR_FILE_NOT_FOUND, "There is no such file");
+                return sd_bus_error_setf(
+                                error, SD_BUS_ERROR_FILE_NOT_FOUND, "There is no such file");
         if (fd < 0)
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("BundleUnreadable"),
                         "The file cannot be opened: %s", strerror(errno));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The connection of hotpatchctl: opened when a verb first needs it, closed at the end. Calls that may
- * make polkit ask a person wait without limit, and carry the flag that allows it to ask.
+ * The connection of hotpatchctl: opened when a verb first needs it, closed at the end. Calls that
+ * may make polkit ask a person wait without limit, and carry the flag that allows it to ask.
  */
 
 #include "ctl/agent.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The methods of the Manager have two shapes, (as, a{sv}) and (h, a{sv}); here they are put together.
- * What may make polkit ask a person waits without limit: sd-bus would give up after 25 s, while
- * somebody looks for the password.
+ * The methods of the Manager have two shapes, (as, a{sv}) and (h, a{sv}); here they are put
+ * together. What may make polkit ask a person waits without limit: sd-bus would give up after 25 s,
+ * while somebody looks for the password.
  */
 
 #include "ctl/agent.h"
@@ -61,7 +61,8 @@ int call_ask(Ctl *ctl, sd_bus_message *m, sd_bus_message **ret, sd_bus_error *er
 }
 
 /** call_with_ids() - METHOD(as ids, a{sv} options); otherwise as call_ask() */
-int call_with_ids(Ctl *ctl, const char *method, char *const *ids, sd_bus_message **ret, sd_bus_error *error) {
+int call_with_ids(Ctl *ctl, const char *method, char *const *ids, sd_bus_message **ret,
+                sd_bus_error *error) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         int r;
 
@@ -76,7 +77,8 @@ int call_with_ids(Ctl *ctl, const char *method, char *const *ids, sd_bus_message
 }
 
 /** call_with_file() - METHOD(h bundle, a{sv} options); otherwise as call_ask() */
-int call_with_file(Ctl *ctl, const char *method, const char *file, sd_bus_message **ret, sd_bus_error *error) {
+int call_with_file(Ctl *ctl, const char *method, const char *file, sd_bus_message **ret,
+                sd_bus_error *error) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         _cleanup_close_ int fd = -EBADF;
         int r;

@@ -32,8 +32,10 @@ static const char *name_of(const sd_bus_error *error, int r) {
         }
 }
 
-static void print_text(const Ctl *ctl, const char *subject, const char *message, const char *remedy) {
-        _cleanup_free_ char *what = text_sanitize(subject), *why = text_sanitize(message), *lines = NULL;
+static void print_text(
+                const Ctl *ctl, const char *subject, const char *message, const char *remedy) {
+        _cleanup_free_ char *what = text_sanitize(subject), *why = text_sanitize(message),
+                            *lines = NULL;
 
         /* Lines of the kernel log come in a message; they must not look like lines of ours. */
         if (why && text_wrap(why, "    ", UINT32_MAX, &lines) < 0)

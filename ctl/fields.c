@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Labels stand to the right of one edge, texts begin at one column and are wrapped under themselves on
- * a terminal. Into a pipe nothing is wrapped. Texts are sanitised here.
+ * Labels stand to the right of one edge, texts begin at one column and are wrapped under themselves
+ * on a terminal. Into a pipe nothing is wrapped. Texts are sanitised here.
  */
 
 #include <stdarg.h>
@@ -27,11 +27,12 @@ int field_print(const Ctl *ctl, const char *label, const char *text, Style style
 
         if (!clean)
                 return -ENOMEM;
-        r = text_wrap(clean, indent, ctl->terminal ? terminal_width(STDOUT_FILENO) : UINT32_MAX, &lines);
+        r = text_wrap(clean, indent, ctl->terminal ? terminal_width(STDOUT_FILENO) : UINT32_MAX,
+                        &lines);
         if (r < 0)
                 return r;
-        printf("%*s%s %s%s%s\n", LABEL_WIDTH, label, *label ? ":" : " ", style_on(ctl->colour, style), lines,
-                style_off(ctl->colour, style));
+        printf("%*s%s %s%s%s\n", LABEL_WIDTH, label, *label ? ":" : " ",
+                        style_on(ctl->colour, style), lines, style_off(ctl->colour, style));
         return 0;
 }
 

@@ -77,7 +77,8 @@ int journal_open(Journal **ret) {
         if (r < 0)
                 return r;
         /* Files that may not be opened are skipped without a word. */
-        if (sd_journal_has_persistent_files(j->journal) == 0 && sd_journal_has_runtime_files(j->journal) == 0)
+        if (sd_journal_has_persistent_files(j->journal) == 0 &&
+                        sd_journal_has_runtime_files(j->journal) == 0)
                 return geteuid() == 0 ? -ENOENT : -EACCES;
         /* Matches of different fields: all must hold. */
         r = sd_journal_add_match(j->journal, "_SYSTEMD_UNIT=hotpatchd.service", 0);

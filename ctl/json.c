@@ -2,8 +2,8 @@
 
 /*
  * The one file of hotpatchctl that knows jansson. Getters are forgiving: a field that is missing or
- * of another type reads as NULL, 0 or false, because an answer may come from a daemon that is older or
- * newer than this program. Setters take ownership and report only lack of memory.
+ * of another type reads as NULL, 0 or false, because an answer may come from a daemon that is older
+ * or newer than this program. Setters take ownership and report only lack of memory.
  *
  * On a terminal everything beyond ASCII is printed as \u escapes: JSON strings carry what strangers
  * wrote, and a terminal acts on some of it. Into a pipe or a file they go unchanged.
@@ -152,7 +152,8 @@ int value_print_error(const Ctl *ctl, const char *subject, const char *name, con
         _cleanup_value_ Value *answer = value_object();
         Value *error = value_object();
 
-        if (value_set(answer, "error", error) < 0 || value_set_string(error, "subject", subject) < 0 ||
+        if (value_set(answer, "error", error) < 0 ||
+                        value_set_string(error, "subject", subject) < 0 ||
                         value_set_string(error, "name", name) < 0 ||
                         value_set_string(error, "message", message) < 0 ||
                         value_set_string(error, "remedy", remedy) < 0)

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * JSON values: answers of the daemon read, results printed. A Value is jansson's json_t under a name
- * of ours; only json.c knows.
+ * JSON values: answers of the daemon read, results printed. A Value is jansson's json_t under a
+ * name of ours; only json.c knows.
  */
 
 #include "ctl/ctl.h"

@@ -5,8 +5,8 @@
  * takes abbreviations that break when an option is added, and cannot leave the options of
  * `bundle` and `key` alone, which read their own.
  *
- * Options stand before or after the verb, `--` ends them. This file decides only whether the command
- * line is well-formed; it opens nothing and prints nothing but complaints.
+ * Options stand before or after the verb, `--` ends them. This file decides only whether the
+ * command line is well-formed; it opens nothing and prints nothing but complaints.
  */
 
 #include <time.h>
@@ -226,7 +226,8 @@ static int check_verb(const Reader *reader) {
 
         for (size_t i = 0; i < n_ctl_options; i++)
                 if (reader->seen & ctl_options[i].set & ~verb->options)
-                        return ctl_usage("'%s' does not take --%s", verb->name, ctl_options[i].name);
+                        return ctl_usage(
+                                        "'%s' does not take --%s", verb->name, ctl_options[i].name);
         if (verb->own_options)
                 return 0;
         if (n - 1 < verb->min)
@@ -247,7 +248,8 @@ static int check_verb(const Reader *reader) {
  *
  * Return: 0, or an exit code after the complaint was printed.
  */
-int options_parse(Ctl *ctl, int argc, char *const argv[], const VerbEntry **ret_verb, char ***ret_args) {
+int options_parse(Ctl *ctl, int argc, char *const argv[], const VerbEntry **ret_verb,
+                char ***ret_args) {
         Reader reader = { .ctl = ctl, .argc = argc, .argv = argv };
         _cleanup_strv_free_ char **args = NULL;
         bool options_ended = false;

@@ -4,16 +4,21 @@
 
 #include "ctl/patches.h"
 
-/** patch_state_style() - green for what works, red for what needs a person, yellow for on the way */
+/** patch_state_style() - green for what works, red for what needs a person, yellow for on the way
+ */
 Style patch_state_style(const char *state) {
         static const struct {
                 const char *state;
                 Style style;
         } styles[] = {
-                { "active", STYLE_GREEN },      { "failed", STYLE_RED },     { "pinned", STYLE_RED },
-                { "applying", STYLE_YELLOW },   { "transition", STYLE_YELLOW },
-                { "reversing", STYLE_YELLOW },  { "removing", STYLE_YELLOW },
-                { "inactive", STYLE_YELLOW },
+                        {"active", STYLE_GREEN},
+                        {"failed", STYLE_RED},
+                        {"pinned", STYLE_RED},
+                        {"applying", STYLE_YELLOW},
+                        {"transition", STYLE_YELLOW},
+                        {"reversing", STYLE_YELLOW},
+                        {"removing", STYLE_YELLOW},
+                        {"inactive", STYLE_YELLOW},
         };
 
         for (size_t i = 0; i < ELEMENTSOF(styles); i++)

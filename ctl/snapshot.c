@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Reads the objects of hotpatchd: GetAll() of the manager, GetManagedObjects() for the rest. Each kind
- * of object has a table of its properties; a property that is not in the table was added by a newer
- * daemon and is skipped, one that does not come stays empty.
+ * Reads the objects of hotpatchd: GetAll() of the manager, GetManagedObjects() for the rest. Each
+ * kind of object has a table of its properties; a property that is not in the table was added by a
+ * newer daemon and is skipped, one that does not come stays empty.
  */
 
 #include "ctl/snapshot.h"
@@ -189,7 +189,8 @@ static int read_patch(sd_bus_message *m, Snapshot *s) {
                 return -ENOMEM;
         s->patches = patches;
         patches[s->n_patches] = (PatchInfo) { 0 };
-        return read_properties(m, patch_properties, ELEMENTSOF(patch_properties), &patches[s->n_patches++]);
+        return read_properties(m, patch_properties, ELEMENTSOF(patch_properties),
+                        &patches[s->n_patches++]);
 }
 
 static int read_job(sd_bus_message *m, const char *path, Snapshot *s) {
@@ -272,10 +273,12 @@ static int read_manager(sd_bus *bus, Snapshot *s, sd_bus_error *error) {
         int r;
 
         r = sd_bus_call_method(bus, HOTPATCH_BUS_NAME, HOTPATCH_ROOT_PATH,
-                "org.freedesktop.DBus.Properties", "GetAll", error, &reply, "s", HOTPATCH_MANAGER_INTERFACE);
+                        "org.freedesktop.DBus.Properties", "GetAll", error, &reply, "s",
+                        HOTPATCH_MANAGER_INTERFACE);
         if (r < 0)
                 return r;
-        return read_properties(reply, manager_properties, ELEMENTSOF(manager_properties), &s->manager);
+        return read_properties(
+                        reply, manager_properties, ELEMENTSOF(manager_properties), &s->manager);
 }
 
 /**

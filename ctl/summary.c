@@ -2,8 +2,8 @@
 
 /*
  * A list of findings, worst first. Each looks at the snapshot and, if it applies, gives a sentence
- * about safety and a thing to do. The first sentence wins; all things to do are kept. No I/O, so that
- * every screen a person may see is a unit test.
+ * about safety and a thing to do. The first sentence wins; all things to do are kept. No I/O, so
+ * that every screen a person may see is a unit test.
  *
  * It says what hotpatches do for this machine, not that the machine is safe: hotpatchd knows
  * nothing about fixes that nobody gave to it.
@@ -93,7 +93,8 @@ static int join(char *const *v, char **ret) {
 typedef bool (*PatchTest)(const PatchInfo *p);
 
 /* Ids of the patches of ours for which @test holds, joined; NULL when there are none. */
-static int ids_of(const Snapshot *s, PatchTest test, const char *between, char **ret, size_t *ret_n) {
+static int ids_of(
+                const Snapshot *s, PatchTest test, const char *between, char **ret, size_t *ret_n) {
         _cleanup_free_ char *text = strdup("");
         size_t n = 0;
 
@@ -102,7 +103,8 @@ static int ids_of(const Snapshot *s, PatchTest test, const char *between, char *
 
                 if (s->patches[i].foreign || !test(&s->patches[i]))
                         continue;
-                if (asprintf(&longer, "%s%s%s", strempty(text), n > 0 ? between : "", s->patches[i].id) < 0)
+                if (asprintf(&longer, "%s%s%s", strempty(text), n > 0 ? between : "",
+                                    s->patches[i].id) < 0)
                         return -ENOMEM;
                 free(text);
                 text = longer;
@@ -143,12 +145,16 @@ static int find_tripped(const Snapshot *s, Summary *to) {
                 if (r < 0)
                         return r;
                 raise_level(to, LEVEL_ALERT);
-                r = set_safety(to, "ALERT: somebody tried to exploit what '%s' fixes%s%s%s, %" PRIu64 " %s; "
-                        "the patch held", p->id, *fixes ? " (" : "", fixes, *fixes ? ")" : "",
-                        p->tripped, text_plural(p->tripped, "time", "times"));
+                r = set_safety(to,
+                                "ALERT: somebody tried to exploit what '%s' fixes%s%s%s, %" PRIu64
+                                " %s; "
+                                "the patch held",
+                                p->id, *fixes ? " (" : "", fixes, *fixes ? ")" : "", p->tripped,
+                                text_plural(p->tripped, "time", "times"));
                 if (r < 0)
                         return r;
-                r = add_todo(to, "Find out who: 'hotpatchctl history', 'journalctl -u hotpatchd.service'");
+                r = add_todo(to, "Find out who: 'hotpatchctl history', 'journalctl -u "
+                                 "hotpatchd.service'");
                 if (r < 0)
                         return r;
         }
@@ -168,8 +174,9 @@ static int find_closed_gates(const Snapshot *s, Summary *to) {
                 raise_level(to, LEVEL_ATTENTION);
                 r = set_safety(to, "Hotpatching is switched off: %s", s->manager.disabled);
                 if (r >= 0)
-                        r = add_todo(to, "To switch it on, remove /etc/hotpatch/disable and 'hotpatch=off' "
-                                "on the kernel command line");
+                        r = add_todo(to, "To switch it on, remove /etc/hotpatch/disable and "
+                                         "'hotpatch=off' "
+                                         "on the kernel command line");
         }
         return r;
 }
@@ -224,12 +231,15 @@ static int find_jobs(const Snapshot *s, Summary *to) {
                 if (!job_is_running(j))
                         continue;
                 raise_level(to, LEVEL_ATTENTION);
-                r = set_safety(to, "The kernel is being changed right now: job %" PRIu32 ", %s, %.0f %%",
-                        j->id, j->state, j->progress * 100);
+                r = set_safety(to,
+                                "The kernel is being changed right now: job %" PRIu32
+                                ", %s, %.0f %%",
+                                j->id, j->state, j->progress * 100);
                 if (r < 0)
                         return r;
-                r = add_todo(to, "Wait for job %" PRIu32 ", or stop it: hotpatchctl cancel %" PRIu32,
-                        j->id, j->id);
+                r = add_todo(to,
+                                "Wait for job %" PRIu32 ", or stop it: hotpatchctl cancel %" PRIu32,
+                                j->id, j->id);
                 if (r < 0)
                         return r;
         }
@@ -250,8 +260,8 @@ static int say_safe(const Snapshot *s, Summary *to) {
         if (n_active == 1)
                 return set_safety(to, "The one known hotpatch is in force, with %zu %s", n_fixes,
                         text_plural(n_fixes, "fix", "fixes"));
-        return set_safety(to, "All %zu known hotpatches are in force, with %zu %s", n_active, n_fixes,
-                text_plural(n_fixes, "fix", "fixes"));
+        return set_safety(to, "All %zu known hotpatches are in force, with %zu %s", n_active,
+                        n_fixes, text_plural(n_fixes, "fix", "fixes"));
 }
 
 static int say_running(const Snapshot *s, Summary *to) {

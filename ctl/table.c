@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The one file that knows libsmartcols. Every cell is sanitised on its way in. Into a pipe nothing is
- * cut or broken. On a terminal the columns marked for it share the room that the others leave, and
- * their texts are broken between words, where libsmartcols itself would break anywhere.
+ * The one file that knows libsmartcols. Every cell is sanitised on its way in. Into a pipe nothing
+ * is cut or broken. On a terminal the columns marked for it share the room that the others leave,
+ * and their texts are broken between words, where libsmartcols itself would break anywhere.
  */
 
 #include <libsmartcols/libsmartcols.h>
@@ -49,13 +49,15 @@ int table_new(const Ctl *ctl, const Column *columns, size_t n, Table **ret) {
         for (size_t i = 0; i < n; i++) {
                 bool wrap = columns[i].wrap && t->wrap;
                 int flags = (wrap ? SCOLS_FL_WRAP : 0) | (columns[i].right ? SCOLS_FL_RIGHT : 0);
-                struct libscols_column *c = scols_table_new_column(t->table, columns[i].name, 0, flags);
+                struct libscols_column *c =
+                                scols_table_new_column(t->table, columns[i].name, 0, flags);
 
                 if (!c)
                         return -ENOMEM;
                 if (wrap) {
                         (void) scols_column_set_safechars(c, "\n");
-                        (void) scols_column_set_wrapfunc(c, scols_wrapnl_chunksize, scols_wrapnl_nextchunk, NULL);
+                        (void) scols_column_set_wrapfunc(
+                                        c, scols_wrapnl_chunksize, scols_wrapnl_nextchunk, NULL);
                 }
         }
         *ret = TAKE_PTR(t);
@@ -154,8 +156,8 @@ static unsigned room_for_wrapped(Table *t) {
 }
 
 /*
- * How wide a wrapped column may be so that all fit: those that need less than an equal share get what
- * they need, the others share what these leave.
+ * How wide a wrapped column may be so that all fit: those that need less than an equal share get
+ * what they need, the others share what these leave.
  */
 static unsigned fair_width(Table *t, unsigned room) {
         unsigned share = 0, n_wide = 0, left = room;

@@ -14,7 +14,8 @@ typedef struct Column {
 
 typedef struct Table Table;
 
-int table_new(const Ctl *ctl, const Column *columns, size_t n, Table **ret) _must_check_ _nonnull_(1, 2, 4);
+int table_new(const Ctl *ctl, const Column *columns, size_t n, Table **ret) _must_check_
+                _nonnull_(1, 2, 4);
 Table *table_free(Table *t);
 DEFINE_TRIVIAL_CLEANUP(Table *, table_free);
 #define _cleanup_table_ _cleanup_(table_freep)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What a bundle says about itself was written by somebody else. Even a signed title must not be able
- * to move the cursor, to change the colour of a warning or to reverse the order of letters, so
+ * What a bundle says about itself was written by somebody else. Even a signed title must not be
+ * able to move the cursor, to change the colour of a warning or to reverse the order of letters, so
  * every string that came over the bus or out of a file goes through text_sanitize() before it
  * reaches a terminal. JSON is not touched here: json.c escapes what a terminal might act on.
  *
@@ -48,7 +48,11 @@ const char *style_off(bool colour, Style style) {
 /* Length of the UTF-8 sequence at @s and its code point; 0 if it is not well-formed (RFC 3629). */
 static size_t utf8_decode(const unsigned char *s, uint32_t *ret) {
         static const uint32_t lowest[] = { 0, 0, 0x80, 0x800, 0x10000 };
-        size_t n = s[0] < 0x80 ? 1 : s[0] >> 5 == 6 ? 2 : s[0] >> 4 == 14 ? 3 : s[0] >> 3 == 30 ? 4 : 0;
+        size_t n = s[0] < 0x80       ? 1
+                   : s[0] >> 5 == 6  ? 2
+                   : s[0] >> 4 == 14 ? 3
+                   : s[0] >> 3 == 30 ? 4
+                                     : 0;
         uint32_t c;
 
         if (n <= 1) {
@@ -91,8 +95,8 @@ static bool acts_on_terminal(uint32_t c) {
  * text_sanitize() - a copy of a stranger's string that is safe to print
  * @text: the string; NULL counts as empty
  *
- * White space becomes a space, newline stays newline, and every byte of what acts on a terminal or is
- * not UTF-8 becomes a question mark.
+ * White space becomes a space, newline stays newline, and every byte of what acts on a terminal or
+ * is not UTF-8 becomes a question mark.
  *
  * Return: the copy, to be freed; NULL when out of memory.
  */
@@ -270,7 +274,7 @@ static int span_parse(const char *text, uint64_t *ret) {
         static const struct {
                 const char *unit;
                 uint64_t seconds;
-        } units[] = { { "", 1 }, { "s", 1 }, { "min", 60 }, { "h", 3600 }, { "d", 86400 }, { "w", 604800 } };
+        } units[] = {{"", 1}, {"s", 1}, {"min", 60}, {"h", 3600}, {"d", 86400}, {"w", 604800}};
         char *end;
         unsigned long long n;
 

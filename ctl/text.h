@@ -21,7 +21,8 @@ const char *style_off(bool colour, Style style);
 
 char *text_sanitize(const char *text) _must_check_;
 char *text_cut(const char *text, unsigned width) _must_check_ _nonnull_(1);
-int text_wrap(const char *text, const char *indent, unsigned width, char **ret) _must_check_ _nonnull_(1, 2, 4);
+int text_wrap(const char *text, const char *indent, unsigned width, char **ret) _must_check_
+                _nonnull_(1, 2, 4);
 unsigned text_columns(const char *text, size_t size) _nonnull_(1);
 const char *text_plural(uint64_t n, const char *one, const char *many);
 unsigned terminal_width(int fd);

@@ -26,7 +26,8 @@ static double seconds_now(void) {
 }
 
 static bool is_nothing_to_do(const sd_bus_error *error) {
-        return sd_bus_error_has_names(error, HOTPATCH_ERROR("AlreadyApplied"), HOTPATCH_ERROR("NotApplied"));
+        return sd_bus_error_has_names(
+                        error, HOTPATCH_ERROR("AlreadyApplied"), HOTPATCH_ERROR("NotApplied"));
 }
 
 /* "a", "a and b", "a, b and c"; to be freed */
@@ -50,12 +51,14 @@ static char *spell_ids(char *const *ids) {
 typedef enum Outcome { OUTCOME_CHANGED, OUTCOME_UNCHANGED, OUTCOME_RUNNING } Outcome;
 
 /* {"changed", "job", "reason"}; "changed" is null as long as the job runs */
-static int print_outcome_json(const Ctl *ctl, Outcome outcome, const JobInfo *job, const char *reason) {
+static int print_outcome_json(
+                const Ctl *ctl, Outcome outcome, const JobInfo *job, const char *reason) {
         _cleanup_value_ Value *answer = value_object();
         Value *v = NULL;
 
         if (outcome == OUTCOME_RUNNING ? value_set_string(answer, "changed", NULL) < 0
-                                       : value_set_bool(answer, "changed", outcome == OUTCOME_CHANGED) < 0)
+                                       : value_set_bool(answer, "changed",
+                                                         outcome == OUTCOME_CHANGED) < 0)
                 return -ENOMEM;
         if (job->path && job_to_value(job, &v) < 0)
                 return -ENOMEM;
@@ -83,14 +86,16 @@ static int print_outcome(const Ctl *ctl, Outcome outcome, const JobInfo *job, co
                 printf("Job %" PRIu32 " has begun; 'hotpatchctl status' shows it.\n", job->id);
         else
                 printf("%s%s%s %s now %s the running kernel (%.1f s).\n",
-                        style_on(ctl->colour, STYLE_GREEN), *ids ? ids : "The bundle",
-                        style_off(ctl->colour, STYLE_GREEN), text_plural(strv_length(job->patches), "is", "are"),
-                        removed ? "out of" : "in force in", seconds);
+                                style_on(ctl->colour, STYLE_GREEN), *ids ? ids : "The bundle",
+                                style_off(ctl->colour, STYLE_GREEN),
+                                text_plural(strv_length(job->patches), "is", "are"),
+                                removed ? "out of" : "in force in", seconds);
         return 0;
 }
 
 /* Waits, or not, for the job that @reply tells about, and tells how it went. */
-static int follow_job(Ctl *ctl, Waiter *w, sd_bus_message *reply, double started, sd_bus_error *error) {
+static int follow_job(
+                Ctl *ctl, Waiter *w, sd_bus_message *reply, double started, sd_bus_error *error) {
         int r;
 
         r = waiter_take_job(w, reply, error);
@@ -105,11 +110,13 @@ static int follow_job(Ctl *ctl, Waiter *w, sd_bus_message *reply, double started
 }
 
 /* Exit code of a verb whose job or call ended with @r and @error. */
-static int finish(const Ctl *ctl, const char *subject, const Waiter *w, int r, const sd_bus_error *error) {
+static int finish(const Ctl *ctl, const char *subject, const Waiter *w, int r,
+                const sd_bus_error *error) {
         static const JobInfo none = { 0 };
 
         if (r < 0 && is_nothing_to_do(error))
-                r = print_outcome(ctl, OUTCOME_UNCHANGED, w ? waiter_job(w) : &none, error->message, 0);
+                r = print_outcome(ctl, OUTCOME_UNCHANGED, w ? waiter_job(w) : &none, error->message,
+                                0);
         return r < 0 ? ctl_fail(ctl, subject, error, r) : HOTPATCH_EXIT_OK;
 }
 
@@ -132,7 +139,8 @@ static int stage(Ctl *ctl, const char *file, char **ret_id, sd_bus_error *error)
         return 0;
 }
 
-/* Ids of the arguments; files are staged. On failure @ret_subject is the argument that was refused. */
+/* Ids of the arguments; files are staged. On failure @ret_subject is the argument that was refused.
+ */
 static int stage_arguments(Ctl *ctl, char *const *args, char ***ret_ids, const char **ret_subject,
                 sd_bus_error *error) {
         _cleanup_strv_free_ char **ids = NULL;
@@ -152,8 +160,8 @@ static int stage_arguments(Ctl *ctl, char *const *args, char ***ret_ids, const c
         return 0;
 }
 
-static int apply_several(Ctl *ctl, char *const *args, sd_bus_message **ret, const char **ret_subject,
-                sd_bus_error *error) {
+static int apply_several(Ctl *ctl, char *const *args, sd_bus_message **ret,
+                const char **ret_subject, sd_bus_error *error) {
         _cleanup_strv_free_ char **ids = NULL;
         int r;
 
@@ -241,13 +249,16 @@ static int cancel(Ctl *ctl, const char *job, sd_bus_error *error) {
         r = ctl_bus(ctl, &bus, error);
         if (r < 0)
                 return r;
-        r = sd_bus_message_new_method_call(bus, &m, HOTPATCH_BUS_NAME, path, HOTPATCH_JOB_INTERFACE, "Cancel");
+        r = sd_bus_message_new_method_call(
+                        bus, &m, HOTPATCH_BUS_NAME, path, HOTPATCH_JOB_INTERFACE, "Cancel");
         if (r < 0)
                 return r;
         r = call_ask(ctl, m, &reply, error);
-        if (r < 0 && sd_bus_error_has_names(error, SD_BUS_ERROR_UNKNOWN_OBJECT, SD_BUS_ERROR_UNKNOWN_METHOD)) {
+        if (r < 0 && sd_bus_error_has_names(error, SD_BUS_ERROR_UNKNOWN_OBJECT,
+                                     SD_BUS_ERROR_UNKNOWN_METHOD)) {
                 sd_bus_error_free(error);
-                return sd_bus_error_setf(error, HOTPATCH_ERROR("NoSuchJob"), "There is no such job");
+                return sd_bus_error_setf(
+                                error, HOTPATCH_ERROR("NoSuchJob"), "There is no such job");
         }
         return r;
 }
@@ -258,7 +269,8 @@ int verb_cancel(Ctl *ctl, _unused_ int argc, char *argv[]) {
         int r;
 
         if (!*argv[1] || strspn(argv[1], "0123456789") != strlen(argv[1]) || strlen(argv[1]) > 10)
-                return ctl_usage("'%s' is not the number of a job, see 'hotpatchctl status'", argv[1]);
+                return ctl_usage("'%s' is not the number of a job, see 'hotpatchctl status'",
+                                argv[1]);
         r = cancel(ctl, argv[1], &error);
         snprintf(subject, sizeof(subject), "job %s", argv[1]);
         if (r < 0)

@@ -55,7 +55,8 @@ static int history_read(const Ctl *ctl, History *h) {
 static const char *event_of(const JournalEntry *e) {
         const HotpatchError *row = e->error_name ? hotpatch_error_find(e->error_name) : NULL;
 
-        return row && row->exit == HOTPATCH_EXIT_OK ? "unchanged" : strempty(journal_event(e->message_id));
+        return row && row->exit == HOTPATCH_EXIT_OK ? "unchanged"
+                                                    : strempty(journal_event(e->message_id));
 }
 
 static const char *result_of(const JournalEntry *e) {
@@ -91,7 +92,7 @@ static int add_row(Table *t, const JournalEntry *e) {
 }
 
 static int print_table(const Ctl *ctl, const History *h) {
-        static const Column columns[] = { { "TIME" }, { "EVENT" }, { "PATCH" }, { "RESULT", .wrap = true } };
+        static const Column columns[] = {{"TIME"}, {"EVENT"}, {"PATCH"}, {"RESULT", .wrap = true}};
         _cleanup_table_ Table *t = NULL;
         int r;
 
@@ -103,7 +104,8 @@ static int print_table(const Ctl *ctl, const History *h) {
         if (r >= 0 && ctl->legend && h->n == 0)
                 printf("Nothing is recorded%s.\n", ctl->since_usec > 0 ? " since then" : "");
         if (h->n == 0 && geteuid() != 0 && !ctl->quiet)
-                fputs("Only root and members of the group systemd-journal see the whole record.\n", stderr);
+                fputs("Only root and members of the group systemd-journal see the whole record.\n",
+                                stderr);
         return r;
 }
 
@@ -146,9 +148,11 @@ int verb_history(Ctl *ctl, _unused_ int argc, _unused_ char *argv[]) {
 
         r = history_read(ctl, &h);
         if (r == -EACCES)
-                (void) sd_bus_error_set(&error, HOTPATCH_ERROR("JournalUnreadable"), "You may not read the system journal");
+                (void) sd_bus_error_set(&error, HOTPATCH_ERROR("JournalUnreadable"),
+                                "You may not read the system journal");
         else if (r == -ENOENT)
-                (void) sd_bus_error_set(&error, SD_BUS_ERROR_FAILED, "There is no system journal on this machine");
+                (void) sd_bus_error_set(&error, SD_BUS_ERROR_FAILED,
+                                "There is no system journal on this machine");
         if (r >= 0)
                 r = ctl->json ? print_json(ctl, &h) : print_table(ctl, &h);
         return r < 0 ? ctl_fail(ctl, NULL, &error, r) : HOTPATCH_EXIT_OK;

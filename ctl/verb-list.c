@@ -15,7 +15,11 @@ static const Column wide_columns[] = {
         { "TITLE", .wrap = true },
 };
 static const Column narrow_columns[] = {
-        { "ID" }, { "STATE" }, { "SEVERITY" }, { "SEQUENCE", .right = true }, { "TITLE", .wrap = true },
+                {"ID"},
+                {"STATE"},
+                {"SEVERITY"},
+                {"SEQUENCE", .right = true},
+                {"TITLE", .wrap = true},
 };
 
 static int add_patch(Table *t, const PatchInfo *p, bool narrow) {
@@ -37,7 +41,8 @@ static int add_patch(Table *t, const PatchInfo *p, bool narrow) {
         if (r >= 0)
                 r = table_set(t, column++, sequence, STYLE_NONE);
         if (r >= 0)
-                r = table_set(t, column, p->foreign ? "(loaded by somebody else)" : p->title, STYLE_NONE);
+                r = table_set(t, column, p->foreign ? "(loaded by somebody else)" : p->title,
+                                STYLE_NONE);
         return r;
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * `hotpatchctl monitor`: prints what hotpatchd signals, as it comes, until it is interrupted. It only
- * listens: it neither starts the daemon nor keeps it from going when idle. For people a line for each
- * event, with --json one compact object for each line.
+ * `hotpatchctl monitor`: prints what hotpatchd signals, as it comes, until it is interrupted. It
+ * only listens: it neither starts the daemon nor keeps it from going when idle. For people a line
+ * for each event, with --json one compact object for each line.
  */
 
 #include <inttypes.h>
@@ -78,7 +78,8 @@ static int on_job_new(sd_bus_message *m, void *userdata, _unused_ sd_bus_error *
         const char *path;
         uint32_t id;
 
-        if (sd_bus_message_read(m, "uo", &id, &path) < 0 || event_new("job-new", path, &event, &object) < 0)
+        if (sd_bus_message_read(m, "uo", &id, &path) < 0 ||
+                        event_new("job-new", path, &event, &object) < 0)
                 return 0;
         if (asprintf(&line, "%s: new", object) < 0)
                 return -ENOMEM;
@@ -97,12 +98,14 @@ static int on_job_removed(sd_bus_message *m, void *userdata, _unused_ sd_bus_err
         if (value_set_string(event, "result", result) < 0 ||
                         value_set_string(event, "error_name", *name ? name : NULL) < 0 ||
                         value_set_string(event, "error_message", *message ? message : NULL) < 0 ||
-                        asprintf(&line, "%s: %s%s%s", object, result, *message ? ", " : "", message) < 0)
+                        asprintf(&line, "%s: %s%s%s", object, result, *message ? ", " : "",
+                                        message) < 0)
                 return -ENOMEM;
         return print_event(userdata, line, TAKE_PTR(event));
 }
 
-/* One variant of a type that the contract uses, into the object and as "NAME=VALUE" into the line. */
+/* One variant of a type that the contract uses, into the object and as "NAME=VALUE" into the line.
+ */
 static int read_property(sd_bus_message *m, const char *name, Value *object, FILE *line) {
         const char *contents, *text;
         uint64_t t;
@@ -168,8 +171,10 @@ static int on_properties(sd_bus_message *m, void *userdata, _unused_ sd_bus_erro
         Value *properties = NULL;
         const char *interface;
 
-        if (sd_bus_message_read(m, "s", &interface) < 0 || !startswith(interface, HOTPATCH_BUS_NAME ".") ||
-                        event_new("properties-changed", sd_bus_message_get_path(m), &event, &object) < 0)
+        if (sd_bus_message_read(m, "s", &interface) < 0 ||
+                        !startswith(interface, HOTPATCH_BUS_NAME ".") ||
+                        event_new("properties-changed", sd_bus_message_get_path(m), &event,
+                                        &object) < 0)
                 return 0;
         properties = value_object();
         if (value_set(event, "properties", properties) < 0)
@@ -188,7 +193,8 @@ static int on_interfaces(sd_bus_message *m, void *userdata, _unused_ sd_bus_erro
         const char *path;
 
         if (sd_bus_message_read(m, "o", &path) < 0 ||
-                        event_new(added ? "object-added" : "object-removed", path, &event, &object) < 0)
+                        event_new(added ? "object-added" : "object-removed", path, &event,
+                                        &object) < 0)
                 return 0;
         if (asprintf(&line, "%s: %s", object, added ? "appeared" : "is gone") < 0)
                 return -ENOMEM;
@@ -203,7 +209,8 @@ static int on_owner(sd_bus_message *m, void *userdata, _unused_ sd_bus_error *er
                 return 0;
         if (value_set_string(event, "event", *new_owner ? "daemon-started" : "daemon-ended") < 0)
                 return -ENOMEM;
-        return print_event(userdata, *new_owner ? "hotpatchd: started" : "hotpatchd: ended", TAKE_PTR(event));
+        return print_event(userdata, *new_owner ? "hotpatchd: started" : "hotpatchd: ended",
+                        TAKE_PTR(event));
 }
 
 static int listen(sd_bus *bus, Monitor *monitor) {
@@ -211,16 +218,23 @@ static int listen(sd_bus *bus, Monitor *monitor) {
                 const char *rule;
                 sd_bus_message_handler_t handler;
         } matches[] = {
-                { "type='signal',sender='" HOTPATCH_BUS_NAME "',interface='" HOTPATCH_MANAGER_INTERFACE
-                  "',member='JobNew'", on_job_new },
-                { "type='signal',sender='" HOTPATCH_BUS_NAME "',interface='" HOTPATCH_MANAGER_INTERFACE
-                  "',member='JobRemoved'", on_job_removed },
-                { "type='signal',sender='" HOTPATCH_BUS_NAME "',interface='org.freedesktop.DBus.Properties',"
-                  "member='PropertiesChanged'", on_properties },
-                { "type='signal',sender='" HOTPATCH_BUS_NAME "',interface='org.freedesktop.DBus.ObjectManager'",
-                  on_interfaces },
-                { "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"
-                  "member='NameOwnerChanged',arg0='" HOTPATCH_BUS_NAME "'", on_owner },
+                        {"type='signal',sender='" HOTPATCH_BUS_NAME
+                         "',interface='" HOTPATCH_MANAGER_INTERFACE "',member='JobNew'",
+                                        on_job_new},
+                        {"type='signal',sender='" HOTPATCH_BUS_NAME
+                         "',interface='" HOTPATCH_MANAGER_INTERFACE "',member='JobRemoved'",
+                                        on_job_removed},
+                        {"type='signal',sender='" HOTPATCH_BUS_NAME
+                         "',interface='org.freedesktop.DBus.Properties',"
+                         "member='PropertiesChanged'",
+                                        on_properties},
+                        {"type='signal',sender='" HOTPATCH_BUS_NAME
+                         "',interface='org.freedesktop.DBus.ObjectManager'",
+                                        on_interfaces},
+                        {"type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop."
+                         "DBus',"
+                         "member='NameOwnerChanged',arg0='" HOTPATCH_BUS_NAME "'",
+                                        on_owner},
         };
 
         for (size_t i = 0; i < ELEMENTSOF(matches); i++) {

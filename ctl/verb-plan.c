@@ -2,8 +2,9 @@
 
 /*
  * `hotpatchctl plan`: what apply would do now, as the daemon itself decides it. With --json the
- * daemon's answer is passed on as it is (doc/json-shapes.md). A refusal is an answer and not an error
- * of the question, but its exit code is that of the refused apply, so that `plan && apply` makes sense.
+ * daemon's answer is passed on as it is (doc/json-shapes.md). A refusal is an answer and not an
+ * error of the question, but its exit code is that of the refused apply, so that `plan && apply`
+ * makes sense.
  */
 
 #include "ctl/argument.h"
@@ -31,7 +32,8 @@ static int print_steps(const Ctl *ctl, const Value *steps) {
 }
 
 static int print_functions(const Ctl *ctl, const Value *functions) {
-        static const Column columns[] = { { "OBJECT" }, { "FUNCTION", .wrap = true }, { "CHANGE" }, { "WHEN" } };
+        static const Column columns[] = {
+                        {"OBJECT"}, {"FUNCTION", .wrap = true}, {"CHANGE"}, {"WHEN"}};
         _cleanup_table_ Table *t = NULL;
         int r;
 
@@ -47,8 +49,10 @@ static int print_functions(const Ctl *ctl, const Value *functions) {
                 if (r >= 0)
                         r = table_set(t, 2, value_string(f, "change"), STYLE_NONE);
                 if (r >= 0)
-                        r = table_set(t, 3, value_bool(f, "deferred") ? "when its module is loaded" : "now",
-                                STYLE_NONE);
+                        r = table_set(t, 3,
+                                        value_bool(f, "deferred") ? "when its module is loaded"
+                                                                  : "now",
+                                        STYLE_NONE);
         }
         return r < 0 ? r : table_print_block(t);
 }
@@ -67,13 +71,17 @@ static int add_condition(Table *t, const Value *c) {
                 r = table_set(t, 2, found, STYLE_NONE);
         /* Nobody compares two build-ids by eye, and they fill the line. */
         if (r >= 0)
-                r = table_set(t, 3, ok && streq_ptr(found, needed) ? "the same" : needed, STYLE_NONE);
+                r = table_set(t, 3, ok && streq_ptr(found, needed) ? "the same" : needed,
+                                STYLE_NONE);
         return r;
 }
 
 static int print_conditions(const Ctl *ctl, const Value *conditions) {
         static const Column columns[] = {
-                { "" }, { "CHECK", .wrap = true }, { "FOUND", .wrap = true }, { "NEEDED", .wrap = true },
+                        {""},
+                        {"CHECK", .wrap = true},
+                        {"FOUND", .wrap = true},
+                        {"NEEDED", .wrap = true},
         };
         _cleanup_table_ Table *t = NULL;
         int r;
@@ -104,7 +112,8 @@ static const Value *plan_refusal(const Value *plan) {
 }
 
 static int print_text(const Ctl *ctl, const Value *plan) {
-        const Value *refusal = plan_refusal(plan), *kernel = value_get(plan, "kernel"), *ids = value_get(plan, "ids");
+        const Value *refusal = plan_refusal(plan), *kernel = value_get(plan, "kernel"),
+                    *ids = value_get(plan, "ids");
         const char *remedy = value_string(refusal, "remedy"), *text;
         Style style;
         int r;
@@ -115,9 +124,11 @@ static int print_text(const Ctl *ctl, const Value *plan) {
         if (r >= 0)
                 r = print_conditions(ctl, value_get(plan, "conditions"));
         for (size_t i = 0; i < value_length(ids) && r >= 0; i++)
-                r = field_print(ctl, i == 0 ? "Plan for" : "", strempty(value_text(value_at(ids, i))), STYLE_BOLD);
+                r = field_print(ctl, i == 0 ? "Plan for" : "",
+                                strempty(value_text(value_at(ids, i))), STYLE_BOLD);
         if (r >= 0)
-                r = field_print(ctl, "Kernel", strempty(value_string(kernel, "release")), STYLE_NONE);
+                r = field_print(ctl, "Kernel", strempty(value_string(kernel, "release")),
+                                STYLE_NONE);
         text = result_text(plan, refusal, &style);
         if (r >= 0)
                 r = field_printf(ctl, "Result", style, "%s%s", refusal ? "refused: " : "", text);
@@ -157,8 +168,9 @@ int verb_plan(Ctl *ctl, int argc, char *argv[]) {
 
         for (int i = 1; i < argc && argc > 2; i++)
                 if (argument_is_file(argv[i]))
-                        return ctl_usage("'plan' takes one file or several ids; '%s' can be staged first",
-                                argv[i]);
+                        return ctl_usage("'plan' takes one file or several ids; '%s' can be staged "
+                                         "first",
+                                        argv[i]);
         r = ask_plan(ctl, argv, &plan, &error);
         if (r >= 0)
                 r = ctl->json ? value_print(ctl, plan) : print_text(ctl, plan);

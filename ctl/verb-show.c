@@ -40,13 +40,16 @@ static int show_fixes(const Ctl *ctl, const Value *fixes) {
 
         for (size_t i = 0; i < value_length(fixes) && r >= 0; i++) {
                 const Value *fix = value_at(fixes, i), *references = value_get(fix, "references");
-                const char *severity = value_string(fix, "severity"), *summary = value_string(fix, "summary");
+                const char *severity = value_string(fix, "severity"),
+                           *summary = value_string(fix, "summary");
 
-                r = field_printf(ctl, i == 0 ? "Fixes" : "", STYLE_NONE, "%s%s%s%s%s%s", strempty(value_string(fix, "id")),
-                        severity ? " (" : "", strempty(severity), severity ? ")" : "",
-                        summary ? ": " : "", strempty(summary));
+                r = field_printf(ctl, i == 0 ? "Fixes" : "", STYLE_NONE, "%s%s%s%s%s%s",
+                                strempty(value_string(fix, "id")), severity ? " (" : "",
+                                strempty(severity), severity ? ")" : "", summary ? ": " : "",
+                                strempty(summary));
                 for (size_t j = 0; j < value_length(references) && r >= 0; j++)
-                        r = field_printf(ctl, "", STYLE_DIM, "%s", strempty(value_text(value_at(references, j))));
+                        r = field_printf(ctl, "", STYLE_DIM, "%s",
+                                        strempty(value_text(value_at(references, j))));
         }
         return r;
 }
@@ -55,7 +58,8 @@ static int show_objects(const Ctl *ctl, const Value *objects) {
         int r = 0;
 
         for (size_t i = 0; i < value_length(objects) && r >= 0; i++) {
-                const Value *object = value_at(objects, i), *functions = value_get(object, "functions");
+                const Value *object = value_at(objects, i),
+                            *functions = value_get(object, "functions");
                 _cleanup_free_ char *buf = NULL;
                 size_t size;
                 FILE *f = open_memstream(&buf, &size);
@@ -80,8 +84,9 @@ static int show_signers(const Ctl *ctl, const Value *signers) {
                 const char *not_after = value_string(signer, "not_after");
 
                 r = field_printf(ctl, i == 0 ? "Signed by" : "", STYLE_NONE, "%s%s%.10s%s",
-                        strempty(value_string(signer, "subject")), not_after ? " (valid until " : "",
-                        strempty(not_after), not_after ? ")" : "");
+                                strempty(value_string(signer, "subject")),
+                                not_after ? " (valid until " : "", strempty(not_after),
+                                not_after ? ")" : "");
         }
         return r;
 }
@@ -118,10 +123,13 @@ static int show_description(const Ctl *ctl, const Value *v) {
         r = show_subject(ctl, v);
         if (r >= 0)
                 r = field_printf(ctl, "State", patch_state_style(state), "%s%s", state,
-                        value_bool(v, "foreign") ? ", loaded by somebody else; hotpatchd does not touch it" : "");
+                                value_bool(v, "foreign") ? ", loaded by somebody else; hotpatchd "
+                                                           "does not touch it"
+                                                         : "");
         if (r >= 0 && tripped > 0)
-                r = field_printf(ctl, "Tripped", STYLE_RED, "%" PRId64 " %s: somebody tried what this fixes",
-                        tripped, text_plural((uint64_t) tripped, "time", "times"));
+                r = field_printf(ctl, "Tripped", STYLE_RED,
+                                "%" PRId64 " %s: somebody tried what this fixes", tripped,
+                                text_plural((uint64_t) tripped, "time", "times"));
         if (r >= 0)
                 r = show_string(ctl, "Module", v, "module");
         if (r >= 0)
@@ -151,13 +159,15 @@ static int show_verified(const Ctl *ctl, const Value *v) {
         else if (r >= 0)
                 r = field_print(ctl, "Module", "none for the running kernel", STYLE_YELLOW);
         if (r >= 0)
-                r = field_print(ctl, "Trust", "good, by the anchors and revocation lists of this machine",
-                        STYLE_GREEN);
+                r = field_print(ctl, "Trust",
+                                "good, by the anchors and revocation lists of this machine",
+                                STYLE_GREEN);
         return r;
 }
 
 /* The JSON text that a call answered. */
-static int read_answer(const Ctl *ctl, sd_bus_message *reply, int (*show)(const Ctl *, const Value *), bool first) {
+static int read_answer(const Ctl *ctl, sd_bus_message *reply,
+                int (*show)(const Ctl *, const Value *), bool first) {
         _cleanup_value_ Value *v = NULL;
         const char *text;
         int r;

@@ -24,7 +24,8 @@ static int print_summary(const Ctl *ctl, const Summary *summary) {
         if (r >= 0)
                 r = field_print(ctl, "Running", summary->running, STYLE_NONE);
         if (r >= 0)
-                r = field_print(ctl, "To do", summary->todo ? summary->todo[0] : "nothing", STYLE_BOLD);
+                r = field_print(ctl, "To do", summary->todo ? summary->todo[0] : "nothing",
+                                STYLE_BOLD);
         for (size_t i = 1; i < strv_length(summary->todo) && r >= 0; i++)
                 r = field_print(ctl, "", summary->todo[i], STYLE_BOLD);
         return r;
@@ -38,8 +39,10 @@ static int print_kernel(const Ctl *ctl, const ManagerInfo *m) {
                     *m->build_id ? m->build_id : "unknown") < 0)
                 return -ENOMEM;
         if (asprintf(&gates, "livepatch %s, lockdown %s, module signatures %s, hotpatching %s",
-                    m->supported ? "supported" : "NOT supported", *m->lockdown ? m->lockdown : "none",
-                    m->signature_required ? "required" : "not required", *m->disabled ? "OFF" : "on") < 0)
+                            m->supported ? "supported" : "NOT supported",
+                            *m->lockdown ? m->lockdown : "none",
+                            m->signature_required ? "required" : "not required",
+                            *m->disabled ? "OFF" : "on") < 0)
                 return -ENOMEM;
         r = field_print(ctl, "Kernel", kernel, STYLE_NONE);
         return r < 0 ? r : field_print(ctl, "Gates", gates, STYLE_NONE);
@@ -57,7 +60,8 @@ static int print_patch(const Ctl *ctl, const PatchInfo *p, const char *label) {
         for (char **fix = p->fixes; fix && *fix; fix++)
                 fprintf(f, "%s%s", fix == p->fixes ? ", fixes " : ", ", *fix);
         if (p->tripped > 0)
-                fprintf(f, ", TRIPPED %" PRIu64 " %s", p->tripped, text_plural(p->tripped, "time", "times"));
+                fprintf(f, ", TRIPPED %" PRIu64 " %s", p->tripped,
+                                text_plural(p->tripped, "time", "times"));
         if (fclose(f) != 0)
                 return -ENOMEM;
         style = p->tripped > 0 ? STYLE_RED : patch_state_style(p->state);
@@ -116,7 +120,8 @@ static int print_text(const Ctl *ctl, const Snapshot *s, const Summary *summary)
 static int manager_to_value(const ManagerInfo *m, Value **ret) {
         _cleanup_value_ Value *v = value_object();
 
-        if (value_set_string(v, "release", m->release) < 0 || value_set_string(v, "arch", m->arch) < 0 ||
+        if (value_set_string(v, "release", m->release) < 0 ||
+                        value_set_string(v, "arch", m->arch) < 0 ||
                         value_set_string(v, "build_id", m->build_id) < 0 ||
                         value_set_string(v, "lockdown", m->lockdown) < 0 ||
                         value_set_bool(v, "livepatch_supported", m->supported) < 0 ||
@@ -138,8 +143,9 @@ static int print_json(const Ctl *ctl, const Snapshot *s, const Summary *summary)
                         value_set_string(answer, "disabled", disabled) < 0 ||
                         manager_to_value(&s->manager, &kernel) < 0 ||
                         value_set(answer, "kernel", kernel) < 0 ||
-                        patches_to_value(s, &patches) < 0 || value_set(answer, "patches", patches) < 0 ||
-                        jobs_to_value(s, &jobs) < 0 || value_set(answer, "jobs", jobs) < 0)
+                        patches_to_value(s, &patches) < 0 ||
+                        value_set(answer, "patches", patches) < 0 || jobs_to_value(s, &jobs) < 0 ||
+                        value_set(answer, "jobs", jobs) < 0)
                 return -ENOMEM;
         return value_print(ctl, answer);
 }

@@ -8,32 +8,29 @@
 #include "util/limits.h"
 
 const VerbEntry ctl_verbs[] = {
-        { "status", "", 0, 0, 0, false, verb_status,
-          "am I safe, what is running, what must I do?" },
-        { "list", "", 0, 0, 0, false, verb_list,
-          "every hotpatch this machine knows" },
-        { "show", "ID...", 1, UINT_MAX, 0, false, verb_show,
-          "all about a patch" },
-        { "verify", "FILE...", 1, UINT_MAX, 0, false, verb_verify,
-          "would this machine trust the bundle?" },
-        { "plan", "FILE|ID...", 1, HOTPATCH_TRANSACTION_MAX, OPTION_ALLOW_DOWNGRADE, false, verb_plan,
-          "what apply would do, without doing it" },
-        { "stage", "FILE...", 1, HOTPATCH_SPOOL_MAX, 0, false, verb_stage,
-          "keep bundles ready, to be applied by id" },
-        { "apply", "FILE|ID...", 1, HOTPATCH_TRANSACTION_MAX, OPTION_NO_WAIT | OPTION_ALLOW_DOWNGRADE, false,
-          verb_apply, "change the running kernel; several: all or none" },
-        { "remove", "ID...", 1, HOTPATCH_TRANSACTION_MAX, OPTION_NO_WAIT, false, verb_remove,
-          "take patches out of the running kernel" },
-        { "cancel", "JOB", 1, 1, 0, false, verb_cancel,
-          "stop a job and undo what it did" },
-        { "history", "", 0, 0, OPTION_LINES | OPTION_SINCE, false, verb_history,
-          "what happened, from the journal" },
-        { "monitor", "", 0, 0, 0, false, verb_monitor,
-          "print what happens as it happens" },
-        { "bundle", "VERB ...", 0, UINT_MAX, 0, true, verb_bundle,
-          "make, sign, show, check and unpack bundles; needs no daemon" },
-        { "key", "VERB ...", 0, UINT_MAX, 0, true, verb_key,
-          "make keys and certificates of your own; needs no daemon" },
+                {"status", "", 0, 0, 0, false, verb_status,
+                                "am I safe, what is running, what must I do?"},
+                {"list", "", 0, 0, 0, false, verb_list, "every hotpatch this machine knows"},
+                {"show", "ID...", 1, UINT_MAX, 0, false, verb_show, "all about a patch"},
+                {"verify", "FILE...", 1, UINT_MAX, 0, false, verb_verify,
+                                "would this machine trust the bundle?"},
+                {"plan", "FILE|ID...", 1, HOTPATCH_TRANSACTION_MAX, OPTION_ALLOW_DOWNGRADE, false,
+                                verb_plan, "what apply would do, without doing it"},
+                {"stage", "FILE...", 1, HOTPATCH_SPOOL_MAX, 0, false, verb_stage,
+                                "keep bundles ready, to be applied by id"},
+                {"apply", "FILE|ID...", 1, HOTPATCH_TRANSACTION_MAX,
+                                OPTION_NO_WAIT | OPTION_ALLOW_DOWNGRADE, false, verb_apply,
+                                "change the running kernel; several: all or none"},
+                {"remove", "ID...", 1, HOTPATCH_TRANSACTION_MAX, OPTION_NO_WAIT, false, verb_remove,
+                                "take patches out of the running kernel"},
+                {"cancel", "JOB", 1, 1, 0, false, verb_cancel, "stop a job and undo what it did"},
+                {"history", "", 0, 0, OPTION_LINES | OPTION_SINCE, false, verb_history,
+                                "what happened, from the journal"},
+                {"monitor", "", 0, 0, 0, false, verb_monitor, "print what happens as it happens"},
+                {"bundle", "VERB ...", 0, UINT_MAX, 0, true, verb_bundle,
+                                "make, sign, show, check and unpack bundles; needs no daemon"},
+                {"key", "VERB ...", 0, UINT_MAX, 0, true, verb_key,
+                                "make keys and certificates of your own; needs no daemon"},
 };
 const size_t n_ctl_verbs = ELEMENTSOF(ctl_verbs);
 
@@ -72,10 +69,12 @@ static void print_verb(const VerbEntry *verb) {
  */
 void help_print(const VerbEntry *verb) {
         if (verb) {
-                printf("hotpatchctl %s %s\n  %s\n\nOptions:\n", verb->name, verb->args, verb->summary);
+                printf("hotpatchctl %s %s\n  %s\n\nOptions:\n", verb->name, verb->args,
+                                verb->summary);
         } else {
                 puts("hotpatchctl [OPTIONS] VERB [ARGUMENTS]\n"
-                     "  Change the running kernel by signed hotpatches, see what was changed, undo it.\n"
+                     "  Change the running kernel by signed hotpatches, see what was changed, undo "
+                     "it.\n"
                      "\nVerbs:");
                 for (size_t i = 0; i < n_ctl_verbs; i++)
                         print_verb(&ctl_verbs[i]);
@@ -84,7 +83,9 @@ void help_print(const VerbEntry *verb) {
         for (size_t i = 0; i < n_ctl_options; i++)
                 if (!verb || (ctl_options[i].set & ~verb->options) == 0)
                         print_option(&ctl_options[i]);
-        puts("\nA FILE is a bundle (*.hpb or a path, '-' for standard input), an ID names a patch that is\n"
-             "applied or staged. Exit status: 0 done or nothing to do, 2 wrong command line, others in\n"
+        puts("\nA FILE is a bundle (*.hpb or a path, '-' for standard input), an ID names a patch "
+             "that is\n"
+             "applied or staged. Exit status: 0 done or nothing to do, 2 wrong command line, "
+             "others in\n"
              "hotpatchctl(1).");
 }

@@ -57,6 +57,6 @@ extern const Option ctl_options[];
 extern const size_t n_ctl_options;
 
 const VerbEntry *verb_find(const char *name);
-int options_parse(Ctl *ctl, int argc, char *const argv[], const VerbEntry **ret_verb, char ***ret_args)
-        _must_check_ _nonnull_(1, 3, 4, 5);
+int options_parse(Ctl *ctl, int argc, char *const argv[], const VerbEntry **ret_verb,
+                char ***ret_args) _must_check_ _nonnull_(1, 3, 4, 5);
 void help_print(const VerbEntry *verb);

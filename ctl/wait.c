@@ -94,7 +94,8 @@ static int on_owner(sd_bus_message *m, void *userdata, _unused_ sd_bus_error *er
         const char *name, *old_owner, *new_owner;
 
         /* Before there is a job, this may be the daemon's start. */
-        if (!w->job.path || sd_bus_message_read(m, "sss", &name, &old_owner, &new_owner) < 0 || !*old_owner)
+        if (!w->job.path || sd_bus_message_read(m, "sss", &name, &old_owner, &new_owner) < 0 ||
+                        !*old_owner)
                 return 0;
         w->vanished = true;
         return sd_event_exit(w->event, 0);
@@ -102,15 +103,18 @@ static int on_owner(sd_bus_message *m, void *userdata, _unused_ sd_bus_error *er
 
 static int add_matches(Waiter *w) {
         static const char owner_rule[] =
-                "type='signal',sender='org.freedesktop.DBus',path='/org/freedesktop/DBus',"
-                "interface='org.freedesktop.DBus',member='NameOwnerChanged',arg0='" HOTPATCH_BUS_NAME "'";
+                        "type='signal',sender='org.freedesktop.DBus',path='/org/freedesktop/DBus',"
+                        "interface='org.freedesktop.DBus',member='NameOwnerChanged',arg0="
+                        "'" HOTPATCH_BUS_NAME "'";
         static const char changed_rule[] =
-                "type='signal',sender='" HOTPATCH_BUS_NAME "',path_namespace='" HOTPATCH_JOB_PATH "',"
-                "interface='org.freedesktop.DBus.Properties',member='PropertiesChanged'";
+                        "type='signal',sender='" HOTPATCH_BUS_NAME
+                        "',path_namespace='" HOTPATCH_JOB_PATH "',"
+                        "interface='org.freedesktop.DBus.Properties',member='PropertiesChanged'";
         int r;
 
-        r = sd_bus_match_signal(w->ctl->bus, &w->removed_slot, HOTPATCH_BUS_NAME, HOTPATCH_ROOT_PATH,
-                HOTPATCH_MANAGER_INTERFACE, "JobRemoved", on_removed, w);
+        r = sd_bus_match_signal(w->ctl->bus, &w->removed_slot, HOTPATCH_BUS_NAME,
+                        HOTPATCH_ROOT_PATH, HOTPATCH_MANAGER_INTERFACE, "JobRemoved", on_removed,
+                        w);
         if (r < 0)
                 return r;
         r = sd_bus_add_match(w->ctl->bus, &w->changed_slot, changed_rule, on_changed, w);
@@ -152,7 +156,8 @@ static int read_job(Waiter *w, sd_bus_error *error) {
         int r;
 
         r = sd_bus_call_method(w->ctl->bus, HOTPATCH_BUS_NAME, w->job.path,
-                "org.freedesktop.DBus.Properties", "GetAll", error, &reply, "s", HOTPATCH_JOB_INTERFACE);
+                        "org.freedesktop.DBus.Properties", "GetAll", error, &reply, "s",
+                        HOTPATCH_JOB_INTERFACE);
         return r < 0 ? r : job_read_properties(reply, &w->job);
 }
 
@@ -205,7 +210,8 @@ static int cancel(Waiter *w) {
         return sd_bus_call_async(w->ctl->bus, &w->cancel_slot, m, on_cancelled, w, UINT64_MAX);
 }
 
-static int on_signal(_unused_ sd_event_source *source, const struct signalfd_siginfo *si, void *userdata) {
+static int on_signal(_unused_ sd_event_source *source, const struct signalfd_siginfo *si,
+                void *userdata) {
         Waiter *w = userdata;
 
         progress_clear(&w->progress);
@@ -270,7 +276,9 @@ int waiter_run(Waiter *w, sd_bus_error *error) {
         }
         if (w->left)
                 return sd_bus_error_setf(error, SD_BUS_ERROR_FAILED,
-                        "Job %" PRIu32 " goes on in hotpatchd, 'hotpatchctl status' shows it", w->job.id);
+                                "Job %" PRIu32
+                                " goes on in hotpatchd, 'hotpatchctl status' shows it",
+                                w->job.id);
         if (w->vanished)
                 return sd_bus_error_setf(error, SD_BUS_ERROR_DISCONNECTED,
                         "hotpatchd ended before job %" PRIu32 " did", w->job.id);
@@ -279,7 +287,8 @@ int waiter_run(Waiter *w, sd_bus_error *error) {
         if (!streq(w->job.result, "done"))
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("Cancelled"),
                         "Job %" PRIu32 " ended as '%s'", w->job.id, w->job.result);
-        /* The last properties, of ApplyBundle the ids; without them it has ended well all the same. */
+        /* The last properties, of ApplyBundle the ids; without them it has ended well all the same.
+         */
         (void) read_job(w, &ignored);
         return 0;
 }

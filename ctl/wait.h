@@ -12,6 +12,7 @@ Waiter *waiter_free(Waiter *w);
 DEFINE_TRIVIAL_CLEANUP(Waiter *, waiter_free);
 #define _cleanup_waiter_ _cleanup_(waiter_freep)
 
-int waiter_take_job(Waiter *w, sd_bus_message *reply, sd_bus_error *error) _must_check_ _nonnull_(1, 2, 3);
+int waiter_take_job(Waiter *w, sd_bus_message *reply, sd_bus_error *error) _must_check_
+                _nonnull_(1, 2, 3);
 int waiter_run(Waiter *w, sd_bus_error *error) _must_check_ _nonnull_(1, 2);
 const JobInfo *waiter_job(const Waiter *w);
