@@ -70,9 +70,9 @@ void hotpatch_tripwire_hit(struct hotpatch_tripwire_site *site);
  *
  * Hits are counted for each name in /sys/module/NAME/hotpatch/tripwires, one
  * line "NAME COUNT" each; poll(POLLPRI) on that file, once it was read, returns
- * after a hit, at most once a second. The kernel log gets one line at the first hit of a name
- * and then at most one a minute; it holds the name and the counts, nothing that
- * came from the caller.
+ * after a hit, at most once a second. The kernel log gets one line at the first
+ * hit of a name and then at most one a minute; it holds the name and the counts,
+ * nothing that came from the caller.
  *
  * Context: Any in which a livepatched function can run: process, softirq,
  * hardirq, any lock held (a hit increments a counter and queues an irq_work;
