@@ -5,10 +5,10 @@
  *
  * Debian splits them: linux-headers-RELEASE has configuration and symbols, its Makefile is one line
  * `include /usr/src/linux-headers-…-common/Makefile`, and `scripts` is a relative symbolic link to
- * /usr/lib/linux-kbuild-…. Unpacked elsewhere (`dpkg-deb -x`, no installation) only that one absolute
- * path is wrong. Kbuild takes the source tree from where its makefile lies and the object tree from
- * the working directory, so naming the common Makefile beside the folder on make's command line is
- * all it takes; nothing is copied, mounted or edited.
+ * /usr/lib/linux-kbuild-…. Unpacked elsewhere (`dpkg-deb -x`, no installation) only that one
+ * absolute path is wrong. Kbuild takes the source tree from where its makefile lies and the object
+ * tree from the working directory, so naming the common Makefile beside the folder on make's
+ * command line is all it takes; nothing is copied, mounted or edited.
  *
  * Other distributions have whole trees, which need none of this.
  */

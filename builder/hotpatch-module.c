@@ -3,8 +3,8 @@
 /*
  * hotpatch-module: a patch folder becomes a livepatch module for one kernel.
  *
- * The steps are other files' (patch.json, headers, Kbuild, post-link); here is the command line, the
- * private folder and the output, which appears under its name only when it was checked.
+ * The steps are other files' (patch.json, headers, Kbuild, post-link); here is the command line,
+ * the private folder and the output, which appears under its name only when it was checked.
  */
 
 #include <fcntl.h>
@@ -162,7 +162,8 @@ static int load_symvers(const KernelHeaders *h, Symvers **ret, sd_bus_error *err
         return symvers_load(path, ret, error);
 }
 
-static int finish_module(const char *path, const PatchFile *p, const KernelHeaders *h, sd_bus_error *error) {
+static int finish_module(
+                const char *path, const PatchFile *p, const KernelHeaders *h, sd_bus_error *error) {
         _cleanup_symvers_free_ Symvers *symvers = NULL;
         _cleanup_strv_free_ char **symbols = NULL;
         _cleanup_close_ int fd = -EBADF;

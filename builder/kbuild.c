@@ -4,16 +4,16 @@
  * Kbuild in a private copy of the patch.
  *
  * The folder given to make has three parts: the generated Kbuild file, `hotpatch/` with the runtime
- * and the generated table, `patch/` with the author's files. So no name of theirs meets one of ours,
- * the author's folder stays clean, and two builds at once do not disturb each other.
+ * and the generated table, `patch/` with the author's files. So no name of theirs meets one of
+ * ours, the author's folder stays clean, and two builds at once do not disturb each other.
  *
  * The same input gives the same bytes: the environment is ours, paths are mapped away, and what
  * depends on tools that may or may not be installed (BTF wants pahole) is off. Debug information is
  * off unless asked for.
  *
  * modpost may not refuse undefined symbols, for the post-link step comes after it; its lines about
- * them are dropped, everything else make and the compiler say is shown, with the author's file names
- * in place of the copies'.
+ * them are dropped, everything else make and the compiler say is shown, with the author's file
+ * names in place of the copies'.
  */
 
 #include "builder/kbuild.h"
@@ -234,8 +234,8 @@ static int format_argument(char ***v, const char *name, const char *value) {
 }
 
 /*
- * __FILE__ and DWARF name the author's files as patch/NAME, wherever the copy lies, and the headers as
- * if they were installed.
+ * __FILE__ and DWARF name the author's files as patch/NAME, wherever the copy lies, and the headers
+ * as if they were installed.
  */
 static int map_paths(const Kbuild *b, char ***v) {
         _cleanup_free_ char *map = NULL;
@@ -317,7 +317,8 @@ static int make_environment(char ***ret) {
         return 0;
 }
 
-static int spawn_make(char *const *arguments, char *const *environment, pid_t *ret_pid, int *ret_fd) {
+static int spawn_make(
+                char *const *arguments, char *const *environment, pid_t *ret_pid, int *ret_fd) {
         int fds[2];
         pid_t pid;
 

@@ -28,4 +28,5 @@ typedef struct Kbuild {
         bool verbose;
 } Kbuild;
 
-int kbuild_run(const Kbuild *b, char **ret_module, sd_bus_error *error) _must_check_ _nonnull_(1, 2);
+int kbuild_run(const Kbuild *b, char **ret_module, sd_bus_error *error) _must_check_
+                _nonnull_(1, 2);

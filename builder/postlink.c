@@ -15,8 +15,8 @@
  * loader itself reads or where memory is freed after loading (both happen before that module may be
  * there); an exported symbol called unexported; a replacement that no source defines.
  *
- * What cannot be seen from here: whether vmlinux has such a symbol, and only one. Its kallsyms are in
- * the running kernel; hotpatchd and the kernel look.
+ * What cannot be seen from here: whether vmlinux has such a symbol, and only one. Its kallsyms are
+ * in the running kernel; hotpatchd and the kernel look.
  */
 
 #include "builder/postlink.h"
@@ -145,7 +145,8 @@ static bool must_be_defined(const PatchFile *p, const char *name) {
 }
 
 /* Which object a symbol is to be looked up in by livepatch; NULL: the loader finds it itself. */
-static int classify_symbol(const Link *l, const GElf_Sym *sym, const char **ret, sd_bus_error *error) {
+static int classify_symbol(
+                const Link *l, const GElf_Sym *sym, const char **ret, sd_bus_error *error) {
         const char *name = symbol_name(l, sym), *exporter;
         const PatchSymbol *listed;
 
@@ -235,7 +236,8 @@ static int group_get(Link *l, const char *object, size_t target, size_t capacity
         return 0;
 }
 
-static int move_relocation(Link *l, const GElf_Rela *rela, size_t target, size_t capacity, sd_bus_error *error) {
+static int move_relocation(Link *l, const GElf_Rela *rela, size_t target, size_t capacity,
+                sd_bus_error *error) {
         const char *object = l->objects[GELF_R_SYM(rela->r_info)];
         const char *section = section_name(l, elf_getscn(l->elf, target));
         Group *g;
@@ -305,7 +307,8 @@ static int split_relocations(Link *l, sd_bus_error *error) {
 }
 
 /* Appended to a string table; @buffer must live until the file is written. */
-static int strings_append(const Link *l, size_t index, char *buffer, size_t size, sd_bus_error *error) {
+static int strings_append(
+                const Link *l, size_t index, char *buffer, size_t size, sd_bus_error *error) {
         Elf_Data *data = elf_newdata(elf_getscn(l->elf, index));
 
         if (!data)
@@ -433,7 +436,8 @@ static int write_out(Link *l, sd_bus_error *error) {
  *
  * Return: 0 or a negative errno.
  */
-int postlink(int fd, const PatchFile *p, const Symvers *symvers, char ***ret_symbols, sd_bus_error *error) {
+int postlink(int fd, const PatchFile *p, const Symvers *symvers, char ***ret_symbols,
+                sd_bus_error *error) {
         _cleanup_(link_done) Link l = { .patch = p, .symvers = symvers };
         int r;
 
@@ -473,7 +477,8 @@ static int check_relocations(const Link *l, sd_bus_error *error) {
                         if (!data || !gelf_getrela(data, (int) i, &rela) ||
                                         !gelf_getsym(symbols, (int) GELF_R_SYM(rela.r_info), &sym))
                                 return refuse_elf(error, section_name(l, scn));
-                        if ((sym.st_shndx == SHN_LIVEPATCH) != !!(shdr.sh_flags & SHF_RELA_LIVEPATCH))
+                        if ((sym.st_shndx == SHN_LIVEPATCH) !=
+                                        !!(shdr.sh_flags & SHF_RELA_LIVEPATCH))
                                 return sd_bus_error_setf(error, HOTPATCH_ERROR("ModuleInvalid"),
                                         "Section '%s' has a relocation against '%s', which is not for it",
                                         section_name(l, scn), symbol_name(l, &sym));
@@ -494,7 +499,8 @@ static int check_note(const ModuleInfo *info, const PatchFile *p, sd_bus_error *
         if (r < 0)
                 return r;
         if (!info->has_note || !streq(info->note.bundle_id, p->manifest->id) ||
-                        info->note.sequence != p->manifest->sequence || !streq(info->note.table, text) ||
+                        info->note.sequence != p->manifest->sequence ||
+                        !streq(info->note.table, text) ||
                         memcmp(info->note.table_sha256, digest, sizeof(digest)) != 0)
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("ModuleInvalid"),
                         "The note '" HOTPATCH_NOTE_SECTION "' does not say what patch.json says");
@@ -510,7 +516,8 @@ static bool info_has_function(const ModuleInfo *info, const PatchFunction *f) {
                 return false;
         }
         for (size_t i = 0; i < info->n_objects; i++)
-                if (streq(info->objects[i].name, f->object) && strv_contains(info->objects[i].functions, name))
+                if (streq(info->objects[i].name, f->object) &&
+                                strv_contains(info->objects[i].functions, name))
                         return true;
         return false;
 }

@@ -8,7 +8,7 @@
 #include "builder/symvers.h"
 #include "bundle/patchfile.h"
 
-int postlink(int fd, const PatchFile *p, const Symvers *symvers, char ***ret_symbols, sd_bus_error *error)
-        _must_check_ _nonnull_(2, 3);
+int postlink(int fd, const PatchFile *p, const Symvers *symvers, char ***ret_symbols,
+                sd_bus_error *error) _must_check_ _nonnull_(2, 3);
 int postlink_check(int fd, const PatchFile *p, const Symvers *symvers, sd_bus_error *error)
         _must_check_ _nonnull_(2, 3);

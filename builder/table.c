@@ -8,9 +8,9 @@
  * Order: objects as they first occur in "functions", then those that only have callbacks; functions
  * as they stand in patch.json. The same patch.json gives the same bytes.
  *
- * Replacements are declared with no prototype worth the name, for only their address is taken. Where
- * a function is called (self-test, callbacks), its real prototype is declared, and the compiler
- * of the author's file has nothing to compare it with; <hotpatch/hotpatch.h> documents it.
+ * Replacements are declared with no prototype worth the name, for only their address is taken.
+ * Where a function is called (self-test, callbacks), its real prototype is declared, and the
+ * compiler of the author's file has nothing to compare it with; <hotpatch/hotpatch.h> documents it.
  */
 
 #include "builder/table.h"
@@ -145,7 +145,8 @@ static void put_pre_patch(FILE *f, const char *function, size_t i) {
                 i, function, function);
 }
 
-/* What the module's unexported symbols were resolved to is forgotten when it goes, module/reload.c. */
+/* What the module's unexported symbols were resolved to is forgotten when it goes, module/reload.c.
+ */
 static void put_post_unpatch(FILE *f, const char *function, size_t i) {
         fprintf(f,
                 "static void hotpatch_post_unpatch_%zu(struct klp_object *object)\n"
@@ -223,7 +224,8 @@ static void put_self_test(FILE *f, const PatchFile *p) {
 }
 
 /* livepatch/note.h has the format; both notes in one object, so that nothing comes between them. */
-static void put_note(FILE *f, const PatchFile *p, const char *text, const uint8_t digest[static DIGEST_SIZE]) {
+static void put_note(FILE *f, const PatchFile *p, const char *text,
+                const uint8_t digest[static DIGEST_SIZE]) {
         fprintf(f,
                 "#define ROUND_UP_4(x) (((x) + 3) / 4 * 4)\n"
                 "#define BUNDLE_ID \"%s\"\n"

@@ -35,7 +35,8 @@ typedef struct Key Key;
 struct Key {
         const char *name;
         bool manifest;              /* the C object is the manifest, not the PatchFile around it */
-        int (*read)(const Key *key, json_t *value, const Place *place, void *object, sd_bus_error *error);
+        int (*read)(const Key *key, json_t *value, const Place *place, void *object,
+                        sd_bus_error *error);
         size_t offset;              /* of the member in the C object */
         size_t offset_n;            /* of the number of elements, for arrays of objects */
         bool required;
@@ -139,7 +140,8 @@ static bool text_is_valid(const char *s) {
         return true;
 }
 
-static int read_string_value(const Key *key, json_t *value, const Place *place, char **ret, sd_bus_error *error) {
+static int read_string_value(const Key *key, json_t *value, const Place *place, char **ret,
+                sd_bus_error *error) {
         const char *s = json_string_value(value);
 
         if (!s)
@@ -152,11 +154,13 @@ static int read_string_value(const Key *key, json_t *value, const Place *place, 
         return *ret ? 0 : -ENOMEM;
 }
 
-static int read_string(const Key *key, json_t *value, const Place *place, void *object, sd_bus_error *error) {
+static int read_string(const Key *key, json_t *value, const Place *place, void *object,
+                sd_bus_error *error) {
         return read_string_value(key, value, place, MEMBER(object, key->offset, char *), error);
 }
 
-static int read_strings(const Key *key, json_t *value, const Place *place, void *object, sd_bus_error *error) {
+static int read_strings(const Key *key, json_t *value, const Place *place, void *object,
+                sd_bus_error *error) {
         char ***v = MEMBER(object, key->offset, char **);
         size_t i;
         json_t *element;
@@ -184,14 +188,16 @@ static int read_strings(const Key *key, json_t *value, const Place *place, void 
         return 0;
 }
 
-static int read_bool(const Key *key, json_t *value, const Place *place, void *object, sd_bus_error *error) {
+static int read_bool(const Key *key, json_t *value, const Place *place, void *object,
+                sd_bus_error *error) {
         if (!json_is_boolean(value))
                 return refuse(error, place, "must be true or false");
         *MEMBER(object, key->offset, bool) = json_is_true(value);
         return 0;
 }
 
-static int read_uint64(const Key *key, json_t *value, const Place *place, void *object, sd_bus_error *error) {
+static int read_uint64(const Key *key, json_t *value, const Place *place, void *object,
+                sd_bus_error *error) {
         if (!json_is_integer(value))
                 return refuse(error, place, "must be a whole number");
         if (json_integer_value(value) < 0 || (size_t) json_integer_value(value) > key->max)
@@ -200,7 +206,8 @@ static int read_uint64(const Key *key, json_t *value, const Place *place, void *
         return 0;
 }
 
-static int read_unsigned(const Key *key, json_t *value, const Place *place, void *object, sd_bus_error *error) {
+static int read_unsigned(const Key *key, json_t *value, const Place *place, void *object,
+                sd_bus_error *error) {
         Key wide = { .max = key->max };
         uint64_t u = 0;
         int r;
@@ -212,7 +219,8 @@ static int read_unsigned(const Key *key, json_t *value, const Place *place, void
         return 0;
 }
 
-static int read_severity(const Key *key, json_t *value, const Place *place, void *object, sd_bus_error *error) {
+static int read_severity(const Key *key, json_t *value, const Place *place, void *object,
+                sd_bus_error *error) {
         Severity s = json_is_string(value) ? severity_from_string(json_string_value(value))
                                            : _SEVERITY_INVALID;
 
@@ -222,7 +230,8 @@ static int read_severity(const Key *key, json_t *value, const Place *place, void
         return 0;
 }
 
-static int read_object_keys(const Key *keys, json_t *value, const Place *place, void *object, sd_bus_error *error) {
+static int read_object_keys(const Key *keys, json_t *value, const Place *place, void *object,
+                sd_bus_error *error) {
         const char *name;
         json_t *member;
         int r;
@@ -248,11 +257,13 @@ static int read_object_keys(const Key *keys, json_t *value, const Place *place, 
         return 0;
 }
 
-static int read_object(const Key *key, json_t *value, const Place *place, void *object, sd_bus_error *error) {
+static int read_object(const Key *key, json_t *value, const Place *place, void *object,
+                sd_bus_error *error) {
         return read_object_keys(key->keys, value, place, MEMBER(object, key->offset, void), error);
 }
 
-static int read_objects(const Key *key, json_t *value, const Place *place, void *object, sd_bus_error *error) {
+static int read_objects(const Key *key, json_t *value, const Place *place, void *object,
+                sd_bus_error *error) {
         char **array = MEMBER(object, key->offset, char *);
         size_t *n = MEMBER(object, key->offset_n, size_t), i;
         json_t *element;
@@ -272,14 +283,16 @@ static int read_objects(const Key *key, json_t *value, const Place *place, void 
 
                 /* Counted first: what a refused element has is freed with the rest. */
                 *n = i + 1;
-                r = read_object_keys(key->keys, element, &here, *array + i * key->element_size, error);
+                r = read_object_keys(
+                                key->keys, element, &here, *array + i * key->element_size, error);
                 if (r < 0)
                         return r;
         }
         return 0;
 }
 
-static int read_fixes(const Key *key, json_t *value, const Place *place, void *object, sd_bus_error *error) {
+static int read_fixes(const Key *key, json_t *value, const Place *place, void *object,
+                sd_bus_error *error) {
         Manifest *m = object;
         size_t i;
         json_t *element;
@@ -337,7 +350,8 @@ static const Key symbol_keys[] = {
         {},
 };
 
-#define MANIFEST_STRING(member, check, ...) .manifest = true, STRING(Manifest, member, check, __VA_ARGS__)
+#define MANIFEST_STRING(member, check, ...)                                                        \
+        .manifest = true, STRING(Manifest, member, check, __VA_ARGS__)
 #define MANIFEST_IDS(member)                                                                   \
         .manifest = true, .read = read_strings, .offset = offsetof(Manifest, member),          \
         .valid = manifest_id_is_valid, .max = HOTPATCH_TRANSACTION_MAX * 4
@@ -346,36 +360,62 @@ static const Key symbol_keys[] = {
         .keys = element_keys, .element_size = sizeof(element_type), .max = limit
 
 static const Key patch_keys[] = {
-        /* The manifest part: same names as in the manifest, hotpatch-bundle(5). */
-        { .name = "id", MANIFEST_STRING(id, manifest_id_is_valid, .required = true) },
-        { .name = "title", MANIFEST_STRING(title, line_is_valid, .required = true) },
-        { .name = "description", MANIFEST_STRING(description, text_is_valid, .required = false) },
-        { .name = "severity", .manifest = true, .read = read_severity,
-          .offset = offsetof(Manifest, severity), .required = true },
-        { .name = "stream", MANIFEST_STRING(stream, manifest_id_is_valid, .required = true) },
-        { .name = "sequence", .manifest = true, .read = read_uint64,
-          .offset = offsetof(Manifest, sequence), .max = (UINT64_C(1) << 53) - 1, .required = true },
-        { .name = "fixes", .manifest = true, .read = read_fixes,
-          OBJECTS(Manifest, fixes, n_fixes, fix_keys, ManifestFix, 256) },
-        { .name = "trial", .manifest = true, .read = read_object, .keys = trial_keys },
-        { .name = "force_safe", .manifest = true, .read = read_bool,
-          .offset = offsetof(Manifest, force_safe) },
-        { .name = "requires", MANIFEST_IDS(requires) },
-        { .name = "conflicts", MANIFEST_IDS(conflicts) },
-        { .name = "supersedes", MANIFEST_IDS(supersedes) },
-        /* The build part. */
-        { .name = "module", STRING(PatchFile, module, module_is_valid, .required = false) },
-        { .name = "sources", .read = read_strings, .offset = offsetof(PatchFile, sources),
-          .valid = source_is_valid, .max = 64, .filled = true },
-        { .name = "self_test", STRING(PatchFile, self_test, identifier_is_valid, .required = false) },
-        { .name = "replace", .read = read_bool, .offset = offsetof(PatchFile, replace) },
-        { .name = "functions", .read = read_objects, .required = true, .filled = true,
-          OBJECTS(PatchFile, functions, n_functions, function_keys, PatchFunction, HOTPATCH_FUNCTIONS_MAX) },
-        { .name = "callbacks", .read = read_objects,
-          OBJECTS(PatchFile, callbacks, n_callbacks, callback_keys, PatchCallbacks, HOTPATCH_OBJECTS_MAX) },
-        { .name = "symbols", .read = read_objects,
-          OBJECTS(PatchFile, symbols, n_symbols, symbol_keys, PatchSymbol, HOTPATCH_FUNCTIONS_MAX) },
-        {},
+                /* The manifest part: same names as in the manifest, hotpatch-bundle(5). */
+                {.name = "id", MANIFEST_STRING(id, manifest_id_is_valid, .required = true)},
+                {.name = "title", MANIFEST_STRING(title, line_is_valid, .required = true)},
+                {.name = "description",
+                                MANIFEST_STRING(description, text_is_valid, .required = false)},
+                {.name = "severity",
+                                .manifest = true,
+                                .read = read_severity,
+                                .offset = offsetof(Manifest, severity),
+                                .required = true},
+                {.name = "stream", MANIFEST_STRING(stream, manifest_id_is_valid, .required = true)},
+                {.name = "sequence",
+                                .manifest = true,
+                                .read = read_uint64,
+                                .offset = offsetof(Manifest, sequence),
+                                .max = (UINT64_C(1) << 53) - 1,
+                                .required = true},
+                {.name = "fixes",
+                                .manifest = true,
+                                .read = read_fixes,
+                                OBJECTS(Manifest, fixes, n_fixes, fix_keys, ManifestFix, 256)},
+                {.name = "trial", .manifest = true, .read = read_object, .keys = trial_keys},
+                {.name = "force_safe",
+                                .manifest = true,
+                                .read = read_bool,
+                                .offset = offsetof(Manifest, force_safe)},
+                {.name = "requires", MANIFEST_IDS(requires)},
+                {.name = "conflicts", MANIFEST_IDS(conflicts)},
+                {.name = "supersedes", MANIFEST_IDS(supersedes)},
+                /* The build part. */
+                {.name = "module", STRING(PatchFile, module, module_is_valid, .required = false)},
+                {.name = "sources",
+                                .read = read_strings,
+                                .offset = offsetof(PatchFile, sources),
+                                .valid = source_is_valid,
+                                .max = 64,
+                                .filled = true},
+                {.name = "self_test",
+                                STRING(PatchFile, self_test, identifier_is_valid,
+                                                .required = false)},
+                {.name = "replace", .read = read_bool, .offset = offsetof(PatchFile, replace)},
+                {.name = "functions",
+                                .read = read_objects,
+                                .required = true,
+                                .filled = true,
+                                OBJECTS(PatchFile, functions, n_functions, function_keys,
+                                                PatchFunction, HOTPATCH_FUNCTIONS_MAX)},
+                {.name = "callbacks",
+                                .read = read_objects,
+                                OBJECTS(PatchFile, callbacks, n_callbacks, callback_keys,
+                                                PatchCallbacks, HOTPATCH_OBJECTS_MAX)},
+                {.name = "symbols",
+                                .read = read_objects,
+                                OBJECTS(PatchFile, symbols, n_symbols, symbol_keys, PatchSymbol,
+                                                HOTPATCH_FUNCTIONS_MAX)},
+                {},
 };
 
 static int check_functions(const PatchFile *p, const Place *top, sd_bus_error *error) {

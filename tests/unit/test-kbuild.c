@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* What make is given and what becomes of what it says: with a makefile of ours in the headers' place. */
+/* What make is given and what becomes of what it says: with a makefile of ours in the headers'
+ * place. */
 
 #include <fcntl.h>
 

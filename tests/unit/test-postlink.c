@@ -99,8 +99,9 @@ static char *relocations(int fd) {
                         (shdr.sh_flags & 0x00100000) && (shdr.sh_flags & SHF_ALLOC) ? "*" : "");
                 for (size_t i = 0; i < shdr.sh_size / shdr.sh_entsize; i++) {
                         ck_assert_ptr_nonnull(gelf_getrela(elf_getdata(scn, NULL), (int) i, &rela));
-                        ck_assert_ptr_nonnull(gelf_getsym(elf_getdata(elf_getscn(elf, shdr.sh_link), NULL),
-                                (int) GELF_R_SYM(rela.r_info), &sym));
+                        ck_assert_ptr_nonnull(gelf_getsym(
+                                        elf_getdata(elf_getscn(elf, shdr.sh_link), NULL),
+                                        (int) GELF_R_SYM(rela.r_info), &sym));
                         fprintf(f, " %s%s", elf_strptr(elf, symtab.sh_link, sym.st_name),
                                 sym.st_shndx == 0xff20 ? "!" : "");
                 }
