@@ -47,7 +47,8 @@ static int begin(Job *j, sd_bus_error *error) {
                 return sd_bus_error_copy(error, &plan->refusal);
         if (!plan->changed)
                 return sd_bus_error_set(error,
-                        j->type == JOB_APPLY ? HOTPATCH_ERROR("AlreadyApplied") : HOTPATCH_ERROR("NotApplied"),
+                        j->type == JOB_APPLY ? HOTPATCH_ERROR("AlreadyApplied")
+                                             : HOTPATCH_ERROR("NotApplied"),
                         j->type == JOB_APPLY ? "everything asked for is active already"
                                              : "nothing of what was named is applied");
         r = plan_modules(plan, j->type == JOB_APPLY ? STEP_INSERT : STEP_UNLOAD, &ids, &modules);
@@ -102,7 +103,8 @@ int job_start_apply(Job *j, sd_bus_error *error) {
         snprintf(name, sizeof(name), "%" PRIu32, j->id);
         r = loaddir_make(kernel_root_fd(j->manager->kernel), name, &j->load_dir_fd);
         if (r < 0)
-                return sd_bus_error_set_errnof(error, -r, "/run/hotpatch/load cannot be used: %s", strerror(-r));
+                return sd_bus_error_set_errnof(error, -r, "/run/hotpatch/load cannot be used: %s",
+                        strerror(-r));
         return preparation_new(&(PreparationParameters) {
                 .manager = j->manager,
                 .request = j->request,

@@ -212,13 +212,16 @@ int manager_new(sd_event *event, const char *root, const ModuleOps *ops, void *o
                 return -ENOMEM;
         r = load_config(m);
         if (r < 0)
-                return sd_bus_error_set_errnof(error, -r, "the configuration cannot be read: %s", strerror(-r));
+                return sd_bus_error_set_errnof(error, -r, "the configuration cannot be read: %s",
+                        strerror(-r));
         r = kernel_new(root, ops, ops_userdata, &m->kernel);
         if (r < 0)
-                return sd_bus_error_set_errnof(error, -r, "'%s' cannot be opened: %s", root, strerror(-r));
+                return sd_bus_error_set_errnof(error, -r, "'%s' cannot be opened: %s", root,
+                        strerror(-r));
         r = kernel_identity(m->kernel, &m->identity);
         if (r < 0)
-                return sd_bus_error_set_errnof(error, -r, "the kernel does not say who it is: %s", strerror(-r));
+                return sd_bus_error_set_errnof(error, -r, "the kernel does not say who it is: %s",
+                        strerror(-r));
         r = kernel_gates(m->kernel, &gates);
         if (r < 0)
                 return r;

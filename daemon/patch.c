@@ -16,22 +16,16 @@
  */
 
 #include <inttypes.h>
-#include <sys/epoll.h>
 #include <sys/stat.h>
-#include <syslog.h>
 
 #include "daemon/admit.h"
 #include "daemon/bus.h"
 #include "daemon/manager.h"
-#include "daemon/messages.h"
 #include "daemon/patch.h"
-#include "daemon/record.h"
+#include "daemon/tripwire.h"
 #include "dbus/names.h"
 #include "livepatch/state.h"
 #include "util/strv.h"
-
-/* An attacker who hits the tripwire in a loop must not fill the journal. */
-#define TRIPWIRE_RECORD_INTERVAL_USEC (60 * USEC_PER_SEC)
 
 static const char *const patch_states[_PATCH_STATE_MAX] = {
         [PATCH_STAGED] = "staged",
@@ -356,72 +350,6 @@ static int add_spool(Manager *m, PatchSet *s) {
         return 0;
 }
 
-static void record_tripwire(const Patch *p) {
-        _cleanup_free_ char *text = NULL;
-
-        if (asprintf(&text, "Tripwire of patch '%s' was hit: %" PRIu64 " times since it was loaded",
-                        p->id, p->tripped) < 0)
-                return;
-        (void) record_write(&(Record) {
-                .message_id = HOTPATCH_MESSAGE_TRIPPED,
-                .priority = LOG_ALERT,
-                .text = text,
-                .patch = p->id,
-                .module = p->module,
-                .fixes = p->fixes,
-                .caller_uid = UINT32_MAX,
-        });
-}
-
-static int on_tripwire(_unused_ sd_event_source *source, int fd, _unused_ uint32_t revents, void *userdata) {
-        Patch *p = userdata;
-        Manager *m = p->manager;
-        _cleanup_free_ char *id = strdup(p->id);
-        uint64_t before = p->tripped, now = clock_usec(CLOCK_MONOTONIC);
-        char buffer[32];
-
-        if (!id)
-                return 0;
-        /* sysfs wakes up again only after the attribute was read through this descriptor. */
-        if (pread(fd, buffer, sizeof(buffer), 0) < 0) {
-                p->tripwire = sd_event_source_disable_unref(p->tripwire); /* the module is gone */
-                return 0;
-        }
-        /* Counts anew and signals. This patch and its event source may be others afterwards. */
-        if (patches_refresh(m) < 0)
-                return 0;
-        p = patch_find(&m->patches, id);
-        if (!p || p->tripped == before)
-                return 0;
-        if (p->tripwire_recorded_usec == 0 ||
-            now - p->tripwire_recorded_usec >= TRIPWIRE_RECORD_INTERVAL_USEC) {
-                p->tripwire_recorded_usec = now;
-                record_tripwire(p);
-        }
-        return 0;
-}
-
-static void watch_tripwire(Patch *p, Patch *old) {
-        const Manager *m = p->manager;
-        bool loaded = p->state == PATCH_ACTIVE || p->state == PATCH_TRANSITION;
-
-        if (p->foreign || !loaded)
-                return;
-        if (livepatch_tripped(m->kernel, p->module, &p->tripped) < 0)
-                return; /* a patch without tripwires */
-        if (old && old->tripwire) {
-                p->tripwire_fd = TAKE_FD(old->tripwire_fd);
-                p->tripwire = TAKE_PTR(old->tripwire);
-                p->tripwire_recorded_usec = old->tripwire_recorded_usec;
-                (void) sd_event_source_set_userdata(p->tripwire, p);
-                return;
-        }
-        p->tripwire_fd = livepatch_tripwire_open(m->kernel, p->module);
-        if (p->tripwire_fd < 0)
-                return;
-        (void) sd_event_add_io(m->event, &p->tripwire, p->tripwire_fd, EPOLLPRI, on_tripwire, p);
-}
-
 static bool same_constants(const Patch *a, const Patch *b) {
         return streq(a->title, b->title) && streq(a->severity, b->severity) &&
                 streq(a->module, b->module) && streq(a->stream, b->stream) &&
@@ -438,6 +366,8 @@ static void signal_change(Patch *p, const Patch *old) {
                 properties[n++] = (char *) "AppliedUSec";
         if (p->tripped != old->tripped)
                 properties[n++] = (char *) "Tripped";
+        if (p->tripped > old->tripped)
+                tripwire_alarm(p);
         if (n > 0)
                 bus_patch_changed(p, properties);
 }
@@ -458,7 +388,7 @@ static void install(Manager *m, PatchSet *next) {
                 Patch *p = m->patches.patches[i], *before = patch_find(&old, p->id);
                 bool same = before && same_constants(p, before);
 
-                watch_tripwire(p, same ? before : NULL);
+                tripwire_watch(p, same ? before : NULL);
                 if (same)
                         signal_change(p, before);
                 else

@@ -45,7 +45,8 @@ static void fail(Preparation *p, int r, const sd_bus_error *error) {
 static int make_plan(Preparation *p) {
         PlanOptions options = { .allow_downgrade = p->p.request->allow_downgrade };
 
-        return plan_apply(p->manifests, p->digests, p->n_bundles, facts_for_plan(p->facts), &options, &p->plan);
+        return plan_apply(p->manifests, p->digests, p->n_bundles, facts_for_plan(p->facts), &options,
+                &p->plan);
 }
 
 static int symbols_worker(void *userdata, int output_fd, _unused_ sd_bus_error *error) {

@@ -6,7 +6,7 @@ import os
 import socket
 import time
 
-from hotpatchtest import (NO_OPTIONS, NOBODY, OBJECTS, ROOT, Bus, Client, Daemon, World, main, wait_for)
+from hotpatchtest import (NO_OPTIONS, NOBODY, OBJECTS, PATCH, ROOT, Bus, Client, Daemon, World, main, wait_for)
 
 
 def test_it_leaves_when_idle(pki):
@@ -92,6 +92,18 @@ def test_objects_come_and_go_with_signals(pki):
         assert ('InterfacesAdded', str(job[1])) in seen and ('InterfacesAdded', patch) in seen, seen
         w.root.finish(w.root.remove('hp-one'))
         wait_for('the end of the patch', lambda: ('InterfacesRemoved', patch) in seen)
+
+
+def test_hits_of_a_tripwire_are_signalled(pki):
+    """The wake-up itself is the kernel's (tests/vm/service.sh); here the count is seen by a question."""
+    with World(pki).start() as w:
+        w.machine.stage('hp-one')
+        w.root.finish(w.root.apply('hp-one'))
+        w.machine.write('sys/module/hp_one/hotpatch/tripwires', 'CVE-2026-0001 3\n')
+        w.root.patches()
+        hits = wait_for('the signal', lambda: [int(c['Tripped']) for _, i, c in w.root.properties
+                                               if i == PATCH and 'Tripped' in c])
+        assert hits == [3], hits
 
 
 def test_it_ends_when_the_bus_does(pki):

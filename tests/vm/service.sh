@@ -23,7 +23,7 @@ testcase_the_service_is_enabled_and_runs() {
         cp keys/root.pem keys/revocation.crl /etc/hotpatch/trust.d/
         systemctl is-enabled hotpatchd.service
         systemctl is-active hotpatchd.service
-        run systemd-analyze verify hotpatchd.service
+        run systemd-analyze verify --man=no hotpatchd.service
         [[ -z $output ]]
         run systemd-analyze security --no-pager hotpatchd.service
         expect_output 'exposure level for hotpatchd.service: [012]\.'
