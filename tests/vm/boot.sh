@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # The packages on a stock kernel, before anything is patched: the ground the other scenarios stand on.
 # kernels: 6.1.0-50-cloud-amd64 6.12.117+deb12-cloud-amd64
+# shellcheck disable=SC2154 # output comes from lib-guest.sh
 
 testcase_the_wanted_kernel_runs() {
         [[ $(uname -r) == "$HOTPATCH_KERNEL" ]]
@@ -29,6 +30,61 @@ testcase_our_packages_are_installed_and_whole() {
                 run dpkg --verify "$package"
                 [[ -z $output ]]
         done
+}
+
+testcase_the_service_answers_on_the_bus() {
+        run busctl get-property org.hotpatch.Hotpatch1 /org/hotpatch/Hotpatch1 \
+                org.hotpatch.Hotpatch1.Manager Version
+        expect_status 0
+        expect_output '^s "[0-9.]+"$'
+        run as_user hotpatchctl status
+        expect_status 0
+}
+
+testcase_systemd_finds_no_fault_in_our_units() {
+        local unit
+        for unit in $(dpkg -L hotpatch | grep -E '^/(usr/)?lib/systemd/system/[^/]+\.(service|timer|socket|target)$'); do
+                # It reports other packages' units as well; ours must not be among them.
+                run systemd-analyze verify --man=no "$unit"
+                refuse_output "${unit##*/}"
+        done
+}
+
+testcase_the_sandbox_of_the_service_is_tight() {
+        # Tenths: 3.0 is what systemd-logind has.
+        run systemd-analyze security --no-pager --threshold=30 hotpatchd.service
+        expect_status 0
+}
+
+testcase_every_message_has_a_catalog_entry() {
+        local id count=0
+        for id in $(sed -n 's/^-- \([0-9a-f]\{32\}\)$/\1/p' /usr/lib/systemd/catalog/hotpatch.catalog); do
+                run journalctl --dump-catalog "$id"
+                expect_status 0
+                expect_output '^Defined-By: |^Subject: '
+                count=$((count + 1))
+        done
+        ((count >= 5))
+}
+
+testcase_the_manual_pages_and_the_completion_are_there() {
+        local page
+        for page in man1/hotpatchctl.1 man1/hotpatch-module.1 man5/hotpatch-bundle.5 man5/hotpatch-trust.5 \
+                man5/org.hotpatch.Hotpatch1.5 man8/hotpatchd.8; do
+                [[ -s /usr/share/man/$page.gz ]] || fail "no $page"
+        done
+        [[ -s /usr/share/bash-completion/completions/hotpatchctl ]]
+}
+
+testcase_the_packages_can_be_removed_and_leave_nothing() {
+        local left
+        run dpkg --purge hotpatch hotpatch-dev
+        expect_status 0
+        for left in /var/lib/hotpatch /run/hotpatch /usr/libexec/hotpatch /usr/share/hotpatch; do
+                [[ ! -e $left ]] || fail "$left is still there: $(find "$left" | head)"
+        done
+        run systemctl list-unit-files 'hotpatch*' --no-legend
+        [[ -z $output ]]
 }
 
 . "$(dirname "$0")/lib.sh"
