@@ -97,7 +97,9 @@ testcase_without_polkit_only_root_may() {
 }
 
 testcase_a_tripwire_is_an_alarm() {
-        cat /proc/version
+        # The example calls a program of this name an exploit.
+        cp /bin/cat /run/intruder
+        /run/intruder /proc/version
         run hotpatchctl --json=short show "$version"
         expect_output '"tripped": ?[1-9]'
         eventually 10 sh -c "journalctl -b -p alert _SYSTEMD_UNIT=hotpatchd.service | grep -q 'Tripwire'"
