@@ -54,11 +54,14 @@ static int begin(Job *j, sd_bus_error *error) {
         r = plan_modules(plan, j->type == JOB_APPLY ? STEP_INSERT : STEP_UNLOAD, &ids, &modules);
         if (r < 0)
                 return r;
-        r = job_open_intent(j, job_type_to_string(j->type), ids, modules, error);
-        if (r < 0)
-                return r;
-        job_record(j, HOTPATCH_MESSAGE_JOB_STARTED, LOG_INFO, j->ids ? j->ids[0] : NULL, NULL,
-                "Job %" PRIu32 " (%s) changes the kernel now", j->id, job_type_to_string(j->type));
+        /* Without a module there is no intent: writing or forgetting a record is one step in itself. */
+        if (modules) {
+                r = job_open_intent(j, job_type_to_string(j->type), ids, modules, error);
+                if (r < 0)
+                        return r;
+                job_record(j, HOTPATCH_MESSAGE_JOB_STARTED, LOG_INFO, j->ids ? j->ids[0] : NULL, NULL,
+                        "Job %" PRIu32 " (%s) changes the kernel now", j->id, job_type_to_string(j->type));
+        }
         job_run(j);
         return 0;
 }
