@@ -200,6 +200,9 @@ static int write_record(Job *j, const PreparedBundle *b, const char *module, sd_
                         return r; /* any other: the module has none */
         }
         record.applied_usec = clock_usec(CLOCK_REALTIME);
+        /* A clock that was set back meanwhile must not make it older than the intent, see job-recover.c. */
+        if (record.applied_usec < j->intent_usec)
+                record.applied_usec = j->intent_usec;
         record.order = next_order(m->store);
         return store_admitted_commit(m->store, b->copy_fd, &record, error);
 }
@@ -258,14 +261,15 @@ static int step_commit(Job *j, sd_bus_error *error) {
         r = strv_extend(&j->committed, s->id);
         if (r < 0)
                 return r;
-        r = write_record(j, b, s->module, error);
-        if (r < 0)
-                return r;
+        /* The mark before the record: with the record the commit is complete, also after a crash. */
         r = raise_stream(j->manager->store, b->verified);
         if (r < 0)
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("StateUnwritable"),
                         "the sequence of stream '%s' cannot be written: %s",
                         verified_manifest(b->verified)->stream, strerror(-r));
+        r = write_record(j, b, s->module, error);
+        if (r < 0)
+                return r;
         if (!more_to_add(j)) {
                 r = pass_return(j, error);
                 if (r < 0)

@@ -254,6 +254,16 @@ void job_finish(Job *j, JobResult result) {
         j->manager->activity_usec = clock_usec(CLOCK_MONOTONIC);
 }
 
+/* It says what a daemon before us was doing, if only a person could read it: not to be written over. */
+static int check_no_damaged_intent(const Store *s, sd_bus_error *error) {
+        _cleanup_(intent_done) Intent intent = {};
+
+        if (store_intent_read(s, &intent) != -EBADMSG)
+                return 0;
+        return sd_bus_error_set(error, HOTPATCH_ERROR("StateDamaged"),
+                "the file '/var/lib/hotpatch/intent', which says what was under way, cannot be read");
+}
+
 /**
  * job_open_intent() - write down what is about to be done, so that a crash can be explained
  * @type: "apply" (an open one is undone at the next start) or "remove" (it is finished)
@@ -271,9 +281,14 @@ int job_open_intent(Job *j, const char *type, char **ids, char **modules, sd_bus
         r = sd_id128_get_boot(&intent.boot_id);
         if (r < 0)
                 return r;
+        r = j->intent_open ? 0 : check_no_damaged_intent(j->manager->store, error);
+        if (r < 0)
+                return r;
         r = store_intent_write(j->manager->store, &intent, error);
         if (r < 0)
                 return r;
+        if (j->intent_usec == 0)
+                j->intent_usec = intent.started_usec;
         j->intent_open = true;
         j->touched = true;
         return 0;

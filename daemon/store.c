@@ -549,6 +549,11 @@ int store_intent_read(const Store *s, Intent *ret) {
 
         if (r < 0)
                 return r;
+        /* Each module is that of the id at the same place. */
+        if (strv_length(i.ids) != strv_length(i.modules)) {
+                intent_done(&i);
+                return -EBADMSG;
+        }
         *ret = i;
         return 0;
 }

@@ -47,7 +47,7 @@ void admitted_record_done(AdmittedRecord *r);
 typedef struct Intent {
         char *type; /* "apply" or "remove" */
         char **ids;
-        char **modules;
+        char **modules; /* of the id at the same place */
         sd_id128_t boot_id;
         uint64_t started_usec;
 } Intent;

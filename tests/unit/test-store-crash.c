@@ -164,7 +164,8 @@ static bool stream_new(Store *s) {
 
 static int intent_put(Store *s, const char *type) {
         return store_intent_write(s, &(Intent) {
-                .type = (char *) type, .ids = (char *[]) { (char *) "hp-a", NULL }, .started_usec = 1,
+                .type = (char *) type, .ids = (char *[]) { (char *) "hp-a", NULL },
+                .modules = (char *[]) { (char *) "hp_a", NULL }, .started_usec = 1,
         }, NULL);
 }
 static void intent_prepare(Store *s) {
