@@ -36,6 +36,7 @@ typedef enum WaitResult {
 } WaitResult;
 typedef int (*WaitCheck)(Job *j); /* returns a WaitResult */
 int job_wait(Job *j, WaitCheck check) _must_check_;
+int job_wait_after(Job *j, WaitCheck check, uint64_t delay_usec) _must_check_;
 void job_wait_stop(Job *j);
 uint64_t job_waited_usec(const Job *j);
 bool job_held_too_long(Job *j, LivepatchState state);

@@ -22,9 +22,11 @@
 #include "livepatch/state.h"
 #include "util/strv.h"
 
-/* A write to `enabled` or an unload that fails so often in a row will not succeed: /sys is read-only,
- * or the kernel is broken. The intent stays open then, for the next start. */
+/* The kernel says EBUSY while somebody else's livepatch is in transition, so a failed write to `enabled`
+ * or unload is tried again. One that fails so often in a row will not succeed: /sys is read-only, or the
+ * kernel is broken. The intent stays open then, for the next start. */
 #define FAILURES_MAX 20U
+#define RETRY_USEC USEC_PER_SEC
 
 static void finish(Job *j) {
         bool cancelled = j->cancelled && sd_bus_error_has_name(&j->error, HOTPATCH_ERROR("Cancelled"));
@@ -72,7 +74,7 @@ static void undo_call_done(Job *j, int r, _unused_ const sd_bus_error *error) {
         j->undo_failures = r < 0 ? j->undo_failures + 1 : 0;
         if (j->undo_failures >= FAILURES_MAX)
                 return give_up(j);
-        r = job_wait(j, look);
+        r = job_wait_after(j, look, r < 0 ? RETRY_USEC : 0);
         if (r < 0)
                 give_up(j);
 }
@@ -95,9 +97,13 @@ static int give_up_record(Job *j, const char *id) {
 /* Nothing of the job is in the kernel any more. */
 static int all_undone(Job *j) {
         job_wait_stop(j);
-        for (char **id = j->committed; id && *id; id++)
-                if (store_admitted_remove(j->manager->store, *id) < 0)
+        for (char **id = j->committed; id && *id; id++) {
+                int r = store_admitted_remove(j->manager->store, *id);
+
+                /* The last one may be the one that could not be written. */
+                if (r < 0 && r != -ENOENT)
                         return give_up_record(j, *id);
+        }
         job_close_intent(j);
         finish(j);
         return WAIT_OVER;

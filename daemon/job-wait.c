@@ -46,19 +46,25 @@ void job_wait_stop(Job *j) {
 }
 
 /**
- * job_wait() - call @check until it says WAIT_OVER
+ * job_wait_after() - call @check until it says WAIT_OVER
  * @j: the job; an older wait ends
- * @check: looks at the kernel; called from a timer, the first time very soon
+ * @check: looks at the kernel; called from a timer
+ * @delay_usec: not before; 0: very soon
  *
  * Return: 0 or a negative errno.
  */
-int job_wait(Job *j, WaitCheck check) {
+int job_wait_after(Job *j, WaitCheck check, uint64_t delay_usec) {
         job_wait_stop(j);
         j->wait_check = check;
         j->wait_started_usec = clock_usec(CLOCK_MONOTONIC);
         j->held_since_usec = 0;
-        return sd_event_add_time_relative(j->manager->event, &j->timer, CLOCK_MONOTONIC, 0,
+        return sd_event_add_time_relative(j->manager->event, &j->timer, CLOCK_MONOTONIC, delay_usec,
                 USEC_PER_MSEC, on_timer, j);
+}
+
+/** job_wait() - job_wait_after() without a delay */
+int job_wait(Job *j, WaitCheck check) {
+        return job_wait_after(j, check, 0);
 }
 
 /** job_held_too_long() - has the module had a reference without a livepatch for 15 s? */

@@ -1,0 +1,104 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A restart of the machine, lost or damaged state, a disk that refuses, a kernel that is busy for a while."""
+
+import os
+import shutil
+
+from hotpatchtest import World, main, read, wait_for, write
+
+
+def apply_one(w):
+    w.machine.stage('hp-one')
+    assert w.root.finish(w.root.apply('hp-one'))[0] == 'done'
+
+
+def forget_kernel(w, module='hp_one'):
+    """What is left of a module after the machine restarted: nothing."""
+    shutil.rmtree(w.machine.kernel.path(module))
+    shutil.rmtree(w.machine.path('sys/module', module))
+
+
+def record(w, bundle_id='hp-one'):
+    return w.machine.path('var/lib/hotpatch/admitted', bundle_id + '.record')
+
+
+def test_a_patch_of_before_the_restart_can_be_removed(pki):
+    """It is wanted and not loaded: to be forgotten."""
+    with World(pki).start() as w:
+        apply_one(w)
+        w.daemon.kill()
+        forget_kernel(w)
+        w.daemon.start()
+        result = w.root.finish(w.root.remove('hp-one'))
+        assert result[0] == 'done', result
+        assert not os.path.exists(record(w))
+        assert w.machine.leftovers() == [], w.machine.leftovers()
+
+
+def test_a_lost_record_is_written_again(pki):
+    """The module shows whose it is; there is nothing to load, only to write down."""
+    with World(pki).start() as w:
+        apply_one(w)
+        w.daemon.kill()
+        os.unlink(record(w))
+        write(w.machine.path('sys/module/hp_one/notes/.note.hotpatch'), read(w.machine.path('fake/hp_one.note')))
+        w.daemon.start()
+        result = w.root.finish(w.root.apply('hp-one'))
+        assert result[0] == 'done', result
+        assert os.path.exists(record(w))
+        assert w.root.patches() == {'hp-one': 'active'}
+        assert w.machine.leftovers() == [], w.machine.leftovers()
+
+
+def test_a_damaged_intent_does_not_keep_the_daemon_away(pki):
+    """It is told in the journal and kept for a person to look at; everything but changes works."""
+    with World(pki).start() as w:
+        apply_one(w)
+        w.daemon.kill()
+        intent = w.machine.path('var/lib/hotpatch/intent')
+        write(intent, b'FORMAT=1\nTYPE=app', 0o600)
+        w.daemon.start()
+        assert w.root.patches() == {'hp-one': 'active'}
+        result = w.root.finish(w.root.remove('hp-one'))
+        assert result[:2] == ('failed', 'StateDamaged'), result
+        assert read(intent) == b'FORMAT=1\nTYPE=app'
+        assert w.root.patches() == {'hp-one': 'active'}
+        os.unlink(intent)
+        assert w.root.finish(w.root.remove('hp-one'))[0] == 'done'
+
+
+def test_a_record_that_cannot_be_written_is_undone(pki):
+    with World(pki).start() as w:
+        w.machine.stage('hp-one')
+        blocked = w.machine.path('var/lib/hotpatch/admitted/.#hp-one.record')
+        os.makedirs(blocked)
+        result = w.root.finish(w.root.apply('hp-one'))
+        assert result[:2] == ('failed', 'StateUnwritable'), result
+        assert w.machine.loaded() == []
+        os.rmdir(blocked)
+        assert w.machine.leftovers() == [], w.machine.leftovers()
+
+
+def test_undo_is_patient(pki):
+    """The kernel says EBUSY for seconds, as it does while somebody else's transition runs."""
+    with World(pki) as w:
+        w.machine.configure(transition='1s')
+        w.machine.kernel.stall = True
+        w.machine.write('fake/remove-errno', '16\n')
+        w.start()
+        w.machine.stage('hp-one')
+        job = w.root.apply('hp-one')
+        wait_for('reversing', lambda: w.root.job(job[1])['State'] == 'reversing')
+        try:
+            wait_for('nothing', lambda: w.root.job(job[1])['State'] != 'reversing', 3)
+            raise RuntimeError('gave up: %r' % (w.root.job(job[1]),))
+        except AssertionError:
+            pass
+        os.unlink(w.machine.path('fake/remove-errno'))
+        result = w.root.finish(job)
+        assert result[:2] == ('failed', 'TransitionStalled'), result
+        assert w.machine.loaded() == [] and w.machine.leftovers() == []
+
+
+main([f for n, f in list(globals().items()) if n.startswith('test_')])
