@@ -128,12 +128,12 @@ static int refusal_from_reply(sd_bus_message *reply, sd_bus_error *error) {
                 r = sd_bus_message_read(reply, "bb", &authorized, &challenge);
         if (r < 0)
                 return sd_bus_error_set(error, HOTPATCH_ERROR("AuthorizationUnavailable"),
-                        "the answer of polkit makes no sense");
+                        "The answer of polkit makes no sense");
         if (authorized)
                 return 0;
         if (challenge)
                 return sd_bus_error_set(error, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED,
-                        "a password is needed, and nobody could be asked for it");
+                        "A password is needed, and nobody could be asked for it");
         return sd_bus_error_set(error, SD_BUS_ERROR_ACCESS_DENIED, "polkit says no");
 }
 

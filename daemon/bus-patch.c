@@ -189,10 +189,10 @@ int bus_patch_describe(sd_bus_message *call, void *userdata, sd_bus_error *error
                 return r;
         /* An id that cannot exist is not echoed: it may be as long as a message. */
         if (!request_id_is_valid(id))
-                return sd_bus_error_set(error, HOTPATCH_ERROR("NoSuchPatch"), "this is not a patch id");
+                return sd_bus_error_set(error, HOTPATCH_ERROR("NoSuchPatch"), "This is not a patch id");
         p = patch_find(&m->patches, id);
         if (!p)
-                return sd_bus_error_setf(error, HOTPATCH_ERROR("NoSuchPatch"), "no patch '%s' is known", id);
+                return sd_bus_error_setf(error, HOTPATCH_ERROR("NoSuchPatch"), "No patch '%s' is known", id);
         r = describe(m, p, &json);
         return r < 0 ? r : sd_bus_reply_method_return(call, "s", json);
 }

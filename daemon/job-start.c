@@ -49,8 +49,8 @@ static int begin(Job *j, sd_bus_error *error) {
                 return sd_bus_error_set(error,
                         j->type == JOB_APPLY ? HOTPATCH_ERROR("AlreadyApplied")
                                              : HOTPATCH_ERROR("NotApplied"),
-                        j->type == JOB_APPLY ? "everything asked for is active already"
-                                             : "nothing of what was named is applied");
+                        j->type == JOB_APPLY ? "Everything asked for is active already"
+                                             : "Nothing of what was named is applied");
         r = plan_modules(plan, j->type == JOB_APPLY ? STEP_INSERT : STEP_UNLOAD, &ids, &modules);
         if (r < 0)
                 return r;

@@ -102,7 +102,7 @@ static int fail_stalled(Job *j, const char *what) {
 
 static int fail_cancelled(Job *j) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-        int r = sd_bus_error_set(&error, HOTPATCH_ERROR("Cancelled"), "the job was cancelled");
+        int r = sd_bus_error_set(&error, HOTPATCH_ERROR("Cancelled"), "The job was cancelled");
 
         job_fail(j, r, &error);
         return WAIT_OVER;
@@ -111,7 +111,7 @@ static int fail_cancelled(Job *j) {
 static int fail_surprise(Job *j, LivepatchState state) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         int r = sd_bus_error_setf(&error, HOTPATCH_ERROR("RefusedByKernel"),
-                "somebody else changed module '%s' meanwhile: it is %s now",
+                "Somebody else changed module '%s' meanwhile: it is %s now",
                 current_step(j)->module, livepatch_state_to_string(state));
 
         job_fail(j, r, &error);
@@ -144,7 +144,7 @@ static int check_transition(Job *j) {
         if (state != LIVEPATCH_PATCHING)
                 return fail_surprise(j, state);
         if (past_deadline(j))
-                return fail_stalled(j, "the transition to");
+                return fail_stalled(j, "The transition to");
         show_transition(j, true);
         return WAIT_AGAIN;
 }
@@ -265,7 +265,7 @@ static int step_commit(Job *j, sd_bus_error *error) {
         r = raise_stream(j->manager->store, b->verified);
         if (r < 0)
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("StateUnwritable"),
-                        "the sequence of stream '%s' cannot be written: %s",
+                        "The sequence of stream '%s' cannot be written: %s",
                         verified_manifest(b->verified)->stream, strerror(-r));
         r = write_record(j, b, s->module, error);
         if (r < 0)
@@ -300,7 +300,7 @@ static int step_disable(Job *j, _unused_ sd_bus_error *error) {
 static int fail_pinned(Job *j) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         int r = sd_bus_error_setf(&error, HOTPATCH_ERROR("PinnedUntilReboot"),
-                "module '%s' has no effect any more but cannot be unloaded", current_step(j)->module);
+                "Module '%s' has no effect any more but cannot be unloaded", current_step(j)->module);
 
         job_fail(j, r, &error);
         return WAIT_OVER;
@@ -326,7 +326,7 @@ static int check_vanished(Job *j) {
                 if (j->cancelled)
                         return fail_cancelled(j);
                 if (past_deadline(j))
-                        return fail_stalled(j, "the transition back from");
+                        return fail_stalled(j, "The transition back from");
                 show_transition(j, false);
                 return WAIT_AGAIN;
         default:
@@ -364,7 +364,7 @@ static int step_forget(Job *j, sd_bus_error *error) {
         r = store_admitted_remove(j->manager->store, s->id);
         if (r < 0 && r != -ENOENT)
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("StateUnwritable"),
-                        "the record of patch '%s' cannot be removed: %s", s->id, strerror(-r));
+                        "The record of patch '%s' cannot be removed: %s", s->id, strerror(-r));
         job_record(j, HOTPATCH_MESSAGE_REMOVED, LOG_NOTICE, s->id, s->module,
                 "Patch '%s' was removed", s->id);
         return STEP_OVER;

@@ -213,6 +213,13 @@ void job_record(const Job *j, const char *message_id, int priority, const char *
         });
 }
 
+/* AlreadyApplied and NotApplied end a job without a failure: what was asked for is so. */
+static bool had_nothing_to_do(const Job *j) {
+        const HotpatchError *row = j->error.name ? hotpatch_error_find(j->error.name) : NULL;
+
+        return row && row->exit == HOTPATCH_EXIT_OK;
+}
+
 static void record_end(const Job *j) {
         _cleanup_free_ char *ids = NULL;
 
@@ -228,6 +235,10 @@ static void record_end(const Job *j) {
                 job_record(j, HOTPATCH_MESSAGE_JOB_DONE, LOG_INFO, j->ids ? j->ids[0] : NULL, NULL,
                         "Job %" PRIu32 " (%s %s) is done", j->id, job_type_to_string(j->type),
                         strempty(ids));
+        else if (had_nothing_to_do(j))
+                job_record(j, HOTPATCH_MESSAGE_JOB_DONE, LOG_INFO, j->ids ? j->ids[0] : NULL, NULL,
+                        "Job %" PRIu32 " (%s %s) had nothing to do: %s", j->id,
+                        job_type_to_string(j->type), strempty(ids), j->error.message);
         else
                 job_record(j, HOTPATCH_MESSAGE_JOB_FAILED, j->touched ? LOG_ERR : LOG_NOTICE,
                         j->ids ? j->ids[0] : NULL, NULL,
@@ -346,10 +357,10 @@ int job_start(Manager *m, Request **request, Job **ret, sd_bus_error *error) {
 int job_cancel(Job *j, sd_bus_error *error) {
         if (j->state == JOB_FINISHED)
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("NotCancellable"),
-                        "job %" PRIu32 " has ended", j->id);
+                        "Job %" PRIu32 " has ended", j->id);
         if (j->past_return || j->unclean)
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("NotCancellable"),
-                        "job %" PRIu32 " is past the point of no return", j->id);
+                        "Job %" PRIu32 " is past the point of no return", j->id);
         if (j->cancelled || j->state == JOB_REVERSING)
                 return 0;
         j->cancelled = true;
@@ -357,7 +368,7 @@ int job_cancel(Job *j, sd_bus_error *error) {
                 "Job %" PRIu32 " is being cancelled", j->id);
         if (j->state == JOB_VERIFYING || j->state == JOB_PLANNING) {
                 _cleanup_(sd_bus_error_free) sd_bus_error reason = SD_BUS_ERROR_NULL;
-                int r = sd_bus_error_set(&reason, HOTPATCH_ERROR("Cancelled"), "the job was cancelled");
+                int r = sd_bus_error_set(&reason, HOTPATCH_ERROR("Cancelled"), "The job was cancelled");
 
                 job_fail(j, r, &reason);
         }

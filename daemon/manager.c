@@ -29,7 +29,7 @@ static int check_busy(const Manager *m, const Request *request, sd_bus_error *er
         if (!job || !request_is_mutating(request))
                 return 0;
         return sd_bus_error_setf(error, HOTPATCH_ERROR("Busy"),
-                "job %u (%s) is running", job->id, job_type_to_string(job->type));
+                "Job %u (%s) is running", job->id, job_type_to_string(job->type));
 }
 
 static int start_job(Manager *m, Request **request, sd_bus_error *error) {
@@ -51,7 +51,7 @@ static int cancel_job(Manager *m, Request *request, sd_bus_error *error) {
         int r;
 
         if (!job)
-                return sd_bus_error_setf(error, HOTPATCH_ERROR("NoSuchJob"), "no job %u", request->job);
+                return sd_bus_error_setf(error, HOTPATCH_ERROR("NoSuchJob"), "No job %u", request->job);
         r = job_cancel(job, error);
         return r < 0 ? r : sd_bus_reply_method_return(request->call, NULL);
 }

@@ -29,7 +29,7 @@
 #define HOTPATCH_MESSAGE_APPLIED "ff2519a772ec483eaa691056a43bb381"
 /* A patch is out of the kernel and no longer wanted */
 #define HOTPATCH_MESSAGE_REMOVED "50eaf2a851db4bed99be413f9d325f80"
-/* A job ended well */
+/* A job ended well, or had nothing to do */
 #define HOTPATCH_MESSAGE_JOB_DONE "7ce29cf2da5e4e22b278220c4466dac2"
 /* A job was refused, failed or was cancelled; HOTPATCH_ERROR_* say why */
 #define HOTPATCH_MESSAGE_JOB_FAILED "0f559a9fa70045228f6ddb660b9e559d"

@@ -102,7 +102,7 @@ static int open_by_id(Preparation *p, const char *id, sd_bus_error *error) {
                 }
                 if (!sd_bus_error_is_set(error))
                         return sd_bus_error_setf(error, HOTPATCH_ERROR("NoSuchBundle"),
-                                "no bundle '%s' is staged", id);
+                                "No bundle '%s' is staged", id);
         }
         return fd;
 }
@@ -130,7 +130,7 @@ static int check_unique(const Preparation *p, const char *id, sd_bus_error *erro
         for (size_t i = 0; i < p->current; i++)
                 if (streq(p->bundles[i].id, id))
                         return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS,
-                                "the id '%s' is given twice", id);
+                                "The id '%s' is given twice", id);
         return 0;
 }
 
@@ -168,7 +168,7 @@ static void admission_done(void *userdata, int r, const sd_bus_error *error,
         p->worker = worker_free(p->worker);
         if (r == -ETIME) {
                 r = sd_bus_error_setf(&own, HOTPATCH_ERROR("BundleUnreadable"),
-                        "the bundle could not be read within %" PRIu64 " seconds",
+                        "The bundle could not be read within %" PRIu64 " seconds",
                         ADMIT_TIMEOUT_USEC / USEC_PER_SEC);
                 return fail(p, r, &own);
         }

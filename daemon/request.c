@@ -85,13 +85,13 @@ static int read_ids(Request *request, sd_bus_error *error) {
                                                              : manifest_id_is_valid(id);
                 if (!valid)
                         return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS,
-                                "a patch id is 1 to 64 characters [a-z0-9._-], the first a letter or digit");
+                                "A patch id is 1 to 64 characters [a-z0-9._-], the first a letter or digit");
                 if (strv_contains(request->ids, id))
                         return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS,
-                                "the id '%s' is given twice", id);
+                                "The id '%s' is given twice", id);
                 if (strv_length(request->ids) >= HOTPATCH_TRANSACTION_MAX)
                         return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS,
-                                "more than %u ids in one call", HOTPATCH_TRANSACTION_MAX);
+                                "More than %u ids in one call", HOTPATCH_TRANSACTION_MAX);
                 r = strv_extend(&request->ids, id);
                 if (r < 0)
                         return r;
@@ -99,7 +99,7 @@ static int read_ids(Request *request, sd_bus_error *error) {
         if (r < 0)
                 return r;
         if (!request->ids)
-                return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS, "no id is given");
+                return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS, "No id is given");
         return sd_bus_message_exit_container(request->call);
 }
 
@@ -112,18 +112,18 @@ static int check_bundle(Request *request, int fd, sd_bus_error *error) {
                 return -errno;
         if (flags & O_PATH)
                 return sd_bus_error_set(error, HOTPATCH_ERROR("BundleUnreadable"),
-                        "the descriptor of the bundle was opened with O_PATH and cannot be read");
+                        "The descriptor of the bundle was opened with O_PATH and cannot be read");
         if ((flags & O_ACCMODE) == O_WRONLY)
                 return sd_bus_error_set(error, HOTPATCH_ERROR("BundleUnreadable"),
-                        "the descriptor of the bundle is open for writing only");
+                        "The descriptor of the bundle is open for writing only");
         if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_SIZE, &st) < 0)
                 return sd_bus_error_set_errnof(error, errno, "the bundle cannot be looked at: %m");
         if (!S_ISREG(st.stx_mode))
                 return sd_bus_error_set(error, HOTPATCH_ERROR("BundleUnreadable"),
-                        "the bundle is not a regular file");
+                        "The bundle is not a regular file");
         if (st.stx_size > HOTPATCH_BUNDLE_MAX)
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("BundleTooLarge"),
-                        "the bundle has %llu bytes, more than %llu",
+                        "The bundle has %llu bytes, more than %llu",
                         (unsigned long long) st.stx_size, (unsigned long long) HOTPATCH_BUNDLE_MAX);
         request->size = st.stx_size;
         return 0;
@@ -148,11 +148,11 @@ static int read_option(Request *request, const char *key, sd_bus_error *error) {
 
         if (!streq(key, "allow-downgrade") || !verbs[request->verb].takes_downgrade)
                 return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS,
-                        "unknown option '%s'", key);
+                        "Unknown option '%s'", key);
         r = sd_bus_message_read(request->call, "v", "b", &value);
         if (r < 0)
                 return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS,
-                        "the option '%s' must be a boolean", key);
+                        "The option '%s' must be a boolean", key);
         request->allow_downgrade = value;
         return 0;
 }
