@@ -221,10 +221,10 @@ def test_switched_off_machines_still_remove(pki):
 
 def test_a_removal_that_stalls_is_turned_around(pki):
     with World(pki) as w:
-        w.machine.configure(transition='1s')
+        w.machine.configure(transition='4s')
         w.start()
         w.machine.stage('hp-one')
-        w.root.finish(w.root.apply('hp-one'))
+        assert w.root.finish(w.root.apply('hp-one'))[0] == 'done'
         w.machine.kernel.delay = 3600
         job = w.root.remove('hp-one')
         wait_for('reversing', lambda: w.root.job(job[1])['State'] == 'reversing')

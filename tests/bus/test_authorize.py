@@ -175,6 +175,8 @@ def test_questions_are_limited_per_caller_and_in_all(pki):
         others = [w.client(NOBODY) for _ in range(8)]
         for o in others[:7]:
             pending += [o.begin('Remove', ['hp-one'], NO_OPTIONS, interactive=True) for _ in range(8)]
+        # Calls of different clients have no order on the bus: all 64 have to be there first.
+        wait_for('all questions', lambda: len(w.polkit.log()) == len(pending))
         with refused('LimitsExceeded'):
             others[7].begin('Remove', ['hp-one'], NO_OPTIONS, interactive=True).result()
         w.polkit.answer(False)
