@@ -12,6 +12,7 @@
 /** struct Store - the open directories; nothing is cached */
 struct Store {
         int dir_fd;
+        int lock_fd;
         int spool_fd;
         int admitted_fd;
         int streams_fd;

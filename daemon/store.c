@@ -28,6 +28,7 @@
 
 #define STATE_DIRECTORY "var/lib/hotpatch"
 #define INTENT "intent"
+#define LOCK "lock"
 #define TEMPORARY_PREFIX ".#"
 
 /* --- what values may be --- */
@@ -153,10 +154,27 @@ static int store_clean(const Store *s) {
         return store_admitted_clean(s);
 }
 
+/* A second daemon, started by hand, would take the work of the first for what a crash left, long before
+ * the bus refuses it the name. A lock of fcntl(2) and not of flock(2): it ends with this process, and is
+ * not passed on to a worker that may outlive it. */
+static int take_lock(Store *s) {
+        const struct flock all = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+        s->lock_fd = openat(s->dir_fd, LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600);
+        if (s->lock_fd < 0)
+                return -errno;
+        if (fcntl(s->lock_fd, F_SETLK, &all) < 0)
+                return errno == EACCES || errno == EAGAIN ? -EBUSY : -errno;
+        return 0;
+}
+
 static int store_open_all(const char *root, Store *s) {
         int r;
 
         r = open_state_directory(root, &s->dir_fd);
+        if (r < 0)
+                return r;
+        r = take_lock(s);
         if (r < 0)
                 return r;
         r = open_directory(s->dir_fd, "spool", &s->spool_fd);
@@ -189,13 +207,13 @@ int store_open(const char *root, Store **ret, sd_bus_error *error) {
         if (!s)
                 return -ENOMEM;
         *s = (Store) {
-                .dir_fd = -EBADF, .spool_fd = -EBADF, .admitted_fd = -EBADF, .streams_fd = -EBADF
+                .dir_fd = -EBADF, .lock_fd = -EBADF, .spool_fd = -EBADF, .admitted_fd = -EBADF, .streams_fd = -EBADF
         };
         r = store_open_all(root, s);
         if (r < 0)
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("StateUnwritable"),
                                 "Cannot open the state directory '/" STATE_DIRECTORY "': %s",
-                                strerror(-r));
+                                r == -EBUSY ? "another hotpatchd is at work in it" : strerror(-r));
         *ret = TAKE_PTR(s);
         return 0;
 }
@@ -205,6 +223,7 @@ Store *store_free(Store *s) {
         if (!s)
                 return NULL;
         safe_close(s->dir_fd);
+        safe_close(s->lock_fd);
         safe_close(s->spool_fd);
         safe_close(s->admitted_fd);
         safe_close(s->streams_fd);
