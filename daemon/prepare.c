@@ -49,10 +49,15 @@ static int make_plan(Preparation *p) {
                 &p->plan);
 }
 
-static int symbols_worker(void *userdata, int output_fd, _unused_ sd_bus_error *error) {
+static int symbols_worker(void *userdata, int output_fd, sd_bus_error *error) {
         const Preparation *p = userdata;
+        int r = facts_symbols(p->p.manager->kernel, p->manifests, p->n_bundles, output_fd);
 
-        return facts_symbols(p->p.manager->kernel, p->manifests, p->n_bundles, output_fd);
+        if (r == -ENOENT || r == -EACCES || r == -EPERM)
+                return sd_bus_error_setf(error, HOTPATCH_ERROR("TracingUnavailable"),
+                        "the kernel's list of functions that can be replaced, in tracefs, cannot be read: %s",
+                        r == -ENOENT ? "it is not mounted" : strerror(-r));
+        return r;
 }
 
 static void symbols_done(void *userdata, int r, const sd_bus_error *error, const void *output, size_t size) {

@@ -101,6 +101,8 @@ const HotpatchError hotpatch_errors[] = {
             "Run a kernel that was built with CONFIG_LIVEPATCH=y."),
         ROW("FtraceDisabled", EBUSY, NOT_APPLICABLE,
             "Turn function tracing on: sysctl kernel.ftrace_enabled=1."),
+        ROW("TracingUnavailable", ENOENT, NOT_APPLICABLE,
+            "Mount tracefs: systemctl start sys-kernel-tracing.mount."),
         ROW("TransitionInProgress", EBUSY, BUSY,
             "Wait for the running livepatch transition to end; 'hotpatchctl status' shows it."),
         ROW("ModuleSignatureRequired", EKEYREJECTED, NOT_APPLICABLE,

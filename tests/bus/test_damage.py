@@ -4,8 +4,9 @@
 
 import os
 import shutil
+import subprocess
 
-from hotpatchtest import World, main, read, wait_for, write
+from hotpatchtest import DAEMON, NO_OPTIONS, PATIENCE, World, main, read, refused, wait_for, write
 
 
 def apply_one(w):
@@ -99,6 +100,29 @@ def test_undo_is_patient(pki):
         result = w.root.finish(job)
         assert result[:2] == ('failed', 'TransitionStalled'), result
         assert w.machine.loaded() == [] and w.machine.leftovers() == []
+
+
+def test_a_second_daemon_leaves_the_work_of_the_first_alone(pki):
+    with World(pki).start() as w:
+        w.machine.kernel.stall = True
+        w.machine.stage('hp-one')
+        job = w.root.apply('hp-one')
+        wait_for('transition', lambda: w.root.job(job[1])['State'] == 'transition')
+        second = subprocess.run([DAEMON, '--root', w.machine.root], timeout=PATIENCE, capture_output=True,
+                                env=dict(os.environ, DBUS_SYSTEM_BUS_ADDRESS=w.bus.address))
+        assert second.returncode == 1 and b'another hotpatchd' in second.stderr, second
+        w.machine.kernel.stall = False
+        assert w.root.finish(job)[0] == 'done'
+
+
+def test_without_tracefs(pki):
+    with World(pki).start() as w:
+        shutil.rmtree(w.machine.path('sys/kernel/tracing'))
+        w.machine.stage('hp-one')
+        result = w.root.finish(w.root.apply('hp-one'))
+        assert result[:2] == ('failed', 'TracingUnavailable'), result
+        with refused('TracingUnavailable'):
+            w.root.call('Plan', ['hp-one'], NO_OPTIONS)
 
 
 main([f for n, f in list(globals().items()) if n.startswith('test_')])
