@@ -149,11 +149,25 @@ static int patch_read_state(Facts *f, const Kernel *k, PlanPatch *p) {
         return patch_read_functions(f, k, p);
 }
 
-/* Whether the loaded module of that name is the one the record was written for. */
-static int record_fits(const Kernel *k, const AdmittedRecord *record) {
+/**
+ * facts_record_fits() - is the loaded module of that name the one the record was written for?
+ *
+ * It is not when it has another bundle's note or another build-id, or no build-id where one is recorded.
+ *
+ * Return: 1, 0, or a negative errno.
+ */
+int facts_record_fits(const Kernel *k, const AdmittedRecord *record) {
         _cleanup_free_ char *build_id = NULL;
+        PatchNote note;
         int r;
 
+        if (livepatch_note(k, record->module, &note) >= 0) {
+                bool same = streq(note.bundle_id, record->id);
+
+                patch_note_done(&note);
+                if (!same)
+                        return 0;
+        }
         if (!record->module_build_id)
                 return 1;
         r = kernel_module_build_id(k, record->module, &build_id);
@@ -183,7 +197,7 @@ static int add_record(Facts *f, const Kernel *k, const AdmittedRecord *record) {
         };
         r = kernel_module_loaded(k, record->module);
         if (r > 0)
-                r = record_fits(k, record);
+                r = facts_record_fits(k, record);
         return r <= 0 ? r : patch_read_state(f, k, p);
 }
 

@@ -22,6 +22,7 @@ int facts_gather(const Kernel *k, const Store *s, const Manifest *const *manifes
 int facts_symbols(const Kernel *k, const Manifest *const *manifests, size_t n_manifests, int output_fd)
         _must_check_ _nonnull_(1, 2);
 int facts_add_symbols(Facts *f, const void *output, size_t size) _must_check_ _nonnull_(1);
+int facts_record_fits(const Kernel *k, const AdmittedRecord *record) _must_check_ _nonnull_(1, 2);
 const PlanFacts *facts_for_plan(const Facts *f);
 Facts *facts_free(Facts *f);
 DEFINE_TRIVIAL_CLEANUP(Facts *, facts_free);

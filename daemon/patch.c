@@ -20,6 +20,7 @@
 
 #include "daemon/admit.h"
 #include "daemon/bus.h"
+#include "daemon/facts.h"
 #include "daemon/manager.h"
 #include "daemon/patch.h"
 #include "daemon/tripwire.h"
@@ -131,22 +132,6 @@ static PatchState state_from_kernel(LivepatchState s) {
         return map[s];
 }
 
-/* Does what the loaded module shows contradict the record? */
-static bool module_is_ours(const Kernel *k, const AdmittedRecord *record) {
-        _cleanup_free_ char *build_id = NULL;
-        PatchNote note;
-
-        if (livepatch_note(k, record->module, &note) >= 0) {
-                bool same = streq(note.bundle_id, record->id);
-                patch_note_done(&note);
-                if (!same)
-                        return false;
-        }
-        if (!record->module_build_id || kernel_module_build_id(k, record->module, &build_id) < 0)
-                return true;
-        return streq(build_id, record->module_build_id);
-}
-
 static int fill_from_manifest(Patch *p, const Manifest *manifest, const KernelIdentity *kernel) {
         const ManifestTarget *target =
                 manifest_find_target(manifest, kernel->arch, kernel->release, kernel->build_id);
@@ -188,8 +173,9 @@ static int add_record(Manager *m, PatchSet *s, const AdmittedRecord *record) {
         r = livepatch_state(m->kernel, record->module, &state);
         if (r < 0)
                 return r;
-        if (state != LIVEPATCH_ABSENT && !module_is_ours(m->kernel, record))
-                return 0;
+        r = state == LIVEPATCH_ABSENT ? 1 : facts_record_fits(m->kernel, record);
+        if (r <= 0)
+                return r;
         p->state = state_from_kernel(state);
         return set_string(&p->module, record->module);
 }

@@ -166,6 +166,30 @@ START_TEST(test_impostor) {
 }
 END_TEST
 
+/* As above, but there is no build-id: the note tells. */
+START_TEST(test_impostor_by_note) {
+        NoteBuffer other = { 0 }, ours = { 0 };
+        const PlanFacts *f;
+
+        admit("hp_a", NULL);
+        load("hp_a", "cmdline_proc_show,1");
+        note_add_patch(&other, "hp-other", 1, "vmlinux cmdline_proc_show 0 new\n");
+        tree_bytes(&tree, "sys/module/hp_a/notes/.note.hotpatch", other.data, other.size);
+        f = gather(0);
+        ck_assert_uint_eq(f->n_patches, 2);
+        ck_assert_str_eq(f->patches[0].id, "hp-a");
+        ck_assert_int_eq(f->patches[0].state, LIVEPATCH_ABSENT);
+        ck_assert_str_eq(f->patches[1].id, "hp-other");
+        ck_assert(!f->patches[1].recorded);
+
+        note_add_patch(&ours, "hp-a", 3, "vmlinux cmdline_proc_show 0 new\n");
+        tree_bytes(&tree, "sys/module/hp_a/notes/.note.hotpatch", ours.data, ours.size);
+        f = gather(0);
+        ck_assert_uint_eq(f->n_patches, 1);
+        ck_assert_int_eq(f->patches[0].state, LIVEPATCH_PATCHED);
+}
+END_TEST
+
 START_TEST(test_foreign) {
         const PlanFacts *f;
 
@@ -250,6 +274,7 @@ static Suite *facts_suite(void) {
         tcase_add_test(c, test_modules_and_streams);
         tcase_add_test(c, test_recorded);
         tcase_add_test(c, test_impostor);
+        tcase_add_test(c, test_impostor_by_note);
         tcase_add_test(c, test_foreign);
         tcase_add_test(c, test_transition);
         tcase_add_test(c, test_damaged_mark);
