@@ -4,7 +4,7 @@
  * After an unclean end: an open intent in the state directory says what the last daemon was doing.
  *
  *   intent of another boot   the kernel it was about is gone; it is recorded and closed
- *   "apply", all committed   only the closing was missing
+ *   "apply", all committed   what it superseded is removed, or only the closing was missing
  *   "apply"                  undone: nobody watched the transition end, nobody committed it
  *   "remove"                 finished: it was authorised, and every part of it can be done again
  *
@@ -74,27 +74,7 @@ static int plan_rest(const Intent *intent, Plan **ret) {
         return 0;
 }
 
-static int recover_apply(Manager *m, Job *j, const Intent *intent) {
-        int r;
-
-        r = copy_committed(m->store, intent, &j->committed);
-        if (r < 0)
-                return r;
-        if (strv_length(j->committed) == strv_length(intent->ids)) {
-                job_close_intent(j);
-                job_finish(j, JOB_DONE);
-                return 0;
-        }
-        r = strv_copy(intent->modules, &j->inserted);
-        if (r < 0)
-                return r;
-        r = sd_bus_error_set(&j->error, HOTPATCH_ERROR("Interrupted"),
-                "hotpatchd was interrupted before the patch was active");
-        job_fail(j, r, NULL);
-        return 0;
-}
-
-static int recover_remove(Job *j, const Intent *intent) {
+static int finish_removal(Job *j, const Intent *intent) {
         int r;
 
         r = plan_rest(intent, &j->plan);
@@ -102,6 +82,73 @@ static int recover_remove(Job *j, const Intent *intent) {
                 return r;
         j->past_return = true;
         job_run(j);
+        return 0;
+}
+
+static bool is_superseded(const AdmittedRecord *records, size_t n, const AdmittedRecord *old, char *const *by) {
+        for (size_t i = 0; i < n; i++)
+                if (strv_contains(by, records[i].id) && strv_contains(records[i].supersedes, old->id))
+                        return !strv_contains(by, old->id);
+        return false;
+}
+
+/* What the patches @by supersede and is still wanted: with its modules, as in an intent. */
+static int list_superseded(const Store *s, char *const *by, Intent *intent) {
+        AdmittedRecord *records;
+        size_t n;
+        int r;
+
+        r = store_admitted_list(s, &records, &n);
+        if (r < 0)
+                return r;
+        /* the last one first, as everywhere */
+        for (size_t i = n; r >= 0 && i-- > 0;) {
+                if (!is_superseded(records, n, &records[i], by))
+                        continue;
+                r = strv_extend(&intent->ids, records[i].id);
+                if (r >= 0)
+                        r = strv_extend(&intent->modules, records[i].module);
+        }
+        admitted_records_free(records, n);
+        return r;
+}
+
+static int recover_committed(Manager *m, Job *j) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_(intent_done) Intent rest = {};
+        int r;
+
+        r = list_superseded(m->store, j->committed, &rest);
+        if (r < 0)
+                return r;
+        if (!rest.ids) {
+                job_close_intent(j);
+                job_finish(j, JOB_DONE);
+                return 0;
+        }
+        r = job_open_intent(j, job_type_to_string(JOB_REMOVE), rest.ids, rest.modules, &error);
+        if (r < 0) {
+                job_set_error(j, r, &error);
+                job_finish(j, JOB_FAILED);
+                return 0;
+        }
+        return finish_removal(j, &rest);
+}
+
+static int recover_apply(Manager *m, Job *j, const Intent *intent) {
+        int r;
+
+        r = copy_committed(m->store, intent, &j->committed);
+        if (r < 0)
+                return r;
+        if (strv_length(j->committed) == strv_length(intent->ids))
+                return recover_committed(m, j);
+        r = strv_copy(intent->modules, &j->inserted);
+        if (r < 0)
+                return r;
+        r = sd_bus_error_set(&j->error, HOTPATCH_ERROR("Interrupted"),
+                "hotpatchd was interrupted before the patch was active");
+        job_fail(j, r, NULL);
         return 0;
 }
 
@@ -129,7 +176,7 @@ static int recover(Manager *m, const Intent *intent) {
         job_record(added, HOTPATCH_MESSAGE_INTERRUPTED, LOG_WARNING, added->ids ? added->ids[0] : NULL,
                 NULL, "hotpatchd was interrupted; it %s now",
                 type == JOB_APPLY ? "undoes what was not finished" : "finishes the removal");
-        return type == JOB_APPLY ? recover_apply(m, added, intent) : recover_remove(added, intent);
+        return type == JOB_APPLY ? recover_apply(m, added, intent) : finish_removal(added, intent);
 }
 
 /* Nobody sees this job; it only lends its name to the record. */

@@ -112,6 +112,32 @@ def test_between_commit_and_the_end(pki):
         assert w.root.patches() == {'hp-one': 'active'}
 
 
+def test_between_commit_and_the_removal_of_the_old_one(pki):
+    """The new one is written down and the old one still in force: it goes, as it would have."""
+    with World(pki).start() as w:
+        kernel = w.machine.kernel
+        w.machine.stage('hp-one', stream='line')
+        assert w.root.finish(w.root.apply('hp-one'))[0] == 'done'
+        w.machine.stage('hp-two', stream='line', sequence=2, supersedes=['hp-one'])
+        kernel.stall = True
+        job = w.root.apply('hp-two')
+        wait_for('transition', lambda: w.root.job(job[1])['State'] == 'transition')
+        with open(w.machine.path('var/lib/hotpatch/intent'), 'rb') as f:
+            intent = f.read()
+        kernel.delay = 5
+        kernel.stall = False
+        wait_for('the removal of the old one', lambda: w.root.job(job[1])['State'] == 'disabling')
+        w.daemon.kill()
+        kernel.delay = 0.05
+        write(kernel.path('hp_one', 'enabled'), '1\n')
+        wait_for('patched', lambda: open(kernel.path('hp_one', 'transition')).read() == '0\n')
+        write(w.machine.path('var/lib/hotpatch/intent'), intent, 0o600)
+        w.daemon.start()
+        clean(w, ['hp_two'])
+        assert w.root.patches() == {'hp-one': 'staged', 'hp-two': 'active'}, w.root.patches()
+        assert not os.path.exists(w.machine.path('var/lib/hotpatch/admitted/hp-one.record'))
+
+
 def removal(pki, state, prepare):
     w = World(pki).start()
     w.machine.stage('hp-one')
