@@ -12,6 +12,7 @@
 /* job.c */
 int job_new(Manager *m, JobType type, Job **ret) _must_check_;
 void job_set_state(Job *j, JobState state);
+bool job_progress_due(const Job *j);
 void job_set_progress(Job *j, double progress);
 void job_set_error(Job *j, int r, const sd_bus_error *error);
 void job_finish(Job *j, JobResult result);

@@ -121,6 +121,8 @@ static int fail_surprise(Job *j, LivepatchState state) {
 static void show_transition(Job *j, bool patched) {
         unsigned done, total;
 
+        if (!job_progress_due(j))
+                return;
         if (livepatch_progress(j->manager->kernel, patched, &done, &total) >= 0 && total > 0)
                 update_progress(j, (double) done / total);
 }

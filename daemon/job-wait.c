@@ -2,9 +2,9 @@
 
 /*
  * Waiting for the kernel. It sends no event when a transition ends (poll(2) on `transition` wakes up
- * only when the file disappears), so the state is looked at again and again: often at first, because
- * most transitions end within a fraction of a second, and once a second after 15 s, when the kernel
- * itself starts to signal the stragglers and retries once a second.
+ * only when the file disappears), so the state is looked at again and again, in steps of about three
+ * percent of the time that has passed: what looking adds stays small beside the wait itself. After
+ * 15 s, when the kernel signals the stragglers and retries once a second, so is looked once a second.
  */
 
 #include "daemon/job-internal.h"
@@ -12,6 +12,7 @@
 
 #define INTERVAL_MIN_USEC (20 * USEC_PER_MSEC)
 #define INTERVAL_MAX_USEC (250 * USEC_PER_MSEC)
+#define INTERVAL_SHARE 32
 /* kernel/livepatch/transition.c: SIGNALS_TIMEOUT */
 #define PATIENT_AFTER_USEC (15 * USEC_PER_SEC)
 
@@ -21,13 +22,13 @@ uint64_t job_waited_usec(const Job *j) {
 }
 
 static uint64_t interval(const Job *j) {
-        uint64_t waited = job_waited_usec(j), quarter = waited / 4;
+        uint64_t waited = job_waited_usec(j), share = waited / INTERVAL_SHARE;
 
         if (waited >= PATIENT_AFTER_USEC)
                 return USEC_PER_SEC;
-        if (quarter < INTERVAL_MIN_USEC)
+        if (share < INTERVAL_MIN_USEC)
                 return INTERVAL_MIN_USEC;
-        return quarter < INTERVAL_MAX_USEC ? quarter : INTERVAL_MAX_USEC;
+        return share < INTERVAL_MAX_USEC ? share : INTERVAL_MAX_USEC;
 }
 
 static int on_timer(sd_event_source *source, _unused_ uint64_t usec, void *userdata) {

@@ -156,16 +156,19 @@ void job_set_state(Job *j, JobState state) {
         bus_job_changed(j);
 }
 
+/** job_progress_due() - whether news of the progress would be sent now; counting tasks is not free */
+bool job_progress_due(const Job *j) {
+        return clock_usec(CLOCK_MONOTONIC) - j->progress_sent_usec >= PROGRESS_INTERVAL_USEC;
+}
+
 /** job_set_progress() - 0.0 to 1.0, never backwards; told to the bus a few times a second */
 void job_set_progress(Job *j, double progress) {
-        uint64_t now = clock_usec(CLOCK_MONOTONIC);
-
         if (progress <= j->progress)
                 return;
         j->progress = progress;
-        if (now - j->progress_sent_usec < PROGRESS_INTERVAL_USEC)
+        if (!job_progress_due(j))
                 return;
-        j->progress_sent_usec = now;
+        j->progress_sent_usec = clock_usec(CLOCK_MONOTONIC);
         bus_job_changed(j);
 }
 
