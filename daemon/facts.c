@@ -208,42 +208,48 @@ static bool module_is_known(const Facts *f, const char *module) {
         return false;
 }
 
-/* A loaded livepatch without a record: ours by its note, or somebody else's. @only_ours: leave it out
- * unless it is ours. */
-static int add_loaded(Facts *f, const Kernel *k, const char *module, bool only_ours) {
-        PatchNote note = { 0 };
-        PlanPatch *p;
+/* A loaded module that no record fits. Newer than any record: it was loaded after them, as far as anybody
+ * knows. @id is taken over on success. */
+static int add_unrecorded(Facts *f, const Kernel *k, const char *module, char **id) {
+        PlanPatch *p = patch_append(f);
         FactsPatch *o;
-        int r;
 
-        if (module_is_known(f, module))
-                return 0;
-        r = livepatch_note(k, module, &note);
-        if (r >= 0 && !manifest_id_is_valid(note.bundle_id)) {
-                patch_note_done(&note);
-                r = -EBADMSG;
-        }
-        if (r < 0 && only_ours)
-                return 0;
-        p = patch_append(f);
-        if (!p) {
-                patch_note_done(&note);
+        if (!p)
                 return -ENOMEM;
-        }
         o = &f->owned[p - f->patches];
-        if (r >= 0) {
-                o->id = TAKE_PTR(note.bundle_id);
-                p->id = o->id;
-                p->sequence = note.sequence;
-                patch_note_done(&note);
-        }
         o->module = strdup(module);
         if (!o->module)
                 return -ENOMEM;
         p->module = o->module;
-        /* Newer than any record: it was loaded after them, as far as anybody knows. */
         p->order = UINT64_MAX;
+        if (id)
+                p->id = o->id = TAKE_PTR(*id);
         return patch_read_state(f, k, p);
+}
+
+/* A livepatch in effect without a record is somebody else's, whatever its note says: anybody can write one,
+ * and nobody verified what was loaded. */
+static int add_foreign(Facts *f, const Kernel *k, const char *module) {
+        return module_is_known(f, module) ? 0 : add_unrecorded(f, k, module, NULL);
+}
+
+/* What is loaded without effect redirects nothing, and is in no list of the kernel's: by its note it is a
+ * leftover of the bundle that is to be loaded under that name. */
+static int add_leftover(Facts *f, const Kernel *k, const Manifest *m, const char *module) {
+        LivepatchState state;
+        PatchNote note;
+        int r;
+
+        if (module_is_known(f, module))
+                return 0;
+        r = livepatch_state(k, module, &state);
+        if (r < 0 || (state != LIVEPATCH_INACTIVE && state != LIVEPATCH_HELD))
+                return r;
+        if (livepatch_note(k, module, &note) < 0)
+                return 0;
+        r = streq(note.bundle_id, m->id) ? add_unrecorded(f, k, module, &note.bundle_id) : 0;
+        patch_note_done(&note);
+        return r;
 }
 
 static int gather_patches(Facts *f, const Kernel *k, const Store *s) {
@@ -261,7 +267,7 @@ static int gather_patches(Facts *f, const Kernel *k, const Store *s) {
         if (r < 0)
                 return r;
         for (char **module = loaded; module && *module; module++) {
-                r = add_loaded(f, k, *module, false);
+                r = add_foreign(f, k, *module);
                 if (r < 0)
                         return r;
         }
@@ -342,9 +348,7 @@ static int gather_manifest(Facts *f, const Kernel *k, const Store *s, const Mani
         r = add_module(f, k, t->module);
         if (r < 0)
                 return r;
-        /* A leftover of ours that is loaded without effect is in no list of the kernel's. */
-        r = kernel_module_loaded(k, t->module);
-        return r <= 0 ? r : add_loaded(f, k, t->module, true);
+        return add_leftover(f, k, m, t->module);
 }
 
 /* --- all of it --- */

@@ -112,10 +112,9 @@ int plan_steps_apply(PlanBuild *b) {
         for (size_t i = 0; i < b->n_items; i++) {
                 const PlanItem *item = &b->items[i];
 
-                if (item->active && item->patch->recorded)
+                if (item->active)
                         continue;
-                r = plan_add_step(b->plan, STEP_COMMIT, item->manifest->id,
-                                item->active ? item->patch->module : item->target->module);
+                r = plan_add_step(b->plan, STEP_COMMIT, item->manifest->id, item->target->module);
                 if (r < 0)
                         return r;
         }

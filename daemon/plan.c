@@ -12,19 +12,12 @@
  * patches, and each function. All of them run; the first that fails is the refusal.
  *
  * Nothing to do is not a refusal: `changed` is false then, and the answer to AlreadyApplied is the
- * caller's. A patch that is in the kernel but in no record (the state was lost) is only committed.
+ * caller's.
  */
 
 #include "daemon/plan-internal.h"
 
 /* --- the items --- */
-
-/* Exactly this content: by digest, or, where only the note identifies the loaded module, by sequence. */
-static bool same_content(const PlanPatch *p, const PlanItem *item) {
-        if (p->digest && item->digest)
-                return streq(p->digest, item->digest);
-        return p->sequence == item->manifest->sequence;
-}
 
 static void fill_item(PlanItem *item, const Manifest *m, const char *digest, const PlanFacts *facts) {
         *item = (PlanItem) {
@@ -35,12 +28,12 @@ static void fill_item(PlanItem *item, const Manifest *m, const char *digest, con
                 .patch = plan_find_patch(facts, m->id),
         };
         item->active = item->patch && item->patch->state == LIVEPATCH_PATCHED &&
-                same_content(item->patch, item);
+                streq_ptr(item->patch->digest, digest);
 }
 
 static bool nothing_to_do(const PlanBuild *b) {
         for (size_t i = 0; i < b->n_items; i++)
-                if (!b->items[i].active || !b->items[i].patch->recorded)
+                if (!b->items[i].active)
                         return false;
         return true;
 }

@@ -179,14 +179,45 @@ START_TEST(test_impostor_by_note) {
         ck_assert_uint_eq(f->n_patches, 2);
         ck_assert_str_eq(f->patches[0].id, "hp-a");
         ck_assert_int_eq(f->patches[0].state, LIVEPATCH_ABSENT);
-        ck_assert_str_eq(f->patches[1].id, "hp-other");
-        ck_assert(!f->patches[1].recorded);
+        ck_assert_ptr_null(f->patches[1].id);
+        ck_assert_int_eq(f->patches[1].state, LIVEPATCH_PATCHED);
 
         note_add_patch(&ours, "hp-a", 3, "vmlinux cmdline_proc_show 0 new\n");
         tree_bytes(&tree, "sys/module/hp_a/notes/.note.hotpatch", ours.data, ours.size);
         f = gather(0);
         ck_assert_uint_eq(f->n_patches, 1);
         ck_assert_int_eq(f->patches[0].state, LIVEPATCH_PATCHED);
+}
+END_TEST
+
+/* In effect it is a stranger's; without effect (the next test) it is what we left behind. */
+START_TEST(test_our_note_without_a_record) {
+        NoteBuffer note = { 0 };
+        const PlanFacts *f;
+
+        load("hp_a", "cmdline_proc_show,1");
+        note_add_patch(&note, "hp-a", 3, "vmlinux cmdline_proc_show 0 new\n");
+        tree_bytes(&tree, "sys/module/hp_a/notes/.note.hotpatch", note.data, note.size);
+        f = gather(1);
+        ck_assert_uint_eq(f->n_patches, 1);
+        ck_assert_ptr_null(f->patches[0].id);
+
+}
+END_TEST
+
+START_TEST(test_leftover) {
+        NoteBuffer note = { 0 };
+        const PlanFacts *f;
+
+        tree_file(&tree, "sys/module/hp_a/initstate", "live\n");
+        tree_file(&tree, "sys/module/hp_a/refcnt", "0\n");
+        note_add_patch(&note, "hp-a", 3, "vmlinux cmdline_proc_show 0 new\n");
+        tree_bytes(&tree, "sys/module/hp_a/notes/.note.hotpatch", note.data, note.size);
+        ck_assert_uint_eq(gather(0)->n_patches, 0);
+        f = gather(1);
+        ck_assert_uint_eq(f->n_patches, 1);
+        ck_assert_str_eq(f->patches[0].id, "hp-a");
+        ck_assert_int_eq(f->patches[0].state, LIVEPATCH_INACTIVE);
 }
 END_TEST
 
@@ -275,6 +306,8 @@ static Suite *facts_suite(void) {
         tcase_add_test(c, test_recorded);
         tcase_add_test(c, test_impostor);
         tcase_add_test(c, test_impostor_by_note);
+        tcase_add_test(c, test_our_note_without_a_record);
+        tcase_add_test(c, test_leftover);
         tcase_add_test(c, test_foreign);
         tcase_add_test(c, test_transition);
         tcase_add_test(c, test_damaged_mark);

@@ -662,24 +662,6 @@ START_TEST(test_already_one_of_two) {
 }
 END_TEST
 
-/* The state was lost, the note in the module remains: nothing is loaded, all is written down. */
-START_TEST(test_adopt) {
-        _cleanup_(plan_freep) Plan *p = NULL;
-        World w;
-
-        world_init(&w);
-        world_patch(&w, 0)->recorded = false;
-        w.patches[0].digest = NULL;
-        p = apply(&w);
-        assert_steps(p, "commit hp-a");
-        p = plan_free(p);
-
-        w.patches[0].sequence = 2;
-        p = apply(&w);
-        ck_assert(sd_bus_error_has_name(&p->refusal, HOTPATCH_ERROR("Conflict")));
-}
-END_TEST
-
 /* Disabled by hand, so loaded without effect: unload, then load again. */
 START_TEST(test_leftover) {
         _cleanup_(plan_freep) Plan *p = NULL;
@@ -837,7 +819,6 @@ static Suite *plan_suite(void) {
         tcase_add_loop_test(c, test_supersede_states, 0, 3);
         tcase_add_test(c, test_already);
         tcase_add_test(c, test_already_one_of_two);
-        tcase_add_test(c, test_adopt);
         tcase_add_test(c, test_leftover);
         tcase_add_test(c, test_limits);
         suite_add_tcase(s, c);
