@@ -110,12 +110,14 @@ static int read_up_to(int fd, size_t max, void **ret, size_t *ret_size) {
  * @ret: the content with a NUL after it that is not counted; to be freed
  * @ret_size: number of bytes; may be NULL
  *
- * Symbolic links in the last component are not followed.
+ * Symbolic links in the last component are not followed. A FIFO does not hold up the caller: it is empty,
+ * or -EAGAIN when somebody else writes to it.
  *
  * Return: 0, -EFBIG for more than @max bytes, or another negative errno.
  */
 int file_read_at(int dir_fd, const char *path, size_t max, void **ret, size_t *ret_size) {
-        _cleanup_close_ int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY);
+        _cleanup_close_ int fd =
+                openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK);
 
         if (fd < 0)
                 return -errno;

@@ -50,6 +50,10 @@ START_TEST(file_limits_and_replacement) {
         ck_assert_int_eq(file_read_at(dir, "missing", 5, &untouched, NULL), -ENOENT);
         ck_assert_ptr_eq(untouched, (void *) 1);
         ck_assert_int_lt(faccessat(dir, ".#f", F_OK, 0), 0);
+        free(content);
+        ck_assert_ok(mkfifoat(dir, "fifo", 0600));
+        ck_assert_ok(file_read_at(dir, "fifo", 5, &content, &size));
+        ck_assert_uint_eq(size, 0);
         close(dir);
         scratch_free(scratch);
 }
