@@ -18,6 +18,7 @@
 #include "config.h"
 #include "ctl/bundle-kernel.h"
 #include "ctl/bundle-verbs.h"
+#include "ctl/text.h"
 #include "livepatch/inspect.h"
 #include "util/strv.h"
 
@@ -395,7 +396,7 @@ static int write_bundle(const Creation *c, const char *path, sd_bus_error *error
 
 static int create(const Ctl *ctl, const CreateOptions *o, char **paths, const char **ret_at, sd_bus_error *error) {
         _cleanup_(creation_done) Creation c = { .options = o };
-        _cleanup_free_ char *output = NULL;
+        _cleanup_free_ char *output = NULL, *name = NULL;
         int r = load_patch(&c, error);
 
         if (r >= 0)
@@ -411,8 +412,9 @@ static int create(const Ctl *ctl, const CreateOptions *o, char **paths, const ch
                 return -ENOMEM;
         }
         r = write_bundle(&c, o->output ?: output, error);
+        name = text_line(o->output ?: output);
         if (r >= 0 && !ctl->quiet && !ctl->json)
-                printf("%s: bundle '%s' for %zu %s, not signed yet\n", o->output ?: output, c.manifest->id,
+                printf("%s: bundle '%s' for %zu %s, not signed yet\n", strempty(name), c.manifest->id,
                         c.manifest->n_targets, c.manifest->n_targets == 1 ? "kernel" : "kernels");
         return r;
 }

@@ -10,6 +10,7 @@
 
 #include "bundle/archive.h"
 #include "ctl/bundle-verbs.h"
+#include "ctl/text.h"
 #include "util/file.h"
 #include "util/limits.h"
 #include "util/strv.h"
@@ -88,6 +89,12 @@ static int extract(const ExtractOptions *o, const char *path, const char *direct
         return r;
 }
 
+static void print_extracted(const char *path, const char *directory, bool unverified) {
+        _cleanup_free_ char *from = text_line(path), *to = text_line(directory);
+
+        printf("%s is extracted to %s%s\n", strempty(from), strempty(to), unverified ? ", NOT VERIFIED" : "");
+}
+
 int bundle_extract(Ctl *ctl, const BundleVerb *verb, int argc, char *argv[]) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_strv_free_ char **args = NULL;
@@ -103,8 +110,7 @@ int bundle_extract(Ctl *ctl, const BundleVerb *verb, int argc, char *argv[]) {
                 if (r < 0)
                         r = ctl_fail(ctl, args[0], &error, r);
                 else if (!ctl->quiet && !ctl->json)
-                        printf("%s is extracted to %s%s\n", args[0], directory,
-                                o.unverified ? ", NOT VERIFIED" : "");
+                        print_extracted(args[0], directory, o.unverified);
         }
         strv_free(o.trust.files);
         return r;

@@ -323,6 +323,7 @@ static int show_one(const Ctl *ctl, const TrustOptions *o, const char *path, sd_
 }
 
 static int check_one(const Ctl *ctl, const TrustOptions *o, const char *path, sd_bus_error *error) {
+        _cleanup_free_ char *name = text_line(path);
         _cleanup_(judged_done) Judged j = { 0 };
         int r = bundle_open_file(path, &j.bundle, error);
 
@@ -334,7 +335,7 @@ static int check_one(const Ctl *ctl, const TrustOptions *o, const char *path, sd
                 return print_json(ctl, &j);
         if (ctl->quiet)
                 return 0;
-        printf("%s is %svalid%s\n", path, style_on(ctl->colour, STYLE_GREEN), style_off(ctl->colour, STYLE_GREEN));
+        printf("%s is %svalid%s\n", strempty(name), style_on(ctl->colour, STYLE_GREEN), style_off(ctl->colour, STYLE_GREEN));
         r = field_print(ctl, "Bundle", verified_manifest(j.verified)->id, STYLE_BOLD);
         if (r >= 0)
                 r = field_print(ctl, "Title", verified_manifest(j.verified)->title, STYLE_NONE);

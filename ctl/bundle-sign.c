@@ -13,6 +13,7 @@
 #include "bundle/signature-sign.h"
 #include "ctl/argument.h"
 #include "ctl/bundle-verbs.h"
+#include "ctl/text.h"
 #include "util/file.h"
 #include "util/strv.h"
 
@@ -96,6 +97,7 @@ static int sign(const SignOptions *o, const char *path, sd_bus_error *error) {
 int bundle_sign(Ctl *ctl, const BundleVerb *verb, int argc, char *argv[]) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_strv_free_ char **args = NULL;
+        _cleanup_free_ char *name = NULL;
         SignOptions o = { 0 };
         int r;
 
@@ -109,7 +111,8 @@ int bundle_sign(Ctl *ctl, const BundleVerb *verb, int argc, char *argv[]) {
         r = sign(&o, args[0], &error);
         if (r < 0)
                 return ctl_fail(ctl, args[0], &error, r);
+        name = text_line(o.output ?: args[0]);
         if (!ctl->quiet && !ctl->json)
-                printf("%s is signed\n", o.output ?: args[0]);
+                printf("%s is signed\n", strempty(name));
         return HOTPATCH_EXIT_OK;
 }

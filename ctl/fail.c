@@ -34,7 +34,7 @@ static const char *name_of(const sd_bus_error *error, int r) {
 
 static void print_text(
                 const Ctl *ctl, const char *subject, const char *message, const char *remedy) {
-        _cleanup_free_ char *what = text_sanitize(subject), *why = text_sanitize(message),
+        _cleanup_free_ char *what = text_line(subject), *why = text_sanitize(message),
                             *lines = NULL;
 
         /* Lines of the kernel log come in a message; they must not look like lines of ours. */
@@ -83,7 +83,7 @@ int ctl_usage(const char *format, ...) {
         if (vasprintf(&message, format, ap) < 0)
                 message = NULL;
         va_end(ap);
-        clean = text_sanitize(message);
+        clean = text_line(message);
         fprintf(stderr, "hotpatchctl: %s\n  Try 'hotpatchctl --help'.\n", strempty(clean));
         return HOTPATCH_EXIT_USAGE;
 }

@@ -125,6 +125,23 @@ char *text_sanitize(const char *text) {
 }
 
 /**
+ * text_line() - the same for what is shown within a line, such as the name of a file
+ * @text: the string; NULL counts as empty
+ *
+ * A newline becomes a question mark as well: nobody's file name begins a line of ours.
+ *
+ * Return: the copy, to be freed; NULL when out of memory.
+ */
+char *text_line(const char *text) {
+        char *copy = text_sanitize(text);
+
+        for (char *p = copy; p && *p; p++)
+                if (*p == '\n')
+                        *p = '?';
+        return copy;
+}
+
+/**
  * text_columns() - how wide the first bytes of a sanitised text are on a terminal
  * @text, @size: the text
  *

@@ -20,6 +20,7 @@ const char *style_on(bool colour, Style style);
 const char *style_off(bool colour, Style style);
 
 char *text_sanitize(const char *text) _must_check_;
+char *text_line(const char *text) _must_check_;
 char *text_cut(const char *text, unsigned width) _must_check_ _nonnull_(1);
 int text_wrap(const char *text, const char *indent, unsigned width, char **ret) _must_check_
                 _nonnull_(1, 2, 4);

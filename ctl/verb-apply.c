@@ -14,6 +14,7 @@
 #include "ctl/argument.h"
 #include "ctl/call.h"
 #include "ctl/patches.h"
+#include "ctl/text.h"
 #include "ctl/wait.h"
 #include "dbus/names.h"
 #include "util/strv.h"
@@ -210,11 +211,12 @@ int verb_remove(Ctl *ctl, int argc, char *argv[]) {
 }
 
 static int print_staged(const Ctl *ctl, const char *file, const char *id) {
+        _cleanup_free_ char *name = text_line(file);
         _cleanup_value_ Value *answer = NULL;
 
         if (!ctl->json) {
                 if (!ctl->quiet)
-                        printf("%s: staged as %s\n", file, id);
+                        printf("%s: staged as %s\n", strempty(name), id);
                 return 0;
         }
         answer = value_object();

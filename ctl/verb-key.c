@@ -11,6 +11,7 @@
 
 #include "bundle/pki.h"
 #include "ctl/bundle-options.h"
+#include "ctl/text.h"
 #include "util/strv.h"
 
 typedef struct KeyOptions {
@@ -54,6 +55,7 @@ static bool type_is_allowed(const char *type) {
 static int key_generate(Ctl *ctl, const BundleVerb *verb, int argc, char *argv[]) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_strv_free_ char **args = NULL;
+        _cleanup_free_ char *shown = NULL;
         char host[65] = "", name[sizeof(host) + sizeof("Hotpatch ")];
         KeyOptions o = { .type = "P-384" };
         int r = bundle_options_parse(verb, argc, argv, &o, &args);
@@ -73,12 +75,13 @@ static int key_generate(Ctl *ctl, const BundleVerb *verb, int argc, char *argv[]
         r = generate(args[0], o.name ?: name, o.type, &error);
         if (r < 0)
                 return ctl_fail(ctl, args[0], &error, r);
+        shown = text_line(args[0]);
         if (!ctl->quiet && !ctl->json)
                 printf("Keys and certificates are in %1$s.\n"
                        "  Machines believe them:  copy %1$s/root.pem and revocation.crl to /etc/hotpatch/trust.d\n"
                        "  Sign a bundle:          hotpatchctl bundle sign --key %1$s/signer.key FILE.hpb\n"
                        "  Put away, offline:      root.key and intermediate.key\n",
-                        args[0]);
+                        strempty(shown));
         return HOTPATCH_EXIT_OK;
 }
 

@@ -38,6 +38,9 @@ START_TEST(nothing_that_acts_on_a_terminal_passes) {
                 ck_assert_str_eq(out, rows[i].out);
                 free(out);
         }
+        char *line = text_line("evil\033[2J\nhotpatchd: fine");
+        ck_assert_str_eq(line, "evil?[2J?hotpatchd: fine");
+        free(line);
         char *nothing = text_sanitize(NULL);
         ck_assert_str_eq(nothing, "");
         free(nothing);
