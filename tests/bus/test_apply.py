@@ -4,6 +4,7 @@
 
 import errno
 import os
+import random
 
 import dbus
 from hotpatchtest import (JOB, NO_OPTIONS, PATCH, World, main, refused, wait_for)
@@ -258,6 +259,42 @@ def test_a_job_survives_its_caller(pki):
         c.close()
         wait_for('the patch', lambda: w.root.patches() == {'hp-one': 'active'})
         clean(w, ['hp_one'])
+
+
+def test_whatever_is_asked_kernel_and_answers_agree(pki):
+    """Calls of all kinds in a wild order, some at the same time."""
+    dice = random.Random(os.environ.get('HOTPATCH_TEST_SEED', '1'))
+    with World(pki).start() as w:
+        w.machine.kernel.delay = 0.02
+        functions = {'hp-one': 'hp_function', 'hp-two': 'hp_other', 'hp-three': 'hp_third'}
+        for patch, function in functions.items():
+            w.machine.stage(patch, functions=(('vmlinux', function),))
+        calls = []
+        for _ in range(400):
+            method = dice.choice(('Apply', 'Apply', 'Remove', 'Plan', 'ListPatches', 'Stage', 'Cancel'))
+            if method in ('Apply', 'Remove', 'Plan'):
+                call = w.root.begin(method, dice.sample(sorted(functions), dice.randint(1, 3)), NO_OPTIONS)
+            elif method == 'Stage':
+                fd = os.open(w.machine.path('fake', dice.choice(sorted(functions)) + '.hpb'), os.O_RDONLY)
+                call = w.root.begin(method, dbus.types.UnixFd(fd), NO_OPTIONS)
+                os.close(fd)
+            elif method == 'Cancel':
+                jobs = w.root.call('ListJobs')
+                if not jobs:
+                    continue
+                call = w.root.begin(method, interface=JOB, path='/org/hotpatch/Hotpatch1/job/%d' % jobs[-1][0])
+            else:
+                call = w.root.begin(method)
+            calls.append(call)
+            if dice.random() < 0.5:
+                wait_for('the answer', lambda c=call: c.done)
+        wait_for('all answers', lambda: all(c.done for c in calls))
+        wait_for('the last job', lambda: all(str(j[2]) == 'finished' for j in w.root.call('ListJobs')))
+        errors = {c.error.get_dbus_name().rpartition('.')[2] for c in calls if c.error}
+        assert errors <= {'Busy', 'NotCancellable', 'LimitsExceeded'}, errors
+        active = [i for i, state in w.root.patches().items() if state == 'active']
+        clean(w, [i.replace('-', '_') for i in active])
+        assert w.machine.livepatches() == w.machine.loaded()
 
 
 def test_finished_jobs_are_forgotten_in_the_end(pki):

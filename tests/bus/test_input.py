@@ -105,6 +105,49 @@ def test_a_symbolic_link_in_the_spool(pki):
         assert w.machine.loaded() == []
 
 
+def test_things_in_the_spool_that_are_no_bundles(pki):
+    """None of them holds up the service, and each has a refusal."""
+    with World(pki).start() as w:
+        spool = w.machine.stage('hp-one')
+        folder = os.path.dirname(spool)
+        os.mkfifo(os.path.join(folder, 'hp-fifo.hpb'))
+        os.mkdir(os.path.join(folder, 'hp-folder.hpb'))
+        os.symlink('/dev/zero', os.path.join(folder, 'hp-link.hpb'))
+        os.mknod(os.path.join(folder, 'hp-device.hpb'), 0o020600, os.makedev(1, 5))
+        bound = socket.socket(socket.AF_UNIX)
+        bound.bind(os.path.join(folder, 'hp-socket.hpb'))
+        write(os.path.join(folder, 'hp-empty.hpb'), b'')
+        write(os.path.join(folder, 'a\033[2J.hpb'), b'')
+        with open(os.path.join(folder, 'hp-holes.hpb'), 'wb') as f:
+            f.truncate(1 << 40)
+        began = time.monotonic()
+        assert sorted(w.root.patches()) == ['hp-empty', 'hp-holes', 'hp-one'], w.root.patches()
+        for name, error in (('fifo', 'NoSuchBundle'), ('folder', 'NoSuchBundle'), ('link', 'NoSuchBundle'),
+                            ('device', 'NoSuchBundle'), ('socket', 'BundleUnreadable'), ('empty', 'NotABundle'),
+                            ('holes', 'BundleTooLarge')):
+            with refused(error):
+                w.root.call('Plan', ['hp-' + name], NO_OPTIONS)
+        assert time.monotonic() - began < 10, 'something waited'
+        bound.close()
+
+
+def test_things_among_the_trust_that_are_no_certificates(pki):
+    with World(pki).start() as w:
+        path, trust = w.machine.bundle('hp-one'), w.machine.path('etc/hotpatch/trust.d/a.pem')
+        for make in (os.mkfifo, os.mkdir, lambda p: os.symlink('/dev/zero', p),
+                     lambda p: os.mknod(p, 0o020600, os.makedev(1, 5)), lambda p: write(p, b'no certificate')):
+            make(trust)
+            began = time.monotonic()
+            with refused('TrustStoreInvalid'):
+                w.root.apply_file(path, 'VerifyBundle')
+            assert time.monotonic() - began < 10, 'it waited'
+            if os.path.isdir(trust):
+                os.rmdir(trust)
+            else:
+                os.unlink(trust)
+        w.root.apply_file(path, 'VerifyBundle')
+
+
 def test_a_bundle_is_rewritten_while_it_is_read(pki):
     """Either the copy is good and exactly that is loaded, or it is refused by name."""
     with World(pki).start() as w:
