@@ -71,6 +71,14 @@ def write(path, data, mode=0o644):
     os.chmod(path, mode)
 
 
+def write_attribute(path, data):
+    """Change a file of the made-up sysfs in one step, as the kernel does: nobody reads half of it."""
+    new = path + '.new'
+    with open(new, 'w', encoding='ascii') as f:
+        f.write(data)
+    os.rename(new, path)
+
+
 def read(path):
     with open(path, 'rb') as f:
         return f.read()
@@ -203,7 +211,7 @@ class FakeKernel(threading.Thread):
         now = time.monotonic()
         for when, module in list(self.releases):
             if now >= when:
-                write(os.path.join(self.root, 'sys/module', module, 'refcnt'), '0\n')
+                write_attribute(os.path.join(self.root, 'sys/module', module, 'refcnt'), '0\n')
                 self.releases.remove((when, module))
         patches = os.listdir(self.path(''))
         for module in [m for m in self.known if m not in patches]:
@@ -216,13 +224,13 @@ class FakeKernel(threading.Thread):
             running = read(self.path(module, 'transition')).strip() == b'1'
             if enabled != state[0]:
                 self.known[module] = state = [enabled, now + self.delay, running]
-                write(self.path(module, 'transition'), '1\n')
+                write_attribute(self.path(module, 'transition'), '1\n')
             elif running and now >= state[1] and (state[2] or not self.stall):
                 self.end(module, enabled)
 
     def end(self, module, enabled):
         if enabled:
-            write(self.path(module, 'transition'), '0\n')
+            write_attribute(self.path(module, 'transition'), '0\n')
             self.known[module][2] = False
             return
         gone = os.path.join(self.root, 'fake/gone-%s-%d' % (module, time.monotonic_ns()))
