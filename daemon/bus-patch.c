@@ -163,7 +163,6 @@ static int describe(Manager *m, const Patch *p, char **ret) {
                 .module = *p->module ? p->module : NULL,
                 .release = m->identity.release,
                 .record = admitted ? &record : NULL,
-                .release = m->identity.release,
                 .manifest = v ? verified_manifest(v) : NULL,
                 .digest = *p->digest ? p->digest : NULL,
                 .tripped = p->tripped,

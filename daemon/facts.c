@@ -48,6 +48,7 @@ struct Facts {
         size_t n_streams;
         char *symbols_text;
         SymbolFacts *symbols; /* strings in @symbols_text */
+        char **staged;
 };
 
 /** facts_free() - free everything that facts_for_plan() points to; accepts NULL. Returns NULL. */
@@ -56,6 +57,7 @@ Facts *facts_free(Facts *f) {
                 return NULL;
         kernel_identity_done(&f->identity);
         kernel_gates_done(&f->gates);
+        strv_free(f->staged);
         free(f->disabled);
         free(f->transition_module);
         admitted_records_free(f->records, f->n_records);
@@ -368,6 +370,9 @@ static int gather(Facts *f, const Kernel *k, const Store *s, const Manifest *con
         r = gather_patches(f, k, s);
         if (r < 0)
                 return r;
+        r = store_spool_list(s, &f->staged);
+        if (r < 0)
+                return r;
         for (size_t i = 0; i < n_manifests; i++) {
                 r = gather_manifest(f, k, s, manifests[i], error);
                 if (r < 0)
@@ -413,6 +418,7 @@ int facts_gather(const Kernel *k, const Store *s, const Manifest *const *manifes
                 .n_patches = f->n_patches,
                 .streams = f->streams,
                 .n_streams = f->n_streams,
+                .staged = f->staged,
         };
         *ret = TAKE_PTR(f);
         return 0;

@@ -82,6 +82,12 @@ static int mark_removed(Plan *p, char *const *ids, const PlanFacts *facts, bool 
                 const PlanPatch *patch = plan_find_patch(facts, *ids);
                 int r;
 
+                if (!patch && strv_contains(facts->staged, *ids)) {
+                        r = plan_condition(p, *ids, true, "staged", "any", "state");
+                        if (r < 0)
+                                return r;
+                        continue;
+                }
                 if (!patch) {
                         r = refuse_unknown(p, facts, *ids);
                         if (r < 0)
@@ -118,7 +124,8 @@ static int check_transition(Plan *p, const PlanFacts *facts) {
  * @ret: the plan, refused or not; free with plan_free()
  *
  * Removing is allowed where hotpatching is switched off: it leads back to the original code.
- * A patch that is wanted but not loaded is only forgotten.
+ * A patch that is wanted but not loaded is only forgotten; one that is only staged stays staged, there
+ * is nothing to do.
  *
  * Return: 0 or -ENOMEM.
  */

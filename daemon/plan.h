@@ -72,6 +72,7 @@ typedef struct PlanFacts {
         size_t n_streams;
         const SymbolFacts *symbols;
         size_t n_symbols;
+        char *const *staged; /* ids in the spool; NULL: none */
 } PlanFacts;
 
 typedef enum StepAction {

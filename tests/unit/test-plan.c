@@ -754,6 +754,19 @@ START_TEST(test_remove_order) {
 }
 END_TEST
 
+START_TEST(test_remove_of_a_staged_one_is_nothing_to_do) {
+        char *staged[] = { (char *) "hp-z", NULL };
+        _cleanup_(plan_freep) Plan *p = NULL;
+        World w;
+
+        world_init(&w);
+        w.facts.staged = staged;
+        p = take_out(&w, staged);
+        ck_assert(!p->changed);
+        assert_steps(p, "");
+}
+END_TEST
+
 START_TEST(test_remove_refusals) {
         World w;
 
@@ -826,6 +839,7 @@ static Suite *plan_suite(void) {
         c = tcase_create("remove");
         tcase_add_loop_test(c, test_remove_states, 0, 4);
         tcase_add_test(c, test_remove_order);
+        tcase_add_test(c, test_remove_of_a_staged_one_is_nothing_to_do);
         tcase_add_test(c, test_remove_refusals);
         tcase_add_test(c, test_remove_provided_by_other);
         tcase_add_test(c, test_forget_in_transition);
