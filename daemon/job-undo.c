@@ -166,13 +166,30 @@ static int end_removal(Job *j) {
         return WAIT_OVER;
 }
 
+/* The transition ended just before it was turned around: the patch has no effect any more. To leave it
+ * there, wanted and not in force, would be the half of a removal; what began is carried to its end. A job
+ * that was cancelled stops before the next patch. */
+static void go_on(Job *j) {
+        job_wait_stop(j);
+        sd_bus_error_free(&j->error);
+        job_run(j);
+}
+
+static bool is_out(LivepatchState state) {
+        return state == LIVEPATCH_ABSENT || state == LIVEPATCH_INACTIVE || state == LIVEPATCH_HELD;
+}
+
 static int check_turned(Job *j) {
         LivepatchState state;
 
-        if (livepatch_state(j->manager->kernel, removal_module(j), &state) >= 0 &&
-            (state == LIVEPATCH_PATCHING || state == LIVEPATCH_UNPATCHING))
+        if (livepatch_state(j->manager->kernel, removal_module(j), &state) < 0)
+                return end_removal(j);
+        if (state == LIVEPATCH_PATCHING || state == LIVEPATCH_UNPATCHING)
                 return WAIT_AGAIN;
-        return end_removal(j);
+        if (!is_out(state))
+                return end_removal(j);
+        go_on(j);
+        return WAIT_OVER;
 }
 
 static void turned(Job *j, _unused_ int r, _unused_ const sd_bus_error *error) {
@@ -182,10 +199,16 @@ static void turned(Job *j, _unused_ int r, _unused_ const sd_bus_error *error) {
 
 static void undo_removal(Job *j) {
         const char *module = removal_module(j);
+        /* Not for want of patience: unloading failed, or the module is pinned. */
+        bool stopped = sd_bus_error_has_names(&j->error, HOTPATCH_ERROR("Cancelled"),
+                        HOTPATCH_ERROR("TransitionStalled"));
         LivepatchState state;
 
-        if (module && livepatch_state(j->manager->kernel, module, &state) >= 0 &&
-            state == LIVEPATCH_UNPATCHING) {
+        if (!module || livepatch_state(j->manager->kernel, module, &state) < 0)
+                return (void) end_removal(j);
+        if (stopped && is_out(state) && job_plan(j)->steps[j->step].action == STEP_VANISH)
+                return go_on(j);
+        if (state == LIVEPATCH_UNPATCHING) {
                 job_set_state(j, JOB_REVERSING);
                 if (job_call(j, JOB_CALL_ENABLE, module, turned) >= 0)
                         return;

@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 
-from hotpatchtest import DAEMON, NO_OPTIONS, PATIENCE, World, main, read, refused, wait_for, write
+from hotpatchtest import DAEMON, JOB, NO_OPTIONS, PATIENCE, World, main, read, refused, wait_for, write
 
 
 def apply_one(w):
@@ -101,6 +101,22 @@ def test_undo_is_patient(pki):
         result = w.root.finish(job)
         assert result[:2] == ('failed', 'TransitionStalled'), result
         assert w.machine.loaded() == [] and w.machine.leftovers() == []
+
+
+def test_a_removal_that_was_cancelled_too_late_is_finished(pki):
+    """The patch is out before the transition is turned around: not half removed, but removed."""
+    with World(pki).start() as w:
+        kernel = w.machine.kernel
+        apply_one(w)
+        kernel.stall = True
+        job = w.root.remove('hp-one')
+        wait_for('unpatching', lambda: kernel.known['hp_one'][0] == 0)
+        end = kernel.end
+        kernel.end = lambda module, enabled: end(module, 0)
+        w.root.call('Cancel', interface=JOB, path=job[1])
+        assert w.root.finish(job)[0] == 'done'
+        assert w.machine.loaded() == [] and not os.path.exists(record(w))
+        assert w.machine.leftovers() == [], w.machine.leftovers()
 
 
 def test_a_second_daemon_leaves_the_work_of_the_first_alone(pki):
