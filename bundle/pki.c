@@ -22,17 +22,10 @@
 
 #include "bundle/eku.h"
 #include "bundle/openssl-error.h"
+#include "bundle/openssl-types.h"
 #include "bundle/pki.h"
 #include "dbus/errors.h"
 #include "util/file.h"
-
-DEFINE_TRIVIAL_CLEANUP(ASN1_INTEGER *, ASN1_INTEGER_free);
-DEFINE_TRIVIAL_CLEANUP(ASN1_TIME *, ASN1_TIME_free);
-DEFINE_TRIVIAL_CLEANUP(BIGNUM *, BN_free);
-DEFINE_TRIVIAL_CLEANUP(BIO *, BIO_free_all);
-DEFINE_TRIVIAL_CLEANUP(X509_CRL *, X509_CRL_free);
-DEFINE_TRIVIAL_CLEANUP(X509_EXTENSION *, X509_EXTENSION_free);
-DEFINE_TRIVIAL_CLEANUP(X509_REVOKED *, X509_REVOKED_free);
 
 #define USEC_PER_DAY (UINT64_C(24) * 60 * 60 * USEC_PER_SEC)
 

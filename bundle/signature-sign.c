@@ -14,19 +14,9 @@
 #include <openssl/x509.h>
 
 #include "bundle/openssl-error.h"
+#include "bundle/openssl-types.h"
 #include "bundle/signature-sign.h"
 #include "dbus/errors.h"
-
-DEFINE_TRIVIAL_CLEANUP(ASN1_TIME *, ASN1_TIME_free);
-DEFINE_TRIVIAL_CLEANUP(BIO *, BIO_free_all);
-DEFINE_TRIVIAL_CLEANUP(CMS_ContentInfo *, CMS_ContentInfo_free);
-DEFINE_TRIVIAL_CLEANUP(EVP_PKEY *, EVP_PKEY_free);
-DEFINE_TRIVIAL_CLEANUP(X509 *, X509_free);
-
-static void x509_list_free(STACK_OF(X509) *list) {
-        sk_X509_pop_free(list, X509_free);
-}
-DEFINE_TRIVIAL_CLEANUP(STACK_OF(X509) *, x509_list_free);
 
 #define fail(error, ...) openssl_fail((error), SD_BUS_ERROR_INVALID_ARGS, __VA_ARGS__)
 

@@ -12,187 +12,23 @@
  *                signed attributes; no embedded revocation lists (OpenSSL would prefer a stale one
  *                in there to a fresh one of ours)
  *   algorithms   SHA-256/384/512; RSA >= 3072 bits (PKCS #1 v1.5 or PSS), ECDSA on P-256 or P-384
- *   chain        up to an anchor of ours, never the system's authorities; security level 2
- *   purpose      leaf: no CA, keyUsage digitalSignature, extended key usage HOTPATCH_EKU_OID; a CA
- *                certificate that carries extended key usages must carry ours too
- *   revocation   every list we have is obeyed, in date or not; whether one must be there and in
- *                date is policy
- *   names        no embedded NUL
+ *   chain        purpose and revocation: signature-chain.c
+ *   names        no embedded NUL: signature-signer.c
  *
  * The signing time in the signature is the signer's claim. It is shown and decides nothing.
  */
 
 #include <limits.h>
-#include <openssl/cms.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/rsa.h>
-#include <openssl/x509.h>
-#include <openssl/x509v3.h>
 
-#include "bundle/digest.h"
-#include "bundle/eku.h"
 #include "bundle/openssl-error.h"
-#include "bundle/signature.h"
+#include "bundle/signature-internal.h"
 #include "dbus/errors.h"
-#include "util/hex.h"
 #include "util/limits.h"
-
-DEFINE_TRIVIAL_CLEANUP(ASN1_OBJECT *, ASN1_OBJECT_free);
-DEFINE_TRIVIAL_CLEANUP(BIO *, BIO_free_all);
-DEFINE_TRIVIAL_CLEANUP(CMS_ContentInfo *, CMS_ContentInfo_free);
-DEFINE_TRIVIAL_CLEANUP(EXTENDED_KEY_USAGE *, EXTENDED_KEY_USAGE_free);
-DEFINE_TRIVIAL_CLEANUP(RSA_PSS_PARAMS *, RSA_PSS_PARAMS_free);
-DEFINE_TRIVIAL_CLEANUP(X509 *, X509_free);
-DEFINE_TRIVIAL_CLEANUP(X509_ALGOR *, X509_ALGOR_free);
-DEFINE_TRIVIAL_CLEANUP(X509_CRL *, X509_CRL_free);
-DEFINE_TRIVIAL_CLEANUP(X509_STORE_CTX *, X509_STORE_CTX_free);
-
-static void x509_list_free(STACK_OF(X509) *list) {
-        sk_X509_pop_free(list, X509_free);
-}
-DEFINE_TRIVIAL_CLEANUP(STACK_OF(X509) *, x509_list_free);
-
-static void crl_list_free(STACK_OF(X509_CRL) *list) {
-        sk_X509_CRL_pop_free(list, X509_CRL_free);
-}
-DEFINE_TRIVIAL_CLEANUP(STACK_OF(X509_CRL) *, crl_list_free);
-
-static void openssl_string_free(unsigned char *s) {
-        OPENSSL_free(s);
-}
-DEFINE_TRIVIAL_CLEANUP(unsigned char *, openssl_string_free);
-
-/* Authorities between signer and root; nobody has more, and path building is not for free. */
-#define CHAIN_DEPTH_MAX 8
 
 /* Leaves of RSA must reach the 128-bit level of NIST SP 800-57 part 1; P-256 does. */
 #define RSA_BITS_MIN 3072
-
-struct SignatureStore {
-        X509_STORE *store;
-        STACK_OF(X509_CRL) *crls;
-        size_t n_anchors;
-};
-
-/** signature_store_free() - free; accepts NULL. Returns NULL. */
-SignatureStore *signature_store_free(SignatureStore *s) {
-        if (s) {
-                X509_STORE_free(s->store);
-                crl_list_free(s->crls);
-        }
-        free(s);
-        return NULL;
-}
-
-/**
- * signature_store_new() - a store that trusts nobody yet
- *
- * Return: 0 or -ENOMEM.
- */
-int signature_store_new(SignatureStore **ret) {
-        _cleanup_signature_store_free_ SignatureStore *s = calloc(1, sizeof(*s));
-
-        if (!s)
-                return -ENOMEM;
-        s->store = X509_STORE_new();
-        s->crls = sk_X509_CRL_new_null();
-        if (!s->store || !s->crls)
-                return -ENOMEM;
-        *ret = TAKE_PTR(s);
-        return 0;
-}
-
-/** signature_store_anchors() - number of root certificates in the store */
-size_t signature_store_anchors(const SignatureStore *s) {
-        return s->n_anchors;
-}
-
-/* An encrypted PEM block must not make a daemon ask its terminal for a password. */
-static int no_password(_unused_ char *buf, _unused_ int size, _unused_ int rwflag, _unused_ void *u) {
-        return -1;
-}
-
-/* PEM readers say "no start line" at the end of the file; that is an error only when nothing came. */
-static bool pem_ended(void) {
-        unsigned long code = ERR_peek_last_error();
-
-        return ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE;
-}
-
-static int pem_finish(const char *name, const char *what, size_t n, sd_bus_error *error) {
-        if (n == 0 || !pem_ended())
-                return openssl_fail(error, HOTPATCH_ERROR("TrustStoreInvalid"),
-                        "'%s' does not hold %s in PEM form", name, what);
-        ERR_clear_error();
-        return 0;
-}
-
-/**
- * signature_store_add_anchors() - trust the root certificates of a PEM file
- * @name: of the file, for messages
- * @error: TrustStoreInvalid
- *
- * Return: 0 or a negative errno.
- */
-int signature_store_add_anchors(
-                SignatureStore *s, const char *name, const void *pem, size_t size, sd_bus_error *error) {
-        _cleanup_(BIO_free_allp) BIO *in = NULL;
-        size_t n = 0;
-
-        if (size > INT_MAX)
-                return -EFBIG;
-        ERR_clear_error();
-        in = BIO_new_mem_buf(pem, (int) size);
-        if (!in)
-                return -ENOMEM;
-        for (;; n++) {
-                _cleanup_(X509_freep) X509 *x = PEM_read_bio_X509(in, NULL, no_password, NULL);
-
-                if (!x)
-                        break;
-                if (X509_STORE_add_cert(s->store, x) != 1)
-                        return openssl_fail(error, HOTPATCH_ERROR("TrustStoreInvalid"),
-                                "A certificate of '%s' cannot be used", name);
-                s->n_anchors++;
-        }
-        return pem_finish(name, "certificates", n, error);
-}
-
-/**
- * signature_store_add_crls() - obey the revocation lists of a PEM file
- * @name: of the file, for messages
- * @error: TrustStoreInvalid
- *
- * Return: 0 or a negative errno.
- */
-int signature_store_add_crls(
-                SignatureStore *s, const char *name, const void *pem, size_t size, sd_bus_error *error) {
-        _cleanup_(BIO_free_allp) BIO *in = NULL;
-        size_t n = 0;
-
-        if (size > INT_MAX)
-                return -EFBIG;
-        ERR_clear_error();
-        in = BIO_new_mem_buf(pem, (int) size);
-        if (!in)
-                return -ENOMEM;
-        for (;; n++) {
-                _cleanup_(X509_CRL_freep) X509_CRL *crl = PEM_read_bio_X509_CRL(in, NULL, no_password, NULL);
-
-                if (!crl)
-                        break;
-                if (X509_STORE_add_crl(s->store, crl) != 1)
-                        return openssl_fail(error, HOTPATCH_ERROR("TrustStoreInvalid"),
-                                "A revocation list of '%s' cannot be used", name);
-                if (sk_X509_CRL_push(s->crls, crl) <= 0)
-                        return -ENOMEM;
-                TAKE_PTR(crl);
-        }
-        return pem_finish(name, "revocation lists", n, error);
-}
 
 /* ---- form ---- */
 
@@ -417,240 +253,7 @@ static int check_key(const SignatureInput *in, X509 *leaf, sd_bus_error *error) 
                 "The signer of '%s' has a key on the curve '%s'", in->member, curve);
 }
 
-/* ---- chain, purpose, revocation ---- */
-
-static const char *chain_error_name(int code) {
-        switch (code) {
-        case X509_V_ERR_CERT_HAS_EXPIRED:
-                return HOTPATCH_ERROR("SignerExpired");
-        case X509_V_ERR_CERT_NOT_YET_VALID:
-                return HOTPATCH_ERROR("SignerNotYetValid");
-        case X509_V_ERR_CERT_REVOKED:
-                return HOTPATCH_ERROR("SignerRevoked");
-        case X509_V_ERR_INVALID_CA:
-        case X509_V_ERR_INVALID_PURPOSE:
-        case X509_V_ERR_PATH_LENGTH_EXCEEDED:
-        case X509_V_ERR_KEYUSAGE_NO_CERTSIGN:
-                return HOTPATCH_ERROR("SignerWrongPurpose");
-        case X509_V_ERR_EE_KEY_TOO_SMALL:
-        case X509_V_ERR_CA_KEY_TOO_SMALL:
-        case X509_V_ERR_CA_MD_TOO_WEAK:
-                return HOTPATCH_ERROR("SignerWeakKey");
-        case X509_V_ERR_UNABLE_TO_GET_CRL:
-        case X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER:
-        case X509_V_ERR_UNABLE_TO_DECRYPT_CRL_SIGNATURE:
-        case X509_V_ERR_CRL_SIGNATURE_FAILURE:
-        case X509_V_ERR_CRL_NOT_YET_VALID:
-        case X509_V_ERR_CRL_HAS_EXPIRED:
-        case X509_V_ERR_ERROR_IN_CRL_LAST_UPDATE_FIELD:
-        case X509_V_ERR_ERROR_IN_CRL_NEXT_UPDATE_FIELD:
-        case X509_V_ERR_KEYUSAGE_NO_CRL_SIGN:
-        case X509_V_ERR_UNHANDLED_CRITICAL_CRL_EXTENSION:
-        case X509_V_ERR_DIFFERENT_CRL_SCOPE:
-        case X509_V_ERR_CRL_PATH_VALIDATION_ERROR:
-                return HOTPATCH_ERROR("RevocationUnknown");
-        default:
-                return HOTPATCH_ERROR("SignerNotTrusted");
-        }
-}
-
-/*
- * A list of tomorrow is obeyed, always: a bundle that was admitted in the past is verified at that
- * time against the lists of today. A missing or outdated one is for the policy to judge.
- */
-static int on_chain_error(int ok, X509_STORE_CTX *ctx) {
-        const bool *require_crl = X509_STORE_CTX_get_app_data(ctx);
-
-        switch (X509_STORE_CTX_get_error(ctx)) {
-        case X509_V_ERR_CRL_NOT_YET_VALID:
-                return 1;
-        case X509_V_ERR_UNABLE_TO_GET_CRL:
-        case X509_V_ERR_CRL_HAS_EXPIRED:
-                return ok || !*require_crl;
-        default:
-                return ok;
-        }
-}
-
-static bool has_our_usage(const EXTENDED_KEY_USAGE *usages, const ASN1_OBJECT *ours) {
-        for (int i = 0; i < sk_ASN1_OBJECT_num(usages); i++)
-                if (OBJ_cmp(sk_ASN1_OBJECT_value(usages, i), ours) == 0)
-                        return true;
-        return false;
-}
-
-static int check_purpose(const SignatureInput *in, STACK_OF(X509) *chain, sd_bus_error *error) {
-        _cleanup_(ASN1_OBJECT_freep) ASN1_OBJECT *ours = OBJ_txt2obj(HOTPATCH_EKU_OID, 1);
-
-        if (!ours)
-                return -ENOMEM;
-        for (int i = 0; i < sk_X509_num(chain); i++) {
-                X509 *x = sk_X509_value(chain, i);
-                int present;
-                _cleanup_(EXTENDED_KEY_USAGE_freep) EXTENDED_KEY_USAGE *usages =
-                        X509_get_ext_d2i(x, NID_ext_key_usage, &present, NULL);
-                bool leaf = i == 0;
-
-                /* -1: not there; -2: there twice; >= 0 without a value: not decodable */
-                if (!usages && (leaf || present != -1))
-                        return openssl_fail(error, HOTPATCH_ERROR("SignerWrongPurpose"),
-                                "A certificate of the signer of '%s' says nothing usable about its purpose",
-                                in->member);
-                if (usages && !has_our_usage(usages, ours))
-                        return sd_bus_error_setf(error, HOTPATCH_ERROR("SignerWrongPurpose"),
-                                "A certificate of the signer of '%s' is not meant for hotpatch bundles",
-                                in->member);
-                if (leaf && (X509_check_ca(x) != 0 || !(X509_get_extension_flags(x) & EXFLAG_KUSAGE) ||
-                             !(X509_get_key_usage(x) & KU_DIGITAL_SIGNATURE)))
-                        return sd_bus_error_setf(error, HOTPATCH_ERROR("SignerWrongPurpose"),
-                                "The certificate of the signer of '%s' is not one for signatures", in->member);
-                if (!leaf && X509_check_ca(x) != 1)
-                        return sd_bus_error_setf(error, HOTPATCH_ERROR("SignerWrongPurpose"),
-                                "A certificate above the signer of '%s' is not one of an authority",
-                                in->member);
-        }
-        return 0;
-}
-
-/*
- * OpenSSL consults one list for each certificate, the one it finds best for the time in question.
- * With two lists of one issuer in the directory that can be the older one. So all are asked.
- */
-static int check_revoked(
-                const SignatureStore *s, const SignatureInput *in, STACK_OF(X509) *chain, sd_bus_error *error) {
-        for (int i = 0; i < sk_X509_CRL_num(s->crls); i++) {
-                X509_CRL *crl = sk_X509_CRL_value(s->crls, i);
-
-                for (int j = 0; j < sk_X509_num(chain); j++) {
-                        X509 *x = sk_X509_value(chain, j);
-                        X509 *issuer = sk_X509_value(chain, j + 1) ?: x;
-                        X509_REVOKED *entry;
-
-                        if (X509_NAME_cmp(X509_CRL_get_issuer(crl), X509_get_issuer_name(x)) == 0 &&
-                            X509_CRL_get0_by_cert(crl, &entry, x) == 1 &&
-                            X509_CRL_verify(crl, X509_get0_pubkey(issuer)) == 1)
-                                return sd_bus_error_setf(error, HOTPATCH_ERROR("SignerRevoked"),
-                                        "A certificate of the signer of '%s' was revoked", in->member);
-                }
-        }
-        ERR_clear_error();
-        return 0;
-}
-
-static int check_chain(const SignatureStore *s, const SignatureInput *in, X509 *leaf,
-                STACK_OF(X509) *extra, uint64_t now_usec, bool require_crl, sd_bus_error *error) {
-        _cleanup_(X509_STORE_CTX_freep) X509_STORE_CTX *ctx = X509_STORE_CTX_new();
-        X509_VERIFY_PARAM *param;
-        STACK_OF(X509) *chain;
-        int r;
-
-        if (!ctx || X509_STORE_CTX_init(ctx, s->store, leaf, extra) != 1)
-                return -ENOMEM;
-        param = X509_STORE_CTX_get0_param(ctx);
-        X509_VERIFY_PARAM_set_time(param, (time_t) (now_usec / USEC_PER_SEC));
-        X509_VERIFY_PARAM_set_auth_level(param, 2);
-        X509_VERIFY_PARAM_set_depth(param, CHAIN_DEPTH_MAX);
-        /* The lists may be absent, see on_chain_error(). */
-        X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL |
-                X509_V_FLAG_EXTENDED_CRL_SUPPORT);
-        X509_STORE_CTX_set_verify_cb(ctx, on_chain_error);
-        X509_STORE_CTX_set_app_data(ctx, &require_crl);
-        if (X509_verify_cert(ctx) != 1) {
-                int code = X509_STORE_CTX_get_error(ctx);
-
-                return openssl_fail(error, chain_error_name(code),
-                        "The certificate of the signer of '%s' is refused: %s", in->member,
-                        X509_verify_cert_error_string(code));
-        }
-        chain = X509_STORE_CTX_get0_chain(ctx);
-        r = check_revoked(s, in, chain, error);
-        if (r < 0)
-                return r;
-        return check_purpose(in, chain, error);
-}
-
-/* ---- who signed ---- */
-
-static int name_format(const SignatureInput *in, const X509_NAME *name, char **ret, sd_bus_error *error) {
-        _cleanup_(BIO_free_allp) BIO *out = BIO_new(BIO_s_mem());
-        char *text;
-        long n;
-
-        if (!out)
-                return -ENOMEM;
-        for (int i = 0; i < X509_NAME_entry_count(name); i++) {
-                _cleanup_(openssl_string_freep) unsigned char *utf8 = NULL;
-                int l = ASN1_STRING_to_UTF8(
-                        &utf8, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, i)));
-
-                if (l < 0 || memchr(utf8, 0, (size_t) l))
-                        return openssl_fail(error, HOTPATCH_ERROR("SignerNotTrusted"),
-                                "A name in the certificate of the signer of '%s' is malformed", in->member);
-        }
-        if (X509_NAME_print_ex(out, name, 0, XN_FLAG_RFC2253) < 0)
-                return -ENOMEM;
-        n = BIO_get_mem_data(out, &text);
-        *ret = strndup(text, (size_t) n);
-        return *ret ? 0 : -ENOMEM;
-}
-
-static uint64_t time_usec(const ASN1_TIME *t) {
-        struct tm tm = { 0 };
-        time_t seconds;
-
-        if (ASN1_TIME_to_tm(t, &tm) != 1)
-                return 0;
-        seconds = timegm(&tm);
-        return seconds > 0 ? (uint64_t) seconds * USEC_PER_SEC : 0;
-}
-
-/* The type is looked at before the value: the attribute may hold anything. */
-static uint64_t signing_time(CMS_SignerInfo *si) {
-        int at = CMS_signed_get_attr_by_NID(si, NID_pkcs9_signingTime, -1);
-        const X509_ATTRIBUTE *attribute = at < 0 ? NULL : CMS_signed_get_attr(si, at);
-        const ASN1_TYPE *value = attribute ? X509_ATTRIBUTE_get0_type((X509_ATTRIBUTE *) attribute, 0) : NULL;
-
-        if (!value)
-                return 0;
-        if (value->type == V_ASN1_UTCTIME)
-                return time_usec(value->value.utctime);
-        if (value->type == V_ASN1_GENERALIZEDTIME)
-                return time_usec(value->value.generalizedtime);
-        return 0;
-}
-
-/** signer_done() - free what a Signer holds */
-void signer_done(Signer *s) {
-        free(s->subject);
-        free(s->issuer);
-        free(s->spki_sha256);
-        *s = (Signer) { 0 };
-}
-
-static int signer_fill(
-                const SignatureInput *in, CMS_SignerInfo *si, X509 *leaf, Signer *ret, sd_bus_error *error) {
-        _cleanup_(signer_done) Signer s = { 0 };
-        _cleanup_(openssl_string_freep) unsigned char *spki = NULL;
-        uint8_t digest[DIGEST_SIZE];
-        int r, n;
-
-        r = name_format(in, X509_get_subject_name(leaf), &s.subject, error);
-        if (r >= 0)
-                r = name_format(in, X509_get_issuer_name(leaf), &s.issuer, error);
-        if (r < 0)
-                return r;
-        n = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(leaf), &spki);
-        if (n < 0 || digest_bytes(spki, (size_t) n, digest) < 0)
-                return -ENOMEM;
-        s.spki_sha256 = hex_encode(digest, sizeof(digest));
-        if (!s.spki_sha256)
-                return -ENOMEM;
-        s.not_after_usec = time_usec(X509_get0_notAfter(leaf));
-        s.signing_time_usec = signing_time(si);
-        *ret = s;
-        s = (Signer) { 0 };
-        return 0;
-}
+/* ---- the verdict ---- */
 
 static int find_leaf(
                 const SignatureInput *in, CMS_ContentInfo *cms, CMS_SignerInfo *si, X509 **ret, sd_bus_error *error) {
@@ -664,7 +267,7 @@ static int find_leaf(
         return 0;
 }
 
-/* CMS_NO_SIGNER_CERT_VERIFY: the chain is check_chain()'s, which is stricter than smimesign. */
+/* CMS_NO_SIGNER_CERT_VERIFY: the chain is signature_check_chain()'s, which is stricter than smimesign. */
 static int check_content(const SignatureInput *in, CMS_ContentInfo *cms, sd_bus_error *error) {
         _cleanup_(BIO_free_allp) BIO *data = BIO_new_mem_buf(in->data, (int) in->data_size);
 
@@ -722,7 +325,7 @@ int signature_verify(const SignatureStore *s, const SignatureInput *in, uint64_t
         if (r < 0)
                 return r;
         certificates = CMS_get1_certs(cms);
-        r = check_chain(s, in, leaf, certificates, now_usec, require_crl, error);
+        r = signature_check_chain(s, in, leaf, certificates, now_usec, require_crl, error);
         if (r < 0)
                 return r;
         return signer_fill(in, si, leaf, ret, error);
