@@ -9,6 +9,12 @@
 /* The kernel drops the last reference of a disabled patch from a workqueue. kpatch waits as long. */
 #define HELD_TIMEOUT_USEC (15 * USEC_PER_SEC)
 
+/* The kernel says EBUSY while somebody else's livepatch is in transition, so a failed write to `enabled`
+ * or unload is tried again. One that fails so often in a row will not succeed: the module has no exit
+ * function, kernel.modules_disabled is set, /sys is read-only, or the kernel is broken. */
+#define JOB_FAILURES_MAX 20U
+#define JOB_RETRY_USEC USEC_PER_SEC
+
 /* job.c */
 int job_new(Manager *m, JobType type, Job **ret) _must_check_;
 void job_set_state(Job *j, JobState state);

@@ -344,6 +344,63 @@ static int step_vanish(Job *j, _unused_ sd_bus_error *error) {
         return r < 0 ? r : STEP_UNDER_WAY;
 }
 
+/* A leftover of an earlier life of the patch is unloaded before its insertion. */
+static bool is_taken_out(const Job *j) {
+        return j->type == JOB_REMOVE || j->past_return;
+}
+
+/* The module stays. The record of a removed patch must not: with it the next start would put the patch
+ * into force again. */
+static void fail_unload(Job *j, const sd_bus_error *error) {
+        _cleanup_(sd_bus_error_free) sd_bus_error pinned = SD_BUS_ERROR_NULL;
+        const PlanStep *s = current_step(j);
+        bool forgotten;
+        int r;
+
+        r = is_taken_out(j) ? store_admitted_remove(j->manager->store, s->id) : 0;
+        forgotten = r >= 0 || r == -ENOENT;
+        if (forgotten && is_taken_out(j))
+                job_record(j, HOTPATCH_MESSAGE_REMOVED, LOG_NOTICE, s->id, s->module,
+                        "Patch '%s' was removed, but its module '%s' stays in memory until the restart",
+                        s->id, s->module);
+        r = sd_bus_error_setf(&pinned, HOTPATCH_ERROR("PinnedUntilReboot"),
+                "Module '%s' has no effect any more but cannot be unloaded%s: %s", s->module,
+                forgotten ? "" : ", and its record cannot be removed", strempty(error->message));
+        job_fail(j, r, &pinned);
+}
+
+static int unload_again(Job *j);
+
+static void unload_done(Job *j, int r, const sd_bus_error *error) {
+        LivepatchState state;
+
+        j->failures = r < 0 ? j->failures + 1 : 0;
+        if (r >= 0)
+                return step_over(j);
+        if (j->failures < JOB_FAILURES_MAX) {
+                if (job_wait_after(j, unload_again, JOB_RETRY_USEC) < 0)
+                        job_fail(j, r, error);
+                return;
+        }
+        if (livepatch_state(j->manager->kernel, current_step(j)->module, &state) >= 0 &&
+            (state == LIVEPATCH_INACTIVE || state == LIVEPATCH_HELD))
+                fail_unload(j, error);
+        else
+                job_fail(j, r, error);
+}
+
+static int unload_again(Job *j) {
+        int r;
+
+        job_wait_stop(j);
+        if (j->cancelled && !is_taken_out(j))
+                return fail_cancelled(j);
+        r = job_call(j, JOB_CALL_UNLOAD, current_step(j)->module, unload_done);
+        if (r < 0)
+                job_fail(j, r, NULL);
+        return WAIT_OVER;
+}
+
 static int step_unload(Job *j, _unused_ sd_bus_error *error) {
         const PlanStep *s = current_step(j);
         LivepatchState state;
@@ -355,7 +412,7 @@ static int step_unload(Job *j, _unused_ sd_bus_error *error) {
                 return r;
         if (state == LIVEPATCH_ABSENT)
                 return STEP_OVER;
-        r = job_call(j, JOB_CALL_UNLOAD, s->module, call_done);
+        r = job_call(j, JOB_CALL_UNLOAD, s->module, unload_done);
         return r < 0 ? r : STEP_UNDER_WAY;
 }
 

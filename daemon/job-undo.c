@@ -10,7 +10,8 @@
  * until its directory is gone, wait for the last reference, unload.
  *
  * There is no deadline here. A transition back that stalls is waited for, once a second, and the job
- * stays visible as reversing: giving up would leave a patch in force that nobody has on record.
+ * stays visible as reversing: giving up would leave a patch in force that nobody has on record. Only a
+ * module that is out of force may stay behind: one without an exit function can never be unloaded.
  */
 
 #include <inttypes.h>
@@ -21,12 +22,6 @@
 #include "dbus/errors.h"
 #include "livepatch/state.h"
 #include "util/strv.h"
-
-/* The kernel says EBUSY while somebody else's livepatch is in transition, so a failed write to `enabled`
- * or unload is tried again. One that fails so often in a row will not succeed: /sys is read-only, or the
- * kernel is broken. The intent stays open then, for the next start. */
-#define FAILURES_MAX 20U
-#define RETRY_USEC USEC_PER_SEC
 
 static void finish(Job *j) {
         bool cancelled = j->cancelled && sd_bus_error_has_name(&j->error, HOTPATCH_ERROR("Cancelled"));
@@ -68,13 +63,33 @@ static void give_up(Job *j) {
         finish(j);
 }
 
+/* It is out of force, and the kernel will not let go of the module: nothing is left to be undone. */
+static void pinned(Job *j) {
+        job_record(j, HOTPATCH_MESSAGE_UNDO_FAILED, LOG_ERR, NULL, last_inserted(j),
+                "Module '%s' has no effect any more but stays in memory until the restart",
+                last_inserted(j));
+        j->failures = 0;
+        job_drop_last_inserted(j);
+}
+
+static bool is_inactive(const Job *j) {
+        LivepatchState state;
+
+        return livepatch_state(j->manager->kernel, last_inserted(j), &state) >= 0 &&
+                state == LIVEPATCH_INACTIVE;
+}
+
 static int look(Job *j);
 
 static void undo_call_done(Job *j, int r, _unused_ const sd_bus_error *error) {
-        j->undo_failures = r < 0 ? j->undo_failures + 1 : 0;
-        if (j->undo_failures >= FAILURES_MAX)
-                return give_up(j);
-        r = job_wait_after(j, look, r < 0 ? RETRY_USEC : 0);
+        j->failures = r < 0 ? j->failures + 1 : 0;
+        if (j->failures >= JOB_FAILURES_MAX) {
+                if (!is_inactive(j))
+                        return give_up(j);
+                pinned(j);
+                r = 0;
+        }
+        r = job_wait_after(j, look, r < 0 ? JOB_RETRY_USEC : 0);
         if (r < 0)
                 give_up(j);
 }
@@ -109,14 +124,6 @@ static int all_undone(Job *j) {
         return WAIT_OVER;
 }
 
-static int pinned(Job *j) {
-        job_record(j, HOTPATCH_MESSAGE_UNDO_FAILED, LOG_ERR, NULL, last_inserted(j),
-                "Module '%s' has no effect any more but stays in memory until the restart",
-                last_inserted(j));
-        job_drop_last_inserted(j);
-        return WAIT_AGAIN;
-}
-
 static int look_at(Job *j, LivepatchState state) {
         switch (state) {
         case LIVEPATCH_ABSENT:
@@ -128,7 +135,9 @@ static int look_at(Job *j, LivepatchState state) {
         case LIVEPATCH_INACTIVE:
                 return undo_call(j, JOB_CALL_UNLOAD);
         default:
-                return job_held_too_long(j, state) ? pinned(j) : WAIT_AGAIN;
+                if (job_held_too_long(j, state))
+                        pinned(j);
+                return WAIT_AGAIN;
         }
 }
 

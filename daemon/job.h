@@ -99,7 +99,7 @@ typedef struct Job {
         int (*wait_check)(struct Job *j);
         uint64_t wait_started_usec;
         uint64_t held_since_usec;
-        unsigned undo_failures;
+        unsigned failures; /* of the same call to the kernel, in a row */
 
         uint64_t progress_sent_usec;
         bool changed;

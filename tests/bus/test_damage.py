@@ -104,6 +104,35 @@ def test_undo_is_patient(pki):
         assert w.machine.loaded() == [] and w.machine.leftovers() == []
 
 
+def test_undo_ends_with_a_module_that_cannot_be_unloaded(pki):
+    """It has no exit function: out of force is all that can be had, and nothing is left open."""
+    with World(pki) as w:
+        w.machine.configure(transition='1s')
+        w.machine.kernel.stall = True
+        w.machine.write('fake/remove-errno', '16\n')
+        w.start()
+        w.machine.stage('hp-one')
+        job = w.root.apply('hp-one')
+        wait_for('the end', lambda: w.root.job(job[1])['State'] == 'finished', 60)
+        result = w.root.finish(job)
+        assert result[:2] == ('failed', 'TransitionStalled'), result
+        assert w.machine.loaded() == ['hp_one'] and w.machine.livepatches() == []
+        assert w.machine.leftovers() == [], w.machine.leftovers()
+
+
+def test_a_removal_ends_with_a_module_that_cannot_be_unloaded(pki):
+    """It is out of force and forgotten, and the reason is named."""
+    with World(pki).start() as w:
+        apply_one(w)
+        w.machine.write('fake/remove-errno', '16\n')
+        job = w.root.remove('hp-one')
+        wait_for('the end', lambda: w.root.job(job[1])['State'] == 'finished', 60)
+        result = w.root.finish(job)
+        assert result[:2] == ('failed', 'PinnedUntilReboot'), result
+        assert not os.path.exists(record(w)) and w.machine.loaded() == ['hp_one']
+        assert w.machine.leftovers() == [], w.machine.leftovers()
+
+
 def test_a_removal_that_was_cancelled_too_late_is_finished(pki):
     """The patch is out before the transition is turned around: not half removed, but removed."""
     with World(pki).start() as w:
