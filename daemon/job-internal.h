@@ -46,7 +46,7 @@ int job_wait(Job *j, WaitCheck check) _must_check_;
 int job_wait_after(Job *j, WaitCheck check, uint64_t delay_usec) _must_check_;
 void job_wait_stop(Job *j);
 uint64_t job_waited_usec(const Job *j);
-bool job_held_too_long(Job *j, LivepatchState state);
+bool job_held_too_long(Job *j, const char *module, LivepatchState state);
 
 /* job-undo.c */
 void job_fail(Job *j, int r, const sd_bus_error *error);

@@ -323,7 +323,8 @@ static int check_vanished(Job *j) {
                 step_over(j);
                 return WAIT_OVER;
         case LIVEPATCH_HELD:
-                return job_held_too_long(j, state) ? fail_pinned(j) : WAIT_AGAIN;
+                return job_held_too_long(j, current_step(j)->module, state) ? fail_pinned(j)
+                                                                            : WAIT_AGAIN;
         case LIVEPATCH_UNPATCHING:
                 if (j->cancelled)
                         return fail_cancelled(j);

@@ -135,7 +135,7 @@ static int look_at(Job *j, LivepatchState state) {
         case LIVEPATCH_INACTIVE:
                 return undo_call(j, JOB_CALL_UNLOAD);
         default:
-                if (job_held_too_long(j, state))
+                if (job_held_too_long(j, last_inserted(j), state))
                         pinned(j);
                 return WAIT_AGAIN;
         }

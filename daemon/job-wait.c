@@ -68,11 +68,16 @@ int job_wait(Job *j, WaitCheck check) {
         return job_wait_after(j, check, 0);
 }
 
-/** job_held_too_long() - has the module had a reference without a livepatch for 15 s? */
-bool job_held_too_long(Job *j, LivepatchState state) {
+/**
+ * job_held_too_long() - has the module had a reference without a livepatch for 15 s?
+ *
+ * Not while it is still coming: a loader that outlived its daemon sits in finit_module(2) then, and when
+ * the module's init goes on, the patch comes into force.
+ */
+bool job_held_too_long(Job *j, const char *module, LivepatchState state) {
         uint64_t now = clock_usec(CLOCK_MONOTONIC);
 
-        if (state != LIVEPATCH_HELD) {
+        if (state != LIVEPATCH_HELD || livepatch_is_coming(j->manager->kernel, module) > 0) {
                 j->held_since_usec = 0;
                 return false;
         }

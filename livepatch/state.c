@@ -12,7 +12,7 @@
  *     yes              1        0           1        patched
  *     yes              0        1           1        unpatching
  *     no               -        -           0        inactive: may be unloaded
- *     no               -        -           1        held: just on its way in or out, or pinned for
+ *     no               -        -           1        held: on its way in or out, or pinned for
  *                                                    ever because a transition was forced
  *     no               -        -           -        absent
  *
@@ -22,7 +22,8 @@
  *
  * None of it is a snapshot: a directory may vanish between two reads (then the patch just became
  * disabled, and is looked at again), and the reference is dropped a moment after the directory.
- * Whoever finds `held` waits a little before calling it pinned.
+ * Whoever finds `held` waits a little before calling it pinned, and asks livepatch_is_coming(): a
+ * module's own init may run for minutes before it enables the patch.
  *
  * Nothing here waits. The kernel sends no event when a transition ends and poll(2) on `transition`
  * does not wake up; callers ask again by a timer.
@@ -139,6 +140,20 @@ int livepatch_state(const Kernel *k, const char *module, LivepatchState *ret) {
         else
                 *ret = streq(refcnt, "0") ? LIVEPATCH_INACTIVE : LIVEPATCH_HELD;
         return 0;
+}
+
+/**
+ * livepatch_is_coming() - whether a module is still being loaded: its init has not returned
+ *
+ * Return: 1, 0 (also when there is no such module), or a negative errno.
+ */
+int livepatch_is_coming(const Kernel *k, const char *module) {
+        _cleanup_free_ char *init = NULL;
+        int r = attribute_read(k, "sys/module", module, "initstate", &init);
+
+        if (vanished(r))
+                return 0;
+        return r < 0 ? r : streq(init, "coming");
 }
 
 static int compare_strings(const void *a, const void *b) {

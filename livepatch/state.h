@@ -24,6 +24,7 @@ const char *livepatch_state_to_string(LivepatchState s);
 
 int livepatch_state(const Kernel *k, const char *module, LivepatchState *ret) _must_check_
                 _nonnull_(1, 2, 3);
+int livepatch_is_coming(const Kernel *k, const char *module) _must_check_ _nonnull_(1, 2);
 int livepatch_list(const Kernel *k, char ***ret) _must_check_ _nonnull_(1, 2);
 int livepatch_transition_running(const Kernel *k, char **ret_module) _must_check_ _nonnull_(1);
 int livepatch_set_enabled(const Kernel *k, const char *module, bool enabled) _must_check_

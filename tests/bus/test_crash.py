@@ -3,6 +3,7 @@
 """kill -9 at each state of a job: the next daemon finishes or undoes, and says so."""
 
 import os
+import time
 
 from hotpatchtest import (World, main, wait_for, write)
 
@@ -58,6 +59,26 @@ def test_while_loading(pki):
 
 def stalling(w):
     w.machine.kernel.stall = True
+
+
+def test_while_an_old_loader_is_in_the_module(pki):
+    """Its init takes longer than a reference of a pinned module is waited for: it is undone all the same."""
+    with World(pki) as w:
+        w.start()
+        w.machine.stage('hp-one')
+        w.machine.kernel.stall = True
+        job = w.root.apply('hp-one')
+        wait_for('transition', lambda: w.root.job(job[1])['State'] == 'transition')
+        w.daemon.kill()
+        livepatch = w.machine.kernel.path('hp_one')
+        os.rename(livepatch, w.machine.path('fake/coming'))
+        w.machine.write('sys/module/hp_one/initstate', 'coming\n')
+        w.daemon.start()
+        time.sleep(17)
+        assert w.root.call('ListJobs')[-1][4] == '', last_job(w)
+        os.rename(w.machine.path('fake/coming'), livepatch)
+        w.machine.write('sys/module/hp_one/initstate', 'live\n')
+        clean(w)
 
 
 def test_in_transition(pki):

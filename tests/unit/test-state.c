@@ -38,9 +38,13 @@ START_TEST(on_its_way_in) {
         tree_file(&t, "sys/module/hp_x/initstate", "coming\n");
         ck_assert_ok(livepatch_state(t.kernel, "hp_x", &s));
         ck_assert_int_eq(s, LIVEPATCH_PATCHING);
+        ck_assert_int_eq(livepatch_is_coming(t.kernel, "hp_x"), 1);
         tree_file(&t, "sys/kernel/livepatch/hp_x/transition", "1\n");
         ck_assert_ok(livepatch_state(t.kernel, "hp_x", &s));
         ck_assert_int_eq(s, LIVEPATCH_PATCHING);
+        tree_file(&t, "sys/module/hp_x/initstate", "live\n");
+        ck_assert_int_eq(livepatch_is_coming(t.kernel, "hp_x"), 0);
+        ck_assert_int_eq(livepatch_is_coming(t.kernel, "hp_y"), 0);
 }
 END_TEST
 
