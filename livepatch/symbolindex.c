@@ -232,6 +232,23 @@ static void traceable_line(void *userdata, const char *line) {
                 e->traceable = true;
 }
 
+static bool object_is_there(const Object *o, const Kernel *k) {
+        _cleanup_free_ char *build_id = NULL;
+
+        return !*o->build_id || (kernel_module_build_id(k, o->name, &build_id) >= 0 &&
+                        streq(o->build_id, build_id));
+}
+
+/* A module that was unloaded between the lists has no symbols in here, or only some; it is not covered. */
+static void objects_drop_gone(SymbolIndex *i, const Kernel *k) {
+        uint32_t n = 0;
+
+        for (uint32_t from = 0; from < i->header.n_objects; from++)
+                if (object_is_there(&i->objects[from], k))
+                        i->objects[n++] = i->objects[from];
+        i->header.n_objects = n;
+}
+
 /**
  * symbol_index_build() - read the kernel's lists
  * @tracefs_fd: the directory with available_filter_functions
@@ -266,6 +283,7 @@ int symbol_index_build(const Kernel *k, int tracefs_fd, SymbolIndex **ret) {
         r = lines_scan(tracefs_fd, "available_filter_functions", traceable_line, i);
         if (r < 0)
                 return r;
+        objects_drop_gone(i, k);
         *ret = TAKE_PTR(i);
         return 0;
 }

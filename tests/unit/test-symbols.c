@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
 #include "livepatch/symbols.h"
 #include "tests/unit/note-maker.h"
 #include "tests/unit/tree.h"
@@ -171,6 +175,38 @@ START_TEST(lists_are_read_once_in_a_boot) {
 }
 END_TEST
 
+/* Unloaded after /proc/modules was read: without its symbols it must not count as known. */
+START_TEST(module_that_goes_meanwhile_is_not_covered) {
+        _cleanup_(tree_free) Tree t = kernel_with("sys/kernel/tracing");
+        pid_t child;
+
+        tree_file(&t, "proc/sys/kernel/random/boot_id", "11111111-2222-3333-4444-555555555555\n");
+        tree_file(&t, "proc/modules", "hptarget 16384 1 - Live 0x0000000000000000 (OE)\n");
+        tree_directory(&t, "run/hotpatch");
+        build_id_write(&t, "one");
+        ck_assert_int_eq(unlinkat(t.fd, "proc/kallsyms", 0), 0);
+        ck_assert_int_eq(mkfifoat(t.fd, "proc/kallsyms", 0600), 0);
+        child = fork();
+        ck_assert_int_ge(child, 0);
+        if (child == 0) {
+                static const char text[] = "0000000000000000 W weak_function\n";
+                int fd = openat(t.fd, "proc/kallsyms", O_WRONLY | O_CLOEXEC);
+                bool good = fd >= 0 &&
+                        unlinkat(t.fd, "sys/module/hptarget/notes/.note.gnu.build-id", 0) >= 0 &&
+                        write(fd, text, sizeof(text) - 1) == (ssize_t) sizeof(text) - 1;
+
+                _exit(good ? EXIT_SUCCESS : EXIT_FAILURE);
+        }
+        ck_assert_uint_eq(matches(&t, "vmlinux", "weak_function"), 1);
+        ck_assert_int_eq(waitpid(child, NULL, 0), child);
+        /* Here it is again, the same build. */
+        build_id_write(&t, "one");
+        ck_assert_int_eq(unlinkat(t.fd, "proc/kallsyms", 0), 0);
+        tree_file(&t, "proc/kallsyms", KALLSYMS);
+        ck_assert_uint_eq(matches(&t, "hptarget", "answer"), 1);
+}
+END_TEST
+
 START_TEST(damaged_index_is_made_again) {
         _cleanup_(tree_free) Tree t = kernel_with("sys/kernel/tracing");
         _cleanup_free_ void *good = NULL;
@@ -215,6 +251,7 @@ static Suite *suite(void) {
         tcase_add_test(t, tracefs_below_debugfs);
         tcase_add_test(t, shared_function_is_livepatchs_own);
         tcase_add_test(t, lists_are_read_once_in_a_boot);
+        tcase_add_test(t, module_that_goes_meanwhile_is_not_covered);
         tcase_add_test(t, damaged_index_is_made_again);
         tcase_add_test(t, without_tracefs_nothing_is_claimed);
         suite_add_tcase(s, t);
