@@ -278,6 +278,16 @@ static int check_no_damaged_intent(const Store *s, sd_bus_error *error) {
                 "the file '/var/lib/hotpatch/intent', which says what was under way, cannot be read");
 }
 
+/* A write that failed may have put the file in place all the same, see file_replace_at(). It must not
+ * speak of a job that does not begin; one that is left of an earlier job stays. */
+static void take_intent_back(const Store *s, const Intent *ours) {
+        _cleanup_(intent_done) Intent found = {};
+
+        if (store_intent_read(s, &found) >= 0 && found.started_usec == ours->started_usec &&
+            sd_id128_equal(found.boot_id, ours->boot_id))
+                (void) (store_intent_clear(s) < 0);
+}
+
 /**
  * job_open_intent() - write down what is about to be done, so that a crash can be explained
  * @type: "apply" (an open one is undone at the next start) or "remove" (it is finished)
@@ -299,8 +309,12 @@ int job_open_intent(Job *j, const char *type, char **ids, char **modules, sd_bus
         if (r < 0)
                 return r;
         r = store_intent_write(j->manager->store, &intent, error);
-        if (r < 0)
+        if (r < 0) {
+                /* With an older one open the job goes on to be undone, and closes what is there then. */
+                if (!j->intent_open)
+                        take_intent_back(j->manager->store, &intent);
                 return r;
+        }
         if (j->intent_usec == 0)
                 j->intent_usec = intent.started_usec;
         j->intent_open = true;

@@ -248,7 +248,7 @@ int store_read(int dir_fd, const char *name, const Field *fields, size_t n_field
         return fields_parse(fields, n_fields, data, size, object);
 }
 
-/** store_write() - replace a state file. Return: 0 or a negative errno; then the old one stands. */
+/** store_write() - replace a state file. Return: 0 or a negative errno; see file_replace_at() for it. */
 int store_write(int dir_fd, const char *name, const Field *fields, size_t n_fields, const void *object) {
         _cleanup_free_ char *data = NULL;
         size_t size;
@@ -520,7 +520,7 @@ int store_stream_get(const Store *s, const char *stream, uint64_t *ret, char **r
         return 0;
 }
 
-/** store_stream_set() - write the mark. Return: 0 or a negative errno; then the old one stands. */
+/** store_stream_set() - write the mark. Return: 0 or a negative errno; see store_write(). */
 int store_stream_set(const Store *s, const char *stream, uint64_t sequence, const char *digest) {
         Stream mark = { .name = (char *) stream, .sequence = sequence, .digest = (char *) digest };
 

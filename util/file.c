@@ -147,7 +147,8 @@ int file_read_line_at(int dir_fd, const char *path, char **ret) {
  * @name: file name in it, no slash
  * @mode: permission bits of the new file, before the umask
  *
- * Return: 0 or a negative errno; then the old file stands unchanged.
+ * Return: 0 or a negative errno; then the old file stands unchanged, unless flushing the directory was
+ * what failed: then the new one is in its place, and a crash of the machine may bring the old one back.
  */
 int file_replace_at(int dir_fd, const char *name, const void *data, size_t size, unsigned mode) {
         _cleanup_free_ char *tmp = NULL;
