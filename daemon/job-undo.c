@@ -109,6 +109,46 @@ static int give_up_record(Job *j, const char *id) {
         return WAIT_OVER;
 }
 
+static bool is_out(LivepatchState state) {
+        return state == LIVEPATCH_ABSENT || state == LIVEPATCH_INACTIVE || state == LIVEPATCH_HELD;
+}
+
+/* Was the step to wait until the kernel has dropped a patch in force, which is forgotten only then? */
+static bool is_lost(const Job *j, const Plan *plan, size_t i) {
+        const PlanStep *s = &plan->steps[i];
+        LivepatchState state;
+
+        return s->action == STEP_VANISH && i + 2 < plan->n_steps &&
+                plan->steps[i + 2].action == STEP_FORGET && streq_ptr(plan->steps[i + 2].id, s->id) &&
+                livepatch_state(j->manager->kernel, s->module, &state) >= 0 && is_out(state);
+}
+
+static void tell_lost(Job *j, const PlanStep *s) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+
+        job_record(j, HOTPATCH_MESSAGE_UNDO_FAILED, LOG_CRIT, s->id, s->module,
+                "Patch '%s' is not in force any more: it was replaced by what is undone now",
+                strempty(s->id));
+        (void) sd_bus_error_setf(&error, j->error.name,
+                "%s; patch '%s', which was replaced, is not in force any more",
+                strempty(j->error.message), strempty(s->id));
+        if (!sd_bus_error_is_set(&error))
+                return;
+        sd_bus_error_free(&j->error);
+        j->error = error;
+        error = SD_BUS_ERROR_NULL;
+}
+
+/* A livepatch that replaces others takes them out with its transition; that cannot be turned around
+ * once it has ended. */
+static void tell_all_lost(Job *j) {
+        const Plan *plan = job_plan(j);
+
+        for (size_t i = 0; plan && i < plan->n_steps; i++)
+                if (is_lost(j, plan, i))
+                        tell_lost(j, &plan->steps[i]);
+}
+
 /* Nothing of the job is in the kernel any more. */
 static int all_undone(Job *j) {
         job_wait_stop(j);
@@ -119,6 +159,7 @@ static int all_undone(Job *j) {
                 if (r < 0 && r != -ENOENT)
                         return give_up_record(j, *id);
         }
+        tell_all_lost(j);
         job_close_intent(j);
         finish(j);
         return WAIT_OVER;
@@ -182,10 +223,6 @@ static void go_on(Job *j) {
         job_wait_stop(j);
         sd_bus_error_free(&j->error);
         job_run(j);
-}
-
-static bool is_out(LivepatchState state) {
-        return state == LIVEPATCH_ABSENT || state == LIVEPATCH_INACTIVE || state == LIVEPATCH_HELD;
 }
 
 static int check_turned(Job *j) {

@@ -157,7 +157,7 @@ def module_file(directory, name, bundle_id, sequence, functions):
 
 
 def make_bundle(pki, directory, bundle_id, module=None, sequence=1, functions=(('vmlinux', 'hp_function'),),
-                padding=0, **extra):
+                padding=0, replace=False, **extra):
     """The bytes of a signed bundle. @padding: payload bytes more, to make it slow to read."""
     module = module or bundle_id.replace('-', '_').replace('.', '_')
     ko = module_file(directory, module, bundle_id, sequence, functions) + bytes(padding)
@@ -170,7 +170,7 @@ def make_bundle(pki, directory, bundle_id, module=None, sequence=1, functions=((
         'created': '2026-11-21T09:00:00Z',
         'fixes': [{'id': 'CVE-2026-0001', 'severity': 'important', 'summary': 'A hole'}],
         'targets': [{'arch': 'x86_64', 'release': RELEASE, 'build_id': BUILD_ID, 'member': module + '.ko',
-                     'module': module, 'replace': False,
+                     'module': module, 'replace': replace,
                      'objects': [{'name': o, 'functions': f} for o, f in objects.items()]}],
         'members': [{'name': module + '.ko', 'size': len(ko), 'sha256': hashlib.sha256(ko).hexdigest(),
                      'role': 'patch-module'}],

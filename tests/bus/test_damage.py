@@ -83,6 +83,23 @@ def test_a_record_that_cannot_be_written_is_undone(pki):
         assert w.machine.leftovers() == [], w.machine.leftovers()
 
 
+def test_what_was_replaced_and_is_lost_is_named(pki):
+    """The kernel drops the old patches with the transition; then the record cannot be written."""
+    with World(pki).start() as w:
+        apply_one(w)
+        w.machine.kernel.delay = 1
+        w.machine.stage('hp-two', replace=True, supersedes=['hp-one'])
+        os.makedirs(w.machine.path('var/lib/hotpatch/admitted/.#hp-two.record'))
+        job = w.root.apply('hp-two')
+        wait_for('transition', lambda: w.root.job(job[1])['State'] == 'transition')
+        w.machine.kernel.end('hp_one', 0)
+        result = w.root.finish(job)
+        assert result[:2] == ('failed', 'StateUnwritable'), result
+        assert result[2].endswith("; patch 'hp-one', which was replaced, is not in force any more"), result
+        os.rmdir(w.machine.path('var/lib/hotpatch/admitted/.#hp-two.record'))
+        assert w.machine.leftovers() == [], w.machine.leftovers()
+
+
 def test_undo_is_patient(pki):
     """The kernel says EBUSY for seconds, as it does while somebody else's transition runs."""
     with World(pki) as w:
