@@ -134,7 +134,7 @@ const HotpatchError hotpatch_errors[] = {
         ROW("TransitionStalled", ETIME, KERNEL,
             "Apply again at a quieter time; the transition was reversed and nothing changed."),
         ROW("PinnedUntilReboot", EBUSY, KERNEL,
-            "Restart the machine; a forced transition left the module in memory."),
+            "Nothing runs the module any more; restart the machine when it suits, to have it out of memory."),
         ROW("NoSuchPatch", ENOENT, NOT_FOUND,
             "Run 'hotpatchctl list' to see the patches this machine knows."),
         ROW("NoSuchJob", ENOENT, NOT_FOUND,
