@@ -98,7 +98,7 @@ guest_run() {
         unpack_output
 
         if [[ ! -e $run/result/status ]]; then
-                console_tail >&2
+                console_tail 90 >&2
                 if ((qemu == 124 || qemu == 137)); then
                         die 124 "the guest did not finish within $arg_timeout seconds"
                 elif grep -q 'Kernel panic' "$run/console.log" 2>/dev/null; then
