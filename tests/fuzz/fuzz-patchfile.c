@@ -2,7 +2,7 @@
 
 /* patch.json, and the C file made from what was accepted: it must stay C, line by line. */
 
-#include "builder/table.h"
+#include "builder/module/table.h"
 #include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

@@ -2,7 +2,7 @@
 
 #include <fcntl.h>
 
-#include "builder/headers.h"
+#include "builder/module/headers.h"
 #include "dbus/errors.h"
 #include "tests/unit/unit.h"
 #include "util/file.h"

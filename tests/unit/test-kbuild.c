@@ -5,7 +5,7 @@
 
 #include <fcntl.h>
 
-#include "builder/kbuild.h"
+#include "builder/module/kbuild.h"
 #include "dbus/errors.h"
 #include "tests/unit/unit.h"
 #include "util/file.h"

@@ -6,7 +6,7 @@
 #include <gelf.h>
 #include <libelf.h>
 
-#include "builder/postlink.h"
+#include "builder/module/postlink.h"
 #include "dbus/errors.h"
 #include "tests/unit/unit.h"
 #include "util/file.h"

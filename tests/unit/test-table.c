@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "builder/table.h"
+#include "builder/module/table.h"
 #include "bundle/digest.h"
 #include "tests/unit/unit.h"
 

@@ -13,7 +13,7 @@
  * Other distributions have whole trees, which need none of this.
  */
 
-#include "builder/headers.h"
+#include "builder/module/headers.h"
 
 #include <fcntl.h>
 #include <sys/utsname.h>

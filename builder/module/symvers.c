@@ -7,7 +7,7 @@
  * Only whether and by whom a symbol is exported is kept; CRCs are modpost's work.
  */
 
-#include "builder/symvers.h"
+#include "builder/module/symvers.h"
 
 #include <fcntl.h>
 

@@ -5,7 +5,7 @@
 
 #include <systemd/sd-bus.h>
 
-#include "builder/symvers.h"
+#include "builder/module/symvers.h"
 #include "bundle/patchfile.h"
 
 int postlink(int fd, const PatchFile *p, const Symvers *symvers, char ***ret_symbols,

@@ -5,7 +5,7 @@
 
 #include <systemd/sd-bus.h>
 
-#include "builder/headers.h"
+#include "builder/module/headers.h"
 #include "bundle/patchfile.h"
 
 /**

@@ -13,7 +13,7 @@
  * compiler of the author's file has nothing to compare it with; <hotpatch/hotpatch.h> documents it.
  */
 
-#include "builder/table.h"
+#include "builder/module/table.h"
 
 #include <inttypes.h>
 

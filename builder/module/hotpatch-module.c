@@ -12,10 +12,10 @@
 #include <getopt.h>
 #include <sys/stat.h>
 
-#include "builder/headers.h"
-#include "builder/kbuild.h"
-#include "builder/postlink.h"
-#include "builder/symvers.h"
+#include "builder/module/headers.h"
+#include "builder/module/kbuild.h"
+#include "builder/module/postlink.h"
+#include "builder/module/symvers.h"
 #include "bundle/patchfile.h"
 #include "config.h"
 #include "dbus/errors.h"

@@ -16,15 +16,14 @@
  * names in place of the copies'.
  */
 
-#include "builder/kbuild.h"
+#include "builder/module/kbuild.h"
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 
-#include "builder/table.h"
+#include "builder/module/table.h"
+#include "builder/run.h"
 #include "dbus/errors.h"
 #include "util/file.h"
 #include "util/strv.h"
@@ -291,61 +290,6 @@ static int make_arguments(const Kbuild *b, char ***ret) {
         return 0;
 }
 
-/* Only what the tools need: a MAKEFLAGS or KCFLAGS of the caller's would change the result. */
-static int make_environment(char ***ret) {
-        static const char *const kept[] = { "PATH", "HOME", "TMPDIR" };
-        _cleanup_strv_free_ char **v = NULL;
-        int r;
-
-        r = strv_extend(&v, "LC_ALL=C");
-        if (r < 0)
-                return r;
-        for (size_t i = 0; i < ELEMENTSOF(kept); i++) {
-                _cleanup_free_ char *s = NULL;
-
-                if (!getenv(kept[i]))
-                        continue;
-                if (asprintf(&s, "%s=%s", kept[i], getenv(kept[i])) < 0) {
-                        s = NULL;
-                        return -ENOMEM;
-                }
-                r = strv_extend(&v, s);
-                if (r < 0)
-                        return r;
-        }
-        *ret = TAKE_PTR(v);
-        return 0;
-}
-
-static int spawn_make(
-                char *const *arguments, char *const *environment, pid_t *ret_pid, int *ret_fd) {
-        int fds[2];
-        pid_t pid;
-
-        if (pipe2(fds, O_CLOEXEC) < 0)
-                return -errno;
-        pid = fork();
-        if (pid < 0) {
-                int r = -errno;
-
-                safe_close(fds[0]);
-                safe_close(fds[1]);
-                return r;
-        }
-        if (pid == 0) {
-                (void) signal(SIGINT, SIG_DFL);
-                (void) dup2(fds[1], STDOUT_FILENO);
-                (void) dup2(fds[1], STDERR_FILENO);
-                execvpe(arguments[0], arguments, environment);
-                dprintf(STDERR_FILENO, "cannot run 'make': %s\n", strerror(errno));
-                _exit(127);
-        }
-        safe_close(fds[1]);
-        *ret_pid = pid;
-        *ret_fd = fds[0];
-        return 0;
-}
-
 /* The post-link step answers for undefined symbols, and the compiler's lines say why make ends. */
 static bool is_noise(const char *line) {
         if (startswith(line, "WARNING: modpost: ") && strstr(line, "] undefined!"))
@@ -353,9 +297,13 @@ static bool is_noise(const char *line) {
         return startswith(line, "make") && (strstr(line, "] Error ") || strstr(line, "*** Waiting for "));
 }
 
-static void show_line(const Kbuild *b, const char *line) {
+/* Paths of the private folder are shown as the author's own. */
+static void show_line(const char *line, void *userdata) {
+        const Kbuild *b = userdata;
         size_t l = strlen(b->work_dir);
 
+        if (!b->verbose && is_noise(line))
+                return;
         for (const char *hit; (hit = strstr(line, b->work_dir)); line = hit) {
                 const char *rest;
 
@@ -370,40 +318,20 @@ static void show_line(const Kbuild *b, const char *line) {
                         hit = rest;
                 }
         }
-        fputs(line, stderr);
+        fprintf(stderr, "%s\n", line);
 }
 
 static int run_make(const Kbuild *b, sd_bus_error *error) {
-        _cleanup_strv_free_ char **arguments = NULL, **environment = NULL;
-        _cleanup_free_ char *line = NULL;
-        _cleanup_fclose_ FILE *f = NULL;
-        size_t room = 0;
-        void (*interrupt)(int);
-        int r, fd = -EBADF, status;
-        pid_t pid = 0;
+        _cleanup_strv_free_ char **arguments = NULL;
+        int r;
 
         r = make_arguments(b, &arguments);
         if (r < 0)
                 return r;
-        r = make_environment(&environment);
-        if (r < 0)
+        r = run_program(&(Run) { .arguments = arguments, .line = show_line, .userdata = (void *) b });
+        if (r < 0 && r != -EINTR)
                 return r;
-        /* As system(3) does: ^C ends make, and we clean up. */
-        interrupt = signal(SIGINT, SIG_IGN);
-        r = spawn_make(arguments, environment, &pid, &fd);
-        if (r < 0)
-                return r;
-        f = fdopen(fd, "r");
-        while (f && getline(&line, &room, f) >= 0)
-                if (b->verbose || !is_noise(line))
-                        show_line(b, line);
-        if (!f)
-                safe_close(fd);
-        while (waitpid(pid, &status, 0) < 0)
-                if (errno != EINTR)
-                        return -errno;
-        (void) signal(SIGINT, interrupt);
-        if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+        if (r != 0)
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("ModuleBuildFailed"),
                         "The module '%s' could not be built for kernel '%s'", b->patch->module,
                         b->headers->release);

@@ -19,13 +19,13 @@
  * in the running kernel; hotpatchd and the kernel look.
  */
 
-#include "builder/postlink.h"
+#include "builder/module/postlink.h"
 
 #include <gelf.h>
 #include <inttypes.h>
 #include <libelf.h>
 
-#include "builder/table.h"
+#include "builder/module/table.h"
 #include "bundle/digest.h"
 #include "dbus/errors.h"
 #include "livepatch/inspect.h"
