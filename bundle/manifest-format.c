@@ -67,6 +67,23 @@ static json_t *fixes(const Manifest *m) {
         return array;
 }
 
+static json_t *originals(const ManifestObject *object) {
+        json_t *array = json_array();
+
+        for (size_t i = 0; i < object->n_originals; i++) {
+                const ManifestOriginal *original = &object->originals[i];
+                _cleanup_free_ char *hex = hex_encode(original->sha256, sizeof(original->sha256));
+                json_t *o = json_object();
+
+                set(&o, "function", json_string(original->function));
+                set(&o, "size", json_integer((json_int_t) original->size));
+                set(&o, "sha256", hex ? json_string(hex) : NULL);
+                set_optional(&o, "masked", original->masked);
+                append(&array, o);
+        }
+        return array;
+}
+
 static json_t *objects(const ManifestTarget *t) {
         json_t *array = json_array();
 
@@ -76,6 +93,8 @@ static json_t *objects(const ManifestTarget *t) {
                 set(&o, "name", json_string(t->objects[i].name));
                 set_optional(&o, "build_id", t->objects[i].build_id);
                 set(&o, "functions", strings(t->objects[i].functions));
+                if (t->objects[i].n_originals > 0)
+                        set(&o, "originals", originals(&t->objects[i]));
                 append(&array, o);
         }
         return array;
@@ -137,6 +156,7 @@ static json_t *provenance(const ManifestProvenance *p) {
         set_optional(&o, "source", p->source);
         set_optional(&o, "fix_sha256", p->fix_sha256);
         set_optional(&o, "toolchain", p->toolchain);
+        set_optional(&o, "config_sha256", p->config_sha256);
         return o;
 }
 

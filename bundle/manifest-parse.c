@@ -437,10 +437,25 @@ static const Field fix_fields[] = {
         {},
 };
 
+static const Field original_fields[] = {
+        { "function", read_function, offsetof(ManifestOriginal, function), true },
+        { "masked", read_text, offsetof(ManifestOriginal, masked), false },
+        { "sha256", read_sha256, offsetof(ManifestOriginal, sha256), true },
+        { "size", read_size, offsetof(ManifestOriginal, size), true },
+        {},
+};
+
+/* A function and its parts: .cold, and .constprop or .isra copies. */
+static const List original_list = {
+        original_fields, sizeof(ManifestOriginal), COUNT_BESIDE(ManifestObject, originals, n_originals),
+        0, 4 * HOTPATCH_FUNCTIONS_MAX,
+};
+
 static const Field object_fields[] = {
         { "build_id", read_build_id, offsetof(ManifestObject, build_id), false },
         { "functions", read_functions, offsetof(ManifestObject, functions), true },
         { "name", read_module, offsetof(ManifestObject, name), true },
+        { "originals", read_list, offsetof(ManifestObject, originals), false, &original_list },
         {},
 };
 
@@ -495,6 +510,7 @@ static const List package_list = {
 
 static const Field provenance_fields[] = {
         { "builder", read_line, offsetof(ManifestProvenance, builder), false },
+        { "config_sha256", read_sha256_text, offsetof(ManifestProvenance, config_sha256), false },
         { "fix_sha256", read_sha256_text, offsetof(ManifestProvenance, fix_sha256), false },
         { "source", read_line, offsetof(ManifestProvenance, source), false },
         { "toolchain", read_line, offsetof(ManifestProvenance, toolchain), false },

@@ -72,6 +72,11 @@ static void object_done(ManifestObject *o) {
         free(o->name);
         free(o->build_id);
         strv_free(o->functions);
+        for (size_t i = 0; i < o->n_originals; i++) {
+                free(o->originals[i].function);
+                free(o->originals[i].masked);
+        }
+        free(o->originals);
 }
 
 static void target_done(ManifestTarget *t) {
@@ -122,6 +127,7 @@ Manifest *manifest_free(Manifest *m) {
         free(m->provenance.source);
         free(m->provenance.fix_sha256);
         free(m->provenance.toolchain);
+        free(m->provenance.config_sha256);
         free(m);
         return NULL;
 }
@@ -137,6 +143,32 @@ bool manifest_id_is_valid(const char *id) {
 
         return n > 0 && n <= HOTPATCH_ID_MAX && strchr("._-", id[0]) == NULL &&
                 strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789._-") == n;
+}
+
+/** manifest_masked_is_valid() - "OFFSET+SIZE,…": ascending, apart from each other, within @size bytes */
+bool manifest_masked_is_valid(const char *masked, uint64_t size) {
+        uint64_t end = 0;
+
+        for (bool first = true;; first = false) {
+                unsigned long long offset, length;
+                char *rest;
+
+                if (*masked < '0' || *masked > '9')
+                        return false;
+                errno = 0;
+                offset = strtoull(masked, &rest, 10);
+                if (errno != 0 || *rest != '+' || rest[1] < '0' || rest[1] > '9')
+                        return false;
+                length = strtoull(rest + 1, &rest, 10);
+                if (errno != 0 || length == 0 || offset > size || length > size - offset || (!first && offset < end))
+                        return false;
+                end = offset + length;
+                if (!*rest)
+                        return true;
+                if (*rest != ',')
+                        return false;
+                masked = rest + 1;
+        }
 }
 
 /** manifest_module_is_valid() - can this be the name of a loaded module (include/linux/module.h)? */
@@ -230,7 +262,18 @@ static int check_members(const Manifest *m, sd_bus_error *error) {
         return 0;
 }
 
+static int check_originals(const ManifestObject *o, size_t target, size_t object, sd_bus_error *error) {
+        for (size_t i = 0; i < o->n_originals; i++)
+                if (o->originals[i].masked &&
+                    !manifest_masked_is_valid(o->originals[i].masked, o->originals[i].size))
+                        return refuse(error, "In the manifest, targets[%zu].objects[%zu].originals[%zu].masked is not "
+                                "of the form OFFSET+SIZE,… within the function", target, object, i);
+        return 0;
+}
+
 static int check_objects(const ManifestTarget *t, size_t index, sd_bus_error *error) {
+        int r;
+
         for (size_t i = 0; i < t->n_objects; i++) {
                 const ManifestObject *o = &t->objects[i];
 
@@ -245,6 +288,9 @@ static int check_objects(const ManifestTarget *t, size_t index, sd_bus_error *er
                         if (strv_contains(f + 1, *f))
                                 return refuse(error, "In the manifest, targets[%zu].objects[%zu] has the "
                                         "function '%s' twice", index, i, *f);
+                r = check_originals(o, index, i, error);
+                if (r < 0)
+                        return r;
         }
         return 0;
 }

@@ -46,11 +46,28 @@ typedef struct ManifestFix {
         char **references; /* URLs, may be empty */
 } ManifestFix;
 
+/**
+ * struct ManifestOriginal - machine code that was in the kernel's package when the patch was built
+ * @function: as in ManifestObject.functions, or with .cold: a part of such a function
+ * @sha256: of the @size bytes, with zeros where @masked says
+ * @masked: optional; "OFFSET+SIZE,…", decimal, from the function's first byte, ascending: what a
+ *   running kernel changes in its own code (ftrace, alternatives, static branches and calls), and
+ *   addresses that are not the same at each boot
+ */
+typedef struct ManifestOriginal {
+        char *function;
+        uint64_t size;
+        uint8_t sha256[32];
+        char *masked;
+} ManifestOriginal;
+
 /** struct ManifestObject - `vmlinux` or a module, and the functions replaced in it */
 typedef struct ManifestObject {
         char *name;
         char *build_id;   /* optional; only for modules; lower-case hexadecimal */
         char **functions; /* "NAME" or "NAME,SYMPOS" */
+        ManifestOriginal *originals; /* what they replace; may be empty */
+        size_t n_originals;
 } ManifestObject;
 
 /** struct ManifestTarget - one kernel build this bundle serves */
@@ -83,6 +100,7 @@ typedef struct ManifestProvenance {
         char *source;
         char *fix_sha256;
         char *toolchain;
+        char *config_sha256; /* of the kernel's .config */
 } ManifestProvenance;
 
 typedef struct Manifest {
@@ -128,6 +146,7 @@ const ManifestTarget *manifest_find_target(
 
 bool manifest_id_is_valid(const char *id);
 bool manifest_function_is_valid(const char *function);
+bool manifest_masked_is_valid(const char *masked, uint64_t size);
 bool manifest_module_is_valid(const char *name);
 int manifest_time_parse(const char *s, uint64_t *ret_usec) _must_check_ _nonnull_(1, 2);
 int manifest_time_format(uint64_t usec, char ret[static MANIFEST_TIME_SIZE]) _must_check_;

@@ -12,7 +12,9 @@ static const char full[] =
         "\"requires\":[\"r\"],\"conflicts\":[\"c\"],\"supersedes\":[\"old\"],"
         "\"targets\":[{\"arch\":\"x86_64\",\"release\":\"6.12.117+deb12-cloud-amd64\",\"build_id\":\"0123456789abcdef\","
         "\"member\":\"m.ko\",\"module\":\"hp_m\",\"replace\":true,\"objects\":[{\"name\":\"vmlinux\",\"functions\":[\"f\",\"g,2\"]},"
-        "{\"name\":\"ext4\",\"build_id\":\"aabbccddeeff0011\",\"functions\":[\"h.isra.0\"]}]}],"
+        "{\"name\":\"ext4\",\"build_id\":\"aabbccddeeff0011\",\"functions\":[\"h.isra.0\"],"
+        "\"originals\":[{\"function\":\"h.isra.0\",\"size\":64,\"masked\":\"0+5,20+4\","
+        "\"sha256\":\"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\"}]}]}],"
         "\"members\":[{\"name\":\"m.ko\",\"size\":67108864,"
         "\"sha256\":\"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\",\"role\":\"patch-module\"}],"
         "\"trial\":{\"seconds\":0},\"force_safe\":true,"
@@ -65,6 +67,10 @@ START_TEST(every_field_is_read) {
         ck_assert_ptr_null(manifest_find_target(m, "x86_64", "6.12.117+deb12-cloud-amd64", "f123456789abcdef"));
         ck_assert(t->replace);
         ck_assert_str_eq(t->objects[0].functions[1], "g,2");
+        ck_assert_uint_eq(t->objects[0].n_originals, 0);
+        ck_assert_uint_eq(t->objects[1].n_originals, 1);
+        ck_assert_str_eq(t->objects[1].originals[0].masked, "0+5,20+4");
+        ck_assert_uint_eq(t->objects[1].originals[0].size, 64);
         ck_assert_ptr_null(t->objects[0].build_id);
         ck_assert_str_eq(t->objects[1].build_id, "aabbccddeeff0011");
         ck_assert_uint_eq(m->members[0].size, HOTPATCH_BUNDLE_MAX);
@@ -171,6 +177,11 @@ static const struct {
         { "[\"f\",\"g,2\"]", "[\"f\",\"f\"]", "ManifestInvalid", "targets[0].objects[0]" },
         { "[\"f\",\"g,2\"]", "[]", "ManifestInvalid", "targets[0].objects[0].functions" },
         { "g,2", "g,0", "ManifestInvalid", "targets[0].objects[0].functions[1]" },
+        { "0+5,20+4", "0+5,4+4", "ManifestInvalid", "targets[0].objects[1].originals[0].masked" },
+        { "0+5,20+4", "0+5,20+45", "ManifestInvalid", "targets[0].objects[1].originals[0].masked" },
+        { "0+5,20+4", "0+5,", "ManifestInvalid", "targets[0].objects[1].originals[0].masked" },
+        { "0+5,20+4", "0+0", "ManifestInvalid", "targets[0].objects[1].originals[0].masked" },
+        { "0+5,20+4", "99999999999999999999+1", "ManifestInvalid", "targets[0].objects[1].originals[0].masked" },
         { "g,2", "g,02", "ManifestInvalid", "targets[0].objects[0].functions[1]" },
         { "g,2", "g,", "ManifestInvalid", "targets[0].objects[0].functions[1]" },
         { "g,2", "g 2", "ManifestInvalid", "targets[0].objects[0].functions[1]" },
