@@ -8,14 +8,12 @@
  */
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <getopt.h>
-#include <sys/stat.h>
 
+#include "builder/module/finish.h"
 #include "builder/module/headers.h"
 #include "builder/module/kbuild.h"
-#include "builder/module/postlink.h"
-#include "builder/module/symvers.h"
+#include "builder/workdir.h"
 #include "bundle/patchfile.h"
 #include "config.h"
 #include "dbus/errors.h"
@@ -124,64 +122,15 @@ static int load_patch(const char *folder, PatchFile **ret, sd_bus_error *error) 
         return patch_file_parse(text, size, ret, error);
 }
 
-static int unlink_entry(const char *path, _unused_ const struct stat *st, _unused_ int flag,
-                _unused_ struct FTW *ftw) {
-        return remove(path);
-}
-
-static void remove_folder(char *path) {
-        (void) nftw(path, unlink_entry, 16, FTW_DEPTH | FTW_PHYS);
-        free(path);
-}
-DEFINE_TRIVIAL_CLEANUP(char *, remove_folder);
-
-static int make_work_dir(char **ret) {
-        _cleanup_free_ char *path = NULL;
-        char *real;
-
-        if (asprintf(&path, "%s/hotpatch-module.XXXXXX", getenv("TMPDIR") ?: "/tmp") < 0) {
-                path = NULL;
-                return -ENOMEM;
-        }
-        if (!mkdtemp(path))
-                return -errno;
-        real = realpath(path, NULL); /* make is given absolute paths only */
-        if (!real)
-                return -errno;
-        *ret = real;
-        return 0;
-}
-
-static int load_symvers(const KernelHeaders *h, Symvers **ret, sd_bus_error *error) {
-        _cleanup_free_ char *path = NULL;
-
-        if (asprintf(&path, "%s/Module.symvers", h->folder) < 0) {
-                path = NULL;
-                return -ENOMEM;
-        }
-        return symvers_load(path, ret, error);
-}
-
-static int finish_module(
-                const char *path, const PatchFile *p, const KernelHeaders *h, sd_bus_error *error) {
-        _cleanup_symvers_free_ Symvers *symvers = NULL;
+static int finish_module(const char *path, const PatchFile *p, const KernelHeaders *h, sd_bus_error *error) {
         _cleanup_strv_free_ char **symbols = NULL;
-        _cleanup_close_ int fd = -EBADF;
         int r;
 
-        r = load_symvers(h, &symvers, error);
-        if (r < 0)
-                return r;
-        fd = open(path, O_RDWR | O_CLOEXEC);
-        if (fd < 0)
-                return -errno;
-        r = postlink(fd, p, symvers, &symbols, error);
-        if (r < 0)
-                return r;
+        r = module_finish(path, p, h, &symbols, error);
         /* A misspelt name looks the same as an unexported one: let the author see them. */
         for (char **s = symbols; s && *s; s++)
                 fprintf(stderr, "unexported symbol, to be found when the patch is applied: %s\n", *s);
-        return postlink_check(fd, p, symvers, error);
+        return r;
 }
 
 static int publish(const char *module, const Options *o, const PatchFile *p, const KernelHeaders *h,
@@ -211,7 +160,7 @@ static int publish(const char *module, const Options *o, const PatchFile *p, con
 static int build(const Options *o, sd_bus_error *error) {
         _cleanup_patch_file_free_ PatchFile *p = NULL;
         _cleanup_kernel_headers_free_ KernelHeaders *h = NULL;
-        _cleanup_(remove_folderp) char *work_dir = NULL;
+        _cleanup_workdir_ char *work_dir = NULL;
         _cleanup_free_ char *module = NULL;
         int r;
 
@@ -222,7 +171,7 @@ static int build(const Options *o, sd_bus_error *error) {
                          kernel_headers_find(o->kernel, &h, error);
         if (r < 0)
                 return r;
-        r = make_work_dir(&work_dir);
+        r = workdir_make("hotpatch-module", &work_dir);
         if (r < 0)
                 return r;
         r = kbuild_run(&(Kbuild) {
