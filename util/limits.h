@@ -90,5 +90,8 @@
 #define HOTPATCH_MODINFO_VALUE_MAX 1024U
 #define HOTPATCH_KLP_SYMBOLS_MAX 4096U
 
+/* One object of a kernel build with its debug information: 1 MiB is usual, 30 MiB are seen. */
+#define HOTPATCH_OBJECT_MAX ((size_t) 256 * 1024 * 1024)
+
 /* Lines of /proc/kallsyms: 200 000 on a distribution kernel with many modules loaded. */
 #define HOTPATCH_KALLSYMS_MAX 4194304U

@@ -27,7 +27,8 @@ typedef enum ObjectSectionKind {
  * @offset: of the field, in its section
  * @type: R_X86_64_
  * @symbol: the symbol that is meant; never 0. A function or data object where one lies there, the
- *   section's own symbol otherwise (strings, constants, table entries)
+ *   section's own symbol otherwise (strings, constants, table entries), or, where the assembler wrote
+ *   none, a label of its own (`.LC3`): so the place is always the symbol's value plus @delta
  * @delta: where the field points, in bytes from @symbol: pc-relative fields in code are counted from
  *   the end of their instruction, those in data from the field itself. So `call foo` has 0
  * @addend: as in the file
@@ -73,6 +74,7 @@ typedef struct Object {
         size_t n_sections;
         ObjectSymbol *symbols;
         size_t n_symbols;
+        struct ObjectIndex *index; /* of object_find() and object_covering() */
 } Object;
 
 int object_read(const char *path, Object **ret, sd_bus_error *error) _must_check_ _nonnull_(1, 2);
