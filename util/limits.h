@@ -95,3 +95,6 @@
 
 /* Lines of /proc/kallsyms: 200 000 on a distribution kernel with many modules loaded. */
 #define HOTPATCH_KALLSYMS_MAX 4194304U
+
+/* Types of a kernel as BTF: 6 MiB, in 120 000 types. */
+#define HOTPATCH_BTF_MAX ((size_t) 64 * 1024 * 1024)
