@@ -573,6 +573,8 @@ PatchFile *patch_file_free(PatchFile *p) {
         for (size_t i = 0; i < p->n_symbols; i++) {
                 free(p->symbols[i].name);
                 free(p->symbols[i].object);
+                free(p->symbols[i].symbol);
+                free(p->symbols[i].owner);
         }
         free(p->symbols);
         free(p->module);

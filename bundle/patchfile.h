@@ -29,11 +29,21 @@ typedef struct PatchCallbacks {
         char *post_unpatch;
 } PatchCallbacks;
 
-/** struct PatchSymbol - where an unexported symbol lives, if not alone of its name in vmlinux */
+/**
+ * struct PatchSymbol - where an unexported symbol lives, if not alone of its name in vmlinux
+ * @name: in the sources and objects of the patch
+ * @object: whose symbol it is
+ * @sympos: position among symbols of the same name; 0: it is unique
+ * @symbol: its name there; NULL: @name. Not in patch.json, like @owner
+ * @owner: the object that the code using it is for: with its loading the symbol must be there. NULL: @object,
+ *   and then @name must not be exported
+ */
 typedef struct PatchSymbol {
         char *name;
         char *object;
         uint64_t sympos;
+        char *symbol;
+        char *owner;
 } PatchSymbol;
 
 /**

@@ -12,7 +12,9 @@
  * struct Kbuild - one build
  * @headers: of the kernel to build for
  * @patch: what to build
- * @patch_dir: folder of the sources, as the author gave it: it is shown in messages
+ * @patch_dir: folder of the sources, as the author gave it: it is shown in messages; NULL: none
+ * @objects: paths of ready objects that objtool has not seen, NULL-terminated; optional
+ * @with: paths of more C files and headers, NULL-terminated; optional
  * @runtime_dir: folder of the redirection runtime
  * @work_dir: private, empty, absolute; to be removed by the caller
  * @debug_info: keep DWARF
@@ -22,6 +24,8 @@ typedef struct Kbuild {
         const KernelHeaders *headers;
         const PatchFile *patch;
         const char *patch_dir;
+        const char *const *objects;
+        char *const *with;
         const char *runtime_dir;
         const char *work_dir;
         bool debug_info;

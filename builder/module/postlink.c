@@ -43,6 +43,19 @@
 #define KLP_SYM ".klp.sym."
 #define KLP_RELA ".klp.rela."
 
+/**
+ * struct LateSymbol - an undefined symbol that livepatch resolves; not owned
+ * @object: whose symbol it is; NULL: the loader resolves this one
+ * @owner: with whose loading
+ * @name: in @object
+ */
+typedef struct LateSymbol {
+        const char *object;
+        const char *owner;
+        const char *name;
+        uint64_t sympos;
+} LateSymbol;
+
 /** struct Group - relocations of one section against symbols of one object */
 typedef struct Group {
         char *name;      /* of the new section */
@@ -60,7 +73,7 @@ typedef struct Link {
         Elf_Scn *symtab;
         size_t strndx;
         size_t n_symbols;
-        const char **objects; /* for each symbol: its object if it becomes a klp symbol, or NULL */
+        LateSymbol *late; /* for each symbol: what becomes of it */
         Group *groups;
         size_t n_groups;
         char **report;
@@ -72,7 +85,7 @@ static void link_done(Link *l) {
                 free(l->groups[i].relas);
         }
         free(l->groups);
-        free(l->objects);
+        free(l->late);
         strv_free(l->report);
         if (l->elf)
                 elf_end(l->elf);
@@ -144,31 +157,52 @@ static bool must_be_defined(const PatchFile *p, const char *name) {
         return false;
 }
 
-/* Which object a symbol is to be looked up in by livepatch; NULL: the loader finds it itself. */
+static int check_late_symbol(const LateSymbol *s, sd_bus_error *error) {
+        if (strlen(s->name) > HOTPATCH_SYMBOL_MAX)
+                return sd_bus_error_setf(error, HOTPATCH_ERROR("ModuleBuildFailed"),
+                        "The symbol '%.80s…' is longer than %u characters", s->name, HOTPATCH_SYMBOL_MAX);
+        /* kernel/livepatch/core.c, klp_resolve_symbols(), refuses the other way round. */
+        if (streq(s->owner, "vmlinux") && !streq(s->object, "vmlinux"))
+                return sd_bus_error_setf(error, HOTPATCH_ERROR("ModuleBuildFailed"),
+                        "'%s' of module '%s' is used by code of vmlinux", s->name, s->object);
+        return 0;
+}
+
+/* Where a symbol is to be looked up by livepatch; an object of NULL: the loader finds it itself. */
 static int classify_symbol(
-                const Link *l, const GElf_Sym *sym, const char **ret, sd_bus_error *error) {
+                const Link *l, const GElf_Sym *sym, LateSymbol *ret, sd_bus_error *error) {
         const char *name = symbol_name(l, sym), *exporter;
         const PatchSymbol *listed;
+        int r;
 
-        *ret = NULL;
+        *ret = (LateSymbol) {};
         if (sym->st_shndx != SHN_UNDEF || !*name || GELF_ST_BIND(sym->st_info) == STB_WEAK)
                 return 0;
         listed = find_symbol(l->patch, name);
         exporter = symvers_find(l->symvers, name);
-        if (exporter && listed)
+        if (exporter && listed && !listed->owner)
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("ModuleBuildFailed"),
                         "patch.json lists '%s' as a symbol of '%s', but '%s' exports it; use it as it is",
                         name, listed->object, exporter);
-        if (exporter)
+        if (exporter && !listed)
                 return 0;
         if (must_be_defined(l->patch, name))
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("ModuleBuildFailed"),
                         "patch.json names the function '%s', but no source defines it, or only as static",
                         name);
-        if (strlen(name) > HOTPATCH_SYMBOL_MAX)
-                return sd_bus_error_setf(error, HOTPATCH_ERROR("ModuleBuildFailed"),
-                        "The symbol '%.80s…' is longer than %u characters", name, HOTPATCH_SYMBOL_MAX);
-        *ret = listed ? listed->object : "vmlinux";
+        LateSymbol late = {
+                .object = listed ? listed->object : "vmlinux",
+                .owner = "vmlinux",
+                .name = listed && listed->symbol ? listed->symbol : name,
+                .sympos = listed ? listed->sympos : 0,
+        };
+        /* klp_resolve_symbols() takes those of vmlinux in sections of vmlinux only. */
+        if (!streq(late.object, "vmlinux"))
+                late.owner = table_symbol_owner(listed);
+        r = check_late_symbol(&late, error);
+        if (r < 0)
+                return r;
+        *ret = late;
         return 0;
 }
 
@@ -177,13 +211,13 @@ static int classify_symbols(Link *l, sd_bus_error *error) {
         GElf_Sym sym;
         int r;
 
-        l->objects = calloc(l->n_symbols + 1, sizeof(*l->objects));
-        if (!l->objects)
+        l->late = calloc(l->n_symbols + 1, sizeof(*l->late));
+        if (!l->late)
                 return -ENOMEM;
         for (size_t i = 1; i < l->n_symbols; i++) {
                 if (!data || !gelf_getsym(data, (int) i, &sym))
                         return refuse_elf(error, "the symbol table");
-                r = classify_symbol(l, &sym, l->objects + i, error);
+                r = classify_symbol(l, &sym, l->late + i, error);
                 if (r < 0)
                         return r;
         }
@@ -209,11 +243,11 @@ static bool section_takes_late_relocations(const char *name) {
         return true;
 }
 
-static int group_get(Link *l, const char *object, size_t target, size_t capacity, Group **ret) {
+static int group_get(Link *l, const char *owner, size_t target, size_t capacity, Group **ret) {
         _cleanup_free_ char *name = NULL;
         Group *grown;
 
-        if (asprintf(&name, KLP_RELA "%s.%s", object,
+        if (asprintf(&name, KLP_RELA "%s.%s", owner,
                             section_name(l, elf_getscn(l->elf, target))) < 0) {
                 name = NULL;
                 return -ENOMEM;
@@ -238,22 +272,17 @@ static int group_get(Link *l, const char *object, size_t target, size_t capacity
 
 static int move_relocation(Link *l, const GElf_Rela *rela, size_t target, size_t capacity,
                 sd_bus_error *error) {
-        const char *object = l->objects[GELF_R_SYM(rela->r_info)];
+        const LateSymbol *symbol = l->late + GELF_R_SYM(rela->r_info);
         const char *section = section_name(l, elf_getscn(l->elf, target));
         Group *g;
         int r;
 
-        if (!streq(object, "vmlinux") && !section_takes_late_relocations(section)) {
-                Elf_Data *data = elf_getdata(l->symtab, NULL);
-                GElf_Sym sym;
-
+        if (!streq(symbol->owner, "vmlinux") && !section_takes_late_relocations(section))
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("ModuleBuildFailed"),
                         "'%s' of module '%s' is used in section '%s', which the kernel reads or frees "
                         "before that module may be there",
-                        gelf_getsym(data, (int) GELF_R_SYM(rela->r_info), &sym) ? symbol_name(l, &sym) : "",
-                        object, section);
-        }
-        r = group_get(l, object, target, capacity, &g);
+                        symbol->name, symbol->object, section);
+        r = group_get(l, symbol->owner, target, capacity, &g);
         if (r < 0)
                 return r;
         g->relas[g->n++] = *rela;
@@ -271,7 +300,7 @@ static int split_section(Link *l, Elf_Scn *scn, const GElf_Shdr *shdr, sd_bus_er
                 if (!data || !gelf_getrela(data, (int) i, &rela) ||
                                 GELF_R_SYM(rela.r_info) >= l->n_symbols)
                         return refuse_elf(error, section_name(l, scn));
-                if (l->objects[GELF_R_SYM(rela.r_info)]) {
+                if (l->late[GELF_R_SYM(rela.r_info)].object) {
                         r = move_relocation(l, &rela, shdr->sh_info, n, error);
                         if (r < 0)
                                 return r;
@@ -336,15 +365,13 @@ static int rename_symbols(Link *l, FILE *strings, size_t base, sd_bus_error *err
 
         for (size_t i = 1; i < l->n_symbols; i++) {
                 _cleanup_free_ char *line = NULL;
-                const PatchSymbol *listed;
+                const LateSymbol *late = l->late + i;
 
-                if (!l->objects[i])
+                if (!late->object)
                         continue;
                 if (!gelf_getsym(data, (int) i, &sym))
                         return refuse_elf(error, "the symbol table");
-                listed = find_symbol(l->patch, symbol_name(l, &sym));
-                if (asprintf(&line, "%s:%s,%" PRIu64, l->objects[i], symbol_name(l, &sym),
-                                    listed ? listed->sympos : 0) < 0) {
+                if (asprintf(&line, "%s:%s,%" PRIu64, late->object, late->name, late->sympos) < 0) {
                         line = NULL;
                         return -ENOMEM;
                 }

@@ -83,15 +83,23 @@ static const PatchCallbacks *find_callbacks(const PatchFile *p, const char *obje
         return NULL;
 }
 
+/** table_symbol_owner() - the object with whose loading livepatch resolves a symbol; not owned */
+const char *table_symbol_owner(const PatchSymbol *s) {
+        return s->owner ?: s->object;
+}
+
 /**
- * table_has_module_symbols() - does the patch use unexported symbols of a module
+ * table_has_module_symbols() - does the patch have symbols that are resolved when a module is loaded?
  * @p: the patch
  * @object: that module; NULL: any module
  */
 bool table_has_module_symbols(const PatchFile *p, const char *object) {
-        for (size_t i = 0; i < p->n_symbols; i++)
-                if (object ? streq(p->symbols[i].object, object) : !streq(p->symbols[i].object, "vmlinux"))
-                        return !object || !streq(object, "vmlinux");
+        for (size_t i = 0; i < p->n_symbols; i++) {
+                const char *owner = table_symbol_owner(p->symbols + i);
+
+                if (!streq(owner, "vmlinux") && (!object || streq(owner, object)))
+                        return true;
+        }
         return false;
 }
 
