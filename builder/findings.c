@@ -17,6 +17,7 @@ static const struct {
         [RULE_NO_CHANGE] = { "no-change", "Check that the fix is for this source version and that the kernel's configuration uses the code." },
         [RULE_NOT_BUILT] = { "not-built", "Leave that file out of the fix, or build for a kernel that has it." },
         [RULE_BUILD_FILES] = { "build-files", "Change C sources and headers only; leave other files out of the fix." },
+        [RULE_FIX_OFFSET] = { "fix-offset", "Check that this is the place that was meant." },
         [RULE_TOO_MANY_OBJECTS] = { "too-many-objects", "Make the change in the C files that need it instead of in the header." },
         [RULE_NOT_MATCHED] = { "not-matched", "Use the source, configuration and compiler that the kernel was built from." },
         [RULE_AMBIGUOUS_SYMBOL] = { "ambiguous-symbol", "Do not refer to it in the new code, or reach the same thing through another symbol." },

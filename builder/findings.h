@@ -11,6 +11,7 @@ typedef enum Rule {
         RULE_NO_CHANGE,          /* the fix changes no code that this kernel has */
         RULE_NOT_BUILT,          /* a file that the configuration does not build */
         RULE_BUILD_FILES,        /* Makefiles, Kconfig, assembly, linker scripts, generated sources */
+        RULE_FIX_OFFSET,         /* a hunk was found at another line: only ever a remark */
         RULE_TOO_MANY_OBJECTS,   /* a header that too many objects include */
         RULE_NOT_MATCHED,        /* the image has other code than was compiled here */
         RULE_AMBIGUOUS_SYMBOL,   /* which of several symbols of a name is meant cannot be told */

@@ -16,9 +16,28 @@ typedef struct FixFile {
 } FixFile;
 
 /**
+ * struct FixDiff - what one diff says about one file
+ * @file: index in Fix.files
+ * @source: index in Fix.paths
+ * @line: of the first hunk, counted from 1
+ * @hunks: their text with the "@@" lines, as read, without file headers
+ */
+typedef struct FixDiff {
+        size_t file;
+        size_t source;
+        size_t line;
+        size_t n_hunks;
+        char *hunks;
+        bool adds;
+        bool removes;
+} FixDiff;
+
+/**
  * struct Fix - one or several diffs, in order
  * @subject: of a mail or commit in the first one, without "[PATCH]"; optional
  * @cves: CVE numbers that the texts name, sorted, each once
+ * @files: each once, in the order of their first diffs
+ * @diffs: in the order in which they are to be applied; several may be about one file
  * @sha256: of the files' bytes, one after the other
  */
 typedef struct Fix {
@@ -27,6 +46,8 @@ typedef struct Fix {
         char **cves;
         FixFile *files;
         size_t n_files;
+        FixDiff *diffs;
+        size_t n_diffs;
         uint8_t sha256[DIGEST_SIZE];
 } Fix;
 
@@ -34,3 +55,6 @@ int fix_read(char *const *paths, Fix **ret, sd_bus_error *error) _must_check_ _n
 Fix *fix_free(Fix *f);
 DEFINE_TRIVIAL_CLEANUP(Fix *, fix_free);
 #define _cleanup_fix_free_ _cleanup_(fix_freep)
+
+/** fix_find() - the file of a path, or NULL */
+const FixFile *fix_find(const Fix *f, const char *path) _nonnull_(1, 2);
