@@ -98,6 +98,7 @@
 
 /* Types of a kernel as BTF: 6 MiB, in 120 000 types. */
 #define HOTPATCH_BTF_MAX ((size_t) 64 * 1024 * 1024)
+
 /* hotpatch-build. A stable kernel's whole update is 5 MiB of diff; a fix is some KiB. */
 #define HOTPATCH_FIX_MAX ((size_t) 4 * 1024 * 1024)
 #define HOTPATCH_FIXES_MAX 64U
@@ -108,5 +109,7 @@
 #define HOTPATCH_FIX_CVES_MAX 256U
 /* The largest C file of the kernel is a generated header of 22 MiB. */
 #define HOTPATCH_SOURCE_FILE_MAX ((size_t) 64 * 1024 * 1024)
+/* Kbuild's .cmd of one object: command line and a thousand headers, 60 KiB. */
+#define HOTPATCH_COMMAND_FILE_MAX ((size_t) 4 * 1024 * 1024)
 /* Objects that one fix may touch by way of headers, see hotpatch-build(1). */
 #define HOTPATCH_UNITS_MAX 64U

@@ -184,7 +184,57 @@ static int compile(Step *s, bool verbose, sd_bus_error *error) {
         return r;
 }
 
-static int name_files(Step *s) {
+/* The .cmd file that Kbuild leaves beside an object, "DIR/.NAME.o.cmd". */
+static char *command_path(const Step *s, const CompiledUnit *u) {
+        const char *slash = strrchr(u->path, '/'), *name = slash ? slash + 1 : u->path;
+        char *path;
+
+        if (asprintf(&path, "%s/after/%.*s.%s.cmd", s->work, (int) (name - u->path), u->path, name) < 0)
+                return NULL;
+        return path;
+}
+
+/*
+ * What the object is linked into, as Kbuild told the compiler: -DMODULE for modules, and
+ * KBUILD_MODFILE, the module's path without suffix (scripts/Makefile.lib, modfile_flags).
+ */
+static int read_object(const Step *s, CompiledUnit *u, sd_bus_error *error) {
+        static const char modfile[] = "-DKBUILD_MODFILE='\"";
+        _cleanup_free_ char *path = command_path(s, u), *name = NULL;
+        _cleanup_free_ void *text = NULL;
+        char *begin, *end;
+        int r;
+
+        if (!path)
+                return -ENOMEM;
+        r = file_read_at(AT_FDCWD, path, HOTPATCH_COMMAND_FILE_MAX, &text, NULL);
+        if (r < 0)
+                return r;
+        ((char *) text)[strcspn(text, "\n")] = '\0';
+        if (!strstr(text, " -DMODULE ")) {
+                name = strdup("vmlinux");
+        } else {
+                begin = strstr(text, modfile);
+                end = begin ? strchr(begin + strlen(modfile), '"') : NULL;
+                if (!end)
+                        return sd_bus_error_setf(error, HOTPATCH_ERROR("ModuleBuildFailed"),
+                                "Kbuild does not say which module '%s' belongs to", u->path);
+                *end = '\0';
+                name = strdup(strrchr(begin, '/') ? strrchr(begin, '/') + 1 : begin + strlen(modfile));
+        }
+        if (!name)
+                return -ENOMEM;
+        for (char *c = name; *c; c++)
+                if (*c == '-' || *c == ',')
+                        *c = '_';
+        free(u->object);
+        u->object = TAKE_PTR(name);
+        return 0;
+}
+
+static int name_files(Step *s, sd_bus_error *error) {
+        int r;
+
         for (size_t i = 0; i < s->result.n_units; i++) {
                 CompiledUnit *u = s->result.units + i;
 
@@ -194,6 +244,9 @@ static int name_files(Step *s) {
                         u->after = NULL;
                 if (!u->before || !u->after)
                         return -ENOMEM;
+                r = read_object(s, u, error);
+                if (r < 0)
+                        return r;
         }
         return 0;
 }
@@ -216,7 +269,7 @@ static int run_step(Step *s, const char *work_dir, bool verbose, Findings *findi
         r = compile(s, verbose, error);
         if (r < 0)
                 return r;
-        return name_files(s);
+        return name_files(s, error);
 }
 
 /**

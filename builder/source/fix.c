@@ -59,7 +59,7 @@ static int read_all(const char *path, Digest *digest, char **ret, size_t *ret_si
 
 static int read_one(Fix *f, size_t i, Digest *digest, sd_bus_error *error) {
         _cleanup_free_ char *text = NULL;
-        size_t size;
+        size_t size = 0;
         int r;
 
         r = read_all(f->paths[i], digest, &text, &size);

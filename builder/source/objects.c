@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * From touched files to objects.
+ * From touched files to objects: so far the C files themselves.
  */
 
 #include "builder/source/objects.h"
@@ -14,14 +14,13 @@ static bool has_suffix(const char *name, const char *suffix) {
 
 static int add_unit(Compiled *c, const char *source) {
         CompiledUnit *grown = reallocarray(c->units, c->n_units + 1, sizeof(*grown));
-        CompiledUnit u = { .source = strdup(source), .path = strdup(source), .object = strdup("vmlinux") };
+        CompiledUnit u = { .source = strdup(source), .path = strdup(source) };
 
         if (grown)
                 c->units = grown;
-        if (!grown || !u.source || !u.path || !u.object) {
+        if (!grown || !u.source || !u.path) {
                 free(u.source);
                 free(u.path);
-                free(u.object);
                 return -ENOMEM;
         }
         u.path[strlen(u.path) - 1] = 'o';
