@@ -15,51 +15,16 @@
 #include <fcntl.h>
 #include <fts.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 
 #include "ctl/bundle-kernel.h"
-#include "ctl/bundle-unpack.h"
 #include "livepatch/identity.h"
 #include "livepatch/inspect.h"
 #include "livepatch/note.h"
+#include "livepatch/vmlinuz.h"
 #include "util/file.h"
 #include "util/strv.h"
 
-/* vmlinux with debug information has some hundred MiB; the one inside an image has less than 128. */
-#define IMAGE_MAX ((size_t) 2 * 1024 * 1024 * 1024)
-#define PAYLOAD_MAX ((size_t) 512 * 1024 * 1024)
-#define MODULE_MAX ((size_t) 256 * 1024 * 1024)
 #define MODULES_DEP_MAX ((size_t) 16 * 1024 * 1024)
-
-typedef struct Mapping {
-        void *data;
-        size_t size;
-} Mapping;
-
-static void mapping_done(Mapping *m) {
-        if (m->data)
-                (void) munmap(m->data, m->size);
-}
-
-static int map_file(const char *path, Mapping *ret) {
-        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-        struct stat st;
-        void *data;
-
-        if (fd < 0 || fstat(fd, &st) < 0)
-                return -errno;
-        if (!S_ISREG(st.st_mode) || st.st_size == 0 || (uint64_t) st.st_size > IMAGE_MAX)
-                return -EBADMSG;
-        data = mmap(NULL, (size_t) st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-        if (data == MAP_FAILED)
-                return -errno;
-        *ret = (Mapping) { data, (size_t) st.st_size };
-        return 0;
-}
-
-static bool is_elf(const void *data, size_t size) {
-        return size > sizeof(Elf64_Ehdr) && memcmp(data, ELFMAG, SELFMAG) == 0;
-}
 
 /* The PT_NOTE segments of a 64-bit little-endian vmlinux. */
 static int elf_build_id(const uint8_t *data, size_t size, char **ret) {
@@ -89,59 +54,16 @@ static bool has_banner(const uint8_t *data, size_t size, const char *release) {
         return n > 0 && memmem(data, size, banner, (size_t) n);
 }
 
-static int vmlinux_build_id(const uint8_t *data, size_t size, const char *release, char **ret) {
-        if (!is_elf(data, size))
-                return -EBADMSG;
-        if (!has_banner(data, size, release))
-                return -ENOENT;
-        return elf_build_id(data, size, ret);
-}
-
-static uint32_t read_le32(const uint8_t *p) {
-        uint32_t v;
-
-        memcpy(&v, p, sizeof(v));
-        return le32toh(v);
-}
-
-/* Documentation/arch/x86/boot.rst: where a bzImage of protocol 2.08 or later holds its payload */
-static int bzimage_payload(const uint8_t *data, size_t size, const uint8_t **ret, size_t *ret_size) {
-        size_t setup, offset, length;
-
-        if (size < 0x250 || memcmp(data + 0x202, "HdrS", 4) != 0 || (data[0x206] | data[0x207] << 8) < 0x208)
-                return -EBADMSG;
-        setup = ((size_t) (data[0x1f1] ?: 4) + 1) * 512;
-        offset = setup + read_le32(data + 0x248);
-        length = read_le32(data + 0x24c);
-        if (offset > size || length > size - offset || length < 8)
-                return -EBADMSG;
-        *ret = data + offset;
-        /* The last four bytes are the unpacked size, except for gzip, which ends in it by itself. */
-        *ret_size = (*ret)[0] == 0x1f ? length : length - 4;
-        return 0;
-}
-
 /* Returns 0, -ENOENT for an image of another release, -EBADMSG for none that we understand. */
 static int image_build_id(const char *path, const char *release, char **ret) {
-        _cleanup_(mapping_done) Mapping m = { 0 };
-        _cleanup_free_ void *unpacked = NULL;
-        const uint8_t *payload;
-        size_t size;
-        int r = map_file(path, &m);
+        _cleanup_vmlinuz_done_ Vmlinuz v = { 0 };
+        int r = vmlinuz_open(path, &v);
 
         if (r < 0)
                 return r;
-        if (is_elf(m.data, m.size))
-                return vmlinux_build_id(m.data, m.size, release, ret);
-        payload = m.data;
-        size = m.size;
-        if (!unpack_is_packed(payload, size)) {
-                r = bzimage_payload(m.data, m.size, &payload, &size);
-                if (r < 0)
-                        return r;
-        }
-        r = unpack(payload, size, PAYLOAD_MAX, &unpacked, &size);
-        return r < 0 ? r : vmlinux_build_id(unpacked, size, release, ret);
+        if (!has_banner(v.data, v.size, release))
+                return -ENOENT;
+        return elf_build_id(v.data, v.size, ret);
 }
 
 /** struct Finding - a build-id and where it was found */
@@ -360,18 +282,11 @@ static int inspect_bytes(const void *data, size_t size, char **ret) {
  */
 int kernel_sources_module_build_id(
                 const KernelSources *s, const char *release, const char *module, char **ret) {
-        _cleanup_(mapping_done) Mapping m = { 0 };
+        _cleanup_vmlinuz_done_ Vmlinuz v = { 0 };
         _cleanup_free_ char *path = NULL;
-        _cleanup_free_ void *unpacked = NULL;
-        size_t size;
         int r = module_path(s, release, module, &path);
 
         if (r >= 0)
-                r = map_file(path, &m);
-        if (r < 0)
-                return r;
-        if (!unpack_is_packed(m.data, m.size))
-                return inspect_bytes(m.data, m.size, ret);
-        r = unpack(m.data, m.size, MODULE_MAX, &unpacked, &size);
-        return r < 0 ? r : inspect_bytes(unpacked, size, ret);
+                r = vmlinuz_open(path, &v);
+        return r < 0 ? r : inspect_bytes(v.data, v.size, ret);
 }

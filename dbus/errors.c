@@ -157,6 +157,8 @@ const HotpatchError hotpatch_errors[] = {
             "Free space on or repair the file system that holds /var/lib/hotpatch."),
         ROW("KernelBuildIdUnknown", ENOENT, FAILURE,
             "Give the kernel's image by --vmlinux, or its build-id by --build-id RELEASE=HEX."),
+        ROW("KernelImageInvalid", EBADMSG, FAILURE,
+            "Give the kernel image or module file as the kernel's package ships it; hotpatch reads x86-64 ones."),
         ROW("PatchFileInvalid", EBADMSG, FAILURE,
             "Correct the named place of patch.json; hotpatch-module(1) lists its keys."),
         ROW("KernelHeadersMissing", ENOENT, FAILURE,

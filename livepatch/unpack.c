@@ -6,7 +6,8 @@
  * libsystemd and libkmod bring along anyway.
  *
  * The input is the kernel that the person who makes a bundle has installed, not a bundle: nothing
- * of this runs in the daemon or on what a stranger sent.
+ * of this runs in the daemon or on what a stranger sent. So it is a library of its own, for
+ * hotpatchctl and the builder.
  */
 
 #include <endian.h>
@@ -16,7 +17,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
-#include "ctl/bundle-unpack.h"
+#include "livepatch/unpack.h"
 
 /* What lz4 -l makes: magic, then blocks of at most this much, each with its packed size before it. */
 #define LZ4_LEGACY_BLOCK ((size_t) 8 * 1024 * 1024)
