@@ -96,6 +96,9 @@
 /* Lines of /proc/kallsyms: 200 000 on a distribution kernel with many modules loaded. */
 #define HOTPATCH_KALLSYMS_MAX 4194304U
 
+/* Their names in a kernel image: 4 MiB on a distribution kernel. */
+#define HOTPATCH_KALLSYMS_NAMES_MAX ((size_t) 128 * 1024 * 1024)
+
 /* Types of a kernel as BTF: 6 MiB, in 120 000 types. */
 #define HOTPATCH_BTF_MAX ((size_t) 64 * 1024 * 1024)
 
