@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Can the functions that the fix changes be redirected, and will the transition come to its end?
+ *
+ * Livepatch redirects a function where ftrace can: at the call to __fentry__ that the compiler put in
+ * front of it. Files built without -pg, functions marked notrace and code that must not be instrumented
+ * have none. The image decides; the compiled object tells why.
+ *
+ * What is not here: whether the function is in the image at all, and which of several of one name it
+ * is. Matching says so.
+ */
+
+#include "builder/rules/internal.h"
+
+/* Does the object have a place for ftrace in that function? Without a function: in any. */
+static bool compiled_with_site(const Object *o, uint32_t function) {
+        for (size_t i = 1; i < o->n_sections; i++) {
+                const ObjectSection *s = o->sections + i;
+
+                if (!streq(s->name, "__mcount_loc"))
+                        continue;
+                for (size_t k = 0; k < s->n_relocations; k++) {
+                        const ObjectRelocation *r = s->relocations + k;
+                        const ObjectSymbol *f = o->symbols + function, *to = o->symbols + r->symbol;
+                        uint64_t place = to->value + (uint64_t) r->delta;
+
+                        if (function == 0 || (to->section == f->section && place >= f->value &&
+                                                             place - f->value < f->size))
+                                return true;
+                }
+        }
+        return false;
+}
+
+static const char *why_no_site(const Object *o, uint32_t function) {
+        const ObjectSection *s = symbol_section(o, function);
+
+        if (s && (startswith(s->name, ".noinstr.text") || startswith(s->name, ".entry.text") ||
+                                startswith(s->name, ".cpuidle.text")))
+                return "it is marked noinstr, code that must run before tracing can";
+        if (!compiled_with_site(o, 0))
+                return "its file is built without ftrace";
+        if (!compiled_with_site(o, function))
+                return "it is marked notrace";
+        return "this kernel was built without one there";
+}
+
+/* Several functions of a name: enough if one can be redirected; matching finds out which it is. */
+static bool image_has_site(const Image *image, const char *name, bool *ret_found) {
+        const ImageSymbol *const *symbols;
+        size_t n = image_find(image, name, &symbols);
+
+        *ret_found = false;
+        for (size_t i = 0; i < n; i++) {
+                if (!symbols[i]->function || symbols[i]->undefined || symbols[i]->init)
+                        continue;
+                *ret_found = true;
+                if (image_ftrace_site(image, symbols[i]->address))
+                        return true;
+        }
+        return false;
+}
+
+static int check_site(const RuleInput *in, uint32_t before, Findings *findings) {
+        const Object *o = in->changes->before;
+        const char *name = o->symbols[before].name;
+        bool found;
+
+        if (image_has_site(in->image, name, &found) || !found)
+                return 0;
+        return findings_refuse(findings, RULE_NO_FTRACE_SITE, name,
+                        "'%s' has no place where ftrace could redirect it: %s", name, why_no_site(o, before));
+}
+
+static int check_stack(const RuleInput *in, uint32_t before, Findings *findings) {
+        const char *name = in->changes->before->symbols[before].name;
+        const char *reason = streq(in->image->object, "vmlinux") ? stack_reason(name) : NULL;
+
+        if (!reason && kthread_main_loop(in->changes->before, before))
+                reason = "it is the main loop of a kernel thread";
+        if (!reason)
+                return 0;
+        return findings_refuse(findings, RULE_ALWAYS_ON_STACK, name,
+                        "'%s' is always on some stack, so that the transition would never end: %s", name, reason);
+}
+
+int rule_functions(const RuleInput *in, Findings *findings) {
+        const Changes *c = in->changes;
+        int r;
+
+        for (uint32_t i = 1; i < c->after->n_symbols; i++) {
+                const ObjectSection *s = symbol_section(c->after, i);
+
+                if (c->symbols[i].kind != CHANGE_CHANGED || c->symbols[i].before == 0 || !s ||
+                                s->kind != OBJECT_CODE || !object_symbol_is_function(c->after, i) ||
+                                changes_function_parent(c->after, i) != i)
+                        continue;
+                r = check_site(in, c->symbols[i].before, findings);
+                if (r == 0)
+                        r = check_stack(in, c->symbols[i].before, findings);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
