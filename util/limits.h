@@ -99,6 +99,11 @@
 /* Their names in a kernel image: 4 MiB on a distribution kernel. */
 #define HOTPATCH_KALLSYMS_NAMES_MAX ((size_t) 128 * 1024 * 1024)
 
+/* A module of the kernel: amdgpu has 20 MiB, 40 000 symbols and 300 000 relocations. */
+#define HOTPATCH_MODULE_IMAGE_MAX (UINT64_C(256) * 1024 * 1024)
+#define HOTPATCH_MODULE_SYMBOLS_MAX 1048576U
+#define HOTPATCH_MODULE_RELOCATIONS_MAX 8388608U
+
 /* Types of a kernel as BTF: 6 MiB, in 120 000 types. */
 #define HOTPATCH_BTF_MAX ((size_t) 64 * 1024 * 1024)
 
