@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Where the image has a symbol of the object. A name that is there once is an answer. Among several the
+ * code that refers to the symbol decides, once that code is proven; failing that, data that points to
+ * it. An answer that two sources give differently is none.
+ */
+
+#include "builder/match/matcher.h"
+
+#include <elf.h>
+
+static bool section_refers(const ObjectSection *s, uint32_t symbol) {
+        for (size_t i = 0; i < s->n_relocations; i++)
+                if (s->relocations[i].symbol == symbol)
+                        return true;
+        return false;
+}
+
+/* Prove the functions of one section that may tell about a symbol. */
+static int ask_code(Matcher *m, uint32_t section, uint32_t symbol) {
+        const Object *o = m->object;
+        int r;
+
+        for (size_t i = 1; i < o->n_symbols && !m->known[symbol].set; i++) {
+                if (o->symbols[i].section != section || i == symbol || o->symbols[i].size == 0 ||
+                    !object_symbol_is_function(o, (uint32_t) i))
+                        continue;
+                r = matcher_try(m, (uint32_t) i, NULL);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+/* A pointer in data whose place is known: the image has its value. */
+static int ask_pointer(Matcher *m, uint32_t section, const ObjectRelocation *r) {
+        uint32_t owner = object_covering(m->object, section, r->offset);
+        const ImageSymbol *at;
+        const uint8_t *field;
+        uint64_t address, value;
+        size_t size;
+        int ret;
+
+        if (r->type != R_X86_64_64 || owner == 0 || owner == r->symbol)
+                return 0;
+        ret = matcher_locate(m, owner, &at);
+        if (ret <= 0)
+                return ret == -ENOENT ? 0 : ret;
+        address = at->address + (r->offset - m->object->symbols[owner].value);
+        field = image_bytes(m->image, address, &size);
+        if (!field || size < sizeof(value))
+                return 0;
+        memcpy(&value, field, sizeof(value));
+        value -= (uint64_t) r->delta;
+        if (reference_named(m, r->symbol, value))
+                matcher_know(m, r->symbol, value);
+        return 0;
+}
+
+static int ask_data(Matcher *m, uint32_t section, uint32_t symbol) {
+        const ObjectSection *s = m->object->sections + section;
+        int r = 0;
+
+        for (size_t i = 0; i < s->n_relocations && r >= 0 && !m->known[symbol].set; i++)
+                if (s->relocations[i].symbol == symbol)
+                        r = ask_pointer(m, section, s->relocations + i);
+        return r;
+}
+
+/**
+ * matcher_ask() - try everything that may tell where a symbol is, once
+ *
+ * Code first: it is compared as a whole, data only has the pointer.
+ *
+ * Return: 0 or a negative errno; m->known has the answer, if there is one.
+ */
+int matcher_ask(Matcher *m, uint32_t symbol) {
+        const Object *o = m->object;
+        int r = 0;
+
+        if (m->known[symbol].asked)
+                return 0;
+        m->known[symbol].asked = true;
+        for (size_t i = 1; i < o->n_sections && r >= 0 && !m->known[symbol].set; i++)
+                if (o->sections[i].flags & SHF_EXECINSTR && section_refers(o->sections + i, symbol))
+                        r = ask_code(m, (uint32_t) i, symbol);
+        for (size_t i = 1; i < o->n_sections && r >= 0 && !m->known[symbol].set; i++)
+                if (o->sections[i].kind == OBJECT_DATA || o->sections[i].kind == OBJECT_READ_ONLY)
+                        r = ask_data(m, (uint32_t) i, symbol);
+        return r;
+}
+
+/**
+ * matcher_locate() - where in the image is a function or data symbol of the object?
+ * @symbol: defined or undefined; the symbol of a section never has an answer
+ * @ret: in the image
+ *
+ * Return: 1 and the symbol, 0 when it cannot be told, -ENOENT when the image has none of that name, or
+ * another negative errno.
+ */
+int matcher_locate(Matcher *m, uint32_t symbol, const ImageSymbol **ret) {
+        const Known *known = m->known + symbol;
+        const ImageSymbol *const *found, *at;
+        size_t n;
+        int r;
+
+        n = image_find(m->image, m->object->symbols[symbol].name, &found);
+        if (!known->set && n == 0)
+                return -ENOENT;
+        if (!known->set && n > 1) {
+                r = object_symbol_is_function(m->object, symbol) && object_symbol_is_defined(m->object, symbol) ?
+                        matcher_try(m, symbol, NULL) : 0;
+                if (r >= 0 && !known->set)
+                        r = matcher_ask(m, symbol);
+                if (r < 0)
+                        return r;
+        }
+        if (known->contradicted || (!known->set && n > 1))
+                return 0;
+        at = known->set ? symbol_of(m, symbol, known->address) : found[0];
+        if (!at)
+                return -ENOENT;
+        *ret = at;
+        return 1;
+}
