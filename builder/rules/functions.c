@@ -46,20 +46,9 @@ static const char *why_no_site(const Object *o, uint32_t function) {
         return "this kernel was built without one there";
 }
 
-/* Several functions of a name: enough if one can be redirected; matching finds out which it is. */
-static bool image_has_site(const Image *image, const char *name, bool *ret_found) {
-        const ImageSymbol *const *symbols;
-        size_t n = image_find(image, name, &symbols);
-
-        *ret_found = false;
-        for (size_t i = 0; i < n; i++) {
-                if (!symbols[i]->function || symbols[i]->undefined || symbols[i]->init)
-                        continue;
-                *ret_found = true;
-                if (image_ftrace_site(image, symbols[i]->address))
-                        return true;
-        }
-        return false;
+/* Nobody has to be redirected to it: whoever calls it is replaced (callers.c). */
+static bool carried(const Changes *c, uint32_t before) {
+        return only_called(c->before, before) && only_called(c->after, c->after_of[before]);
 }
 
 static int check_site(const RuleInput *in, uint32_t before, Findings *findings) {
@@ -67,7 +56,7 @@ static int check_site(const RuleInput *in, uint32_t before, Findings *findings) 
         const char *name = o->symbols[before].name;
         bool found;
 
-        if (image_has_site(in->image, name, &found) || !found)
+        if (image_has_site(in->image, name, &found) || !found || carried(in->changes, before))
                 return 0;
         return findings_refuse(findings, RULE_NO_FTRACE_SITE, name,
                         "'%s' has no place where ftrace could redirect it: %s", name, why_no_site(o, before));

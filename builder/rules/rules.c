@@ -91,6 +91,9 @@ int rules_check(const RuleInput *in, Findings *findings, sd_bus_error *error) {
         };
         int r;
 
+        r = callers_take_over(in->changes, in->image);
+        if (r < 0)
+                return r;
         for (size_t i = 0; i < ELEMENTSOF(rules); i++) {
                 r = rules[i](in, findings);
                 if (r < 0)

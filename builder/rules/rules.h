@@ -9,9 +9,12 @@
 #include "builder/image/image.h"
 #include "builder/findings.h"
 
-/** struct RuleInput - one object of the fix */
+/**
+ * struct RuleInput - one object of the fix
+ * @changes: callers of changed functions that cannot be redirected become changed, too
+ */
 typedef struct RuleInput {
-        const Changes *changes;
+        Changes *changes;
         const Image *image;       /* of the kernel or module that the object is part of */
         const Image *kernel;      /* vmlinux */
         const char *before_path;  /* the compiled files, with DWARF */
