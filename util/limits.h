@@ -119,5 +119,7 @@
 #define HOTPATCH_SOURCE_FILE_MAX ((size_t) 64 * 1024 * 1024)
 /* Kbuild's .cmd of one object: command line and a thousand headers, 60 KiB. */
 #define HOTPATCH_COMMAND_FILE_MAX ((size_t) 4 * 1024 * 1024)
+/* Lines of 60 bytes; an allyesconfig has 30 000. */
+#define HOTPATCH_OBJECT_LIST_MAX ((size_t) 16 * 1024 * 1024)
 /* Objects that one fix may touch by way of headers, see hotpatch-build(1). */
 #define HOTPATCH_UNITS_MAX 64U

@@ -21,7 +21,6 @@
 #include "builder/run.h"
 #include "builder/source/cache.h"
 #include "builder/source/folder.h"
-#include "dbus/errors.h"
 #include "util/file.h"
 #include "util/strv.h"
 
@@ -31,17 +30,21 @@
  * OBJECT_FILES_NON_STANDARD keeps objtool away: its sections are made when the module is linked. The map
  * makes debug information say the same in both trees and in every run.
  */
-static void print_side(FILE *f, const MakeRun *m, const char *side, char *const *objects) {
+static void print_side(FILE *f, const MakeRun *m, const char *side, char *const *targets) {
         fprintf(f,
                 "all: %s\n"
                 ".PHONY: all %s\n"
                 "%s:\n"
-                "\t+@$(MAKE) -C %s/%s --no-print-directory %s-o prepare CC=%s OBJECT_FILES_NON_STANDARD=y "
-                "KCFLAGS='-ffunction-sections -fdata-sections -fdebug-prefix-map=%s/%s=/linux'",
+                "\t+@$(MAKE) -C %s/%s --no-print-directory %s-o prepare CC=%s "
+                MAKE_OPTIONS " -fdebug-prefix-map=%s/%s=/linux'",
                 side, side, side, m->work, side, m->verbose ? "V=1 " : "-s ", m->tree->compiler, m->work, side);
-        for (; *objects; objects++)
-                fprintf(f, " %s", *objects);
+        for (; *targets; targets++)
+                fprintf(f, " %s", *targets);
         fprintf(f, " >%s/%s.log 2>&1\n", m->work, side);
+}
+
+static bool wanted(char *const *targets) {
+        return targets && *targets;
 }
 
 static int write_makefile(const MakeRun *m, const char *path) {
@@ -51,94 +54,114 @@ static int write_makefile(const MakeRun *m, const char *path) {
 
         if (!f)
                 return -ENOMEM;
-        if (m->before)
+        if (wanted(m->before))
                 print_side(f, m, "before", m->before);
-        if (m->after)
+        if (wanted(m->after))
                 print_side(f, m, "after", m->after);
         if (fclose(f) != 0)
                 return -ENOMEM;
         return folder_write(path, text, size);
 }
 
-static bool is_noise(const char *line) {
-        return startswith(line, "make") && (strstr(line, "] Error ") || strstr(line, "*** Waiting for "));
-}
-
-/* What one side said; 1: it made all its objects. */
-static int show_log(const MakeRun *m, const char *side, char *const *objects, bool quiet) {
-        _cleanup_free_ char *name = NULL, *log = NULL;
-        _cleanup_free_ void *text = NULL;
-        bool good = true;
-        int r;
-
-        for (; *objects && good; objects++) {
+/* What an earlier run left must not pass for this one's. */
+static int remove_targets(const MakeRun *m, const char *side, char *const *targets) {
+        for (; targets && *targets; targets++) {
                 _cleanup_free_ char *path = NULL;
 
-                if (asprintf(&path, "%s/%s/%s", m->work, side, *objects) < 0) {
+                if (asprintf(&path, "%s/%s/%s", m->work, side, *targets) < 0) {
                         path = NULL;
                         return -ENOMEM;
                 }
-                good = access(path, R_OK) == 0;
+                if (unlink(path) < 0 && errno != ENOENT)
+                        return -errno;
         }
-        if (good && quiet)
-                return 1;
-        if (asprintf(&name, "%s.log", side) < 0)
-                name = NULL;
-        log = name ? path_join(m->work, name) : NULL;
-        if (!log)
+        return 0;
+}
+
+static int check_targets(const MakeRun *m, const char *side, char *const *targets, bool *ret) {
+        *ret = true;
+        for (; targets && *targets && *ret; targets++) {
+                _cleanup_free_ char *path = NULL;
+
+                if (asprintf(&path, "%s/%s/%s", m->work, side, *targets) < 0) {
+                        path = NULL;
+                        return -ENOMEM;
+                }
+                *ret = access(path, R_OK) == 0;
+        }
+        return 0;
+}
+
+/* make's own lines: the compiler's say why it ends. */
+static bool is_noise(const char *line) {
+        return startswith(line, "make") && (strstr(line, "] Error ") || strstr(line, "*** Waiting for ") ||
+                        strstr(line, " not remade because of errors"));
+}
+
+/**
+ * make_show() - what was said while one side was made, to standard error
+ * @side: `before` or `after`
+ *
+ * Files are named as in the kernel's source.
+ *
+ * Return: 0 or a negative errno.
+ */
+int make_show(const MakeRun *m, const char *side) {
+        _cleanup_free_ char *path = NULL;
+        _cleanup_free_ void *text = NULL;
+        int r;
+
+        if (asprintf(&path, "%s/%s.log", m->work, side) < 0) {
+                path = NULL;
                 return -ENOMEM;
-        r = file_read_at(AT_FDCWD, log, LOG_MAX, &text, NULL);
+        }
+        r = file_read_at(AT_FDCWD, path, LOG_MAX, &text, NULL);
         if (r < 0)
                 return r;
         for (char *rest = text, *line; (line = strsep(&rest, "\n"));)
                 if (*line && (m->verbose || !is_noise(line)))
                         fprintf(stderr, "%s\n", line);
-        return good;
+        return 0;
 }
 
-static int check_side(const MakeRun *m, const char *side, char *const *objects, sd_bus_error *error) {
-        bool is_after = streq(side, "after");
-        int r;
-
-        if (!objects)
-                return 0;
-        /* Warnings of the unchanged source are not the author's. */
-        r = show_log(m, side, objects, !is_after && !m->verbose);
-        if (r < 0 || r == 1)
-                return r;
-        return sd_bus_error_setf(error, HOTPATCH_ERROR("ModuleBuildFailed"),
-                is_after ? "The source of kernel '%s' does not compile with the fix" :
-                           "The source of kernel '%s' does not compile without the fix", m->tree->release);
-}
+static void hear_nothing(_unused_ const char *line, _unused_ void *userdata) {}
 
 /**
- * make_objects() - compile
- * @m: what
- * @error: ModuleBuildFailed; the compiler's lines went to standard error before, with the names that
- *   files have in the kernel's source
+ * make_targets() - compile
+ * @m: what; what is there of it is made anew
+ * @error: FileNotFound when there is no make
  *
- * Return: 0 or a negative errno.
+ * Return: 0, whatever came of it, or a negative errno.
  */
-int make_objects(const MakeRun *m, sd_bus_error *error) {
+int make_targets(const MakeRun *m, MakeResult *ret, sd_bus_error *error) {
         _cleanup_free_ char *makefile = path_join(m->work, "objects.mk"), *jobs = NULL;
         long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-        char *arguments[] = { (char *) "make", (char *) "-s", (char *) "-k", NULL, (char *) "-f", makefile,
-                (char *) "all", NULL };
         int r;
 
+        *ret = (MakeResult) { true, true };
+        if (!wanted(m->before) && !wanted(m->after))
+                return 0;
         if (!makefile || asprintf(&jobs, "-j%ld", cpus > 0 ? cpus : 1) < 0)
                 return -ENOMEM;
-        arguments[3] = jobs;
-        r = write_makefile(m, makefile);
+        r = remove_targets(m, "before", m->before);
+        if (r == 0)
+                r = remove_targets(m, "after", m->after);
+        if (r == 0)
+                r = write_makefile(m, makefile);
         if (r < 0)
                 return r;
-        r = run_program(&(Run) { .arguments = arguments });
+        /* -k: all errors of both sides in one run. What make says itself is in the logs, but for its last line. */
+        r = run_program(&(Run) {
+                .arguments = (char *const[]) { (char *) "make", (char *) "-s", (char *) "-k", jobs, (char *) "-f",
+                        makefile, (char *) "all", NULL },
+                .line = hear_nothing,
+        });
         if (r < 0)
                 return r;
         if (r == 127)
                 return sd_bus_error_set(error, SD_BUS_ERROR_FILE_NOT_FOUND, "GNU make cannot be run");
-        r = check_side(m, "before", m->before, error);
+        r = check_targets(m, "before", m->before, &ret->before);
         if (r < 0)
                 return r;
-        return check_side(m, "after", m->after, error);
+        return check_targets(m, "after", m->after, &ret->after);
 }

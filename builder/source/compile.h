@@ -12,6 +12,7 @@
 /** struct CompiledUnit - one object; all owned */
 typedef struct CompiledUnit {
         char *path;   /* in the tree, "net/ipv4/ip_options.o" */
+        char *target; /* what make calls it: the same, or with ".." in it */
         char *source; /* "net/ipv4/ip_options.c" */
         char *object; /* `vmlinux` or the module that the object is linked into, as /proc/modules says it */
         char *before; /* compiled files; they belong to the work folder or the cache */
@@ -19,9 +20,15 @@ typedef struct CompiledUnit {
         char *header; /* the touched header because of which it is here; NULL: the source itself */
 } CompiledUnit;
 
+/**
+ * struct Compiled - what came of it
+ * @units: by path; only those whose code or debug information differs
+ * @unchanged: paths of objects that were compiled and came out the same, sorted; NULL: none
+ */
 typedef struct Compiled {
         CompiledUnit *units;
         size_t n_units;
+        char **unchanged;
         uint64_t compiler_usec; /* wall clock spent in make and below */
 } Compiled;
 

@@ -1,43 +1,283 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * From touched files to objects: so far the C files themselves.
+ * From touched files to objects.
+ *
+ * A C file is its own object, if the configuration builds it; a C file can also be included by
+ * others, as the scheduler's are; a header belongs to all objects that include it. A file that nothing
+ * of this kernel is made of is a remark where the fix changes something else that is, and a refusal
+ * where it does not. A file that decides how the kernel is built is refused in any case.
  */
 
 #include "builder/source/objects.h"
 
-static bool has_suffix(const char *name, const char *suffix) {
-        size_t l = strlen(name), s = strlen(suffix);
+#include "builder/source/objects-include.h"
+#include "builder/source/objects-kind.h"
+#include "util/strv.h"
 
-        return l > s && streq(name + l - s, suffix);
+/** struct Search - files that lead nowhere wait until it is known whether others lead somewhere */
+typedef struct Search {
+        const char *tree;
+        const ObjectList *list;
+        const Fix *fix;
+        IncludeGraph *graph;
+        char **unbuilt;
+        Compiled *compiled;
+        Findings *findings;
+} Search;
+
+static void search_done(Search *s) {
+        include_graph_free(s->graph);
+        strv_free(s->unbuilt);
 }
 
-static int add_unit(Compiled *c, const char *source) {
-        CompiledUnit *grown = reallocarray(c->units, c->n_units + 1, sizeof(*grown));
-        CompiledUnit u = { .source = strdup(source), .path = strdup(source) };
-
-        if (grown)
-                c->units = grown;
-        if (!grown || !u.source || !u.path) {
-                free(u.source);
-                free(u.path);
-                return -ENOMEM;
-        }
-        u.path[strlen(u.path) - 1] = 'o';
-        grown[c->n_units++] = u;
-        return 0;
+static CompiledUnit *find_unit(Compiled *c, const ListedObject *o) {
+        for (size_t i = 0; i < c->n_units; i++)
+                if (streq(c->units[i].path, o->path) && streq(c->units[i].object, o->module))
+                        return c->units + i;
+        return NULL;
 }
 
-int objects_find(const Tree *t, const Fix *fix, Compiled *c, Findings *findings, sd_bus_error *error) {
-        (void) t;
-        (void) findings;
-        (void) error;
-        for (size_t i = 0; i < fix->n_files; i++)
-                if (has_suffix(fix->files[i].path, ".c")) {
-                        int r = add_unit(c, fix->files[i].path);
+static int add_unit(Compiled *c, const ListedObject *o, const char *source, const char *header) {
+        CompiledUnit *unit = find_unit(c, o), *grown;
 
-                        if (r < 0)
-                                return r;
+        if (unit) {
+                if (!header) { /* the source itself is the better reason */
+                        free(unit->header);
+                        unit->header = NULL;
                 }
+                return 0;
+        }
+        grown = reallocarray(c->units, c->n_units + 1, sizeof(*grown));
+        if (!grown)
+                return -ENOMEM;
+        c->units = grown;
+        unit = grown + c->n_units++;
+        *unit = (CompiledUnit) {
+                .path = strdup(o->path),
+                .target = strdup(o->target),
+                .source = strdup(source),
+                .object = strdup(o->module),
+                .header = header ? strdup(header) : NULL,
+        };
+        return unit->path && unit->target && unit->source && unit->object && (!header || unit->header) ? 0 : -ENOMEM;
+}
+
+/* Adds the objects of a C file; returns their number. */
+static int add_objects(Search *s, const char *source, const char *header) {
+        _cleanup_free_ char *path = strdup(source);
+        const ListedObject *o;
+        size_t n;
+        int r;
+
+        if (!path)
+                return -ENOMEM;
+        path[strlen(path) - 1] = 'o';
+        o = object_list_find(s->list, path, &n);
+        for (size_t i = 0; i < n; i++) {
+                r = add_unit(s->compiled, o + i, source, header);
+                if (r < 0)
+                        return r;
+        }
+        return (int) n;
+}
+
+static int add_users(Search *s, const char *path) {
+        _cleanup_strv_free_ char **users = NULL;
+        int r;
+
+        if (!s->graph) {
+                r = include_graph_new(s->tree, s->list, &s->graph);
+                if (r < 0)
+                        return r;
+        }
+        r = include_graph_users(s->graph, path, &users);
+        if (r < 0)
+                return r;
+        for (char **u = users; u && *u; u++) {
+                r = add_objects(s, *u, path);
+                if (r < 0)
+                        return r;
+        }
+        return (int) strv_length(users);
+}
+
+static int refuse_build_file(Search *s, const char *path, const char *why) {
+        return findings_refuse(s->findings, RULE_BUILD_FILES, path, "'%s' %s", path, why);
+}
+
+static bool is_program(const Search *s, const char *path) {
+        _cleanup_free_ char *stem = strndup(path, strlen(path) - 2);
+
+        return stem && strv_contains(s->list->programs, stem);
+}
+
+static int find_source(Search *s, const FixFile *file) {
+        int own, users;
+
+        own = add_objects(s, file->path, NULL);
+        if (own < 0)
+                return own;
+        if (own > 0 && file->removed)
+                return refuse_build_file(s, file->path, "is built into the kernel and removed by the fix");
+        if (own == 0 && is_program(s, file->path))
+                return refuse_build_file(s, file->path, "belongs to a program that runs while the kernel is built");
+        users = add_users(s, file->path);
+        if (users < 0)
+                return users;
+        return own + users > 0 ? 0 : strv_extend(&s->unbuilt, file->path);
+}
+
+static int find_included(Search *s, const FixFile *file) {
+        int users;
+
+        if (file->added) /* who includes it is touched himself */
+                return 0;
+        users = add_users(s, file->path);
+        if (users < 0)
+                return users;
+        return users > 0 ? 0 : strv_extend(&s->unbuilt, file->path);
+}
+
+static int find_assembly(Search *s, const FixFile *file) {
+        _cleanup_free_ char *path = strdup(file->path);
+        size_t n;
+
+        if (!path)
+                return -ENOMEM;
+        path[strlen(path) - 1] = 'o';
+        (void) object_list_find(s->list, path, &n);
+        if (n > 0)
+                return refuse_build_file(s, file->path, "is assembly of this kernel");
+        return strv_extend(&s->unbuilt, file->path);
+}
+
+/* What is mostly not built, but may be: samples with CONFIG_SAMPLES. */
+static int find_elsewhere(Search *s, const FixFile *file) {
+        size_t l = strlen(file->path);
+
+        if (l > 2 && streq(file->path + l - 2, ".c"))
+                return find_source(s, file);
+        return strv_extend(&s->unbuilt, file->path);
+}
+
+/* What is built is code, wherever it lies: arch/x86/entry/vdso/vma.c. */
+static bool is_listed(const Search *s, const char *path) {
+        _cleanup_free_ char *object = strdup(path);
+        size_t l = strlen(path), n = 0;
+
+        if (!object || l < 3 || !streq(path + l - 2, ".c"))
+                return false;
+        object[l - 1] = 'o';
+        return object_list_find(s->list, object, &n);
+}
+
+static int find_file(Search *s, const FixFile *file) {
+        if (is_listed(s, file->path))
+                return find_source(s, file);
+        switch (file_kind(file->path)) {
+        case FILE_SOURCE:
+                return find_source(s, file);
+        case FILE_INCLUDED:
+                return find_included(s, file);
+        case FILE_ASSEMBLY:
+                return find_assembly(s, file);
+        case FILE_ELSEWHERE:
+                return find_elsewhere(s, file);
+        case FILE_BUILD:
+                return refuse_build_file(s, file->path, "decides how the kernel is built, or is not code that can be replaced");
+        case FILE_IGNORED:
+                return findings_remark(s->findings, RULE_NOT_BUILT, file->path,
+                        "'%s' has no influence on the kernel", file->path);
+        }
+        return -EINVAL;
+}
+
+/* One file of a fix for many architectures is no reason to refuse it; nothing at all is. */
+static int tell_unbuilt(Search *s) {
+        static const char text[] = "'%s' is not part of this kernel: its configuration does not build it";
+        int r;
+
+        for (char **path = s->unbuilt; path && *path; path++) {
+                s->findings->file = *path;
+                r = s->compiled->n_units > 0 ? findings_remark(s->findings, RULE_NOT_BUILT, *path, text, *path) :
+                                               findings_refuse(s->findings, RULE_NOT_BUILT, *path, text, *path);
+                s->findings->file = NULL;
+                if (r < 0)
+                        return r;
+        }
         return 0;
+}
+
+static int compare_units(const void *a, const void *b) {
+        const CompiledUnit *x = a, *y = b;
+        int r = strcmp(x->path, y->path);
+
+        return r != 0 ? r : strcmp(x->object, y->object);
+}
+
+/**
+ * objects_find() - the objects that a fix may touch
+ * @tree: source without the fix
+ * @list: all objects of the configuration
+ * @c: gets units, sorted by path, with path, target, source, object and header; those with a header are
+ *   candidates, for the compiler to decide
+ * @findings: files of no influence, files that cannot be hotpatched
+ *
+ * Return: 0 or a negative errno.
+ */
+int objects_find(const char *tree, const ObjectList *list, const Fix *fix, Compiled *c, Findings *findings) {
+        _cleanup_(search_done) Search s = {
+                .tree = tree, .list = list, .fix = fix, .compiled = c, .findings = findings,
+        };
+        int r;
+
+        for (size_t i = 0; i < fix->n_files; i++) {
+                if (fix->files[i].added && fix->files[i].removed)
+                        continue; /* added by one diff, removed by the next */
+                findings->file = fix->files[i].path;
+                r = find_file(&s, fix->files + i);
+                findings->file = NULL;
+                if (r < 0)
+                        return r;
+        }
+        if (c->n_units > 0)
+                qsort(c->units, c->n_units, sizeof(*c->units), compare_units);
+        r = tell_unbuilt(&s);
+        if (r < 0 || c->n_units > 0 || findings_refusals(findings) > 0)
+                return r;
+        return findings_refuse(findings, RULE_NO_CHANGE, NULL, "The fix changes nothing that this kernel is built from");
+}
+
+/**
+ * objects_limit() - refuse what would become too large a patch
+ * @limit: number of objects that are taken
+ *
+ * Return: 0 or a negative errno.
+ */
+int objects_limit(Compiled *c, size_t limit, Findings *findings) {
+        const char *header = NULL;
+        size_t shown = 0;
+        char *first = NULL;
+        size_t size;
+        FILE *f;
+        int r;
+
+        if (c->n_units <= limit)
+                return 0;
+        f = open_memstream(&first, &size);
+        if (!f)
+                return -ENOMEM;
+        for (size_t i = 0; i < c->n_units; i++) {
+                header = header ?: c->units[i].header;
+                if (c->units[i].header && shown < 3)
+                        fprintf(f, "%s'%s'", shown++ > 0 ? ", " : "", c->units[i].path);
+        }
+        r = fclose(f) != 0 ? -ENOMEM :
+                findings_refuse(findings, RULE_TOO_MANY_OBJECTS, header,
+                        "The fix touches %zu objects of this kernel, and at most %zu are taken%s%s%s%s%s",
+                        c->n_units, limit, header ? "; '" : "", strempty(header),
+                        header ? "' is included by " : "", strempty(first), shown > 0 ? " and others" : "");
+        free(first);
+        return r;
 }

@@ -8,7 +8,9 @@
 #include "builder/findings.h"
 #include "builder/source/compile.h"
 #include "builder/source/fix.h"
+#include "builder/source/objects-list.h"
 #include "builder/source/tree.h"
 
-int objects_find(const Tree *t, const Fix *fix, Compiled *c, Findings *findings, sd_bus_error *error)
-                _must_check_ _nonnull_(1, 2, 3, 4);
+int objects_find(const char *tree, const ObjectList *list, const Fix *fix, Compiled *c, Findings *findings)
+                _must_check_ _nonnull_(1, 2, 3, 4, 5);
+int objects_limit(Compiled *c, size_t limit, Findings *findings) _must_check_ _nonnull_(1, 3);
