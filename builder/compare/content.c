@@ -8,8 +8,9 @@
  * them. Things without a symbol (a constant that gcc put into .rodata, a piece of assembly in another
  * section) are compared by content as far as they reach, and are different when that cannot be told.
  *
- * Functions that share a section (.init.text, .sched.text) call each other without relocations; where
- * their bytes differ the instructions are looked at, and a branch is compared by what it leads to.
+ * Functions that share a section (.init.text, .sched.text) call each other without relocations, and there
+ * the same bytes can lead to another function; so instructions are looked at, and a branch out of the
+ * function is compared by what it leads to.
  */
 
 #include <elf.h>
@@ -295,22 +296,6 @@ bool reference_same(Comparison *x, const ObjectRelocation *before, const ObjectR
         return unnamed_same(x, before, after);
 }
 
-/* Where a branch without a relocation leads, as if it had one. */
-static bool branch_target(const Object *o, uint32_t section, uint64_t end, const Insn *insn,
-                ObjectRelocation *ret) {
-        uint64_t target = end + (uint64_t) insn->immediate;
-        uint32_t symbol = object_covering(o, section, target);
-
-        if (!symbol || (insn->kind != INSN_CALL && insn->kind != INSN_JUMP && insn->kind != INSN_CONDITIONAL_JUMP))
-                return false;
-        *ret = (ObjectRelocation) {
-                .type = R_X86_64_PC32,
-                .symbol = symbol,
-                .delta = (int64_t) (target - o->symbols[symbol].value),
-        };
-        return true;
-}
-
 typedef struct Walk {
         const ObjectSymbol *symbol;
         const ObjectSection *section;
@@ -337,25 +322,45 @@ static bool walk_decode(Walk *w) {
                 insn_decode(w->section->data + w->offset, w->end - w->offset, &w->insn) >= 0;
 }
 
-/* Two instructions that are not the same bytes with the same references. */
+static bool walk_has_relocation(const Walk *w, const ObjectRelocation **ret) {
+        *ret = relocations_from(w->section, w->offset);
+        return is_in(w->section, *ret, w->offset + w->insn.length);
+}
+
+/* Does the instruction branch out of its function, without a relocation? @ret: where to, as if it had one. */
+static bool walk_leaves(const Object *o, const Walk *w, ObjectRelocation *ret) {
+        uint64_t target = w->offset + w->insn.length + (uint64_t) w->insn.immediate;
+        const ObjectRelocation *r;
+
+        if ((w->insn.kind != INSN_CALL && w->insn.kind != INSN_JUMP && w->insn.kind != INSN_CONDITIONAL_JUMP) ||
+                        walk_has_relocation(w, &r) || (target >= w->symbol->value && target < w->end))
+                return false;
+        *ret = (ObjectRelocation) { .type = R_X86_64_PC32, .symbol = object_covering(o, w->index, target) };
+        ret->delta = (int64_t) (target - o->symbols[ret->symbol].value);
+        return true;
+}
+
+/* One instruction of each; written to @ret when they differ. */
 static bool step_same(Comparison *x, const Walk *b, const Walk *a, Difference *ret) {
-        const ObjectRelocation *rb = relocations_from(b->section, b->offset);
-        const ObjectRelocation *ra = relocations_from(a->section, a->offset);
-        bool b_has = is_in(b->section, rb, b->offset + b->insn.length);
-        bool a_has = is_in(a->section, ra, a->offset + a->insn.length);
+        bool b_leaves, a_leaves, b_has, a_has;
         ObjectRelocation tb, ta;
 
         *ret = (Difference) { .kind = DIFFERENCE_CODE, .offset = a->offset - a->symbol->value };
-        if (b->insn.operation != a->insn.operation)
+        if (b->insn.operation != a->insn.operation || b->insn.length != a->insn.length)
                 return false;
-        if (!b_has && !a_has)
-                return b->insn.length == a->insn.length &&
-                        branch_target(x->before, b->index, b->offset + b->insn.length, &b->insn, &tb) &&
-                        branch_target(x->after, a->index, a->offset + a->insn.length, &a->insn, &ta) &&
-                        reference_same(x, &tb, &ta);
-        ret->kind = DIFFERENCE_REFERENCE;
-        ret->before = b_has ? rb : NULL;
-        ret->after = a_has ? ra : NULL;
+        b_leaves = walk_leaves(x->before, b, &tb);
+        a_leaves = walk_leaves(x->after, a, &ta);
+        if (b_leaves && a_leaves)
+                return tb.symbol && ta.symbol && reference_same(x, &tb, &ta);
+        if (!b_leaves && !a_leaves &&
+                        bytes_same(x, b->index, b->offset, a->index, a->offset, b->insn.length))
+                return true;
+        b_has = walk_has_relocation(b, &ret->before);
+        a_has = walk_has_relocation(a, &ret->after);
+        ret->before = b_has ? ret->before : NULL;
+        ret->after = a_has ? ret->after : NULL;
+        if (b_has != a_has || (b_has && !reference_same(x, ret->before, ret->after)))
+                ret->kind = DIFFERENCE_REFERENCE;
         return false;
 }
 
@@ -366,18 +371,22 @@ static bool walk_same(Comparison *x, uint32_t before, uint32_t after, Difference
         while (b.offset < b.end && a.offset < a.end) {
                 if (!walk_decode(&b) || !walk_decode(&a)) {
                         *ret = (Difference) { .kind = DIFFERENCE_CODE, .offset = a.offset - a.symbol->value };
-                        return bytes_same(x, b.index, b.offset, a.index, a.offset, b.end - b.offset) &&
-                                b.end - b.offset == a.end - a.offset;
+                        return false;
                 }
-                if ((b.insn.length != a.insn.length ||
-                                    !bytes_same(x, b.index, b.offset, a.index, a.offset, b.insn.length)) &&
-                                !step_same(x, &b, &a, ret))
+                if (!step_same(x, &b, &a, ret))
                         return false;
                 b.offset += b.insn.length;
                 a.offset += a.insn.length;
         }
         *ret = (Difference) { .kind = DIFFERENCE_SIZE, .offset = a.offset - a.symbol->value };
         return b.offset == b.end && a.offset == a.end;
+}
+
+/* Alone in its section, a function branches elsewhere by relocations only. */
+static bool is_alone(const Object *o, uint32_t function) {
+        const ObjectSymbol *s = o->symbols + function;
+
+        return s->value == 0 && s->size == o->sections[s->section].size;
 }
 
 /**
@@ -387,13 +396,13 @@ static bool walk_same(Comparison *x, uint32_t before, uint32_t after, Difference
  */
 bool function_same(Comparison *x, uint32_t before, uint32_t after, Difference *ret) {
         const ObjectSymbol *b = x->before->symbols + before, *a = x->after->symbols + after;
+        bool quick = is_alone(x->before, before) && is_alone(x->after, after) && b->size == a->size &&
+                        bytes_same(x, b->section, b->value, a->section, a->value, b->size);
         Difference d;
 
-        if (b->size != a->size || !bytes_same(x, b->section, b->value, a->section, a->value, b->size)) {
-                if (!walk_same(x, before, after, &d)) {
-                        *ret = d;
-                        return false;
-                }
+        if (!quick && !walk_same(x, before, after, &d)) {
+                *ret = d;
+                return false;
         }
         return tables_same(x, before, after, ret);
 }

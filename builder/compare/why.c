@@ -21,11 +21,13 @@ static bool names_something(const Object *o, uint32_t symbol) {
                 !(object_symbol_is_defined(o, symbol) && o->sections[s->section].kind == OBJECT_STRINGS);
 }
 
-/* Is the field the target of a call? */
+/* Is the field the target of a call? No instruction has a memory operand whose last byte before the
+ * displacement is that of the opcode. */
 static bool is_call(const Object *o, const ObjectSymbol *function, const ObjectRelocation *r) {
         const uint8_t *data = o->sections[function->section].data;
 
-        return data && r->offset > function->value && r->type == R_X86_64_PLT32 && data[r->offset - 1] == 0xe8;
+        return data && r->offset > function->value && data[r->offset - 1] == 0xe8 &&
+                (r->type == R_X86_64_PLT32 || r->type == R_X86_64_PC32);
 }
 
 static bool refers_to(const Object *o, uint32_t function, uint32_t symbol) {

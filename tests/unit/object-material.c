@@ -37,7 +37,7 @@ char *object_command(const char *format, ...) {
         while ((n = fread(buffer, 1, sizeof(buffer), p)) > 0)
                 fwrite(buffer, 1, n, f);
         fclose(f);
-        ck_assert_msg(pclose(p) == 0, "%s: failed: %s", command, out);
+        ck_assert_msg(pclose(p) == 0, "%.60s…: failed: %s", command, out);
         return out;
 }
 
