@@ -14,9 +14,15 @@ scenario_name=$(basename "$scenario_file" .sh)
 # In the guest: where the scenario and what prepare() made lie.
 scenario_folder=/run/scenario
 
-# testcases: the testcase_* functions in the order in which they stand in the file
+# testcases [RELEASE]: the testcase_* functions in the order in which they stand in the file; those whose
+# first line ends in "# on: RELEASE…" only for these kernels
 testcases() {
-        sed -n 's/^testcase_\([a-zA-Z0-9_]*\) *().*/\1/p' "$scenario_file"
+        local name kernels
+
+        sed -nE 's/^testcase_([a-zA-Z0-9_]*) *\(\) *\{?( *# on: )?(.*)/\1 \3/p' "$scenario_file" |
+                while read -r name kernels; do
+                        [[ -n ${1:-} && -n $kernels && " $kernels " != *" $1 "* ]] || echo "$name"
+                done
 }
 
 # header KEY: the words of the header line "# KEY: words"
@@ -89,20 +95,24 @@ run_prepare() {
 
 scenario_help() {
         cat <<HELP
-Usage: tests/vm/$scenario_name.sh [--kernel RELEASE]… [TESTCASE]…
+Usage: tests/vm/$scenario_name.sh [--all] [--kernel RELEASE]… [TESTCASE]…
 
 Run the scenario on each kernel that its header names, or on those given; all testcases, or those given.
+--all adds the kernels that take too long for every run.
 
 Kernels:   $(header kernels)
+With --all: $(header 'more kernels')
 Testcases: $(testcases | tr '\n' ' ')
 HELP
 }
 
 # run_on_kernel RELEASE TESTCASE…
 run_on_kernel() {
-        local release=$1 folder options guest='' status=0
+        local release=$1 folder options guest='' status=0 testcases
         shift
+        testcases=("$@")
 
+        (($# > 0)) || mapfile -t testcases < <(testcases "$release")
         folder=$(mktemp -d)
         # shellcheck disable=SC2064 # now
         trap "rm -rf '$folder'" EXIT
@@ -124,7 +134,7 @@ run_on_kernel() {
         "$(dirname "$scenario_file")/../../tools/vm" --kernel "$release" ${options[@]+"${options[@]}"} \
                 --put "$folder:$scenario_folder" --env HOTPATCH_SCENARIO="$scenario_name" \
                 --env HOTPATCH_KERNEL="$release" -- \
-                bash "$scenario_folder/scenario.sh" "$@" >"$folder/output" 2>"$folder/errors" &
+                bash "$scenario_folder/scenario.sh" "${testcases[@]}" >"$folder/output" 2>"$folder/errors" &
         guest=$!
         wait "$guest" || status=$?
         grep -v '^1\.\.' "$folder/output" | sed -E "s/^((not )?ok) [0-9]+ - /\1 - $release: /"
@@ -143,6 +153,7 @@ run_on_host() {
         while (($# > 0)); do
                 case $1 in
                 --kernel) kernels+=("${2:?--kernel wants a release}"); shift ;;
+                --all) read -ra kernels <<<"$(header kernels) $(header 'more kernels')" ;;
                 -h | --help) scenario_help; exit 0 ;;
                 -*) echo "unknown option '$1', see --help" >&2; exit 2 ;;
                 *)
@@ -154,11 +165,9 @@ run_on_host() {
                 shift
         done
         ((${#kernels[@]} > 0)) || read -ra kernels <<<"$(header kernels)"
-        ((${#names[@]} > 0)) || mapfile -t names < <(testcases)
-
         for release in "${kernels[@]}"; do
                 # Not in a condition either, for the sake of prepare().
-                run_on_kernel "$release" "${names[@]}"
+                run_on_kernel "$release" ${names[@]+"${names[@]}"}
                 (($? == 0)) || failed=1
         done
         exit $failed

@@ -144,10 +144,10 @@ def function_ranges(lines, name):
 
 
 def touches(ranges, first, count):
-    """Does a hunk of count lines at first, or between first and the next line if there are none, touch a
-    range?"""
-    last = first + count - 1 if count else first + 1
-    return any(first <= end and last >= start for start, end in ranges)
+    """Does a hunk of count lines at first touch a range? Without lines it stands behind first."""
+    if count == 0:
+        return any(start <= first < end for start, end in ranges)
+    return any(first <= end and first + count > start for start, end in ranges)
 
 
 HUNK = re.compile(r"^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")

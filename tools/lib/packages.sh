@@ -17,6 +17,9 @@ packages_test=(check dbus python3 python3-dbus python3-dbusmock python3-gi opens
 # to build patch modules
 packages_module=(gcc-12 make kmod xz-utils bc flex bison dwarves)
 
+# to make fixes into patch modules: what preparing and compiling the kernel's own source takes
+packages_builder=(diffutils patch bc flex bison libelf-dev libssl-dev jq)
+
 # in the guest: an ordinary small Debian server, the libraries of debian/control, and what scenarios use
 packages_guest=(systemd systemd-sysv libpam-systemd dbus polkitd kmod procps util-linux openssl jq
         libkmod2 libelf1 libssl3 libjansson4 libeconf0 libsmartcols1 libsystemd0 bash-completion)

@@ -13,13 +13,13 @@ unpack_debs() {
         done
 }
 
-# use_author_tools: put hotpatchctl and hotpatch-module of this tree first in PATH; author_root is where
+# use_author_tools: put hotpatchctl, hotpatch-module and hotpatch-build of this tree first in PATH; author_root is where
 # their packages lie unpacked
 use_author_tools() {
         local hash
 
         # shellcheck disable=SC2046 # names of packages
-        need_packages build-essential $(build_dependencies) "${packages_module[@]}"
+        need_packages build-essential $(build_dependencies) "${packages_module[@]}" "${packages_builder[@]}"
         hash=$(tree_hash)
         cached "debs-$hash" build_debs
         cached "unpacked-$hash" unpack_debs "$REPLY"
@@ -94,4 +94,29 @@ build_kbuild() {
                 CONFIG_DEBUG_INFO= CONFIG_DEBUG_INFO_BTF_MODULES= modules >&2
         cp "$work"/*.ko "$3/"
         rm -rf "$work"
+}
+
+# build_fix OUTFILE KEYS NAME: the bundle of a fix in tests/fixes, out of the distribution's source; returns
+# what hotpatch-build does, whose words go to standard error and its JSON to standard output
+build_fix() {
+        local out=$1 keys=$2 folder=$top/tests/fixes/$3 work status=0
+
+        work=$(mktemp -d)
+        cleanup_paths+=("$work")
+        "$top/tools/source-diff" --fix "$folder" >"$work/$3.patch"
+        # What it fetches is kept with all else that is.
+        hotpatch-build --json --cache "$cache/hotpatch-build" --kernel "$(jq -r .kernel "$folder/fix.json")" \
+                --id "$(jq -r .id "$folder/fix.json")" --sign "$keys/signer.key" --cert "$keys/signer.pem" \
+                -o "$out" "$work/$3.patch" || status=$?
+        rm -rf "$work"
+        return $status
+}
+
+# fixes_of RELEASE: names of the fixes in tests/fixes for that kernel
+fixes_of() {
+        local file
+
+        for file in "$top"/tests/fixes/*/fix.json; do
+                [[ $(jq -r .kernel "$file") != "$1" ]] || basename "$(dirname "$file")"
+        done
 }

@@ -1,0 +1,140 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Fixes that Debian's kernels really got, made from its source packages: a probe sees what each changes.
+# kernels: 6.1.0-50-cloud-amd64 6.12.107+deb12-cloud-amd64
+# more kernels: 6.1.0-47-amd64
+# shellcheck disable=SC2154 # top, status and output come from lib.sh and lib-guest.sh
+
+# For each fix of this kernel: NAME.hpb, NAME.probe, NAME.json, and what hotpatch-build said and returned.
+prepare() {
+        local name status
+
+        hotpatchctl --quiet key generate "$1/keys"
+        for name in $(fixes_of "$2"); do
+                cp "$top/tests/fixes/$name/fix.json" "$1/$name.json"
+                gcc -O2 -static -o "$1/$name.probe" "$top/tests/fixes/$name/probe.c"
+                status=0
+                build_fix "$1/$name.hpb" "$1/keys" "$name" >"$1/$name.built" || status=$?
+                echo "$status" >"$1/$name.status"
+                # Only a fix that has to be refused may be: its testcase looks at the reason.
+                ((status == 0)) || jq -e .refused "$1/$name.json"
+        done
+        # The private keys stay here.
+        rm "$1"/keys/*.key
+}
+
+# of NAME KEY: a value of its description
+of() {
+        jq -r ".$2" "$1.json"
+}
+
+# expect_probe NAME old|new
+expect_probe() {
+        run "./$1.probe"
+        expect_status 0
+        [[ $output == "$(of "$1" "$2")" ]] || fail "expected the $2 behaviour, '$(of "$1" "$2")'"
+}
+
+# expect_redirected NAME: the functions of its description are redirected, and no others
+expect_redirected() {
+        local object want
+
+        object=$(of "$1" object)
+        want=$(jq -r '.functions | sort | join(" ")' "$1.json")
+        [[ $(ls /sys/kernel/livepatch) == *$'\n'* ]] && fail "more than one patch: $(ls /sys/kernel/livepatch)"
+        output=$(cd /sys/kernel/livepatch/* && find . -mindepth 2 -type d | sort)
+        [[ $(sed "s,^\./$object/\(.*\)\,.*,\1," <<<"$output" | tr '\n' ' ') == "$want " ]] ||
+                fail "expected '$want' of '$object', found: $output"
+}
+
+apply() {
+        mkdir -p /etc/hotpatch/trust.d
+        cp keys/root.pem keys/revocation.crl /etc/hotpatch/trust.d/
+        run hotpatchctl apply "$1.hpb"
+        expect_status 0
+}
+
+remove() {
+        run hotpatchctl remove "$(of "$1" id)"
+        expect_status 0
+        no_livepatch
+}
+
+# whole_life NAME: old, new, old
+whole_life() {
+        expect_probe "$1" old
+        apply "$1"
+        expect_redirected "$1"
+        expect_probe "$1" new
+        remove "$1"
+        expect_probe "$1" old
+}
+
+# without_module NAME: its module is not loaded
+without_module() {
+        ! grep -q "^$1 " /proc/modules || rmmod "$1"
+}
+
+testcase_fsmount_refuses_an_internal_file_system() { # on: 6.1.0-50-cloud-amd64
+        whole_life fsmount
+}
+
+testcase_the_hint_of_an_immutable_file_stays() { # on: 6.12.107+deb12-cloud-amd64
+        whole_life rw-hint
+}
+
+testcase_a_module_is_patched_when_the_probe_loads_it() { # on: 6.12.107+deb12-cloud-amd64
+        without_module sch_sfq
+        apply sfq-quantum
+        expect_probe sfq-quantum new
+        expect_redirected sfq-quantum
+        remove sfq-quantum
+        expect_probe sfq-quantum old
+}
+
+testcase_a_module_is_patched_that_is_loaded() { # on: 6.12.107+deb12-cloud-amd64
+        modprobe sch_sfq
+        whole_life sfq-quantum
+}
+
+testcase_source_routing_needs_a_privilege() { # on: 6.1.0-47-amd64
+        whole_life ip-options
+}
+
+testcase_an_inlined_function_is_patched_in_its_caller() { # on: 6.1.0-47-amd64
+        whole_life ipc-addid
+}
+
+testcase_vsock_is_patched_before_it_is_loaded() { # on: 6.1.0-47-amd64
+        without_module vsock
+        apply vsock-buffer
+        expect_probe vsock-buffer new
+        expect_redirected vsock-buffer
+        remove vsock-buffer
+        expect_probe vsock-buffer old
+}
+
+testcase_vsock_is_patched_after_it_is_loaded() { # on: 6.1.0-47-amd64
+        modprobe vsock
+        whole_life vsock-buffer
+}
+
+testcase_two_functions_change_together() { # on: 6.1.0-47-amd64
+        modprobe binfmt_misc
+        whole_life binfmt-misc
+}
+
+testcase_a_function_that_ftrace_cannot_reach_is_refused() { # on: 6.1.0-47-amd64
+        expect_file process-preds.status '^10$'
+        [[ ! -e process-preds.hpb ]] || fail "there is a bundle all the same"
+        jq -e --arg rule "$(of process-preds refused)" '.. | objects | select(.rule? == $rule)' process-preds.built
+        expect_probe process-preds old
+}
+
+testcase_nothing_is_left_behind() {
+        no_livepatch
+        run systemctl --failed --no-legend --plain
+        [[ -z $output ]] || fail "failed units"
+}
+
+. "$(dirname "$0")/lib.sh"
