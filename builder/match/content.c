@@ -9,19 +9,22 @@
 
 #include <elf.h>
 
+static bool bytes_same(const Matcher *m, const uint8_t *ours, size_t size, uint64_t address) {
+        size_t room;
+        const uint8_t *theirs = image_bytes(m->image, address, &room);
+
+        return theirs && room >= size && memcmp(ours, theirs, size) == 0;
+}
+
 /** content_string_same() - a string of the object's @section, up to its end, and the one in the image */
 bool content_string_same(const Matcher *m, uint32_t section, int64_t offset, uint64_t address) {
         const ObjectSection *s = m->object->sections + section;
-        const uint8_t *theirs;
-        size_t size, length;
+        size_t length;
 
         if (offset < 0 || (uint64_t) offset >= s->size || !s->data)
                 return false;
         length = strnlen((const char *) s->data + offset, s->size - (uint64_t) offset) + 1;
-        if (length > s->size - (uint64_t) offset)
-                return false;
-        theirs = image_bytes(m->image, address, &size);
-        return theirs && size >= length && memcmp(s->data + offset, theirs, length) == 0;
+        return length <= s->size - (uint64_t) offset && bytes_same(m, s->data + offset, length, address);
 }
 
 /* The address that a relocated field of data has; false: of a kind that data does not have. */

@@ -68,10 +68,49 @@ static int ask_data(Matcher *m, uint32_t section, uint32_t symbol) {
         return r;
 }
 
+/* With -ffunction-sections: what a build without would have in .text. */
+static bool in_plain_text(const Object *o, const ObjectSymbol *s) {
+        const char *name = s->section < o->n_sections ? startswith(o->sections[s->section].name, ".text.") : NULL;
+
+        return name && streq(name, s->name);
+}
+
+/*
+ * The linker takes an object's .text as one piece. Between two functions that are proven to be this
+ * object's there is nothing of any other object, so a twin that lies there is ours.
+ */
+static int ask_neighbours(Matcher *m, uint32_t symbol) {
+        const Object *o = m->object;
+        const ImageSymbol *const *found;
+        uint64_t low = UINT64_MAX, high = 0;
+        size_t n;
+
+        for (uint32_t i = 1; i < o->n_symbols; i++) {
+                int r;
+
+                if (i == symbol || o->symbols[i].size == 0 || !object_symbol_is_function(o, i) ||
+                    !object_symbol_is_defined(o, i) || !in_plain_text(o, o->symbols + i))
+                        continue;
+                r = matcher_try(m, i, NULL);
+                if (r < 0)
+                        return r;
+                if (r == 0)
+                        continue;
+                low = m->known[i].address < low ? m->known[i].address : low;
+                high = m->known[i].address > high ? m->known[i].address : high;
+        }
+        n = image_find(m->image, o->symbols[symbol].name, &found);
+        for (size_t i = 0; i < n; i++)
+                if (found[i]->address > low && found[i]->address < high)
+                        matcher_know(m, symbol, found[i]->address);
+        return 0;
+}
+
 /**
  * matcher_ask() - try everything that may tell where a symbol is, once
  *
- * Code first: it is compared as a whole, data only has the pointer.
+ * Code first: it is compared as a whole, data only has the pointer. Where nothing in the object refers to
+ * a function (it was inlined everywhere), its place among the others decides.
  *
  * Return: 0 or a negative errno; m->known has the answer, if there is one.
  */
@@ -88,6 +127,9 @@ int matcher_ask(Matcher *m, uint32_t symbol) {
         for (size_t i = 1; i < o->n_sections && r >= 0 && !m->known[symbol].set; i++)
                 if (o->sections[i].kind == OBJECT_DATA || o->sections[i].kind == OBJECT_READ_ONLY)
                         r = ask_data(m, (uint32_t) i, symbol);
+        if (r >= 0 && !m->known[symbol].set && object_symbol_is_function(o, symbol) &&
+            object_symbol_is_defined(o, symbol) && in_plain_text(o, o->symbols + symbol))
+                r = ask_neighbours(m, symbol);
         return r;
 }
 

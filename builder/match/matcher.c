@@ -168,6 +168,10 @@ static int refuse(Matcher *m, uint32_t function, const Search *s, Findings *find
         if (s->tried == 0)
                 return findings_refuse(findings, RULE_NOT_MATCHED, name, "'%s' has no function '%s'",
                                        m->image->object, name);
+        if (m->object->symbols[function].bind == STB_WEAK)
+                return findings_refuse(findings, RULE_NOT_MATCHED, name,
+                                       "'%s' is only a default here; the function of that name in '%s' is another one",
+                                       name, m->image->object);
         if (s->tried > 1)
                 return findings_refuse(findings, RULE_NOT_MATCHED, name,
                                        "None of the %zu functions '%s' of '%s' is the one compiled here; of the nearest: %s",

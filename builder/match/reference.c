@@ -98,8 +98,6 @@ bool reference_named(const Matcher *m, uint32_t symbol, uint64_t address) {
                         return true;
         if (!object_symbol_is_defined(m->object, symbol))
                 return n == 0 && s->bind == STB_WEAK && address == 0;
-        if (s->size == 0 && s->type == STT_OBJECT) /* nothing is there (lock class keys without lockdep) */
-                return true;
         return n == 0 && !object_symbol_is_function(m->object, symbol) && base_name_at(m, s->name, address);
 }
 
@@ -117,16 +115,47 @@ static int check_symbol(Matcher *m, Body *b, const Branch *branch, uint32_t symb
             !streq(m->object->sections[s->section].name, ".BTF_ids") && /* resolve_btfids fills it in */
             !content_same(m, s->section, (int64_t) s->value, s->size, address))
                 return explain_reference(m, b, branch->from_section, branch->from, symbol, branch->address);
-        if (defined && s->size == 0 && s->type == STT_OBJECT)
-                return 1;
         r = body_add_place(b, symbol, address);
         return r < 0 ? r : 1;
 }
 
-/* A place in a section that no symbol covers. */
-static int check_anonymous(Matcher *m, Body *b, const Branch *branch, uint32_t symbol, int64_t delta) {
+/* How far the addend of a relocation in code leads from its symbol: what an instruction adds to a
+ * pc-relative field is taken away. */
+static int64_t reach(const Matcher *m, const Branch *branch, const ObjectRelocation *r) {
+        const ObjectSection *s = m->object->sections + branch->from_section;
+        Insn i;
+
+        if ((r->type != R_X86_64_PC32 && r->type != R_X86_64_PLT32) ||
+            insn_decode(s->data + branch->from.offset, s->size - branch->from.offset, &i) < 0)
+                return r->addend;
+        return r->addend + (int64_t) (branch->from.offset + i.length - r->offset);
+}
+
+/*
+ * A mergeable string or constant. gas names the section only for the beginning of one, and keeps the
+ * label for every other place ("end of the string", even past it), because what is next to it here is
+ * not next to it in the image. So what has to be the same is what is at the label, and the distance.
+ */
+static bool same_constant(const Matcher *m, const Branch *branch, const ObjectRelocation *r) {
         const ObjectSection *s = m->object->sections + branch->section;
-        int64_t offset = (int64_t) branch->target;
+        int64_t offset = (int64_t) branch->target, label = offset - reach(m, branch, r);
+
+        for (int i = 0; i < 2; i++) {
+                /* A label at 0 looks like the section: try both. */
+                int64_t from = i == 0 && label == 0 ? offset : label;
+                uint64_t address = branch->address - (uint64_t) (offset - from);
+
+                if (s->flags & SHF_STRINGS ? content_string_same(m, branch->section, from, address) :
+                                             content_same(m, branch->section, from, s->entry_size, address))
+                        return true;
+        }
+        return false;
+}
+
+/* A place in a section that no symbol covers. */
+static int check_anonymous(Matcher *m, Body *b, const Branch *branch, const ObjectRelocation *relocation) {
+        const ObjectSection *s = m->object->sections + branch->section;
+        uint64_t base = branch->address - (uint64_t) relocation->delta;
         bool same = true;
         int r;
 
@@ -134,17 +163,16 @@ static int check_anonymous(Matcher *m, Body *b, const Branch *branch, uint32_t s
                 return check_auxiliary(m, b, branch);
         if (s->size == 0)
                 return 1;
-        if (s->kind == OBJECT_STRINGS && s->flags & SHF_STRINGS)
-                same = content_string_same(m, branch->section, offset, branch->address);
-        else if (s->kind == OBJECT_STRINGS)
-                same = content_same(m, branch->section, offset, s->entry_size, branch->address);
+        if (s->kind == OBJECT_STRINGS)
+                same = same_constant(m, branch, relocation);
         else if (s->kind == OBJECT_READ_ONLY)
-                same = content_same(m, branch->section, 0, s->size, branch->address - (uint64_t) delta);
+                same = content_same(m, branch->section, 0, s->size, base);
         else {
-                r = body_add_place(b, symbol, branch->address - (uint64_t) delta);
+                r = body_add_place(b, relocation->symbol, base);
                 return r < 0 ? r : 1;
         }
-        return same ? 1 : explain_reference(m, b, branch->from_section, branch->from, symbol, branch->address);
+        return same ? 1 : explain_reference(m, b, branch->from_section, branch->from, relocation->symbol,
+                                            branch->address);
 }
 
 /**
@@ -169,6 +197,6 @@ int reference_check(Matcher *m, Body *b, uint32_t section, Point at, const Objec
         if (reference_in_function(m, b->function, relocation->symbol))
                 return check_inner(m, b, &branch, relocation->symbol);
         if (object_symbol_is_defined(m->object, relocation->symbol) && s->type == STT_SECTION)
-                return check_anonymous(m, b, &branch, relocation->symbol, relocation->delta);
+                return check_anonymous(m, b, &branch, relocation);
         return check_symbol(m, b, &branch, relocation->symbol, relocation->delta);
 }

@@ -41,8 +41,7 @@ char *object_command(const char *format, ...) {
         return out;
 }
 
-/** object_compile() - @source as FOLDER/NAME.o; line numbers count from its first line. Return: the path */
-char *object_compile(const char *folder, const char *name, const char *source) {
+static char *compile(const char *folder, const char *name, const char *flags, const char *source) {
         _cleanup_free_ char *path = NULL;
         char *object = NULL;
         FILE *f;
@@ -53,8 +52,41 @@ char *object_compile(const char *folder, const char *name, const char *source) {
         ck_assert_ptr_nonnull(f);
         ck_assert_int_ge(fprintf(f, "#line 1 \"test.c\"\n%s", source), 0);
         ck_assert_int_eq(fclose(f), 0);
-        free(object_command("cc=$(command -v gcc-12 || echo cc); exec $cc " FLAGS " -c -o %s %s", object, path));
+        free(object_command("cc=$(command -v gcc-12 || echo cc); exec $cc " FLAGS " %s -c -o %s %s", flags,
+                            object, path));
         return object;
+}
+
+/** object_compile() - @source as FOLDER/NAME.o; line numbers count from its first line. Return: the path */
+char *object_compile(const char *folder, const char *name, const char *source) {
+        return compile(folder, name, "", source);
+}
+
+/**
+ * object_link_module() - a module as its package has it: without a section for each function, linked
+ * @name: the file is FOLDER/NAME.ko
+ * @sources: of its objects, in this order; ends with NULL
+ *
+ * Return: the path.
+ */
+char *object_link_module(const char *folder, const char *name, const char *const *sources) {
+        _cleanup_free_ char *objects = strdup(""), *modinfo = NULL;
+        char *module = NULL;
+
+        for (size_t i = 0; sources[i]; i++) {
+                _cleanup_free_ char *part = NULL, *object = NULL, *old = objects;
+
+                ck_assert_int_ge(asprintf(&part, "%s-%zu", name, i), 0);
+                object = compile(folder, part, "-fno-function-sections -fno-data-sections", sources[i]);
+                ck_assert_int_ge(asprintf(&objects, "%s %s", old, object), 0);
+        }
+        ck_assert_int_ge(asprintf(&module, "%s/%s-info", folder, name), 0);
+        modinfo = compile(folder, module + strlen(folder) + 1, "",
+                          "static const char n[] __attribute__((section(\".modinfo\"), used)) = \"name=module\";");
+        free(module);
+        ck_assert_int_ge(asprintf(&module, "%s/%s.ko", folder, name), 0);
+        free(object_command("ld -r --build-id=sha1 -o %s %s %s", module, objects, modinfo));
+        return module;
 }
 
 /** object_compile_and_read() - Return: the object, to be freed with object_free() */
