@@ -194,12 +194,19 @@ int image_read_sealed(Image *i) {
         return 0;
 }
 
+/*
+ * klp_patch_func() asks ftrace_location() for any site in the function. A site that is not at its
+ * start is another function's, though: one that a strong definition replaced, whose name is gone
+ * (FTRACE_MCOUNT_MAX_OFFSET in arch/x86/include/asm/ftrace.h). And the sites of init code are dropped
+ * with it.
+ */
 bool image_ftrace_site(const Image *i, uint64_t address) {
         const ImageAddresses *a = &i->private->sites;
-        size_t room;
+        const ImageSymbol *s = image_covering(i, address);
+        size_t room = 0;
         const uint8_t *bytes = image_bytes(i, address, &room);
 
-        if (!bytes)
+        if (!bytes || !s || s->init)
                 return false;
         if (image_addresses_have(a, address))
                 return true;

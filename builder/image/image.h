@@ -18,9 +18,12 @@
  * struct ImageSymbol - one name
  * @size: up to the next symbol (kernel) or as the file says (module); 0: unknown
  * @position: 1 …, among the symbols of that name in this object, in the order in which livepatch
- *   counts them (kernel/livepatch/core.c, klp_find_callback())
- * @n_same: how many of that name there are
+ *   counts them (kernel/livepatch/core.c, klp_find_callback()); 0: it cannot be named, because it is
+ *   undefined, or because livepatch counts otherwise while the module is loaded than afterwards
+ * @n_same: how many of that name are defined; those in a module's init code count, so that a name is
+ *   unique (sympos 0) only if it is so always
  * @function: it lies in code
+ * @init: it is gone once the kernel or module has started
  * @undefined: a module's reference to the kernel or another module; the address has no bytes
  */
 typedef struct ImageSymbol {
@@ -62,11 +65,13 @@ DEFINE_TRIVIAL_CLEANUP(Image *, image_free);
 
 /** image_bytes() - the bytes from an address on; NULL: none. @ret_size: how many to the section's end */
 const uint8_t *image_bytes(const Image *i, uint64_t address, size_t *ret_size) _nonnull_(1, 3);
-/** image_find() - symbols of a name in the order of their positions; @ret: array of pointers in the image */
+/** image_find() - symbols of a name in the order of their positions, a module's undefined ones last;
+ *  @ret: array of pointers in the image */
 size_t image_find(const Image *i, const char *name, const ImageSymbol *const **ret) _nonnull_(1, 2, 3);
 /** image_symbols_at() - symbols at exactly that address (aliases); returns how many */
 size_t image_symbols_at(const Image *i, uint64_t address, const ImageSymbol **ret) _nonnull_(1, 3);
-/** image_covering() - the last symbol that begins at or before an address in the same section, or NULL */
+/** image_covering() - the last symbol that begins at or before an address in the same section, or NULL;
+ *  how far it reaches is not looked at */
 const ImageSymbol *image_covering(const Image *i, uint64_t address) _nonnull_(1);
 const ImageSection *image_section(const Image *i, const char *name) _nonnull_(1, 2);
 const ImageSection *image_section_at(const Image *i, uint64_t address) _nonnull_(1);
@@ -77,6 +82,6 @@ bool image_ftrace_site(const Image *i, uint64_t address) _nonnull_(1);
 bool image_sealed(const Image *i, uint64_t address) _nonnull_(1);
 /** image_btf() - the raw .BTF section; NULL: none */
 const void *image_btf(const Image *i, size_t *ret_size) _nonnull_(1, 2);
-/** image_was_relocated() - does a kernel that runs at another address (KASLR), or a module at its own,
- *  have other bytes in this field? */
+/** image_relocated() - does a kernel that runs at another address (KASLR), or a module at its own, have
+ *  other bytes in the field that begins here? */
 bool image_relocated(const Image *i, uint64_t address) _nonnull_(1);

@@ -40,6 +40,7 @@ typedef struct Tables {
         size_t offsets;
         size_t base;
         size_t sequences;
+        bool absolute;
 } Tables;
 
 /** kallsyms_done() - free what the tables hold */
@@ -79,21 +80,13 @@ static bool tokens_fit(const Tables *t) {
         return true;
 }
 
+/* The strings begin where the last one, of which only the place is known, ends right before the index. */
 static bool tokens_find(Tables *t) {
         size_t last = bytes_le16(t->data + t->index + INDEX_SIZE - 2);
 
-        for (size_t length = ALIGNMENT; length <= HOTPATCH_SYMBOL_MAX + 1 + ALIGNMENT; length++) {
-                if (t->index < last + length || (t->index - last - length) % ALIGNMENT != 0)
-                        continue;
+        for (size_t length = 1; length <= HOTPATCH_SYMBOL_MAX + 1 + ALIGNMENT && last + length <= t->index; length++) {
                 t->tokens = t->index - last - length;
-                if (tokens_fit(t))
-                        return true;
-        }
-        for (size_t length = 1; length < ALIGNMENT; length++) {
-                if (t->index < last + length || (t->index - last - length) % ALIGNMENT != 0)
-                        continue;
-                t->tokens = t->index - last - length;
-                if (tokens_fit(t))
+                if (t->tokens % ALIGNMENT == 0 && tokens_fit(t))
                         return true;
         }
         return false;
@@ -149,21 +142,50 @@ static bool names_find_with(Tables *t, bool sequences) {
         return markers_plausible(t) && names_fit(t);
 }
 
-/* The addresses: before the names, or behind the index of the tokens. */
+/*
+ * CONFIG_KALLSYMS_ABSOLUTE_PERCPU: offsets of 0 and above are addresses, those below are counted from
+ * the base (kernel/kallsyms.c, kallsyms_sym_address()). Without it all are counted from the base, and
+ * none is that large.
+ */
+static uint64_t address_of(const Tables *t, size_t symbol) {
+        uint64_t base = bytes_le64(t->data + t->base);
+        uint32_t u = bytes_le32(t->data + t->offsets + 4 * symbol);
+        int64_t s = (int32_t) u;
+
+        if (!t->absolute)
+                return base + u;
+        return s >= 0 ? (uint64_t) s : base - 1 - (uint64_t) s;
+}
+
+/* Do the addresses rise, up to the half of memory that is the kernel's? */
+static bool offsets_fit(Tables *t) {
+        t->absolute = false;
+        for (size_t i = 0; i < t->n; i++)
+                t->absolute |= (int32_t) bytes_le32(t->data + t->offsets + 4 * i) < 0;
+        for (size_t i = 1; i < t->n; i++)
+                if (address_of(t, i) < address_of(t, i - 1))
+                        return false;
+        return (int64_t) address_of(t, t->n - 1) < 0;
+}
+
+/* Behind the index of the tokens, or before the names. */
 static bool offsets_find(Tables *t) {
         size_t length = bytes_align(4 * t->n, ALIGNMENT), number = t->names - ALIGNMENT;
+        size_t behind = t->size - t->index - INDEX_SIZE;
 
-        if (t->sequences != 0 || t->size - t->index < INDEX_SIZE + length + 8 + 3 * t->n) {
-                if (number < length + 8)
-                        return false;
-                t->base = number - 8;
-                t->offsets = t->base - length;
-                return true;
+        if (t->sequences == 0 && behind >= length + 8 + 3 * t->n) {
+                t->offsets = t->index + INDEX_SIZE;
+                t->base = t->offsets + length;
+                t->sequences = t->base + 8;
+                if (offsets_fit(t))
+                        return true;
+                t->sequences = 0;
         }
-        t->offsets = t->index + INDEX_SIZE;
-        t->base = t->offsets + length;
-        t->sequences = t->base + 8;
-        return true;
+        if (number < length + 8)
+                return false;
+        t->base = number - 8;
+        t->offsets = t->base - length;
+        return offsets_fit(t);
 }
 
 static bool names_find(Tables *t) {
@@ -196,28 +218,12 @@ static int sequences_check(const Tables *t) {
         return 0;
 }
 
-/*
- * CONFIG_KALLSYMS_ABSOLUTE_PERCPU: offsets of 0 and above are addresses, those below are counted from
- * the base (kernel/kallsyms.c, kallsyms_sym_address()). Without it all are counted from the base, and
- * none is that large.
- */
 static int addresses_read(const Tables *t, Kallsyms *k) {
-        uint64_t base = bytes_le64(t->data + t->base);
-        bool absolute = false;
-
-        for (size_t i = 0; i < t->n; i++)
-                absolute |= (int32_t) bytes_le32(t->data + t->offsets + 4 * i) < 0;
         k->addresses = calloc(t->n, sizeof(*k->addresses));
         if (!k->addresses)
                 return -ENOMEM;
-        for (size_t i = 0; i < t->n; i++) {
-                uint32_t u = bytes_le32(t->data + t->offsets + 4 * i);
-                int32_t s = (int32_t) u;
-
-                k->addresses[i] = !absolute ? base + u : s >= 0 ? u : base - 1 - (uint64_t) (int64_t) s;
-                if (i > 0 && k->addresses[i] < k->addresses[i - 1])
-                        return -EBADMSG;
-        }
+        for (size_t i = 0; i < t->n; i++)
+                k->addresses[i] = address_of(t, i);
         return 0;
 }
 
