@@ -4,9 +4,11 @@
 
 #include <elf.h>
 
-#include "builder/compare/changes.h"
+#include "builder/compare/inlined.h"
+#include "builder/compare/touched.h"
 #include "tests/unit/object-material.h"
 #include "tests/unit/unit.h"
+#include "util/strv.h"
 
 /* What each source begins with. One line, so that lines of a source are counted from 1. */
 #define PRELUDE                                                                                            \
@@ -460,6 +462,69 @@ START_TEST(test_switches_made_into_tables) {
 }
 END_TEST
 
+/* A fix that has one diff about test.c. */
+#define FIX(text)                                                                                          \
+        (Fix) {                                                                                            \
+                .files = &(FixFile) { .path = (char *) "test.c" }, .n_files = 1,                           \
+                .diffs = &(FixDiff) { .file = 0, .hunks = (char *) (text) }, .n_diffs = 1,                 \
+        }
+
+START_TEST(test_lines_that_a_fix_touches) {
+        static const TouchedLine expected[] = {
+                { 0, 3, false }, { 0, 4, true }, { 0, 5, true }, { 0, 21, false }, { 0, 31, true },
+        };
+        _cleanup_free_ TouchedLine *lines = NULL;
+        const Fix fix = FIX("@@ -2,3 +2,4 @@ f()\n a\n-b\n+c\n d\n+e\n\n@@ -20,2 +21,1 @@\n x\n-y\n"
+                "\\ No newline\n@@ -30,0 +31,2 @@\n+n\n+m\n");
+        size_t n;
+
+        ck_assert_ok(touched_lines(&fix, &lines, &n));
+        ck_assert_uint_eq(n, ELEMENTSOF(expected));
+        for (size_t i = 0; i < n; i++)
+                ck_assert(lines[i].file == expected[i].file && lines[i].line == expected[i].line &&
+                        lines[i].inserted == expected[i].inserted);
+}
+END_TEST
+
+static void name_inlined(const Fix *fix) {
+        _cleanup_free_ char *path_before = NULL, *path_after = NULL;
+
+        ck_assert_int_ge(asprintf(&path_before, "%s/before.o", folder), 0);
+        ck_assert_int_ge(asprintf(&path_after, "%s/after.o", folder), 0);
+        ck_assert_ok(changes_name_inlined(changes, fix, path_before, path_after));
+}
+
+START_TEST(test_inlined_functions_are_named) {
+        static const char rest[] =
+                "int f(int x) {\n int i = inner(x);\n if (i < 0) { rare(i); return other(i); }\n return i;\n}\n"
+                "int g(int x) { return other(x); }\n";
+        static const char others[] = "static int other(int x) {\n return x * source();\n}\n";
+        _cleanup_free_ char *one = NULL, *two = NULL;
+
+        ck_assert_int_ge(asprintf(&one, "static int inner(int x) {\n int r = source();\n\n return r + x;\n}\n"
+                "%s%s", others, rest), 0);
+        ck_assert_int_ge(asprintf(&two, "static int added(int x) { return x ^ source(); }\n"
+                "static int inner(int x) {\n int r = source();\n if (r < 5) return added(r);\n return r + x;\n}\n"
+                "%s%s", others, rest), 0);
+        compare(one, two);
+        name_inlined(&FIX("@@ -1,5 +1,6 @@\n+static int added\n static int inner\n int r\n-\n+if\n return\n"));
+        assert_kind("f", CHANGE_CHANGED);
+        ck_assert_uint_eq(strv_length(change("f")->inlined), 2);
+        ck_assert(strv_contains(change("f")->inlined, "inner"));
+        ck_assert(strv_contains(change("f")->inlined, "added"));
+        assert_kind("g", CHANGE_SAME);
+        ck_assert_ptr_null(change("g")->inlined);
+}
+END_TEST
+
+START_TEST(test_inlining_without_debug_information) {
+        compare("int f(int x) { return x; }\n", "int f(int x) { return x + 1; }\n");
+        free(object_command("objcopy -g %s/before.o", folder));
+        name_inlined(&FIX("@@ -1,1 +1,1 @@\n-a\n+b\n"));
+        ck_assert_ptr_null(change("f")->inlined);
+}
+END_TEST
+
 static Suite *suite(void) {
         Suite *s = suite_create("changes");
         TCase *t = tcase_create("changes");
@@ -493,6 +558,9 @@ static Suite *suite(void) {
         tcase_add_test(t, test_messages_that_moved);
         tcase_add_test(t, test_code_that_moved_into_init_is_a_change);
         tcase_add_test(t, test_switches_made_into_tables);
+        tcase_add_test(t, test_lines_that_a_fix_touches);
+        tcase_add_test(t, test_inlined_functions_are_named);
+        tcase_add_test(t, test_inlining_without_debug_information);
         suite_add_tcase(s, t);
         return s;
 }
