@@ -23,6 +23,8 @@
 
 #include "builder/rules/layout.h"
 
+#include <inttypes.h>
+
 #include "builder/rules/internal.h"
 #include "builder/rules/pahole.h"
 #include "builder/rules/same-type.h"
@@ -147,6 +149,101 @@ static int check_against_image(const Layout *l, const Type *x) {
                         x->name, d.text);
 }
 
+/* ---- enumerators without an enumeration ---- */
+
+/** struct Constant - an enumerator of an unnamed enumeration: the name is all there is to tell it by */
+typedef struct Constant {
+        const char *name;
+        int64_t value;
+        bool counter;
+} Constant;
+
+typedef struct Constants {
+        Constant *items;
+        size_t n;
+} Constants;
+
+static void constants_done(Constants *c) {
+        free(c->items);
+}
+#define _cleanup_constants_ _cleanup_(constants_done)
+
+static int compare_constants(const void *a, const void *b) {
+        return strcmp(((const Constant *) a)->name, ((const Constant *) b)->name);
+}
+
+static int count_constants(const Types *t, const Type *e, Constants *c) {
+        Constant *grown = reallocarray(c->items, c->n + e->n, sizeof(*grown));
+
+        if (!grown)
+                return -ENOMEM;
+        c->items = grown;
+        for (uint32_t i = 0; i < e->n; i++) {
+                TypeMember m;
+                int r = types_member(t, e, i, &m);
+
+                if (r < 0)
+                        return r;
+                c->items[c->n++] = (Constant) { m.name, m.value, enumerator_counts(t, e, i, m.value) };
+        }
+        return 0;
+}
+
+static int read_constants(const Types *t, Constants *ret) {
+        _cleanup_constants_ Constants c = {};
+
+        for (uint32_t id = types_first(t); id < types_end(t); id++) {
+                Type e;
+                int r = types_get(t, id, &e);
+
+                if (r == 0 && e.kind == TYPE_ENUM && !*e.name && e.n > 0)
+                        r = count_constants(t, &e, &c);
+                if (r < 0)
+                        return r;
+        }
+        if (c.n > 0)
+                qsort(c.items, c.n, sizeof(*c.items), compare_constants);
+        *ret = c;
+        c = (Constants) {};
+        return 0;
+}
+
+static int check_constant(const Layout *l, const Constant *old, const Constant *new) {
+        if (old->value == new->value)
+                return 0;
+        if (old->counter && new->value > old->value)
+                return findings_remark(l->findings, RULE_DATA_LAYOUT, old->name,
+                                "the enumerator '%s' grew from %" PRId64 " to %" PRId64, old->name, old->value,
+                                new->value);
+        return findings_refuse(l->findings, RULE_DATA_LAYOUT, old->name,
+                        "the enumerator '%s' changed from %" PRId64 " to %" PRId64, old->name, old->value, new->value);
+}
+
+/* Names that occur once in each; functions may have enumerators of their own. */
+static bool only_one(const Constants *c, const Constant *x) {
+        return (x == c->items || !streq(x[-1].name, x->name)) &&
+                (x + 1 == c->items + c->n || !streq(x[1].name, x->name));
+}
+
+static int check_constants(const Layout *l) {
+        _cleanup_constants_ Constants old = {}, new = {};
+        int r;
+
+        r = read_constants(l->before, &old);
+        if (r == 0)
+                r = read_constants(l->after, &new);
+        for (size_t i = 0; i < old.n && r == 0; i++) {
+                const Constant *y = new.n == 0 ? NULL : bsearch(old.items + i, new.items, new.n, sizeof(*new.items),
+                                                                compare_constants);
+
+                if (y && only_one(&old, old.items + i) && only_one(&new, y))
+                        r = check_constant(l, old.items + i, y);
+        }
+        return r;
+}
+
+/* ---- all ---- */
+
 static int check_types(const Layout *l, int (*check)(const Layout *l, const Type *x)) {
         for (uint32_t id = types_first(l->before); id < types_end(l->before); id++) {
                 Type x;
@@ -217,18 +314,19 @@ static int read_image(const Image *image, const Types *base, Types **ret) {
 }
 
 static int read_images(Layout *l) {
+        bool module = !streq(l->in->image->object, "vmlinux");
         int r;
 
-        r = read_image(l->in->kernel, NULL, &l->kernel);
-        if (r == 0 && !streq(l->in->image->object, "vmlinux"))
-                r = read_image(l->in->image, l->kernel, &l->module);
-        return r;
+        r = read_image(module ? l->in->kernel : l->in->image, NULL, &l->kernel);
+        return r == 0 && module ? read_image(l->in->image, l->kernel, &l->module) : r;
 }
 
 static int check_all(Layout *l) {
         int r;
 
         r = check_types(l, check_against_after);
+        if (r == 0)
+                r = check_constants(l);
         if (r == 0)
                 r = check_exports(l);
         if (r < 0)

@@ -317,8 +317,12 @@ static int find_enumerator(const Types *t, const Type *type, const char *name, u
         return 0;
 }
 
-/* The last one, larger than all before it: it counts them, and nobody stores it. */
-static bool is_counter(const Types *t, const Type *type, uint32_t index, int64_t value) {
+/**
+ * enumerator_counts() - is that the last one, larger than all before it?
+ *
+ * Then it most likely counts the others, as N_STATES or __FOO_MAX do, and nobody stores it.
+ */
+bool enumerator_counts(const Types *t, const Type *type, uint32_t index, int64_t value) {
         TypeMember m;
 
         if (index + 1 != type->n)
@@ -354,7 +358,7 @@ int same_enum(const Types *a, const Type *x, const Types *b, const Type *y, Type
                 if (found < 0)
                         return found;
                 if (found > 0 && k.value != m.value)
-                        r = tell(&d, is_counter(a, x, i, m.value) && k.value > m.value ? TYPES_SIMILAR : TYPES_DIFFERENT,
+                        r = tell(&d, enumerator_counts(a, x, i, m.value) && k.value > m.value ? TYPES_SIMILAR : TYPES_DIFFERENT,
                                         "'%s' has another value", m.name);
         }
         if (r < 0)

@@ -26,5 +26,6 @@ int same_enum(const Types *a, const Type *x, const Types *b, const Type *y, Type
         _must_check_ _nonnull_(1, 2, 3, 4, 5);
 int same_prototype(const Types *a, const Type *x, const Types *b, const Type *y, TypeDifference *ret)
         _must_check_ _nonnull_(1, 2, 3, 4, 5);
+bool enumerator_counts(const Types *t, const Type *type, uint32_t index, int64_t value) _nonnull_(1, 2);
 void type_difference_done(TypeDifference *d);
 #define _cleanup_type_difference_ _cleanup_(type_difference_done)
