@@ -2,144 +2,11 @@
 
 /*
  * Code and data that are gone: __init has run, and its memory is given away; __exit of what is built in
- * was never there.
- *
- * They are compared here, because nobody else has use for them. Functions marked __init share one
- * section even with -ffunction-sections, so the assembler wrote distances between them without a
- * relocation: instructions are compared one by one, and distances by what they reach.
+ * was never there. What of it the fix changed is told here, and then taken off the list of changes:
+ * nobody can redirect it.
  */
 
-#include "builder/object/insn.h"
 #include "builder/rules/internal.h"
-
-/** struct Cursor - a walk through one function */
-typedef struct Cursor {
-        const Object *object;
-        const ObjectSection *section;
-        const ObjectSymbol *symbol;
-        const ObjectRelocation *relocations;
-        size_t n_relocations;
-        uint64_t offset; /* from the symbol's value */
-} Cursor;
-
-static Cursor cursor_at(const Object *o, uint32_t symbol) {
-        Cursor c = { .object = o, .section = symbol_section(o, symbol), .symbol = o->symbols + symbol };
-
-        c.relocations = rule_fields(o, symbol, &c.n_relocations);
-        return c;
-}
-
-static const uint8_t *bytes_of(const Cursor *c, size_t *ret_n) {
-        uint64_t value = c->symbol->value;
-
-        *ret_n = 0;
-        if (!c->section || !c->section->data || value > c->section->size ||
-                        c->symbol->size > c->section->size - value || c->offset > c->symbol->size)
-                return NULL;
-        *ret_n = c->symbol->size - c->offset;
-        return c->section->data + value + c->offset;
-}
-
-static bool same_string(const Object *a, const ObjectRelocation *x, const Object *b, const ObjectRelocation *y) {
-        const ObjectSection *s = symbol_section(a, x->symbol), *t = symbol_section(b, y->symbol);
-        uint64_t i = a->symbols[x->symbol].value + (uint64_t) x->delta,
-                 k = b->symbols[y->symbol].value + (uint64_t) y->delta;
-
-        if (!s || !t || s->kind != OBJECT_STRINGS || t->kind != OBJECT_STRINGS || !s->data || !t->data ||
-                        i >= s->size || k >= t->size)
-                return false;
-        return strncmp((const char *) s->data + i, (const char *) t->data + k,
-                               s->size - i < t->size - k ? s->size - i : t->size - k) == 0;
-}
-
-/* The same symbol by name, whatever number the compiler gave it. */
-static bool same_target(const Object *a, const ObjectRelocation *x, const Object *b, const ObjectRelocation *y) {
-        const char *n = a->symbols[x->symbol].name, *m = b->symbols[y->symbol].name;
-        size_t l = object_base_name_length(n);
-
-        if (x->type != y->type)
-                return false;
-        if (a->symbols[x->symbol].type == STT_SECTION && b->symbols[y->symbol].type == STT_SECTION &&
-                        same_string(a, x, b, y))
-                return true;
-        return x->delta == y->delta && l == object_base_name_length(m) && strncmp(n, m, l) == 0;
-}
-
-/* Relocations in the next @size bytes are consumed, and have to be the same. */
-static bool same_relocations(Cursor *a, size_t a_size, Cursor *b, size_t b_size, bool *ret_any) {
-        uint64_t a_end = a->symbol->value + a->offset + a_size, b_end = b->symbol->value + b->offset + b_size;
-
-        *ret_any = false;
-        for (;;) {
-                bool x = a->n_relocations > 0 && a->relocations->offset < a_end,
-                     y = b->n_relocations > 0 && b->relocations->offset < b_end;
-
-                if (x != y)
-                        return false;
-                if (!x)
-                        return true;
-                if (!same_target(a->object, a->relocations, b->object, b->relocations))
-                        return false;
-                *ret_any = true;
-                a->relocations++;
-                a->n_relocations--;
-                b->relocations++;
-                b->n_relocations--;
-        }
-}
-
-/* Where a distance without relocation leads: another function of the section by name, else how far. */
-static bool same_distance(const Cursor *a, const Insn *x, const Cursor *b, const Insn *y) {
-        uint64_t to = a->offset + x->length + (uint64_t) x->immediate,
-                 other = b->offset + y->length + (uint64_t) y->immediate;
-        uint32_t f, g;
-
-        if (to < a->symbol->size || other < b->symbol->size)
-                return to < a->symbol->size && other < b->symbol->size && x->length == y->length && to == other;
-        f = object_covering(a->object, a->symbol->section, a->symbol->value + to);
-        g = object_covering(b->object, b->symbol->section, b->symbol->value + other);
-        return f && g && streq(a->object->symbols[f].name, b->object->symbols[g].name);
-}
-
-static bool same_instruction(Cursor *a, Cursor *b) {
-        size_t n, m;
-        const uint8_t *p = bytes_of(a, &n), *q = bytes_of(b, &m);
-        Insn x, y;
-        bool any, branch;
-
-        if (!p || !q || insn_decode(p, n, &x) < 0 || insn_decode(q, m, &y) < 0)
-                return false;
-        branch = x.kind == INSN_CALL || x.kind == INSN_JUMP || x.kind == INSN_CONDITIONAL_JUMP;
-        if (x.operation != y.operation || x.kind != y.kind || !same_relocations(a, x.length, b, y.length, &any))
-                return false;
-        if (!any && branch ? !same_distance(a, &x, b, &y) : !any && memcmp(p, q, x.length) != 0)
-                return false;
-        a->offset += x.length;
-        b->offset += y.length;
-        return true;
-}
-
-static bool same_code(const Object *before, uint32_t old, const Object *after, uint32_t new) {
-        Cursor a = cursor_at(before, old), b = cursor_at(after, new);
-
-        if (a.symbol->size != b.symbol->size)
-                return false;
-        while (a.offset < a.symbol->size)
-                if (!same_instruction(&a, &b))
-                        return false;
-        return b.offset == b.symbol->size;
-}
-
-static bool same_data(const Object *before, uint32_t old, const Object *after, uint32_t new) {
-        Cursor a = cursor_at(before, old), b = cursor_at(after, new);
-        size_t n, m;
-        const uint8_t *p = bytes_of(&a, &n), *q = bytes_of(&b, &m);
-        bool any;
-
-        if (a.symbol->size != b.symbol->size || n != m || !p != !q || (p && memcmp(p, q, n) != 0))
-                return false;
-        return same_relocations(&a, n, &b, m, &any);
-}
 
 /* Of what is built in, exit code is thrown away by the linker. */
 static bool was_never_there(const RuleInput *in, const ObjectSection *s) {
@@ -147,17 +14,10 @@ static bool was_never_there(const RuleInput *in, const ObjectSection *s) {
 }
 
 static int check_changed(const RuleInput *in, uint32_t symbol, Findings *findings) {
-        const Object *before = in->changes->before, *after = in->changes->after;
-        const ObjectSection *s = symbol_section(after, symbol), *t;
-        const char *name = after->symbols[symbol].name;
-        uint32_t old = object_find(before, name);
-        bool function = object_symbol_is_function(after, symbol);
+        const Object *o = in->changes->after;
+        const ObjectSection *s = symbol_section(o, symbol);
+        const char *name = o->symbols[symbol].name;
 
-        t = old ? symbol_section(before, old) : NULL;
-        if (!t || t->kind != OBJECT_INIT)
-                return 0; /* new: somebody has to use it, and that is a change */
-        if (function ? same_code(before, old, after, symbol) : same_data(before, old, after, symbol))
-                return 0;
         if (was_never_there(in, s))
                 return findings_remark(findings, RULE_INIT_CODE, name,
                                 "the change to '%s' has no effect: this is built in, and its exit code is not in "
@@ -165,7 +25,7 @@ static int check_changed(const RuleInput *in, uint32_t symbol, Findings *finding
         if (startswith(s->name, ".exit"))
                 return findings_refuse(findings, RULE_INIT_CODE, name,
                                 "'%s' is exit code of a module, which is not replaced", name);
-        return findings_refuse(findings, RULE_INIT_CODE, name, function ?
+        return findings_refuse(findings, RULE_INIT_CODE, name, object_symbol_is_function(o, symbol) ?
                         "'%s' changed, but it is initialisation code that has already run" :
                         "'%s' changed, but it is initialisation data that has already been read", name);
 }
@@ -218,6 +78,14 @@ static int check_references(const RuleInput *in, uint32_t symbol, Findings *find
         return k;
 }
 
+/* What is new has to be used by somebody, and that is a change. A .cold part speaks through its function. */
+static bool is_changed_init(const Changes *c, uint32_t symbol) {
+        const ObjectSection *s = symbol_section(c->after, symbol);
+
+        return s->kind == OBJECT_INIT && c->symbols[symbol].kind == CHANGE_CHANGED && !startswith(s->name, ".initcall") &&
+                (!object_symbol_is_function(c->after, symbol) || changes_function_parent(c->after, symbol) == symbol);
+}
+
 int rule_init(const RuleInput *in, Findings *findings) {
         const Object *o = in->changes->after;
         int r = 0;
@@ -227,10 +95,20 @@ int rule_init(const RuleInput *in, Findings *findings) {
 
                 if (!s || o->symbols[i].type == STT_SECTION || o->symbols[i].size == 0)
                         continue;
-                if (s->kind == OBJECT_INIT)
+                if (is_changed_init(in->changes, i))
                         r = check_changed(in, i, findings);
-                else if (object_symbol_is_function(o, i) && change_is_taken(in->changes, i))
+                else if (s->kind == OBJECT_CODE && object_symbol_is_function(o, i) && change_is_taken(in->changes, i))
                         r = check_references(in, i, findings);
         }
         return r;
+}
+
+/** init_forget() - initialisation code is no code to replace; after it was spoken about */
+void init_forget(Changes *c) {
+        for (uint32_t i = 1; i < c->after->n_symbols; i++) {
+                const ObjectSection *s = symbol_section(c->after, i);
+
+                if (s && s->kind == OBJECT_INIT)
+                        c->symbols[i].kind = CHANGE_NONE;
+        }
 }

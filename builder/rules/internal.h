@@ -16,6 +16,9 @@ int rule_keys(const RuleInput *in, Findings *findings) _must_check_ _nonnull_(1,
 int rule_interface(const RuleInput *in, Findings *findings) _must_check_ _nonnull_(1, 2);
 int rule_addresses(const RuleInput *in, Findings *findings) _must_check_ _nonnull_(1, 2);
 
+/* init.c */
+void init_forget(Changes *c) _nonnull_(1);
+
 /* callers.c */
 int callers_take_over(Changes *c, const Image *image) _must_check_ _nonnull_(1, 2);
 bool only_called(const Object *o, uint32_t function) _nonnull_(1);

@@ -99,5 +99,6 @@ int rules_check(const RuleInput *in, Findings *findings, sd_bus_error *error) {
                 if (r < 0)
                         return r;
         }
+        init_forget(in->changes);
         return layout_check(in, findings, error);
 }

@@ -11,7 +11,8 @@
 
 /**
  * struct RuleInput - one object of the fix
- * @changes: callers of changed functions that cannot be redirected become changed, too
+ * @changes: callers of changed functions that cannot be redirected become changed, too, and what is gone
+ *   after initialisation no longer counts
  */
 typedef struct RuleInput {
         Changes *changes;
