@@ -19,6 +19,8 @@
 /**
  * struct ExtractInput - what to take from where; nothing is owned
  * @number: of the object in the fix, from 0: makes names unique in the module
+ * @provided: new global functions and data that the other objects of the fix bring, NULL-terminated, see
+ *   extract_provided(); optional
  */
 typedef struct ExtractInput {
         const Changes *changes;
@@ -27,6 +29,7 @@ typedef struct ExtractInput {
         Matcher *matcher;
         const Symvers *symvers;
         unsigned number;
+        char *const *provided;
 } ExtractInput;
 
 /**
@@ -46,3 +49,6 @@ typedef struct Extracted {
 int extract(const ExtractInput *in, const char *path, Extracted *ret, Findings *findings, sd_bus_error *error)
         _must_check_ _nonnull_(1, 2, 3, 4);
 void extracted_done(Extracted *e);
+
+/** extract_provided() - add the new global functions and data of an object to a list of strings */
+int extract_provided(const Changes *changes, char ***names) _must_check_ _nonnull_(1, 2);

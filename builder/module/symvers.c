@@ -4,7 +4,7 @@
  * Module.symvers in memory: lines "CRC TAB SYMBOL TAB MODULE TAB TYPE TAB NAMESPACE"
  * (Documentation/kbuild/modules.rst), some 15000 of them, sorted once for searching.
  *
- * Only whether and by whom a symbol is exported is kept; CRCs are modpost's work.
+ * Only whether, by whom and in which namespace a symbol is exported is kept; CRCs are modpost's work.
  */
 
 #include "builder/module/symvers.h"
@@ -17,8 +17,9 @@
 #define SYMVERS_MAX (64U * 1024 * 1024)
 
 typedef struct Export {
-        const char *symbol; /* both point into the text */
+        const char *symbol; /* all point into the text */
         const char *module;
+        const char *name_space; /* "": none */
 } Export;
 
 struct Symvers {
@@ -32,14 +33,16 @@ static int compare_exports(const void *a, const void *b) {
 }
 
 static int symvers_parse_line(char *line, Export *ret) {
-        char *symbol, *module;
+        char *symbol, *module, *name_space;
 
         (void) strsep(&line, "\t"); /* CRC */
         symbol = strsep(&line, "\t");
         module = strsep(&line, "\t");
+        (void) strsep(&line, "\t"); /* EXPORT_SYMBOL or EXPORT_SYMBOL_GPL */
+        name_space = strsep(&line, "\t");
         if (!symbol || !*symbol || !module || !*module)
                 return -EBADMSG;
-        *ret = (Export) { symbol, module };
+        *ret = (Export) { symbol, module, name_space ?: "" };
         return 0;
 }
 
@@ -106,6 +109,12 @@ Symvers *symvers_free(Symvers *s) {
         return NULL;
 }
 
+static const Export *find_export(const Symvers *s, const char *symbol) {
+        Export key = { .symbol = symbol };
+
+        return bsearch(&key, s->exports, s->n, sizeof(key), compare_exports);
+}
+
 /**
  * symvers_find() - who exports a symbol
  * @s: the list
@@ -114,8 +123,14 @@ Symvers *symvers_free(Symvers *s) {
  * Return: `vmlinux` or the path of the module, owned by @s; NULL when nobody does.
  */
 const char *symvers_find(const Symvers *s, const char *symbol) {
-        Export key = { symbol, NULL };
-        const Export *e = bsearch(&key, s->exports, s->n, sizeof(key), compare_exports);
+        const Export *e = find_export(s, symbol);
 
         return e ? e->module : NULL;
+}
+
+/** symvers_namespace() - the namespace that a module must import to use the symbol; NULL: none */
+const char *symvers_namespace(const Symvers *s, const char *symbol) {
+        const Export *e = find_export(s, symbol);
+
+        return e && *e->name_space ? e->name_space : NULL;
 }

@@ -15,3 +15,4 @@ DEFINE_TRIVIAL_CLEANUP(Symvers *, symvers_free);
 #define _cleanup_symvers_free_ _cleanup_(symvers_freep)
 
 const char *symvers_find(const Symvers *s, const char *symbol) _nonnull_(1, 2);
+const char *symvers_namespace(const Symvers *s, const char *symbol) _nonnull_(1, 2);

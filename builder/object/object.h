@@ -32,6 +32,7 @@ typedef enum ObjectSectionKind {
  * @delta: where the field points, in bytes from @symbol: pc-relative fields in code are counted from
  *   the end of their instruction, those in data from the field itself. So `call foo` has 0
  * @addend: as in the file
+ * @written: the symbol as in the file
  */
 typedef struct ObjectRelocation {
         uint64_t offset;
@@ -39,6 +40,7 @@ typedef struct ObjectRelocation {
         int64_t addend;
         uint32_t type;
         uint32_t symbol;
+        uint32_t written;
 } ObjectRelocation;
 
 typedef struct ObjectSection {

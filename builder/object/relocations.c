@@ -64,6 +64,7 @@ static int read_one(ObjectReader *r, ObjectSection *s, const Elf64_Rela *rela) {
                 .addend = rela->r_addend,
                 .type = (uint32_t) ELF64_R_TYPE(rela->r_info),
                 .symbol = (uint32_t) ELF64_R_SYM(rela->r_info),
+                .written = (uint32_t) ELF64_R_SYM(rela->r_info),
         };
         s->n_relocations++;
         return 0;

@@ -14,11 +14,13 @@
 
 #include "builder/source/cache.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include "dbus/errors.h"
 
@@ -158,7 +160,9 @@ int cache_newest(const char *cache, const char *release, char **ret_key) {
                 char ready[PATH_MAX];
                 struct stat st;
 
-                if (strncmp(e->d_name, release, length) != 0 || e->d_name[length] != '_')
+                /* "_given-…" is no version */
+                if (strncmp(e->d_name, release, length) != 0 || e->d_name[length] != '_' ||
+                                !isdigit((unsigned char) e->d_name[length + 1]))
                         continue;
                 (void) snprintf(ready, sizeof(ready), "%s/ready", e->d_name);
                 if (fstatat(dirfd(d), ready, &st, AT_SYMLINK_NOFOLLOW) < 0)
@@ -196,11 +200,25 @@ void cache_remove(const char *folder) {
         (void) nftw(folder, remove_one, 64, FTW_DEPTH | FTW_PHYS);
 }
 
-/** cache_make() - make an empty folder, removing what a crash has left there; 0 or a negative errno */
-int cache_make(const char *folder, sd_bus_error *error) {
+/**
+ * cache_make() - make an empty folder, removing what a crash has left there
+ * @folder: its path
+ * @space: bytes that will be needed in it
+ * @error: BuildCacheUnusable
+ *
+ * Return: 0 or a negative errno.
+ */
+int cache_make(const char *folder, uint64_t space, sd_bus_error *error) {
+        struct statvfs fs;
+
         cache_remove(folder);
         if (mkdir(folder, 0755) < 0)
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("BuildCacheUnusable"),
                         "Cannot make the folder '%s': %s", folder, strerror(errno));
-        return 0;
+        if (statvfs(folder, &fs) < 0 || (uint64_t) fs.f_bavail * fs.f_frsize >= space)
+                return 0;
+        (void) rmdir(folder);
+        return sd_bus_error_setf(error, HOTPATCH_ERROR("BuildCacheUnusable"),
+                "The file system of '%s' has %.1f GiB free; %.1f GiB are needed", folder,
+                (double) fs.f_bavail * (double) fs.f_frsize / (1 << 30), (double) space / (1 << 30));
 }

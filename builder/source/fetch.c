@@ -11,17 +11,9 @@
 #include "builder/run.h"
 #include "builder/source/cache.h"
 #include "builder/source/packages.h"
+#include "builder/source/step.h"
 #include "dbus/errors.h"
 #include "util/strv.h"
-
-/* apt ends with "E: …" lines; the first of them says what it was. */
-static void keep_complaint(const char *line, void *userdata) {
-        char **complaint = userdata;
-
-        if ((startswith(line, "E: ") || startswith(line, "dpkg-deb: error: ")) && !*complaint)
-                *complaint = strdup(strchr(line, ' ') + 1);
-}
-
 
 static void keep_installed(const char *line, void *userdata) {
         char **version = userdata;
@@ -54,6 +46,41 @@ int package_installed_version(const char *name, char **ret) {
         return 1;
 }
 
+static void read_field(const char *line, void *userdata) {
+        PackageList *l = userdata;
+
+        if (package_list_line(l, line) < 0)
+                package_list_done(l);
+}
+
+/**
+ * package_file_read() - name and version of a package file
+ * @deb: its path
+ * @ret: a list of one; package_list_done() when done
+ * @error: KernelSourceMismatch: that is no package
+ *
+ * Return: 0 or a negative errno.
+ */
+int package_file_read(const char *deb, PackageList *ret, sd_bus_error *error) {
+        _cleanup_(package_list_done) PackageList l = {};
+        int r;
+
+        r = run_program(&(Run) {
+                .arguments = (char *const[]) { (char *) "dpkg-deb", (char *) "--field", (char *) deb,
+                        (char *) "Package", (char *) "Version", NULL },
+                .line = read_field,
+                .userdata = &l,
+        });
+        if (r < 0)
+                return r;
+        if (r > 0 || l.n != 1 || !l.items[0].version)
+                return sd_bus_error_setf(error, HOTPATCH_ERROR("KernelSourceMismatch"),
+                        "'%s' is neither a folder nor a Debian package", deb);
+        *ret = l;
+        l = (PackageList) {};
+        return 0;
+}
+
 static int add_argument(char ***arguments, const Package *p, bool quiet) {
         _cleanup_free_ char *s = NULL;
 
@@ -69,9 +96,13 @@ static int add_argument(char ***arguments, const Package *p, bool quiet) {
 
 static int download(const PackageList *l, const char *folder, bool quiet, sd_bus_error *error) {
         _cleanup_strv_free_ char **arguments = NULL;
-        _cleanup_free_ char *complaint = NULL;
+        _cleanup_free_ char *what = NULL;
         int r;
 
+        if (asprintf(&what, "Cannot download '%s' %s", l->items[0].name, l->items[0].version) < 0) {
+                what = NULL;
+                return -ENOMEM;
+        }
         r = strv_extend(&arguments, "apt-get");
         if (r >= 0)
                 r = strv_extend(&arguments, "download");
@@ -81,19 +112,12 @@ static int download(const PackageList *l, const char *folder, bool quiet, sd_bus
                 r = add_argument(&arguments, &l->items[i], quiet);
         if (r < 0)
                 return r;
-        r = run_program(&(Run) {
+        return step_run(&(Step) {
                 .arguments = arguments,
                 .folder = folder,
-                .line = keep_complaint,
-                .userdata = &complaint,
-        });
-        if (r < 0)
-                return r;
-        if (r > 0)
-                return sd_bus_error_setf(error, HOTPATCH_ERROR("KernelDownloadFailed"),
-                        "Cannot download '%s' %s: %s", l->items[0].name, l->items[0].version,
-                        complaint ?: "apt-get failed");
-        return 0;
+                .what = what,
+                .error_name = HOTPATCH_ERROR("KernelDownloadFailed"),
+        }, error);
 }
 
 /**
@@ -102,24 +126,29 @@ static int download(const PackageList *l, const char *folder, bool quiet, sd_bus
  * @folder: made when it is not there
  * @error: KernelDownloadFailed
  *
+ * Its documents (usr/share: 1 MiB of changelog in each) are left out.
+ *
  * Return: 0 or a negative errno.
  */
 int package_unpack(const char *deb, const char *folder, sd_bus_error *error) {
-        _cleanup_free_ char *complaint = NULL;
+        _cleanup_free_ char *what = NULL, *documents = path_join(folder, "usr/share");
         int r;
 
-        r = run_program(&(Run) {
+        if (!documents)
+                return -ENOMEM;
+        if (asprintf(&what, "Cannot unpack '%s'", deb) < 0) {
+                what = NULL;
+                return -ENOMEM;
+        }
+        r = step_run(&(Step) {
                 .arguments = (char *const[]) { (char *) "dpkg-deb", (char *) "--extract", (char *) deb,
                         (char *) folder, NULL },
-                .line = keep_complaint,
-                .userdata = &complaint,
-        });
-        if (r < 0)
-                return r;
-        if (r > 0)
-                return sd_bus_error_setf(error, HOTPATCH_ERROR("KernelDownloadFailed"),
-                        "Cannot unpack '%s': %s", deb, complaint ?: "dpkg-deb failed");
-        return 0;
+                .what = what,
+                .error_name = HOTPATCH_ERROR("KernelDownloadFailed"),
+        }, error);
+        if (r >= 0)
+                cache_remove(documents);
+        return r;
 }
 
 /**

@@ -178,7 +178,7 @@ static int refuse_missing(const char *name, const char *version, const Query *q,
         }
         if (!others)
                 return -ENOMEM;
-        if (!*others)
+        if (!*others || !version)
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("KernelPackageMissing"),
                         "apt does not know a package '%s'", name);
         return sd_bus_error_setf(error, HOTPATCH_ERROR("KernelPackageMissing"),
@@ -320,22 +320,23 @@ static int find_image(const char *release, const char *version, PackageList *to,
  * kernel_packages_find() - find the packages of a kernel
  * @release: as uname -r
  * @version: of the image package; NULL: the newest that there is
+ * @parts: which are wanted; the lists of the others stay empty
  * @ret: all of one version; kernel_packages_done() when done
  * @error: KernelPackageMissing, naming package and version
  *
  * Return: 0 or a negative errno.
  */
-int kernel_packages_find(const char *release, const char *version, KernelPackages *ret, sd_bus_error *error) {
+int kernel_packages_find(const char *release, const char *version, KernelPart parts, KernelPackages *ret,
+                sd_bus_error *error) {
         _cleanup_(kernel_packages_done) KernelPackages k = {};
-        int r;
+        int r = 0;
 
-        r = find_image(release, version, &k.image, error);
-        if (r < 0)
-                return r;
-        r = find_headers(release, k.image.items[0].version, &k, error);
-        if (r < 0)
-                return r;
-        r = find_source(&k, error);
+        if (parts & KERNEL_IMAGE)
+                r = find_image(release, version, &k.image, error);
+        if (r >= 0 && (parts & KERNEL_HEADERS))
+                r = find_headers(release, k.image.n > 0 ? k.image.items[0].version : version, &k, error);
+        if (r >= 0 && (parts & KERNEL_SOURCE))
+                r = find_source(&k, error);
         if (r < 0)
                 return r;
         *ret = k;

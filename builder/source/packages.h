@@ -43,11 +43,19 @@ typedef struct KernelPackages {
         PackageList source;
 } KernelPackages;
 
-int kernel_packages_find(const char *release, const char *version, KernelPackages *ret, sd_bus_error *error)
-        _must_check_ _nonnull_(1, 3);
+/** enum KernelPart - which of them */
+typedef enum KernelPart {
+        KERNEL_IMAGE = 1 << 0,
+        KERNEL_HEADERS = 1 << 1,
+        KERNEL_SOURCE = 1 << 2, /* with the headers, which say its version */
+} KernelPart;
+
+int kernel_packages_find(const char *release, const char *version, KernelPart parts, KernelPackages *ret,
+                sd_bus_error *error) _must_check_ _nonnull_(1, 4);
 void kernel_packages_done(KernelPackages *p);
 
 int package_source_name(const char *version, char **ret) _must_check_ _nonnull_(1, 2);
+int package_file_read(const char *deb, PackageList *ret, sd_bus_error *error) _must_check_ _nonnull_(1, 2);
 int package_installed_version(const char *name, char **ret) _must_check_ _nonnull_(1, 2);
 
 int packages_fetch(const PackageList *l, const char *folder, bool quiet, sd_bus_error *error)

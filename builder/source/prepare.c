@@ -7,7 +7,7 @@
  * includes. It needs no kernel build for that. Then comes the proof that source, configuration, headers
  * and tools belong together: what Kbuild made here must be what it made when the kernel was built. The
  * .config must not have changed (another compiler, assembler or pahole shows here), and the generated
- * headers must be the packaged ones to the byte. asm-offsets.h is the strongest of them: it holds
+ * headers must be the packaged ones, line by line. asm-offsets.h is the strongest of them: it holds
  * sizes and offsets of the structures that assembly uses, as this compiler computed them from this source.
  */
 
@@ -15,51 +15,13 @@
 
 #include <fcntl.h>
 
-#include "builder/run.h"
 #include "builder/source/cache.h"
+#include "builder/source/step.h"
 #include "dbus/errors.h"
 #include "util/file.h"
 
 /* Module.symvers of a distribution is 3 MiB, its .config 250 KiB. */
 #define FILE_MAX ((size_t) 64 * 1024 * 1024)
-
-/* What the last lines of make are kept for is to be read by a person. */
-#define TAIL_LINES 24U
-
-typedef struct Tail {
-        char *lines[TAIL_LINES];
-        size_t n;
-        char *complaint;
-        bool verbose;
-} Tail;
-
-static void tail_done(Tail *t) {
-        for (size_t i = 0; i < TAIL_LINES; i++)
-                free(t->lines[i]);
-        free(t->complaint);
-}
-
-static bool is_complaint(const char *line) {
-        return !startswith(line, "make") && (strstr(line, "rror: ") || strstr(line, "not found") ||
-                        strstr(line, "No space left") || strstr(line, "No such file"));
-}
-
-static void tail_line(const char *line, void *userdata) {
-        Tail *t = userdata;
-        char **slot = &t->lines[t->n++ % TAIL_LINES];
-
-        if (t->verbose)
-                fprintf(stderr, "%s\n", line);
-        if (!t->complaint && is_complaint(line))
-                t->complaint = strdup(line);
-        free(*slot);
-        *slot = strdup(line);
-}
-
-static void tail_show(const Tail *t) {
-        for (size_t i = t->n < TAIL_LINES ? 0 : t->n - TAIL_LINES; i < t->n && !t->verbose; i++)
-                fprintf(stderr, "%s\n", strempty(t->lines[i % TAIL_LINES]));
-}
 
 static int copy_file(const Preparation *p, const char *name, sd_bus_error *error) {
         _cleanup_free_ char *from = path_join(p->headers, name);
@@ -110,9 +72,7 @@ static int copy_configuration(const Preparation *p, sd_bus_error *error) {
 }
 
 static int run_make(const Preparation *p, sd_bus_error *error) {
-        _cleanup_(tail_done) Tail tail = { .verbose = p->verbose };
-        _cleanup_free_ char *cc = NULL, *jobs = NULL;
-        int r;
+        _cleanup_free_ char *cc = NULL, *jobs = NULL, *what = NULL;
 
         if (asprintf(&cc, "CC=%s", p->compiler) < 0) {
                 cc = NULL;
@@ -122,40 +82,53 @@ static int run_make(const Preparation *p, sd_bus_error *error) {
                 jobs = NULL;
                 return -ENOMEM;
         }
-        r = run_program(&(Run) {
+        if (asprintf(&what, "Preparing the source of kernel '%s' failed", p->release) < 0) {
+                what = NULL;
+                return -ENOMEM;
+        }
+        return step_run(&(Step) {
                 .arguments = (char *const[]) { (char *) "make", jobs, cc, (char *) "olddefconfig",
                         (char *) "prepare", (char *) "modules_prepare", NULL },
                 .folder = p->folder,
-                .line = tail_line,
-                .userdata = &tail,
-        });
-        if (r < 0)
-                return r;
-        if (r == 0)
-                return 0;
-        tail_show(&tail);
-        return sd_bus_error_setf(error, HOTPATCH_ERROR("KernelPrepareFailed"),
-                "Preparing the source of kernel '%s' failed: %s", p->release,
-                tail.complaint ?: "see the lines of make");
+                .what = what,
+                .error_name = HOTPATCH_ERROR("KernelPrepareFailed"),
+                .verbose = p->verbose,
+                .tail = true,
+        }, error);
 }
 
-/* The first line of @b that @a does not have at that place. */
-static char *first_difference(const char *a, const char *b) {
-        while (*b) {
-                size_t la = strcspn(a, "\n"), lb = strcspn(b, "\n");
+/* Tools that Kconfig asks for their version and that no C object depends on. What a kernel was built without
+ * is often here (rustc), or here in another version. */
+static bool is_other_tool(const char *line) {
+        static const char *const prefixes[] = { "# CONFIG_", "#define CONFIG_", "CONFIG_" };
+        static const char *const tools[] = {
+                "BINDGEN_", "PAHOLE_HAS_", "PAHOLE_VERSION", "RUSTC_", "RUST_IS_AVAILABLE",
+        };
+        const char *name = NULL;
 
-                if (la != lb || memcmp(a, b, la) != 0)
-                        return strndup(b, lb);
-                a += la + (a[la] == '\n');
-                b += lb + (b[lb] == '\n');
-        }
-        return strdup("end of file");
+        for (size_t i = 0; i < ELEMENTSOF(prefixes) && !name; i++)
+                name = startswith(line, prefixes[i]);
+        for (size_t i = 0; i < ELEMENTSOF(tools) && name; i++)
+                if (startswith(name, tools[i]))
+                        return true;
+        return false;
+}
+
+/* The next line that counts, cut off at its end; NULL after the last. */
+static const char *next_line(char **rest) {
+        char *line;
+
+        do
+                line = strsep(rest, "\n");
+        while (line && is_other_tool(line));
+        return line;
 }
 
 static int compare_file(const Preparation *p, const char *name, sd_bus_error *error) {
         _cleanup_free_ char *packaged_path = path_join(p->headers, name), *made_path = path_join(p->folder, name);
-        _cleanup_free_ char *difference = NULL;
         _cleanup_free_ void *packaged = NULL, *made = NULL;
+        char *packaged_rest, *made_rest;
+        const char *a, *b;
         int r;
 
         if (!packaged_path || !made_path)
@@ -169,14 +142,17 @@ static int compare_file(const Preparation *p, const char *name, sd_bus_error *er
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("KernelSourceMismatch"),
                         "Cannot compare '%s' with the headers of kernel '%s': %s", made_path, p->release,
                         strerror(-r));
-        if (streq(packaged, made))
+        packaged_rest = packaged;
+        made_rest = made;
+        do {
+                a = next_line(&packaged_rest);
+                b = next_line(&made_rest);
+        } while (a && b && streq(a, b));
+        if (streq_ptr(a, b))
                 return 0;
-        difference = first_difference(packaged, made);
-        if (!difference)
-                return -ENOMEM;
         return sd_bus_error_setf(error, HOTPATCH_ERROR("KernelSourceMismatch"),
-                "The prepared source is not that of kernel '%s': '%s' became another one, first at '%s'",
-                p->release, name, difference);
+                "The prepared source is not that of kernel '%s': '%s' has '%s' where the kernel's has '%s'",
+                p->release, name, b ?: "its end", a ?: "its end");
 }
 
 /**

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * What the new code uses of the running kernel, and how it gets there.
+ *
+ * What vmlinux exports the module loader finds by name, and modpost puts its CRC into the module. All else
+ * livepatch finds, by object, name and position among the names that are the same; which one is meant
+ * was found out by matching the old code with the image. That is also the way to what *modules*
+ * export: by name the patch module would depend on them, and could not be loaded before they are.
+ *
+ * objtool knows some functions by their names (those that do not return, for one), so global symbols
+ * of vmlinux keep theirs. Others get one that is unique in the patch module, for two objects of a fix may
+ * each use a static function of the same name. Trampolines of static calls that are not exported are
+ * renamed for another reason: objtool would make a call site of the call, and that needs the key. A call
+ * of the trampoline itself does the same.
+ */
+
+#include "builder/extract/extract-internal.h"
+
+#include "util/limits.h"
+#include "util/strv.h"
+
+#define STATIC_CALL_TRAMPOLINE "__SCT__"
+
+/** struct Origin - where a symbol lives in the kernel; nothing is owned */
+typedef struct Origin {
+        const char *object;
+        const char *name;
+        uint32_t position; /* 0: the name is unique */
+} Origin;
+
+/* "drivers/net/dummy" is the module dummy; Kbuild makes `_` of `-` (scripts/Makefile.lib, name-fix). */
+static int module_name(const char *path, char **ret) {
+        const char *slash = strrchr(path, '/');
+        char *name = strdup(slash ? slash + 1 : path);
+
+        if (!name)
+                return -ENOMEM;
+        for (char *c = name; *c; c++)
+                if (*c == '-')
+                        *c = '_';
+        *ret = name;
+        return 0;
+}
+
+/* Does the module that is patched use something of the other one already? Only then the kernel has both. */
+static bool image_depends_on(const Extractor *e, const char *exporter) {
+        const Image *image = e->in->image;
+
+        for (size_t i = 0; i < image->n_symbols; i++)
+                if (image->symbols[i].undefined &&
+                                streq_ptr(symvers_find(e->in->symvers, image->symbols[i].name), exporter))
+                        return true;
+        return false;
+}
+
+static const char *symbol_name(const Extractor *e, uint32_t symbol) {
+        return e->object->symbols[symbol].name;
+}
+
+/* ---- finding ---- */
+
+static int refuse_missing(Extractor *e, uint32_t symbol) {
+        return findings_refuse(e->findings, RULE_MISSING_SYMBOL, symbol_name(e, symbol),
+                "'%s' is not in '%s'", symbol_name(e, symbol), e->in->image->object);
+}
+
+static int refuse_ambiguous(Extractor *e, uint32_t symbol) {
+        return findings_refuse(e->findings, RULE_AMBIGUOUS_SYMBOL, symbol_name(e, symbol),
+                "'%s' has several symbols '%s', and which of them is meant cannot be told", e->in->image->object,
+                symbol_name(e, symbol));
+}
+
+/* What the code before the fix did not refer to can only be known by its name. */
+static int locate_by_name(Extractor *e, uint32_t symbol, const ImageSymbol **ret) {
+        const ImageSymbol *const *found;
+        size_t n = image_find(e->in->image, symbol_name(e, symbol), &found);
+
+        if (n == 0)
+                return -ENOENT;
+        if (n > 1)
+                return 0;
+        *ret = found[0];
+        return 1;
+}
+
+/* Returns 1, or 0 when a finding says why not. */
+static int locate(Extractor *e, uint32_t symbol, const ImageSymbol **ret) {
+        uint32_t before = e->in->changes->symbols[symbol].before;
+        int r;
+
+        r = before ? matcher_locate(e->in->matcher, before, ret) : locate_by_name(e, symbol, ret);
+        if (r == -ENOENT || (r > 0 && (*ret)->undefined))
+                r = refuse_missing(e, symbol);
+        else if (r == 0)
+                r = refuse_ambiguous(e, symbol);
+        else if (r > 0 && (*ret)->init)
+                r = findings_refuse(e->findings, RULE_INIT_CODE, symbol_name(e, symbol),
+                        "'%s' is only there while the kernel starts", symbol_name(e, symbol));
+        else
+                return r;
+        return r < 0 ? r : 0;
+}
+
+/**
+ * original_find() - the function in the image that is to be redirected
+ * @e: the extraction
+ * @function: in the object after the fix
+ * @ret: where it is
+ *
+ * Return: 1, 0 when a finding says why not, or a negative errno.
+ */
+int original_find(Extractor *e, uint32_t function, const ImageSymbol **ret) {
+        return locate(e, function, ret);
+}
+
+/* ---- naming ---- */
+
+/**
+ * replacement_name() - a C identifier that no other object of the fix makes
+ * @e: the extraction
+ * @name: as the compiler calls it
+ * @ret: free with free()
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int replacement_name(const Extractor *e, const char *name, char **ret) {
+        char *made;
+
+        if (asprintf(&made, "hotpatch_%u_%s", e->in->number, name) < 0)
+                return -ENOMEM;
+        for (char *c = made; *c; c++)
+                if (*c == '.')
+                        *c = '_';
+        *ret = made;
+        return 0;
+}
+
+static bool keeps_name(const Extractor *e, uint32_t symbol, const char *object) {
+        const ObjectSymbol *s = e->object->symbols + symbol;
+
+        return streq(object, "vmlinux") && s->bind != STB_LOCAL && !startswith(s->name, STATIC_CALL_TRAMPOLINE) &&
+                        !symvers_find(e->in->symvers, s->name);
+}
+
+static int add_undefined(Extractor *e, const char *name, uint8_t bind, size_t *ret) {
+        return output_symbol(&e->output, &(OutputSymbol) {
+                .name = (char *) name,
+                .bind = bind,
+                .type = STT_NOTYPE,
+        }, ret);
+}
+
+static int add_late(Extractor *e, uint32_t symbol, const Origin *from, size_t *ret) {
+        _cleanup_free_ char *name = NULL;
+        PatchSymbol s = {};
+        int r;
+
+        if (keeps_name(e, symbol, from->object))
+                name = strdup(symbol_name(e, symbol));
+        else if (asprintf(&name, "hotpatch.%u.%s", e->in->number, symbol_name(e, symbol)) < 0)
+                name = NULL;
+        if (!name)
+                return -ENOMEM;
+        s.name = strdup(name);
+        s.object = strdup(from->object);
+        s.symbol = strdup(from->name);
+        s.owner = strdup(streq(from->object, "vmlinux") ? from->object : e->in->image->object);
+        s.sympos = from->position;
+        r = s.name && s.object && s.symbol && s.owner ? APPEND(e->result.symbols, e->result.n_symbols, s) : -ENOMEM;
+        if (r < 0) {
+                free(s.name);
+                free(s.object);
+                free(s.symbol);
+                free(s.owner);
+                return r;
+        }
+        return add_undefined(e, name, STB_GLOBAL, ret);
+}
+
+/* ---- deciding ---- */
+
+static int add_by_image(Extractor *e, uint32_t symbol, size_t *ret) {
+        const ImageSymbol *found;
+        int r;
+
+        r = locate(e, symbol, &found);
+        if (r <= 0)
+                return r;
+        if (strlen(found->name) > HOTPATCH_SYMBOL_MAX)
+                return findings_refuse(e->findings, RULE_UNSUPPORTED, found->name,
+                        "The name '%.80s…' is longer than livepatch can look up", found->name);
+        return add_late(e, symbol, &(Origin) {
+                .object = e->in->image->object,
+                .name = found->name,
+                .position = found->n_same > 1 ? found->position : 0,
+        }, ret);
+}
+
+static int add_export_of_module(Extractor *e, uint32_t symbol, const char *exporter, size_t *ret) {
+        _cleanup_free_ char *module = NULL;
+        Origin from = { .name = symbol_name(e, symbol) };
+        int r;
+
+        r = module_name(exporter, &module);
+        if (r < 0)
+                return r;
+        if (streq(module, e->in->image->object))
+                return add_by_image(e, symbol, ret);
+        if (!image_depends_on(e, exporter))
+                return findings_refuse(e->findings, RULE_LATE_SYMBOL, from.name,
+                        "'%s' is of module '%s', which need not be loaded when '%s' is", from.name, module,
+                        e->in->image->object);
+        from.object = module;
+        return add_late(e, symbol, &from, ret);
+}
+
+/* Exported into a namespace, which the patch module would have to import. */
+static int add_export_of_namespace(Extractor *e, uint32_t symbol, size_t *ret) {
+        const ImageSymbol *const *found;
+        const char *name = symbol_name(e, symbol);
+
+        if (image_find(e->in->kernel, name, &found) != 1)
+                return findings_refuse(e->findings, RULE_AMBIGUOUS_SYMBOL, name,
+                        "'vmlinux' has several symbols '%s', and which of them is meant cannot be told", name);
+        return add_late(e, symbol, &(Origin) { .object = "vmlinux", .name = name }, ret);
+}
+
+static int add_external(Extractor *e, uint32_t symbol, size_t *ret) {
+        const ObjectSymbol *s = e->object->symbols + symbol;
+        const char *exporter = s->bind == STB_LOCAL ? NULL : symvers_find(e->in->symvers, s->name);
+        const ImageSymbol *const *found;
+
+        if (s->section == SHN_UNDEF && e->in->provided && strv_contains((char **) e->in->provided, s->name))
+                return add_undefined(e, s->name, STB_GLOBAL, ret);
+        if (exporter && streq(exporter, "vmlinux"))
+                return symvers_namespace(e->in->symvers, s->name)
+                        ? add_export_of_namespace(e, symbol, ret)
+                        : add_undefined(e, s->name, STB_GLOBAL, ret);
+        if (exporter)
+                return add_export_of_module(e, symbol, exporter, ret);
+        /* `if (&maybe)`: there is none, and the module loader leaves 0. */
+        if (s->section == SHN_UNDEF && s->bind == STB_WEAK && image_find(e->in->image, s->name, &found) == 0)
+                return add_undefined(e, s->name, STB_WEAK, ret);
+        return add_by_image(e, symbol, ret);
+}
+
+/**
+ * external_find() - the symbol of the output that stands for something in the running kernel
+ * @e: the extraction
+ * @symbol: of the object, defined there or not
+ * @ret: index of the output's symbol
+ *
+ * Return: 1, 0 when a finding says why there is none, or a negative errno.
+ */
+int external_find(Extractor *e, uint32_t symbol, size_t *ret) {
+        External *x = e->externals + symbol;
+        int r;
+
+        if (!x->known) {
+                r = add_external(e, symbol, &x->output);
+                if (r < 0)
+                        return r;
+                x->known = true;
+        }
+        *ret = x->output;
+        return x->output != 0;
+}
