@@ -146,9 +146,7 @@ static int make_stamp(Origin *ret, sd_bus_error *error) {
 
         r = digest_new(&d);
         if (r >= 0)
-                r = digest_file(d, ret->given, NULL);
-        if (r >= 0 && ret->given_folder)
-                r = given_digest(ret->given, d, error);
+                r = ret->given_folder ? given_digest(ret->given, d, error) : digest_file(d, ret->given, NULL);
         if (r >= 0 && ret->headers)
                 r = digest_file(d, ret->headers, ".config");
         if (r >= 0 && ret->headers)
@@ -293,6 +291,9 @@ static int find_given(const TreeOptions *o, const char *cache, Origin *ret, sd_b
         if (!ret->given || stat(ret->given, &st) < 0)
                 return sd_bus_error_setf(error, SD_BUS_ERROR_FILE_NOT_FOUND,
                         "Cannot open the source '%s': %s", o->source, strerror(errno));
+        if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode)) /* opening a FIFO would wait for its writer */
+                return sd_bus_error_setf(error, HOTPATCH_ERROR("KernelSourceMismatch"),
+                        "'%s' is neither a folder nor a Debian package", ret->given);
         ret->given_folder = S_ISDIR(st.st_mode);
         r = ret->given_folder ? read_folder(o->release, ret, error) : read_package(o->release, ret, error);
         if (r >= 0)
