@@ -79,18 +79,19 @@ static void know_one(Known *known, uint64_t address) {
                 };
 }
 
-/** matcher_know() - where the image has a symbol, and with it its aliases */
+/** matcher_know() - where the image has a symbol, and with it its aliases; a weak one may lead elsewhere */
 void matcher_know(Matcher *m, uint32_t symbol, uint64_t address) {
         const ObjectSymbol *s = m->object->symbols + symbol;
+        bool news = !m->known[symbol].set;
 
         know_one(m->known + symbol, address);
-        if (!object_symbol_is_defined(m->object, symbol) || s->type == STT_SECTION)
+        if (!news || !object_symbol_is_defined(m->object, symbol) || s->type == STT_SECTION || s->bind == STB_WEAK)
                 return;
         for (size_t i = 1; i < m->object->n_symbols; i++) {
                 const ObjectSymbol *alias = m->object->symbols + i;
 
                 if (i != symbol && alias->section == s->section && alias->value == s->value &&
-                    alias->type == s->type && alias->size == s->size)
+                    alias->type == s->type && alias->size == s->size && alias->bind != STB_WEAK)
                         know_one(m->known + i, address);
         }
 }
@@ -144,8 +145,8 @@ static int try_all(Matcher *m, uint32_t function, Search *ret) {
         size_t n;
         int r = 0;
 
-        if (known->set && !known->contradicted)
-                r = try_address(m, function, known->address, &s);
+        if (known->set)
+                r = known->contradicted ? 0 : try_address(m, function, known->address, &s);
         else {
                 n = image_find(m->image, m->object->symbols[function].name, &found);
                 for (size_t i = 0; i < n && r >= 0; i++)
@@ -161,6 +162,10 @@ static int try_all(Matcher *m, uint32_t function, Search *ret) {
 static int refuse(Matcher *m, uint32_t function, const Search *s, Findings *findings) {
         const char *name = m->object->symbols[function].name;
 
+        if (m->known[function].contradicted)
+                return findings_refuse(findings, RULE_AMBIGUOUS_SYMBOL, name,
+                                       "The code and the data of '%s' disagree about which function '%s' is meant",
+                                       m->image->object, name);
         if (s->matches > 1)
                 return findings_refuse(findings, RULE_AMBIGUOUS_SYMBOL, name,
                                        "%zu functions '%s' of '%s' are all like the one compiled here, and nothing tells them apart",
@@ -214,6 +219,13 @@ static uint32_t find_parent(const Matcher *m, uint32_t function) {
         return function;
 }
 
+/* Assembly that does not say where its functions end. */
+static int refuse_assembly(const Matcher *m, uint32_t function, Findings *findings) {
+        const char *name = m->object->symbols[function].name;
+
+        return findings_refuse(findings, RULE_UNSUPPORTED, name, "'%s' is assembly without a size", name);
+}
+
 /** matcher_try() - like matcher_prove(), without a result; @findings may be NULL */
 int matcher_try(Matcher *m, uint32_t function, Findings *findings) {
         uint32_t parent = find_parent(m, function);
@@ -224,8 +236,10 @@ int matcher_try(Matcher *m, uint32_t function, Findings *findings) {
                 return 1;
         if (known->proving) /* it is being asked for on the way to itself */
                 return 0;
-        if (!object_symbol_is_defined(m->object, function) || m->object->symbols[parent].size == 0)
+        if (!object_symbol_is_function(m->object, function) || !object_symbol_is_defined(m->object, function))
                 return -EINVAL;
+        if (m->object->symbols[parent].size == 0)
+                return findings ? refuse_assembly(m, function, findings) : 0;
         known->proving = true;
         r = prove(m, parent, findings);
         known->proving = false;

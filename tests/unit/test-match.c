@@ -47,6 +47,9 @@ static const char source[] = COMMON
         "int string_end(char *to) { for (const char *p = \"0123456789abcdef0123456789\"; *to++ = *p, p != \"0123456789abcdef0123456789\" + 27; p++) outside(to); return *to; }\n"
         "void place(void) { here: outside(&&here); outside(&key); }\n"
         "__attribute__((weak)) int fallback(int x) { return x + 11; }\n"
+        "int shared(int x) { return x + 13; }\n"
+        "extern int weak_alias(int) __attribute__((weak, alias(\"shared\")));\n"
+        "int use_alias(int x) { return weak_alias(x) + shared(x); }\n"
         "int after_fallback(int x) { return fallback(x) + 1; }\n"
         /* asm/jump_label.h: a jump that objtool makes a NOP. */
         "int branch(int x) {\n"
@@ -71,6 +74,7 @@ static const char other_source[] = COMMON
         "static int counter = 8;\n"
         "static const int numbers[] = { 2, 7, 1, 8, 2, 8, 1, 8 };\n"
         "int fallback(int x) { return x + 12; }\n"
+        "int weak_alias(int x) { return x + 14; }\n"
         "int other(int x) { counter++; return twin(x) + twin_by_pointer(x) + twin_by_neighbours(x) + numbers[x & 7]; }\n";
 
 static const char *const sources[] = { other_source, source, NULL };
@@ -191,7 +195,7 @@ START_TEST(test_all) {
                 const char *name = fx.object->symbols[i].name;
                 const Match *match;
 
-                if (!is_function(i) || streq(name, "fallback"))
+                if (!is_function(i) || streq(name, "fallback") || streq(name, "weak_alias"))
                         continue;
                 match = prove_ok(name);
                 ck_assert_str_eq(match->image->name, name);
@@ -395,23 +399,51 @@ START_TEST(test_weak) {
 }
 END_TEST
 
-/* A NOP where no static branch is, and a static branch that leads elsewhere. */
-START_TEST(test_static_branch) {
-        const ImageSection *table = image_section(fx.image, "__jump_table");
-        int32_t *field = (int32_t *) table->data;
+/* Change a field of the only entry: place, target, key (its lower half). */
+static void add_to_entry(size_t field, int32_t n) {
+        uint8_t *at = (uint8_t *) image_section(fx.image, "__jump_table")->data + 4 * field;
+        int32_t value;
 
+        memcpy(&value, at, sizeof(value));
+        value += n;
+        memcpy(at, &value, sizeof(value));
+        forget();
+}
+
+START_TEST(test_static_branch) {
         prove_ok("branch");
-        field[1] += 1;
-        forget();
+        add_to_entry(1, 1);
         prove_not("branch", RULE_NOT_MATCHED, "'branch' compiled here has 'jmp ");
-        field[1] -= 1;
-        field[2] += 4; /* the key */
-        forget();
+        add_to_entry(1, -1);
+        add_to_entry(2, 4);
         prove_not("branch", RULE_NOT_MATCHED, "refers to 'inner_key'");
-        field[2] -= 4;
-        field[0] += 1; /* the place */
+        add_to_entry(2, -4);
+        add_to_entry(0, 1);
+        prove_not("branch", RULE_NOT_MATCHED, "the image has 'nop");
+        add_to_entry(0, -1);
+        prove_ok("branch");
+}
+END_TEST
+
+/* A jump that objtool was not asked to take away. */
+START_TEST(test_static_branch_without_hack) {
+        ObjectSection *table = NULL;
+
+        for (size_t i = 1; i < fx.object->n_sections; i++)
+                if (streq(fx.object->sections[i].name, "__jump_table"))
+                        table = fx.object->sections + i;
+        ck_assert_ptr_nonnull(table);
+        table->relocations[2].delta &= ~INT64_C(2);
         forget();
         prove_not("branch", RULE_NOT_MATCHED, "the image has 'nop");
+}
+END_TEST
+
+START_TEST(test_assembly) {
+        fx.matcher = matcher_free(fx.matcher);
+        fx.object = other_object("asm(\".section .text.plain,\\\"ax\\\"; .globl plain; .type plain,@function\\nplain: ret\");\n");
+        forget();
+        prove_not("plain", RULE_UNSUPPORTED, "'plain' is assembly without a size");
 }
 END_TEST
 
@@ -500,6 +532,8 @@ static Suite *match_suite(void) {
         tcase_add_test(c, test_longer);
         tcase_add_test(c, test_weak);
         tcase_add_test(c, test_static_branch);
+        tcase_add_test(c, test_static_branch_without_hack);
+        tcase_add_test(c, test_assembly);
         tcase_add_test(c, test_mask);
         tcase_add_test(c, test_mask_moving);
         suite_add_tcase(s, c);
