@@ -26,12 +26,17 @@
 #include "util/strv.h"
 
 /* In the first line of the file; goes up with every change of the makefile below. */
-#define LIST_VERSION "hotpatch objects 1"
+#define LIST_VERSION "hotpatch objects 3"
 
 /*
  * hp-kind is what the folder was reached as. The lines said are
- *   hp O MODULE OBJECT, hp I FOLDER INCLUDED-FOLDER, hp P PROGRAM.
+ *   hp O MODULE OBJECT, hp I FOLDER INCLUDED-FOLDER, hp P PROGRAM, and at the end of each folder
+ *   hp E LINES-BEFORE FOLDERS-BELOW.
  * subdir-y folders hold what is not linked into the kernel or a module.
+ *
+ * Several makes write to one pipe, line by line. make 4.3 writes the end of an $(info) line apart from the
+ * line, hence newlines of our own; and the E lines are there so that a line that was lost all the same
+ * is noticed: an object that is not in the list would be missing in a hotpatch.
  */
 static const char list_makefile[] =
         "ifndef hp-kind\n"
@@ -51,32 +56,36 @@ static const char list_makefile[] =
         "hostprogs :=\n"
         ".PHONY: hotpatch-list\n"
         "hotpatch-list:\n"
+        "\t@:\n"
         "include include/config/auto.conf\n"
         "include scripts/Kbuild.include\n"
         "include $(or $(wildcard $(hp-dir)/Kbuild),$(hp-dir)/Makefile)\n"
+        "define hp-newline\n"
+        "\n"
+        "\n"
+        "endef\n"
         "hp-suffixes = $(strip $(foreach s,$2,$($(1:.o=$s))))\n"
         "hp-parts = $(filter %.o,$(if $(call hp-suffixes,$1,$2 -),$(call hp-suffixes,$1,$2),$1))\n"
         "hp-lib := $(if $(filter $(hp-dir)/,$(ARCH_LIB)),$(lib-y) $(lib-m))\n"
-        "ifeq ($(hp-kind),y)\n"
-        "$(foreach o,$(sort $(filter %.o,$(obj-y) $(hp-lib))),$(foreach p,$(call hp-parts,$o,-objs -y),\\\n"
-        "  $(info hp O vmlinux $(hp-prefix)$p)))\n"
-        "endif\n"
-        "$(foreach o,$(filter %.o,$(filter-out $(obj-y),$(sort $(obj-m)))),\\\n"
-        "  $(foreach p,$(call hp-parts,$o,-objs -y -m),\\\n"
-        "    $(info hp O $(basename $(notdir $o)) $(hp-prefix)$p)))\n"
+        "hp-lines := $(if $(filter y,$(hp-kind)),$(foreach o,$(sort $(filter %.o,$(obj-y) $(hp-lib))),\\\n"
+        "  $(foreach p,$(call hp-parts,$o,-objs -y),O:vmlinux:$(hp-prefix)$p)))\n"
+        "hp-lines += $(foreach o,$(filter %.o,$(filter-out $(obj-y),$(sort $(obj-m)))),\\\n"
+        "  $(foreach p,$(call hp-parts,$o,-objs -y -m),O:$(basename $(notdir $o)):$(hp-prefix)$p))\n"
         "hp-included = $(filter -I%,$(subst -I ,-I,$($1)))\n"
         "hp-inherited := $(hp-include) $(call hp-included,subdir-ccflags-y)\n"
-        "$(foreach i,$(sort $(hp-inherited) $(foreach v,ccflags-y EXTRA_CFLAGS $(filter CFLAGS_%.o,\\\n"
-        "  $(.VARIABLES)),$(call hp-included,$v))),$(info hp I $(hp-dir) $(i:-I%=%)))\n"
-        "$(foreach p,$(sort $(hostprogs) $(hostprogs-y) $(hostprogs-always-y) $(userprogs)),\\\n"
-        "  $(foreach o,$(or $($p-objs),$p),$(info hp P $(hp-prefix)$(o:.o=))))\n"
+        "hp-lines += $(patsubst -I%,I:$(hp-dir):%,$(sort $(hp-inherited) $(foreach v,ccflags-y EXTRA_CFLAGS \\\n"
+        "  $(filter CFLAGS_%.o,$(.VARIABLES)),$(call hp-included,$v))))\n"
+        "hp-lines += $(foreach p,$(sort $(hostprogs) $(hostprogs-y) $(hostprogs-always-y) $(userprogs)),\\\n"
+        "  $(foreach o,$(or $($p-objs),$p),P:$(hp-prefix)$(o:.o=)))\n"
         "hp-down-y := $(sort $(patsubst %/,%,$(filter %/,$(obj-y))))\n"
         "hp-down-m := $(filter-out $(hp-down-y),$(sort $(patsubst %/,%,$(filter %/,$(obj-m)))))\n"
         "hp-down := $(addprefix hp-y/,$(hp-down-y)) $(addprefix hp-m/,$(hp-down-m))\n"
+        "$(foreach l,$(hp-lines) E:$(words $(hp-lines)):$(words $(hp-down)),\\\n"
+        "  $(info $(hp-newline)hp $(subst :, ,$l)$(hp-newline)))\n"
         ".PHONY: $(hp-down)\n"
         "hotpatch-list: $(hp-down)\n"
         "$(hp-down): hp-%:\n"
-        "\t+@$(MAKE) --no-print-directory -rR -f $(hp-file) hp-dir=$(hp-prefix)$(patsubst m/%,%,$(*:y/%=%)) \\\n"
+        "\t+@$(MAKE) --no-print-directory -rR -f $(hp-file) hp-dir=$(hp-prefix)$(if $(filter y/%,$*),$(*:y/%=%),$(*:m/%=%)) \\\n"
         "\t  hp-kind=$(if $(filter y/%,$*),$(hp-kind),m) 'hp-include=$(hp-inherited)' hotpatch-list\n"
         "endif\n";
 
@@ -115,17 +124,31 @@ int path_normalize(const char *path, char **ret) {
         return 0;
 }
 
+/* Lines of make's that are shown when it fails. */
+#define COMPLAINTS_MAX 8U
+
 typedef struct Heard {
         FILE *f;
+        size_t lines;            /* heard */
+        size_t folders;          /* heard of, at their ends */
+        size_t announced_lines;
+        size_t announced_folders;
         unsigned complaints;
 } Heard;
 
 static void hear_line(const char *line, void *userdata) {
         Heard *h = userdata;
+        size_t lines, below;
 
-        if (startswith(line, "hp "))
+        if (sscanf(line, "hp E %zu %zu", &lines, &below) == 2) {
+                h->folders++;
+                h->announced_lines += lines;
+                h->announced_folders += below;
+        } else if (startswith(line, "hp ")) {
+                h->lines++;
                 fprintf(h->f, "%s\n", line + strlen("hp "));
-        else if (strstr(line, "***") && h->complaints++ < 8)
+        }
+        else if (strstr(line, "***") && h->complaints++ < COMPLAINTS_MAX)
                 fprintf(stderr, "%s\n", line);
 }
 
@@ -133,7 +156,7 @@ static int make_list(const Tree *t, const char *work, char **ret, size_t *ret_si
         _cleanup_free_ char *makefile = path_join(work, "list.mk"), *text = NULL, *cc = NULL, *file = NULL, *jobs = NULL;
         long cpus = sysconf(_SC_NPROCESSORS_ONLN);
         size_t size;
-        Heard h = {};
+        Heard h = { .announced_folders = 1 };
         int r;
 
         if (!makefile || asprintf(&cc, "CC=%s", t->compiler) < 0 || asprintf(&file, "hp-file=%s", makefile) < 0 ||
@@ -160,6 +183,10 @@ static int make_list(const Tree *t, const char *work, char **ret, size_t *ret_si
         if (r > 0)
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("ModuleBuildFailed"),
                         "The makefiles of kernel '%s' do not say what they build", t->release);
+        if (h.lines != h.announced_lines || h.folders != h.announced_folders)
+                return sd_bus_error_setf(error, HOTPATCH_ERROR("ModuleBuildFailed"),
+                        "The makefiles of kernel '%s' announced %zu lines in %zu folders and said %zu in %zu",
+                        t->release, h.announced_lines, h.announced_folders, h.lines, h.folders);
         *ret = TAKE_PTR(text);
         *ret_size = size;
         return 0;
