@@ -463,19 +463,32 @@ static int check_symbols(const PatchFile *p, const Place *top, sd_bus_error *err
         return 0;
 }
 
-/* hp_ and the id, with underscores: module names are C identifiers in part. */
-static int name_module(PatchFile *p, const Place *top, sd_bus_error *error) {
-        Place here = { .parent = top, .key = "module" };
-        const char *id = p->manifest->id;
+/**
+ * patch_module_name() - the name of a module by the id of its bundle
+ * @id: valid
+ * @ret: hp_ and the id, with underscores, because module names are C identifiers in part; may be too
+ *   long; free with free()
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int patch_module_name(const char *id, char **ret) {
+        char *name;
 
-        if (!p->module &&
-                        asprintf(&p->module, "%s%s", startswith(id, "hp-") ? "" : "hp_", id) < 0) {
-                p->module = NULL;
+        if (asprintf(&name, "%s%s", startswith(id, "hp-") ? "" : "hp_", id) < 0)
                 return -ENOMEM;
-        }
-        for (char *c = p->module; *c; c++)
+        for (char *c = name; *c; c++)
                 if (!char_in(*c, "_"))
                         *c = '_';
+        *ret = name;
+        return 0;
+}
+
+static int name_module(PatchFile *p, const Place *top, sd_bus_error *error) {
+        Place here = { .parent = top, .key = "module" };
+        int r = p->module ? 0 : patch_module_name(p->manifest->id, &p->module);
+
+        if (r < 0)
+                return r;
         if (strlen(p->module) > HOTPATCH_MODULE_NAME_MAX)
                 return refuse(error, &here, "is missing; '%s', made from the id, is longer than %u characters",
                         p->module, HOTPATCH_MODULE_NAME_MAX);
