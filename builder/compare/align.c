@@ -21,21 +21,37 @@
 #define WEIGHT_CHANGED 1U
 
 typedef struct References {
-        const ObjectRelocation *relocations;
+        const ObjectRelocation **relocations;
         uint64_t *tokens;
         size_t n;
 } References;
 
-static int references_read(const Object *o, uint32_t symbol, References *ret) {
-        References r = { 0 };
+static void references_done(References *r) {
+        free(r->relocations);
+        free(r->tokens);
+}
 
-        r.relocations = symbol_relocations(o, symbol, &r.n);
-        r.tokens = calloc(r.n ?: 1, sizeof(*r.tokens));
-        if (!r.tokens)
+/* Those of the symbol's bytes, then those of its entries in tables: a key of a static branch may be named only
+ * there. */
+static int references_read(const Object *o, const Tables *t, uint32_t symbol, References *ret) {
+        const TableEntry *entries;
+        size_t n_entries = tables_of(t, symbol, &entries), n, room;
+        const ObjectRelocation *own = symbol_relocations(o, symbol, &n);
+
+        room = n;
+        for (size_t i = 0; i < n_entries; i++)
+                room += entries[i].n_relocations;
+        ret->relocations = calloc(room ?: 1, sizeof(*ret->relocations));
+        ret->tokens = calloc(room ?: 1, sizeof(*ret->tokens));
+        if (!ret->relocations || !ret->tokens)
                 return -ENOMEM;
-        for (size_t i = 0; i < r.n; i++)
-                r.tokens[i] = relocation_token(o, r.relocations + i);
-        *ret = r;
+        for (size_t i = 0; i < n; i++)
+                ret->relocations[ret->n++] = own + i;
+        for (size_t i = 0; i < n_entries; i++)
+                for (size_t k = 0; k < entries[i].n_relocations; k++)
+                        ret->relocations[ret->n++] = entries[i].relocations + k;
+        for (size_t i = 0; i < ret->n; i++)
+                ret->tokens[i] = relocation_token(o, ret->relocations[i]);
         return 0;
 }
 
@@ -46,7 +62,7 @@ static bool is_open(const Object *o, uint32_t symbol, bool correlated) {
 
 static bool has_open(const Changes *c, const References *before) {
         for (size_t i = 0; i < before->n; i++) {
-                uint32_t symbol = before->relocations[i].symbol;
+                uint32_t symbol = before->relocations[i]->symbol;
 
                 if (is_open(c->before, symbol, c->after_of[symbol] != 0))
                         return true;
@@ -94,7 +110,7 @@ static int vote_common(const Changes *c, const References *b, const References *
                 }
         while (i < n_b && j < n_a) {
                 if (b->tokens[from + i] == a->tokens[from + j]) {
-                        r = vote(c, votes, b->relocations + from + i++, a->relocations + from + j++,
+                        r = vote(c, votes, b->relocations[from + i++], a->relocations[from + j++],
                                 WEIGHT_CHANGED);
                         if (r < 0)
                                 return r;
@@ -113,23 +129,19 @@ static int vote_common(const Changes *c, const References *b, const References *
  *
  * Return: 0 or -ENOMEM.
  */
-int align(const Changes *c, uint32_t before, uint32_t after, Votes *votes) {
-        References b = { 0 }, a = { 0 };
-        _cleanup_free_ uint64_t *b_tokens = NULL, *a_tokens = NULL;
+int align(const Comparison *x, uint32_t before, uint32_t after, Votes *votes) {
+        _cleanup_(references_done) References b = { 0 }, a = { 0 };
+        const Changes *c = x->changes;
         size_t head = 0, tail = 0, least;
         uint32_t weight;
         int r;
 
-        r = references_read(c->before, before, &b);
+        r = references_read(c->before, &x->before_tables, before, &b);
+        if (r < 0 || !has_open(c, &b))
+                return r;
+        r = references_read(c->after, &x->after_tables, after, &a);
         if (r < 0)
                 return r;
-        b_tokens = b.tokens;
-        if (!has_open(c, &b))
-                return 0;
-        r = references_read(c->after, after, &a);
-        if (r < 0)
-                return r;
-        a_tokens = a.tokens;
         least = b.n < a.n ? b.n : a.n;
         while (head < least && b.tokens[head] == a.tokens[head])
                 head++;
@@ -138,9 +150,9 @@ int align(const Changes *c, uint32_t before, uint32_t after, Votes *votes) {
         weight = head == b.n && b.n == a.n && c->before->symbols[before].size == c->after->symbols[after].size
                         ? WEIGHT_SAME : WEIGHT_CHANGED;
         for (size_t i = 0; i < head + tail; i++) {
-                size_t x = i < head ? i : b.n - (i - head) - 1, y = i < head ? i : a.n - (i - head) - 1;
+                size_t k = i < head ? i : b.n - (i - head) - 1, m = i < head ? i : a.n - (i - head) - 1;
 
-                r = vote(c, votes, b.relocations + x, a.relocations + y, weight);
+                r = vote(c, votes, b.relocations[k], a.relocations[m], weight);
                 if (r < 0)
                         return r;
         }

@@ -187,7 +187,7 @@ static int compare_all(Changes *c) {
         r = comparison_begin(&x);
         if (r < 0)
                 return r;
-        r = correlate(c);
+        r = correlate(&x);
         if (r < 0)
                 return r;
         separate_constants(&x);
@@ -203,7 +203,8 @@ static int compare_all(Changes *c) {
  * changes_find() - compare two objects of one source file
  * @before, @after: read; must live as long as the result
  * @ret: to be freed with changes_free()
- * @error: ModuleBuildFailed when a table has a form that is not known
+ * @error: ModuleBuildFailed when a table has a form that is not known, or when the compiler was not told the
+ *   same both times
  *
  * Return: 0 or a negative errno.
  */
@@ -219,6 +220,9 @@ int changes_find(const Object *before, const Object *after, Changes **ret, sd_bu
         c->after_of = calloc(before->n_symbols, sizeof(*c->after_of));
         if (!c->symbols || !c->after_of)
                 return -ENOMEM;
+        r = options_same(before, after, error);
+        if (r < 0)
+                return r;
         r = compare_all(c);
         if (r == -EBADMSG)
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("ModuleBuildFailed"),

@@ -11,6 +11,7 @@
  * @place: offset of the place in the function
  * @section: the table
  * @offset, @size: of the entry in the table
+ * @relocations: its own, not owned
  */
 typedef struct TableEntry {
         uint32_t function;
@@ -18,6 +19,8 @@ typedef struct TableEntry {
         uint64_t place;
         uint64_t offset;
         uint64_t size;
+        const ObjectRelocation *relocations;
+        size_t n_relocations;
 } TableEntry;
 
 /** struct Tables - all of one object, by function, table's name, place */
@@ -76,7 +79,7 @@ const ObjectRelocation *symbol_relocations(const Object *o, uint32_t symbol, siz
 const uint8_t *symbol_bytes(const Object *o, uint32_t symbol) _nonnull_(1);
 
 /* correlate.c */
-int correlate(Changes *c) _must_check_ _nonnull_(1);
+int correlate(Comparison *x) _must_check_ _nonnull_(1);
 
 /* align.c */
 /** struct Vote - two symbols that stand for each other where they are referred to */
@@ -92,11 +95,12 @@ typedef struct Votes {
         size_t room;
 } Votes;
 
-int align(const Changes *c, uint32_t before, uint32_t after, Votes *votes) _must_check_ _nonnull_(1, 4);
+int align(const Comparison *x, uint32_t before, uint32_t after, Votes *votes) _must_check_ _nonnull_(1, 4);
 
 /* tables.c */
 int tables_read(const Object *o, Tables *ret) _must_check_ _nonnull_(1, 2);
 void tables_done(Tables *t) _nonnull_(1);
+size_t tables_of(const Tables *t, uint32_t function, const TableEntry **ret) _nonnull_(1, 3);
 bool tables_same(Comparison *x, uint32_t before, uint32_t after, Difference *ret) _nonnull_(1, 4);
 
 /* content.c */
@@ -109,6 +113,10 @@ bool bytes_same(Comparison *x, uint32_t before_section, uint64_t before_offset, 
 bool function_same(Comparison *x, uint32_t before, uint32_t after, Difference *ret) _nonnull_(1, 4);
 bool data_same(Comparison *x, uint32_t before, uint32_t after) _nonnull_(1);
 int anonymous_read(const Object *o, Anonymous **ret, size_t *ret_n) _must_check_ _nonnull_(1, 2, 3);
+
+/* options.c */
+int options_same(const Object *before, const Object *after, sd_bus_error *error) _must_check_
+                _nonnull_(1, 2);
 
 /* why.c */
 int why(const Comparison *x, uint32_t before, uint32_t after, const Difference *d, char **ret) _must_check_

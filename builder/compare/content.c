@@ -382,13 +382,6 @@ static bool walk_same(Comparison *x, uint32_t before, uint32_t after, Difference
         return b.offset == b.end && a.offset == a.end;
 }
 
-/* Alone in its section, a function branches elsewhere by relocations only. */
-static bool is_alone(const Object *o, uint32_t function) {
-        const ObjectSymbol *s = o->symbols + function;
-
-        return s->value == 0 && s->size == o->sections[s->section].size;
-}
-
 /**
  * function_same() - is it the same code, with the same entries in tables?
  * @before, @after: functions that are correlated
@@ -396,7 +389,9 @@ static bool is_alone(const Object *o, uint32_t function) {
  */
 bool function_same(Comparison *x, uint32_t before, uint32_t after, Difference *ret) {
         const ObjectSymbol *b = x->before->symbols + before, *a = x->after->symbols + after;
-        bool quick = is_alone(x->before, before) && is_alone(x->after, after) && b->size == a->size &&
+        /* Alone in its section, a function branches elsewhere by relocations only. */
+        bool quick = object_symbol_is_alone(x->before, before) && object_symbol_is_alone(x->after, after) &&
+                        b->size == a->size &&
                         bytes_same(x, b->section, b->value, a->section, a->value, b->size);
         Difference d;
 

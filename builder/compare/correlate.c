@@ -263,7 +263,8 @@ static void votes_weigh_content(const Changes *c, Votes *v) {
 }
 
 /* Return: 1: something was paired, 0: nothing, or -ENOMEM. */
-static int pair_by_votes(Changes *c) {
+static int pair_by_votes(const Comparison *x) {
+        Changes *c = x->changes;
         Votes v = { 0 };
         _cleanup_free_ Vote *items = NULL;
         int r = 0, found = 0;
@@ -272,7 +273,7 @@ static int pair_by_votes(Changes *c) {
                 uint32_t b = c->symbols[a].before;
 
                 if (b && symbol_is_compared(c->after, a) && symbol_is_compared(c->before, b))
-                        r = align(c, b, a, &v);
+                        r = align(x, b, a, &v);
         }
         items = v.items;
         if (r < 0)
@@ -294,11 +295,12 @@ static int pair_by_votes(Changes *c) {
 
 /**
  * correlate() - fill `after_of` and `before` of all symbols
- * @c: with arrays that are all zero
+ * @x: its changes have arrays that are all zero, its tables are read
  *
  * Return: 0 or -ENOMEM.
  */
-int correlate(Changes *c) {
+int correlate(Comparison *x) {
+        Changes *c = x->changes;
         Candidates before = { 0 }, after = { 0 };
         _cleanup_free_ Candidate *before_items = NULL, *after_items = NULL;
         int r;
@@ -315,7 +317,7 @@ int correlate(Changes *c) {
         for_each_group(c, &before, &after, pair_singles);
         for (unsigned i = 0; i < ROUNDS; i++) {
                 pair_parts(c);
-                r = pair_by_votes(c);
+                r = pair_by_votes(x);
                 if (r < 0)
                         return r;
                 if (r == 0)

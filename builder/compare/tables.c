@@ -107,6 +107,8 @@ static int read_section(const Object *o, uint32_t section, const struct TableRow
                                 .place = (uint64_t) s->relocations[i].delta,
                                 .offset = offset,
                                 .size = stride < s->size - offset ? stride : s->size - offset,
+                                .relocations = s->relocations + i,
+                                .n_relocations = n,
                         };
         }
         return 0;
@@ -143,7 +145,13 @@ void tables_done(Tables *t) {
         *t = (Tables) { 0 };
 }
 
-static size_t tables_of(const Tables *t, uint32_t function, const TableEntry **ret) {
+/**
+ * tables_of() - the entries of one function
+ * @ret: the first one, of all tables
+ *
+ * Return: how many.
+ */
+size_t tables_of(const Tables *t, uint32_t function, const TableEntry **ret) {
         size_t low = 0, high = t->n, n = 0;
 
         while (low < high) {

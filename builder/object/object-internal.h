@@ -48,6 +48,6 @@ Elf64_Shdr object_section_header(const ObjectReader *r, size_t section) _nonnull
 int object_index_new(const Object *o, ObjectIndex **ret) _must_check_ _nonnull_(1, 2);
 ObjectIndex *object_index_free(ObjectIndex *i);
 DEFINE_TRIVIAL_CLEANUP(ObjectIndex *, object_index_free);
-size_t object_places_in(const Object *o, uint32_t section, uint32_t *ret_symbol) _nonnull_(1, 3);
+uint32_t object_alone_in(const Object *o, uint32_t section) _nonnull_(1);
 
 int object_read_relocations(ObjectReader *r) _must_check_ _nonnull_(1);

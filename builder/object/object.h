@@ -91,6 +91,8 @@ uint32_t object_covering(const Object *o, uint32_t section, uint64_t offset) _no
 /** object_relocation_at() - the relocation of exactly that field, or NULL */
 const ObjectRelocation *object_relocation_at(const ObjectSection *s, uint64_t offset) _nonnull_(1);
 bool object_symbol_is_function(const Object *o, uint32_t symbol) _nonnull_(1);
+/** object_symbol_is_alone() - is it the only function or data symbol of its section? */
+bool object_symbol_is_alone(const Object *o, uint32_t symbol) _nonnull_(1);
 bool object_symbol_is_defined(const Object *o, uint32_t symbol) _nonnull_(1);
 /** object_base_name_length() - of a name without what the compiler appended: .isra.0 .constprop.0
  *  .part.0 .cold and the number of a static local */

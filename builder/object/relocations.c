@@ -126,12 +126,6 @@ static bool symbol_is_mere_place(const ObjectSymbol *s) {
                         (s->type == STT_NOTYPE && s->bind == STB_LOCAL && startswith(s->name, ".L"));
 }
 
-static bool symbol_fills_section(const Object *o, uint32_t symbol) {
-        const ObjectSymbol *s = o->symbols + symbol;
-
-        return s->value == 0 && s->size == o->sections[s->section].size;
-}
-
 static void name_meant(const Object *o, ObjectRelocation *rel) {
         const ObjectSymbol *from = o->symbols + rel->symbol;
         uint64_t target = from->value + (uint64_t) rel->delta;
@@ -141,7 +135,9 @@ static void name_meant(const Object *o, ObjectRelocation *rel) {
                 return;
         if ((int64_t) target >= 0)
                 meant = object_covering(o, from->section, target);
-        if (!meant && (object_places_in(o, from->section, &meant) != 1 || !symbol_fills_section(o, meant)))
+        if (!meant)
+                meant = object_alone_in(o, from->section);
+        if (!meant)
                 meant = o->sections[from->section].symbol;
         if (!meant)
                 return;

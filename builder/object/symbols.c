@@ -122,16 +122,39 @@ static size_t places_until(const ObjectIndex *i, uint32_t section, uint64_t offs
         return low;
 }
 
-/**
- * object_places_in() - how many functions and data symbols lie in a section?
- * @ret_symbol: the first one; 0: none
- */
-size_t object_places_in(const Object *o, uint32_t section, uint32_t *ret_symbol) {
+/* Functions and data symbols of a section. @ret_symbol: the first one; 0: none */
+static size_t places_in(const Object *o, uint32_t section, uint32_t *ret_symbol) {
         size_t end = places_until(o->index, section, UINT64_MAX);
         size_t begin = section > 0 ? places_until(o->index, section - 1, UINT64_MAX) : 0;
 
         *ret_symbol = end > begin ? o->index->places[begin].symbol : 0;
         return end - begin;
+}
+
+bool object_symbol_is_alone(const Object *o, uint32_t symbol) {
+        uint32_t first;
+
+        return object_symbol_is_defined(o, symbol) && places_in(o, o->symbols[symbol].section, &first) == 1 &&
+                first == symbol;
+}
+
+/**
+ * object_alone_in() - the symbol that is alone in a section and reaches to its end
+ *
+ * What comes before a function is padding that the mitigations asked for (-fpatchable-function-entry).
+ *
+ * Return: its index; 0: there is none, or there are several.
+ */
+uint32_t object_alone_in(const Object *o, uint32_t section) {
+        uint32_t symbol;
+        const ObjectSymbol *s;
+
+        if (places_in(o, section, &symbol) != 1)
+                return 0;
+        s = o->symbols + symbol;
+        if (s->value != 0 && !(o->sections[section].flags & SHF_EXECINSTR))
+                return 0;
+        return s->value + s->size == o->sections[section].size ? symbol : 0;
 }
 
 /**

@@ -41,7 +41,8 @@ char *object_command(const char *format, ...) {
         return out;
 }
 
-static char *compile(const char *folder, const char *name, const char *flags, const char *source) {
+/** object_compile_with() - object_compile() with more flags */
+char *object_compile_with(const char *folder, const char *name, const char *flags, const char *source) {
         _cleanup_free_ char *path = NULL;
         char *object = NULL;
         FILE *f;
@@ -59,7 +60,7 @@ static char *compile(const char *folder, const char *name, const char *flags, co
 
 /** object_compile() - @source as FOLDER/NAME.o; line numbers count from its first line. Return: the path */
 char *object_compile(const char *folder, const char *name, const char *source) {
-        return compile(folder, name, "", source);
+        return object_compile_with(folder, name, "", source);
 }
 
 /**
@@ -77,11 +78,11 @@ char *object_link_module(const char *folder, const char *name, const char *const
                 _cleanup_free_ char *part = NULL, *object = NULL, *old = objects;
 
                 ck_assert_int_ge(asprintf(&part, "%s-%zu", name, i), 0);
-                object = compile(folder, part, "-fno-function-sections -fno-data-sections", sources[i]);
+                object = object_compile_with(folder, part, "-fno-function-sections -fno-data-sections", sources[i]);
                 ck_assert_int_ge(asprintf(&objects, "%s %s", old, object), 0);
         }
         ck_assert_int_ge(asprintf(&module, "%s/%s-info", folder, name), 0);
-        modinfo = compile(folder, module + strlen(folder) + 1, "",
+        modinfo = object_compile_with(folder, module + strlen(folder) + 1, "",
                           "static const char n[] __attribute__((section(\".modinfo\"), used)) = \"name=module\";");
         free(module);
         ck_assert_int_ge(asprintf(&module, "%s/%s.ko", folder, name), 0);

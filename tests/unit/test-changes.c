@@ -343,6 +343,21 @@ START_TEST(test_static_branches_belong_to_their_function) {
 }
 END_TEST
 
+START_TEST(test_what_only_a_table_names) {
+#define KEYED(name)                                                                                        \
+        "int " name "(int x) { static long key[2]; asm goto(\"1: .byte 0x0f,0x1f,0x44,0x00,0\\n\""           \
+        " TABLE(\"__jump_table\", \"aw\") \".balign 8\\n .long 1b - ., %l[yes] - .\\n .quad %c0 - .\\n"    \
+        " .popsection\" : : \"i\"(key) : : yes); return x; yes: return source(); }\n"
+        compare(KEYED("f") KEYED("g"), KEYED("e") KEYED("f") KEYED("g"));
+        assert_kind("f", CHANGE_SAME);
+        assert_kind("g", CHANGE_SAME);
+        ck_assert_uint_eq(count(CHANGE_NEW), 2);
+        for (size_t i = 1; i < before->n_symbols; i++)
+                if (startswith(before->symbols[i].name, "key."))
+                        ck_assert_uint_ne(changes->after_of[i], 0);
+}
+END_TEST
+
 START_TEST(test_code_beside_the_function) {
 #define BESIDE(name, what)                                                                                 \
         "int " name "(int x) { asm goto(\"jmp 6f\\n\" TABLE(\".altinstr_aux\", \"ax\") \"6: testl $" what   \
@@ -462,6 +477,23 @@ START_TEST(test_switches_made_into_tables) {
 }
 END_TEST
 
+START_TEST(test_other_options_are_refused) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_free_ char *path = object_compile_with(folder, "other", "-mharden-sls=all",
+                "int f(int x) { return x; }\n");
+        Changes *c = NULL;
+
+        before = compile("before", "int f(int x) { return x; }\n");
+        ck_assert_ok(object_read(path, &after, &error));
+        ck_assert_int_lt(changes_find(before, after, &c, &error), 0);
+        ck_assert_ptr_null(c);
+        ck_assert_msg(strstr(error.message, "'-mharden-sls=all' after the fix"), "%s", error.message);
+        sd_bus_error_free(&error);
+        ck_assert_int_lt(changes_find(after, before, &c, &error), 0);
+        ck_assert_msg(strstr(error.message, "'-mharden-sls=all' before the fix"), "%s", error.message);
+}
+END_TEST
+
 /* A fix that has one diff about test.c. */
 #define FIX(text)                                                                                          \
         (Fix) {                                                                                            \
@@ -549,6 +581,7 @@ static Suite *suite(void) {
         tcase_add_test(t, test_exceptions_belong_to_their_function);
         tcase_add_test(t, test_alternatives_belong_to_their_function);
         tcase_add_test(t, test_static_branches_belong_to_their_function);
+        tcase_add_test(t, test_what_only_a_table_names);
         tcase_add_test(t, test_code_beside_the_function);
         tcase_add_test(t, test_data);
         tcase_add_test(t, test_constants_are_one_with_who_uses_them);
@@ -558,6 +591,7 @@ static Suite *suite(void) {
         tcase_add_test(t, test_messages_that_moved);
         tcase_add_test(t, test_code_that_moved_into_init_is_a_change);
         tcase_add_test(t, test_switches_made_into_tables);
+        tcase_add_test(t, test_other_options_are_refused);
         tcase_add_test(t, test_lines_that_a_fix_touches);
         tcase_add_test(t, test_inlined_functions_are_named);
         tcase_add_test(t, test_inlining_without_debug_information);
