@@ -10,9 +10,12 @@
  *
  * objtool knows some functions by their names (those that do not return, for one), so global symbols
  * of vmlinux keep theirs. Others get one that is unique in the patch module, for two objects of a fix may
- * each use a static function of the same name. Trampolines of static calls that are not exported are
- * renamed for another reason: objtool would make a call site of the call, and that needs the key. A call
- * of the trampoline itself does the same.
+ * each use a static function of the same name.
+ *
+ * Trampolines of static calls are renamed for another reason: of a call of `__SCT__NAME` objtool makes a call
+ * site, and for that the kernel wants to find the key. A call of the trampoline itself does the same, one
+ * jump later. Only where the trampoline alone is exported the kernel knows the key by it
+ * (include/linux/static_call.h, EXPORT_STATIC_CALL_TRAMP()), and the call stays a static one.
  */
 
 #include "builder/extract/extract-internal.h"
@@ -20,7 +23,9 @@
 #include "util/limits.h"
 #include "util/strv.h"
 
+/* include/linux/static_call_types.h */
 #define STATIC_CALL_TRAMPOLINE "__SCT__"
+#define STATIC_CALL_KEY "__SCK__"
 
 /** struct Origin - where a symbol lives in the kernel; nothing is owned */
 typedef struct Origin {
@@ -215,8 +220,8 @@ static int add_export_of_module(Extractor *e, uint32_t symbol, const char *expor
         return add_late(e, symbol, &from, ret);
 }
 
-/* Exported into a namespace, which the patch module would have to import. */
-static int add_export_of_namespace(Extractor *e, uint32_t symbol, size_t *ret) {
+/* An export that is not used as one. */
+static int add_export_late(Extractor *e, uint32_t symbol, size_t *ret) {
         const ImageSymbol *const *found;
         const char *name = symbol_name(e, symbol);
 
@@ -224,6 +229,22 @@ static int add_export_of_namespace(Extractor *e, uint32_t symbol, size_t *ret) {
                 return findings_refuse(e->findings, RULE_AMBIGUOUS_SYMBOL, name,
                         "'vmlinux' has several symbols '%s', and which of them is meant cannot be told", name);
         return add_late(e, symbol, &(Origin) { .object = "vmlinux", .name = name }, ret);
+}
+
+/* In a namespace that the patch module would have to import, or a trampoline with its key. */
+static bool is_late_export(const Symvers *symvers, const char *name) {
+        const char *rest = startswith(name, STATIC_CALL_TRAMPOLINE);
+        _cleanup_free_ char *key = NULL;
+
+        if (symvers_namespace(symvers, name))
+                return true;
+        if (!rest)
+                return false;
+        if (asprintf(&key, STATIC_CALL_KEY "%s", rest) < 0) {
+                key = NULL;
+                return true;
+        }
+        return symvers_find(symvers, key);
 }
 
 static int add_external(Extractor *e, uint32_t symbol, size_t *ret) {
@@ -234,8 +255,8 @@ static int add_external(Extractor *e, uint32_t symbol, size_t *ret) {
         if (s->section == SHN_UNDEF && e->in->provided && strv_contains((char **) e->in->provided, s->name))
                 return add_undefined(e, s->name, STB_GLOBAL, ret);
         if (exporter && streq(exporter, "vmlinux"))
-                return symvers_namespace(e->in->symvers, s->name)
-                        ? add_export_of_namespace(e, symbol, ret)
+                return is_late_export(e->in->symvers, s->name)
+                        ? add_export_late(e, symbol, ret)
                         : add_undefined(e, s->name, STB_GLOBAL, ret);
         if (exporter)
                 return add_export_of_module(e, symbol, exporter, ret);
