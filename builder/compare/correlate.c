@@ -7,6 +7,7 @@
  * numbered: static locals (`count.3`), variants of functions (`f.constprop.1`), and what macros make
  * (`__already_done.7`, `__UNIQUE_ID_ddebug512.4`). They are decided by who refers to them: of two functions
  * that are the same one, the references are laid beside each other (align.c), and each pair is a vote.
+ * If the code around changed too much for that, the only one of its name in a function is still itself.
  * What no function refers to is paired by content, in the order of the file.
  *
  * A static local that no common function refers to is not correlated, even if it is the only one of its name:
@@ -202,6 +203,57 @@ static void pair_by_content(Changes *c, const Candidate *before, size_t n_before
                         }
 }
 
+static bool refers_to(const Object *o, uint32_t user, uint32_t symbol) {
+        size_t n;
+        const ObjectRelocation *r = symbol_relocations(o, user, &n);
+
+        for (size_t i = 0; i < n; i++)
+                if (r[i].symbol == symbol)
+                        return true;
+        return false;
+}
+
+/* Could they be one static local? Same name, size and kind, and in one and the same function. */
+static bool share_function(const Changes *c, uint32_t before, uint32_t after) {
+        const ObjectSymbol *b = c->before->symbols + before, *a = c->after->symbols + after;
+
+        if (c->after_of[before] || c->symbols[after].before || b->size != a->size ||
+                        c->before->sections[b->section].kind != c->after->sections[a->section].kind)
+                return false;
+        for (uint32_t f = 1; f < c->after->n_symbols; f++)
+                if (c->symbols[f].before && object_symbol_is_function(c->after, f) &&
+                                object_symbol_is_defined(c->after, f) &&
+                                object_symbol_is_defined(c->before, c->symbols[f].before) &&
+                                refers_to(c->after, f, after) && refers_to(c->before, c->symbols[f].before, before))
+                        return true;
+        return false;
+}
+
+static size_t count_partners(const Changes *c, const Candidate *before, size_t n_before, const Candidate *after,
+                size_t n_after) {
+        size_t n = 0;
+
+        for (size_t b = 0; b < n_before; b++)
+                for (size_t a = 0; a < n_after; a++)
+                        n += share_function(c, before[b].symbol, after[a].symbol);
+        return n;
+}
+
+/* Where the code around changed too much to lay references beside each other. Only if there is no choice. */
+static void pair_by_function(Changes *c, const Candidate *before, size_t n_before, const Candidate *after,
+                size_t n_after) {
+        if (before->code)
+                return;
+        for (size_t b = 0; b < n_before; b++)
+                for (size_t a = 0; a < n_after; a++)
+                        if (share_function(c, before[b].symbol, after[a].symbol) &&
+                                        count_partners(c, before + b, 1, after, n_after) == 1 &&
+                                        count_partners(c, before, n_before, after + a, 1) == 1) {
+                                pair(c, before[b].symbol, after[a].symbol);
+                                break;
+                        }
+}
+
 /* A part that is seldom run follows the function that it was taken from. */
 static void pair_parts(Changes *c) {
         for (uint32_t a = 1; a < c->after->n_symbols; a++) {
@@ -323,6 +375,7 @@ int correlate(Comparison *x) {
                 if (r == 0)
                         break;
         }
+        for_each_group(c, &before, &after, pair_by_function);
         for_each_group(c, &before, &after, pair_by_content);
         pair_parts(c);
         pair_left_by_name(c);

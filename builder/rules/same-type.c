@@ -19,6 +19,16 @@
 #define DEPTH_MAX 24U
 /* The largest structure of a kernel has some hundred members. */
 #define LEAVES_MAX 8192U
+/* References followed in one comparison: prototypes that take prototypes branch at each depth. */
+#define STEPS_MAX 100000U
+
+/** struct Sides - who is compared with whom
+ *  @steps: references followed so far */
+typedef struct Sides {
+        const Types *a;
+        const Types *b;
+        unsigned steps;
+} Sides;
 
 /** struct Leaf - a named member, also one that stands in unnamed structures */
 typedef struct Leaf {
@@ -36,8 +46,7 @@ static void leaves_done(Leaves *l) {
 }
 #define _cleanup_leaves_ _cleanup_(leaves_done)
 
-static int same_reference(const Types *a, uint32_t x, const Types *b, uint32_t y, unsigned depth,
-                TypeVerdict *ret);
+static int same_reference(Sides *s, uint32_t x, uint32_t y, unsigned depth, TypeVerdict *ret);
 
 /** type_difference_done() - free what is in it */
 void type_difference_done(TypeDifference *d) {
@@ -100,8 +109,7 @@ static const Leaf *leaves_find(const Leaves *l, const char *name, size_t hint) {
         return NULL;
 }
 
-static int same_parameters(const Types *a, const Type *x, const Types *b, const Type *y, unsigned depth,
-                TypeVerdict *ret) {
+static int same_parameters(Sides *s, const Type *x, const Type *y, unsigned depth, TypeVerdict *ret) {
         TypeVerdict worst, v;
         int r;
 
@@ -109,15 +117,15 @@ static int same_parameters(const Types *a, const Type *x, const Types *b, const 
                 *ret = TYPES_DIFFERENT;
                 return 0;
         }
-        r = same_reference(a, x->target, b, y->target, depth + 1, &worst);
+        r = same_reference(s, x->target, y->target, depth + 1, &worst);
         for (uint32_t i = 0; i < x->n && r == 0; i++) {
                 TypeMember m, k;
 
-                r = types_member(a, x, i, &m);
+                r = types_member(s->a, x, i, &m);
                 if (r == 0)
-                        r = types_member(b, y, i, &k);
+                        r = types_member(s->b, y, i, &k);
                 if (r == 0)
-                        r = same_reference(a, m.target, b, k.target, depth + 1, &v);
+                        r = same_reference(s, m.target, k.target, depth + 1, &v);
                 if (r == 0 && v > worst)
                         worst = v;
         }
@@ -126,15 +134,14 @@ static int same_parameters(const Types *a, const Type *x, const Types *b, const 
         return r;
 }
 
-static int same_unnamed(const Types *a, const Type *x, const Types *b, const Type *y, unsigned depth,
-                TypeVerdict *ret) {
+static int same_unnamed(Sides *s, const Type *x, const Type *y, unsigned depth, TypeVerdict *ret) {
         _cleanup_leaves_ Leaves l = {}, k = {};
         TypeVerdict worst = TYPES_SAME, v;
         int r;
 
-        r = leaves_read(a, x, 0, 0, &l);
+        r = leaves_read(s->a, x, 0, 0, &l);
         if (r == 0)
-                r = leaves_read(b, y, 0, 0, &k);
+                r = leaves_read(s->b, y, 0, 0, &k);
         if (r < 0)
                 return r;
         if (l.n != k.n || x->size != y->size)
@@ -146,7 +153,7 @@ static int same_unnamed(const Types *a, const Type *x, const Types *b, const Typ
                         worst = TYPES_DIFFERENT;
                         break;
                 }
-                r = same_reference(a, m->member.target, b, o->member.target, depth + 1, &v);
+                r = same_reference(s, m->member.target, o->member.target, depth + 1, &v);
                 if (r < 0)
                         return r;
                 if (v > worst)
@@ -171,58 +178,62 @@ static TypeVerdict same_number(const Type *x, const Type *y) {
 }
 
 /* A pointer to anything may become one to something, and back: what is stored there stays. */
-static int same_pointer(const Types *a, uint32_t x, const Types *b, uint32_t y, unsigned depth, TypeVerdict *ret) {
-        Type s, t;
+static int same_pointer(Sides *s, uint32_t x, uint32_t y, unsigned depth, TypeVerdict *ret) {
+        Type t, u;
         int r;
 
-        r = types_resolve(a, x, &s);
+        r = types_resolve(s->a, x, &t);
         if (r == 0)
-                r = types_resolve(b, y, &t);
+                r = types_resolve(s->b, y, &u);
         if (r < 0)
                 return r;
-        if ((s.kind == TYPE_VOID) != (t.kind == TYPE_VOID)) {
+        if ((t.kind == TYPE_VOID) != (u.kind == TYPE_VOID)) {
                 *ret = TYPES_SIMILAR;
                 return 0;
         }
-        return same_reference(a, x, b, y, depth + 1, ret);
+        return same_reference(s, x, y, depth + 1, ret);
 }
 
 static bool names_a_composite(const Type *t) {
         return *t->name && (is_composite(t) || t->kind == TYPE_FORWARD);
 }
 
-static int same_reference(const Types *a, uint32_t x, const Types *b, uint32_t y, unsigned depth,
-                TypeVerdict *ret) {
-        Type s, t;
+static int same_resolved(Sides *s, const Type *t, const Type *u, unsigned depth, TypeVerdict *ret) {
+        *ret = TYPES_SAME;
+        if (names_a_composite(t) && names_a_composite(u))
+                *ret = streq(t->name, u->name) ? TYPES_SAME : TYPES_DIFFERENT;
+        else if (is_number(t) && is_number(u))
+                *ret = same_number(t, u);
+        else if (t->kind != u->kind)
+                *ret = TYPES_DIFFERENT;
+        else if (t->kind == TYPE_POINTER)
+                return same_pointer(s, t->target, u->target, depth, ret);
+        else if (t->kind == TYPE_ARRAY && t->n != u->n)
+                *ret = TYPES_DIFFERENT;
+        else if (t->kind == TYPE_ARRAY)
+                return same_reference(s, t->target, u->target, depth + 1, ret);
+        else if (t->kind == TYPE_PROTOTYPE)
+                return same_parameters(s, t, u, depth, ret);
+        else if (is_composite(t)) /* one of them without a name: it may have been given one */
+                return same_unnamed(s, t, u, depth, ret);
+        else if (t->kind == TYPE_FLOAT && t->size != u->size)
+                *ret = TYPES_DIFFERENT;
+        return 0;
+}
+
+static int same_reference(Sides *s, uint32_t x, uint32_t y, unsigned depth, TypeVerdict *ret) {
+        Type t, u;
         int r;
 
         *ret = TYPES_SAME;
         if (depth > DEPTH_MAX)
                 return 0; /* as far as anybody looks, they are */
-        r = types_resolve(a, x, &s);
+        if (++s->steps > STEPS_MAX)
+                return -E2BIG;
+        r = types_resolve(s->a, x, &t);
         if (r == 0)
-                r = types_resolve(b, y, &t);
-        if (r < 0)
-                return r;
-        if (names_a_composite(&s) && names_a_composite(&t))
-                *ret = streq(s.name, t.name) ? TYPES_SAME : TYPES_DIFFERENT;
-        else if (is_number(&s) && is_number(&t))
-                *ret = same_number(&s, &t);
-        else if (s.kind != t.kind)
-                *ret = TYPES_DIFFERENT;
-        else if (s.kind == TYPE_POINTER)
-                return same_pointer(a, s.target, b, t.target, depth, ret);
-        else if (s.kind == TYPE_ARRAY && s.n != t.n)
-                *ret = TYPES_DIFFERENT;
-        else if (s.kind == TYPE_ARRAY)
-                return same_reference(a, s.target, b, t.target, depth + 1, ret);
-        else if (s.kind == TYPE_PROTOTYPE)
-                return same_parameters(a, &s, b, &t, depth, ret);
-        else if (is_composite(&s)) /* one of them without a name: it may have been given one */
-                return same_unnamed(a, &s, b, &t, depth, ret);
-        else if (s.kind == TYPE_FLOAT && s.size != t.size)
-                *ret = TYPES_DIFFERENT;
-        return 0;
+                r = types_resolve(s->b, y, &u);
+        return r < 0 ? r : same_resolved(s, &t, &u, depth, ret);
 }
 
 static int tell(TypeDifference *d, TypeVerdict verdict, const char *format, ...) _printf_(3, 4);
@@ -256,11 +267,11 @@ static int compare_names(const Leaves *l, const Leaves *k, TypeDifference *d) {
         return r;
 }
 
-static int compare_leaf(const Types *a, const Leaf *m, const Types *b, const Leaf *o, TypeDifference *d) {
+static int compare_leaf(Sides *s, const Leaf *m, const Leaf *o, TypeDifference *d) {
         TypeVerdict v;
         int r;
 
-        r = same_reference(a, m->member.target, b, o->member.target, 0, &v);
+        r = same_reference(s, m->member.target, o->member.target, 0, &v);
         if (r < 0)
                 return r;
         if (v == TYPES_DIFFERENT || o->member.bits != m->member.bits)
@@ -283,6 +294,7 @@ static int compare_leaf(const Types *a, const Leaf *m, const Types *b, const Lea
 int same_composite(const Types *a, const Type *x, const Types *b, const Type *y, TypeDifference *ret) {
         _cleanup_type_difference_ TypeDifference d = {};
         _cleanup_leaves_ Leaves l = {}, k = {};
+        Sides s = { a, b, 0 };
         int r;
 
         r = leaves_read(a, x, 0, 0, &l);
@@ -294,7 +306,7 @@ int same_composite(const Types *a, const Type *x, const Types *b, const Type *y,
                 const Leaf *o = leaves_find(&k, l.items[i].member.name, i);
 
                 if (o && d.verdict != TYPES_DIFFERENT)
-                        r = compare_leaf(a, l.items + i, b, o, &d);
+                        r = compare_leaf(&s, l.items + i, o, &d);
         }
         if (r == 0 && x->size != y->size)
                 r = tell(&d, TYPES_DIFFERENT, "it has %u bytes instead of %u", y->size, x->size);
@@ -376,10 +388,11 @@ int same_enum(const Types *a, const Type *x, const Types *b, const Type *y, Type
  */
 int same_prototype(const Types *a, const Type *x, const Types *b, const Type *y, TypeDifference *ret) {
         _cleanup_type_difference_ TypeDifference d = {};
+        Sides s = { a, b, 0 };
         TypeVerdict v;
         int r;
 
-        r = same_parameters(a, x, b, y, 0, &v);
+        r = same_parameters(&s, x, y, 0, &v);
         if (r == 0 && x->n != y->n)
                 r = tell(&d, TYPES_DIFFERENT, "it takes %u parameters instead of %u", y->n, x->n);
         else if (r == 0 && v != TYPES_SAME)

@@ -201,6 +201,15 @@ START_TEST(test_several_static_locals_in_a_changed_function) {
 }
 END_TEST
 
+/* Everything else it refers to has kept its order, so that this is not laid beside itself. */
+START_TEST(test_the_only_static_local_of_its_name_in_a_function_is_itself) {
+        compare("int f(int x) { static int n; n += x; rare(1); source(); rare(2); source(); return 0; }\n",
+                "int f(int x) { static int n; rare(1); source(); rare(2); source(); n += x; return 0; }\n");
+        assert_kind("f", CHANGE_CHANGED);
+        ck_assert_uint_eq(count(CHANGE_NEW), 0);
+}
+END_TEST
+
 START_TEST(test_a_static_local_of_another_function_is_another) {
         compare("int f(void) { static int n; return n++; }\n int g(int x) { return x; }\n",
                 "int f(void) { return 0; }\n int g(int x) { static int n; return n++ + x; }\n");
@@ -571,6 +580,7 @@ static Suite *suite(void) {
         tcase_add_test(t, test_new_functions);
         tcase_add_test(t, test_static_locals_whose_numbers_moved);
         tcase_add_test(t, test_several_static_locals_in_a_changed_function);
+        tcase_add_test(t, test_the_only_static_local_of_its_name_in_a_function_is_itself);
         tcase_add_test(t, test_a_static_local_of_another_function_is_another);
         tcase_add_test(t, test_a_new_static_in_place_of_the_old_is_a_change);
         tcase_add_test(t, test_cold_parts_belong_to_their_functions);
