@@ -71,19 +71,31 @@ static int title_of_functions(const PatchFile *p, char **ret) {
                 fprintf(f, " and %zu more", p->n_functions - shown);
         if (fclose(f) != 0)
                 return -ENOMEM;
-        if (strlen(text) > TITLE_MAX)
-                strcpy(text + TITLE_MAX - 3, "…");
         *ret = text;
         return 0;
 }
 
+/* At the end of a character: continuation bytes of UTF-8 are 10xxxxxx (RFC 3629). */
+static void shorten(char *s, size_t max) {
+        if (strlen(s) <= max)
+                return;
+        while (max > 0 && ((unsigned char) s[max] & 0xc0) == 0x80)
+                max--;
+        s[max] = '\0';
+}
+
 static int set_title(const Build *b, PatchFile *p) {
         const char *title = b->options->title ?: b->fix->subject;
+        int r = 0;
 
-        if (!title)
-                return title_of_functions(p, &p->manifest->title);
-        p->manifest->title = strndup(title, TITLE_MAX);
-        return p->manifest->title ? 0 : -ENOMEM;
+        if (title)
+                p->manifest->title = strdup(title);
+        else
+                r = title_of_functions(p, &p->manifest->title);
+        if (r < 0 || !p->manifest->title)
+                return -ENOMEM;
+        shorten(p->manifest->title, TITLE_MAX);
+        return 0;
 }
 
 /* ---- what is repaired ---- */
