@@ -133,9 +133,17 @@ static int digest_masked(const uint8_t *code, Match *match) {
         return digest_bytes(copy, match->size, match->sha256);
 }
 
-static int collect_ranges(const Matcher *m, const Part *part, const uint8_t *code, Ranges *ranges) {
-        int r = add_sites(m, part->address, code, ranges);
+/* A static call's trampoline is one jump, and the kernel writes it (arch/x86/kernel/static_call.c). */
+static bool is_trampoline(const Matcher *m, const Part *part) {
+        return startswith(m->object->symbols[part->symbol].name, "__SCT__"); /* STATIC_CALL_TRAMP_PREFIX */
+}
 
+static int collect_ranges(const Matcher *m, const Part *part, const uint8_t *code, Ranges *ranges) {
+        int r;
+
+        if (is_trampoline(m, part))
+                return add_range(ranges, 0, ranges->size);
+        r = add_sites(m, part->address, code, ranges);
         if (r >= 0)
                 r = add_ftrace(m, part->address, code, ranges);
         if (r >= 0)

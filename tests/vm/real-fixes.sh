@@ -10,6 +10,7 @@ prepare() {
         local name status
 
         hotpatchctl --quiet key generate "$1/keys"
+        gcc -O2 -static -o "$1/read-code" "$top/tests/vm/read-code.c"
         for name in $(fixes_of "$2"); do
                 cp "$top/tests/fixes/$name/fix.json" "$1/$name.json"
                 gcc -O2 -static -o "$1/$name.probe" "$top/tests/fixes/$name/probe.c"
@@ -73,6 +74,41 @@ whole_life() {
 # without_module NAME: its module is not loaded
 without_module() {
         ! grep -q "^$1 " /proc/modules || rmmod "$1"
+}
+
+# originals BUNDLE: a line "OBJECT FUNCTION SIZE SHA256 MASKED" for each
+originals() {
+        tar -xOf "$1" manifest.json |
+                jq -r '.targets[].objects[] | .name as $object | .originals[] |
+                       [$object, (.function | split(",")[0]), .size, .sha256, .masked // "-"] | join(" ")'
+}
+
+# in_memory OBJECT FUNCTION SIZE SHA256 MASKED: one of the functions of that name has that digest
+in_memory() {
+        local number=0
+
+        while ./read-code "$1" "$2" $number "$3" "$5" >code; do
+                [[ $(sha256sum <code) != "$4 "* ]] || return 0
+                number=$((number + 1))
+        done
+        fail "none of the $number functions $2 of $1 in memory is the original of the bundle"
+}
+
+# Where KASLR put it, with alternatives, static branches and return thunks as this processor has them.
+testcase_the_originals_are_the_code_that_runs() {
+        local bundle object line lines=0
+
+        for bundle in *.hpb; do
+                for object in $(originals "$bundle" | cut -d ' ' -f 1 | sort -u); do
+                        [[ $object == vmlinux ]] || modprobe "$object"
+                done
+                while read -r line; do
+                        # shellcheck disable=SC2086 # words
+                        in_memory $line
+                        lines=$((lines + 1))
+                done < <(originals "$bundle")
+        done
+        ((lines > 0)) || fail "no bundle has originals"
 }
 
 testcase_fsmount_refuses_an_internal_file_system() { # on: 6.1.0-50-cloud-amd64
