@@ -80,6 +80,53 @@ bool only_called(const Object *o, uint32_t function) {
         return true;
 }
 
+/** struct Walk - from a function up to callers that can be redirected
+ *  @seen: for each symbol of the object after the fix: on the way already */
+typedef struct Walk {
+        const Changes *changes;
+        const Image *image;
+        bool *seen;
+} Walk;
+
+/* New functions have no original that would have to be redirected. */
+static bool has_site(const Walk *w, uint32_t function) {
+        uint32_t before = w->changes->symbols[function].before;
+        bool found;
+
+        return before == 0 || image_has_site(w->image, w->changes->before->symbols[before].name, &found);
+}
+
+static bool reaches_sites(Walk *w, uint32_t function) {
+        const Changes *c = w->changes;
+        size_t section = 0, relocation = 0;
+        uint32_t user;
+        bool call;
+
+        if (w->seen[function] || has_site(w, function))
+                return true;
+        w->seen[function] = true;
+        if (!only_called(c->after, function) || !only_called(c->before, c->symbols[function].before))
+                return false;
+        while (next_reference(c->after, function, &section, &relocation, &user, &call))
+                if (!reaches_sites(w, user))
+                        return false;
+        return true;
+}
+
+/**
+ * callers_can_take_over() - is each way to a function through others that can be redirected?
+ * @function: of the object after the fix; not a .cold part
+ *
+ * Return: 1 yes, 0 no, or -ENOMEM.
+ */
+int callers_can_take_over(const Changes *c, const Image *image, uint32_t function) {
+        _cleanup_free_ bool *seen = calloc(c->after->n_symbols, sizeof(*seen));
+
+        if (!seen)
+                return -ENOMEM;
+        return reaches_sites(&(Walk) { c, image, seen }, function);
+}
+
 static int mark(Changes *c, uint32_t symbol, const char *callee) {
         SymbolChange *s = c->symbols + symbol;
 
@@ -111,7 +158,7 @@ static int mark_family(Changes *c, uint32_t function, const char *callee) {
         return marked;
 }
 
-static int take_over(Changes *c, uint32_t function) {
+static int mark_callers(Changes *c, uint32_t function) {
         size_t section = 0, relocation = 0;
         int marked = 0;
         uint32_t user;
@@ -127,14 +174,18 @@ static int take_over(Changes *c, uint32_t function) {
         return marked;
 }
 
-static bool needs_callers(const Changes *c, const Image *image, uint32_t i) {
+/* Return: 1 when there is something new to look at, 0, or -ENOMEM. */
+static int take_over(Changes *c, const Image *image, uint32_t i) {
         const ObjectSection *s = symbol_section(c->after, i);
         bool found;
+        int r;
 
-        return c->symbols[i].kind == CHANGE_CHANGED && c->symbols[i].before != 0 && s && s->kind == OBJECT_CODE &&
-                object_symbol_is_function(c->after, i) && changes_function_parent(c->after, i) == i &&
-                !image_has_site(image, c->before->symbols[c->symbols[i].before].name, &found) &&
-                only_called(c->after, i) && only_called(c->before, c->symbols[i].before);
+        if (c->symbols[i].kind != CHANGE_CHANGED || c->symbols[i].before == 0 || !s || s->kind != OBJECT_CODE ||
+                        !object_symbol_is_function(c->after, i) || changes_function_parent(c->after, i) != i ||
+                        image_has_site(image, c->before->symbols[c->symbols[i].before].name, &found))
+                return 0;
+        r = callers_can_take_over(c, image, i);
+        return r <= 0 ? r : mark_callers(c, i);
 }
 
 /**
@@ -150,7 +201,7 @@ int callers_take_over(Changes *c, const Image *image) {
         while (marked > 0) {
                 marked = 0;
                 for (uint32_t i = 1; i < c->after->n_symbols; i++) {
-                        int r = needs_callers(c, image, i) ? take_over(c, i) : 0;
+                        int r = take_over(c, image, i);
 
                         if (r < 0)
                                 return r;

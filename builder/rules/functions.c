@@ -46,18 +46,17 @@ static const char *why_no_site(const Object *o, uint32_t function) {
         return "this kernel was built without one there";
 }
 
-/* Nobody has to be redirected to it: whoever calls it is replaced (callers.c). */
-static bool carried(const Changes *c, uint32_t before) {
-        return only_called(c->before, before) && only_called(c->after, c->after_of[before]);
-}
-
 static int check_site(const RuleInput *in, uint32_t before, Findings *findings) {
         const Object *o = in->changes->before;
         const char *name = o->symbols[before].name;
         bool found;
+        int r;
 
-        if (image_has_site(in->image, name, &found) || !found || carried(in->changes, before))
+        if (image_has_site(in->image, name, &found) || !found)
                 return 0;
+        r = callers_can_take_over(in->changes, in->image, in->changes->after_of[before]);
+        if (r != 0)
+                return r < 0 ? r : 0;
         return findings_refuse(findings, RULE_NO_FTRACE_SITE, name,
                         "'%s' has no place where ftrace could redirect it: %s", name, why_no_site(o, before));
 }

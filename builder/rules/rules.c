@@ -70,11 +70,11 @@ bool change_is_taken(const Changes *c, uint32_t symbol) {
 bool relocation_is_branch(const ObjectSection *s, const ObjectRelocation *r) {
         if (r->type == R_X86_64_PLT32)
                 return true;
-        if (r->type != R_X86_64_PC32 || !s->data || r->offset < 2 || r->offset >= s->size)
+        if (r->type != R_X86_64_PC32 || !s->data || r->offset == 0 || r->offset >= s->size)
                 return false;
         if (s->data[r->offset - 1] == 0xe8 || s->data[r->offset - 1] == 0xe9)
                 return true;
-        return s->data[r->offset - 2] == 0x0f && (s->data[r->offset - 1] & 0xf0) == 0x80;
+        return r->offset > 1 && s->data[r->offset - 2] == 0x0f && (s->data[r->offset - 1] & 0xf0) == 0x80;
 }
 
 /**

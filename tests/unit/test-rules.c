@@ -55,6 +55,26 @@ START_TEST(callers_cannot_take_over_for_a_pointer) {
 }
 END_TEST
 
+START_TEST(callers_that_cannot_be_redirected_either_do_not_take_over) {
+        check_rules("static noinline notrace int body(int a) { return helper(a) + 1; } int g(int a) { return helper(a) * 2; }\n"
+                    "notrace int f(int a) { return body(a) * 3; }",
+                    "static noinline notrace int body(int a) { return helper(a) + 2; } int g(int a) { return helper(a) * 2; }\n"
+                    "notrace int f(int a) { return body(a) * 3; }");
+        ck_assert(!is_changed("f"));
+        expect_refused(RULE_NO_FTRACE_SITE, "body", "marked notrace");
+}
+END_TEST
+
+START_TEST(callers_of_callers_take_over) {
+        check_rules("static noinline notrace int body(int a) { return helper(a) + 1; }\n"
+                    "static noinline notrace int f(int a) { return body(a) * 3; } noinline int g(int a) { return f(a) * 2; }",
+                    "static noinline notrace int body(int a) { return helper(a) + 2; }\n"
+                    "static noinline notrace int f(int a) { return body(a) * 3; } noinline int g(int a) { return f(a) * 2; }");
+        ck_assert(is_changed("f") && is_changed("g"));
+        expect_nothing();
+}
+END_TEST
+
 START_TEST(schedule_is_always_on_a_stack) {
         check_rules("void schedule(void) { helper(1); }", "void schedule(void) { helper(2); }");
         expect_refused(RULE_ALWAYS_ON_STACK, "schedule", "sleeps");
@@ -341,6 +361,8 @@ static Suite *suite(void) {
         tcase_add_test(c, a_notrace_function_that_did_not_change_is_fine);
         tcase_add_test(c, callers_take_over_for_a_notrace_function);
         tcase_add_test(c, callers_cannot_take_over_for_a_pointer);
+        tcase_add_test(c, callers_that_cannot_be_redirected_either_do_not_take_over);
+        tcase_add_test(c, callers_of_callers_take_over);
         tcase_add_test(c, schedule_is_always_on_a_stack);
         tcase_add_test(c, a_function_of_a_module_may_be_called_schedule);
         tcase_add_test(c, the_main_loop_of_a_kernel_thread_is_always_on_its_stack);
