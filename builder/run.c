@@ -15,7 +15,8 @@
 #include "util/strv.h"
 
 static int make_environment(char ***ret) {
-        static const char *const kept[] = { "PATH", "HOME", "TMPDIR" };
+        /* The proxies are for apt: some machines have them nowhere else. */
+        static const char *const kept[] = { "PATH", "HOME", "TMPDIR", "http_proxy", "https_proxy", "no_proxy" };
         _cleanup_strv_free_ char **v = NULL;
         int r;
 

@@ -19,6 +19,6 @@ typedef struct Run {
         void *userdata;
 } Run;
 
-/** run_program() - with a clean environment (PATH, HOME, TMPDIR, LC_ALL=C); returns its exit status, or
+/** run_program() - with a clean environment (PATH, HOME, TMPDIR, proxies, LC_ALL=C); returns its exit status, or
  *  a negative errno, -EINTR when a signal ended it */
 int run_program(const Run *run) _must_check_ _nonnull_(1);

@@ -93,6 +93,19 @@ static int copy_string(const char *from, char **to) {
         return *to ? 0 : -ENOMEM;
 }
 
+static int check_architecture(const char *release, const char *config, sd_bus_error *error) {
+        _cleanup_free_ char *value = NULL;
+        int r;
+
+        r = config_value(config, "CONFIG_X86_64", &value);
+        if (r >= 0 && streq(value, "y"))
+                return 0;
+        if (r < 0 && r != -ENOENT)
+                return r;
+        return sd_bus_error_setf(error, SD_BUS_ERROR_NOT_SUPPORTED,
+                "The kernel '%s' is not for x86-64, the only architecture that patches can be built for", release);
+}
+
 static int fill_headers(const Fill *f, sd_bus_error *error) {
         _cleanup_free_ char *config = NULL;
         Tree *t = f->tree;
@@ -114,7 +127,8 @@ static int fill_headers(const Fill *f, sd_bus_error *error) {
         config = path_join(t->headers, ".config");
         if (!config)
                 return -ENOMEM;
-        return compiler_check(config, &t->compiler, &t->compiler_version, error);
+        r = compiler_check(config, &t->compiler, &t->compiler_version, error);
+        return r < 0 ? r : check_architecture(t->release, config, error);
 }
 
 /* Where one of the patterns, below the folder, finds exactly one file. */
