@@ -69,7 +69,7 @@ static const struct {
           "subdir-y += sub\n"
           "hostprogs := gen\n"
           "ccflags-y += -I $(srctree)/$(src)/own\n"
-          "$(obj)/two.o: $(obj)/generated.h\n" },
+          "hostprogs += other\n" },
         { "tree/kern/deep/Makefile", "obj-y += d.o\n" },
         { "tree/kern/sub/Makefile", "obj-y += unreached.o\n" },
         { "tree/mod/Makefile",

@@ -173,6 +173,14 @@ START_TEST(test_same_length) {
 }
 END_TEST
 
+/* C17 6.10.3p11: a directive between the arguments of a macro is undefined, though this compiler takes it. */
+START_TEST(test_not_between_parentheses) {
+        _cleanup_free_ char *text = keep("f(one,\n  two,\n  three);\n" M(a), "f(one,\n  more,\n  two,\n  three);\n" M(a));
+
+        ck_assert_str_eq(text, "f(one,\n  more,\n  two,\n  three);\n#line 4\n" M(a));
+}
+END_TEST
+
 static void compile(const char *source, const char *object, const char *name) {
         _cleanup_free_ char *map = NULL;
 
@@ -244,6 +252,7 @@ static Suite *suite(void) {
         tcase_add_checked_fixture(t, setup, teardown);
         tcase_add_loop_test(t, test_pairs, 0, ELEMENTSOF(pairs));
         tcase_add_test(t, test_same_length);
+        tcase_add_test(t, test_not_between_parentheses);
         tcase_add_test(t, test_objects);
         tcase_add_test(t, test_no_file);
         suite_add_tcase(s, t);
