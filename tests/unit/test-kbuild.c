@@ -128,6 +128,63 @@ START_TEST(named_sources_are_taken_in_their_order) {
 }
 END_TEST
 
+/* Runs make on @makefile without a folder of sources. */
+static int run_objects(const char *makefile, const char *const *objects, char *const *with, sd_bus_error *error) {
+        _cleanup_free_ char *folder = path_of("headers"), *work = path_of("work"), *rt = path_of("runtime"),
+                *json = NULL, *module = NULL;
+        _cleanup_patch_file_free_ PatchFile *p = NULL;
+        KernelHeaders h = { .release = (char *) "6.0.0", .folder = folder };
+
+        put("headers/Makefile", makefile);
+        ck_assert_int_ge(asprintf(&json, patch_json, ""), 0);
+        ck_assert_ok(patch_file_parse(json, strlen(json), &p, NULL));
+        return kbuild_run(&(Kbuild) { .headers = &h, .patch = p, .objects = objects, .with = with, .runtime_dir = rt,
+                .work_dir = work }, &module, error);
+}
+
+START_TEST(ready_objects_go_through_objtool) {
+        _cleanup_free_ char *kbuild = NULL, *raw = NULL, *one = path_of("fix/a.c"), *two = path_of("fix/b.c");
+
+        ck_assert_ok(run_objects("modules:\n\ttouch $(M)/hp_x.ko\n", (const char *[]) { one, two, NULL },
+                (char *[]) { one, NULL }, NULL));
+        kbuild = get("work/Kbuild");
+        has(kbuild, "hp_x-y += patch/a.o\nhp_x-y += units/0.o\nhp_x-y += units/1.o\n");
+        has(kbuild, "      cmd_hotpatch_unit = cat $< > $@ $(cmd_objtool)\n");
+        has(kbuild, "$(obj)/units/1.o: $(obj)/units/1.raw FORCE\n\t$(call if_changed,hotpatch_unit)\n");
+        has(kbuild, "hp_x-y += hotpatch/tripwire-end.o\n");
+        raw = get("work/units/1.raw");
+        ck_assert_str_eq(raw, "int b;\n");
+}
+END_TEST
+
+START_TEST(what_objtool_says_about_objects_is_an_error) {
+        static const char makefile[] = "modules:\n\ttouch $(M)/hp_x.ko\n"
+                "\t@echo 'units/0.o: warning: objtool: f() falls through to next function g()' >&2\n";
+        sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_free_ char *one = path_of("fix/a.c");
+
+        ck_assert_int_lt(run_objects(makefile, (const char *[]) { one, NULL }, NULL, &error), 0);
+        ck_assert_str_eq(error.name, HOTPATCH_ERROR("ModuleBuildFailed"));
+        has(error.message, "objtool does not understand the module 'hp_x'");
+        sd_bus_error_free(&error);
+}
+END_TEST
+
+START_TEST(extra_files_are_checked) {
+        sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_free_ char *notes = path_of("fix/notes.txt"), *twice = path_of("fix/a.c");
+
+        ck_assert_int_lt(run_objects("modules:\n", NULL, (char *[]) { notes, NULL }, &error), 0);
+        has(error.message, "notes.txt' is neither a C file nor a header");
+        sd_bus_error_free(&error);
+        scratch_free(path_of("work"));
+        put("work/.keep", "");
+        ck_assert_int_lt(run_objects("modules:\n", NULL, (char *[]) { twice, twice, NULL }, &error), 0);
+        has(error.message, "There are two files 'a.c'");
+        sd_bus_error_free(&error);
+}
+END_TEST
+
 START_TEST(the_callers_environment_stays_outside) {
         _cleanup_free_ char *seen = NULL;
 
@@ -190,6 +247,9 @@ static Suite *suite(void) {
         tcase_set_timeout(t, 60);
         tcase_add_test(t, everything_is_laid_out_in_link_order);
         tcase_add_test(t, named_sources_are_taken_in_their_order);
+        tcase_add_test(t, ready_objects_go_through_objtool);
+        tcase_add_test(t, what_objtool_says_about_objects_is_an_error);
+        tcase_add_test(t, extra_files_are_checked);
         tcase_add_test(t, the_callers_environment_stays_outside);
         tcase_add_test(t, messages_name_the_authors_files);
         tcase_add_test(t, what_is_missing_is_named);

@@ -14,7 +14,8 @@
 
 static const char symvers_text[] =
         "0x1\texported_function\tvmlinux\tEXPORT_SYMBOL_GPL\t\n"
-        "0x2\tmodule_function\tdrivers/net/dummy\tEXPORT_SYMBOL\t\n";
+        "0x2\tmodule_function\tdrivers/net/dummy\tEXPORT_SYMBOL\t\n"
+        "0x3\tspaced_function\tvmlinux\tEXPORT_SYMBOL\tSPACE\n";
 
 static const char patch_json[] =
         "{\"id\":\"x\",\"title\":\"t\",\"severity\":\"low\",\"stream\":\"s\",\"sequence\":1,"
@@ -151,6 +152,47 @@ START_TEST(unexported_symbols_move_to_livepatch_sections) {
 }
 END_TEST
 
+/* As hotpatch-build has them: other names in the objects, and the module that a symbol is for. */
+START_TEST(symbols_may_have_other_names_and_owners) {
+        PatchSymbol symbols[] = {
+                { .name = (char *) "unit.0.same", .object = (char *) "vmlinux", .symbol = (char *) "same", .sympos = 1 },
+                { .name = (char *) "unit.1.same", .object = (char *) "vmlinux", .symbol = (char *) "same", .sympos = 2 },
+                { .name = (char *) "unit.0.borrowed", .object = (char *) "dummy", .symbol = (char *) "module_function",
+                        .owner = (char *) "bond" },
+        };
+        PatchFile p = *fx.patch;
+        _cleanup_close_ int fd = compile(
+                "extern int one(void) asm(\"unit.0.same\"), two(void) asm(\"unit.1.same\");\n"
+                "extern int borrowed(void) asm(\"unit.0.borrowed\");\n"
+                "int new_f(void) { return one() + two() + borrowed(); }\n");
+        _cleanup_strv_free_ char **made = NULL;
+        _cleanup_free_ char *text = NULL;
+
+        p.symbols = symbols;
+        p.n_symbols = ELEMENTSOF(symbols);
+        ck_assert_ok(postlink(fd, &p, fx.symvers, &made, NULL));
+        text = relocations(fd);
+        ck_assert_str_eq(text,
+                ".rela.text:\n"
+                ".klp.rela.vmlinux..text*: .klp.sym.vmlinux.same,1! .klp.sym.vmlinux.same,2!\n"
+                ".klp.rela.bond..text*: .klp.sym.dummy.module_function,0!\n");
+}
+END_TEST
+
+START_TEST(code_of_vmlinux_has_no_symbols_of_modules) {
+        PatchSymbol symbol = { .name = (char *) "borrowed", .object = (char *) "dummy", .owner = (char *) "vmlinux" };
+        sd_bus_error error = SD_BUS_ERROR_NULL;
+        PatchFile p = *fx.patch;
+        _cleanup_close_ int fd = compile("extern int borrowed(void); int new_f(void) { return borrowed(); }\n");
+
+        p.symbols = &symbol;
+        p.n_symbols = 1;
+        ck_assert_int_lt(postlink(fd, &p, fx.symvers, NULL, &error), 0);
+        ck_assert_str_eq(error.message, "'borrowed' of module 'dummy' is used by code of vmlinux");
+        sd_bus_error_free(&error);
+}
+END_TEST
+
 START_TEST(a_second_run_changes_nothing) {
         _cleanup_close_ int fd = compile("extern int hidden(void); int new_f(void) { return hidden(); }");
         _cleanup_strv_free_ char **symbols = NULL;
@@ -248,6 +290,8 @@ START_TEST(symvers_are_searched_by_name) {
         ck_assert_str_eq(symvers_find(fx.symvers, "module_function"), "drivers/net/dummy");
         ck_assert_ptr_null(symvers_find(fx.symvers, "exported_functio"));
         ck_assert_ptr_null(symvers_find(fx.symvers, ""));
+        ck_assert_ptr_null(symvers_namespace(fx.symvers, "exported_function"));
+        ck_assert_str_eq(symvers_namespace(fx.symvers, "spaced_function"), "SPACE");
 }
 END_TEST
 
@@ -276,6 +320,8 @@ static Suite *suite(void) {
         tcase_add_checked_fixture(t, setup, teardown);
         tcase_set_timeout(t, 60);
         tcase_add_test(t, unexported_symbols_move_to_livepatch_sections);
+        tcase_add_test(t, symbols_may_have_other_names_and_owners);
+        tcase_add_test(t, code_of_vmlinux_has_no_symbols_of_modules);
         tcase_add_test(t, a_second_run_changes_nothing);
         tcase_add_test(t, exports_and_weak_symbols_stay);
         tcase_add_test(t, the_authors_mistakes_are_named);
