@@ -124,7 +124,7 @@ static int extract_units(Build *b, const UnitContext *context, sd_bus_error *err
 
 static int decide(Build *b, sd_bus_error *error) {
         _cleanup_symvers_free_ Symvers *symvers = NULL;
-        UnitContext context = { .work_dir = b->work_dir, .findings = &b->findings };
+        UnitContext context = { .fix = b->fix, .work_dir = b->work_dir, .findings = &b->findings };
         int r;
 
         r = open_kernel(b, error);

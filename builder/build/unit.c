@@ -8,6 +8,7 @@
 
 #include "builder/build/unit.h"
 
+#include "builder/compare/inlined.h"
 #include "builder/rules/rules.h"
 
 static bool changes_code(const Changes *c, uint32_t symbol) {
@@ -102,7 +103,9 @@ int unit_examine(BuildUnit *u, const UnitContext *c, sd_bus_error *error) {
                 r = check_rules(u, c, error);
         if (r < 0 || !unit_is_changed(u))
                 return r;
-        r = matcher_new(u->before, u->image, &u->matcher);
+        r = changes_name_inlined(u->changes, c->fix, u->compiled->before, u->compiled->after);
+        if (r >= 0)
+                r = matcher_new(u->before, u->image, &u->matcher);
         if (r >= 0)
                 r = prove_originals(u, c->findings);
         if (r >= 0)

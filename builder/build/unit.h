@@ -33,6 +33,7 @@ typedef struct BuildUnit {
 
 /** struct UnitContext - what all units of a build share; not owned */
 typedef struct UnitContext {
+        const Fix *fix;
         const Image *kernel;
         const Symvers *symvers;
         const char *work_dir;

@@ -134,7 +134,8 @@ int tables_read(const Object *o, Tables *ret) {
                 tables_done(&t);
                 return r;
         }
-        qsort_r(t.entries, t.n, sizeof(*t.entries), compare_entries, (void *) o);
+        if (t.n > 1)
+                qsort_r(t.entries, t.n, sizeof(*t.entries), compare_entries, (void *) o);
         *ret = t;
         return 0;
 }

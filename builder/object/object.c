@@ -188,6 +188,44 @@ static int read_symbols(ObjectReader *r) {
         return object_index_new(o, &o->index);
 }
 
+static int read_all(const char *name, Object *o, sd_bus_error *error) {
+        ObjectReader reader = { .path = name, .object = o, .error = error };
+        int r;
+
+        r = read_sections(&reader);
+        if (r < 0)
+                return r;
+        r = read_symbols(&reader);
+        if (r < 0)
+                return r;
+        return object_read_relocations(&reader);
+}
+
+/**
+ * object_read_bytes() - read an object that is in memory
+ * @name: for messages
+ * @bytes: copied
+ *
+ * Otherwise like object_read().
+ */
+int object_read_bytes(const char *name, const void *bytes, size_t size, Object **ret, sd_bus_error *error) {
+        _cleanup_object_free_ Object *o = calloc(1, sizeof(*o));
+        int r;
+
+        if (!o)
+                return -ENOMEM;
+        o->data = malloc(size ?: 1);
+        if (!o->data)
+                return -ENOMEM;
+        memcpy(o->data, bytes, size);
+        o->size = size;
+        r = read_all(name, o, error);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(o);
+        return 0;
+}
+
 /**
  * object_read() - read an object of a kernel build
  * @path: the file
@@ -198,7 +236,6 @@ static int read_symbols(ObjectReader *r) {
  */
 int object_read(const char *path, Object **ret, sd_bus_error *error) {
         _cleanup_object_free_ Object *o = calloc(1, sizeof(*o));
-        ObjectReader reader = { .path = path, .object = o, .error = error };
         void *data;
         int r;
 
@@ -208,13 +245,7 @@ int object_read(const char *path, Object **ret, sd_bus_error *error) {
         if (r < 0)
                 return OBJECT_INVALID(error, "'%s' cannot be read: %s", path, strerror(-r));
         o->data = data;
-        r = read_sections(&reader);
-        if (r < 0)
-                return r;
-        r = read_symbols(&reader);
-        if (r < 0)
-                return r;
-        r = object_read_relocations(&reader);
+        r = read_all(path, o, error);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(o);

@@ -80,6 +80,8 @@ typedef struct Object {
 } Object;
 
 int object_read(const char *path, Object **ret, sd_bus_error *error) _must_check_ _nonnull_(1, 2);
+int object_read_bytes(const char *name, const void *bytes, size_t size, Object **ret, sd_bus_error *error)
+        _must_check_ _nonnull_(1, 4);
 Object *object_free(Object *o);
 DEFINE_TRIVIAL_CLEANUP(Object *, object_free);
 #define _cleanup_object_free_ _cleanup_(object_freep)
