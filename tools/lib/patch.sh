@@ -105,7 +105,8 @@ build_fix() {
         cleanup_paths+=("$work")
         "$top/tools/source-diff" --fix "$folder" >"$work/$3.patch"
         # What it fetches is kept with all else that is.
-        hotpatch-build --json --cache "$cache/hotpatch-build" --kernel "$(jq -r .kernel "$folder/fix.json")" \
+        hotpatch-build --json --cache "$cache/hotpatch-build" \
+                --runtime "$author_root/usr/share/hotpatch/module" --kernel "$(jq -r .kernel "$folder/fix.json")" \
                 --id "$(jq -r .id "$folder/fix.json")" --sign "$keys/signer.key" --cert "$keys/signer.pem" \
                 -o "$out" "$work/$3.patch" || status=$?
         rm -rf "$work"
