@@ -12,11 +12,13 @@ import kernelsource
 @dataclasses.dataclass
 class Fix:
     """One changed file. KIND is source, part (a C file that others include), header or assembly; CODE_ONLY
-    is about the text of the change, see is_code_only()."""
+    is about the text of the change, see is_code_only(). HEADERS are those that changed too and that the file
+    includes itself, by path, with CODE_ONLY of each: it may need them."""
     number: int
     path: str
     kind: str
     code_only: bool
+    headers: dict
 
     @property
     def name(self):
@@ -127,18 +129,35 @@ def is_code_only(old, new):
     return some
 
 
+INCLUDE = re.compile(r'^\s*#\s*include\s*(?:<([^>]+)>|"([^"]+)")')
+
+
+def changed_headers(lines, path, changed):
+    """Those of the changed files that the file includes by name."""
+    for line in lines:
+        found = INCLUDE.match(line)
+        if not found:
+            continue
+        places = [f"include/{found[1]}", f"include/uapi/{found[1]}", f"arch/x86/include/{found[1]}"] if found[1] \
+            else [os.path.normpath(os.path.join(os.path.dirname(path), found[2]))]
+        yield from (place for place in places if place in changed)
+
+
 def fixes_between(before, after, release):
     """(list of Fix, counts of what is none: a dictionary)"""
     old, new = kernelsource.source_tree(before), kernelsource.source_tree(after)
     built = Built(release, before)
     changed, alone = changed_files(old, new)
-    fixes, not_built = [], 0
+    fixes, not_built, known = [], 0, set(changed)
+
+    def code_only(path):
+        return is_code_only(kernelsource.lines_of(old / path), kernelsource.lines_of(new / path))
     for path in changed:
         kind = built.kind(path)
         if not kind:
             not_built += 1
             continue
-        code_only = kind != "assembly" and is_code_only(kernelsource.lines_of(old / path),
-                                                        kernelsource.lines_of(new / path))
-        fixes.append(Fix(len(fixes) + 1, path, kind, code_only))
+        headers = changed_headers(kernelsource.lines_of(new / path), path, known) if kind == "source" else []
+        fixes.append(Fix(len(fixes) + 1, path, kind, kind != "assembly" and code_only(path),
+                         {header: code_only(header) for header in headers}))
     return fixes, {"changed": len(changed), "added or removed": len(alone), "not built": not_built}

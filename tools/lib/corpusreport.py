@@ -13,7 +13,7 @@ NOTHING = {"no-change", "not-built"}
 
 
 def outcome(record):
-    """built, nothing, refused or failed"""
+    """built, nothing, incomplete, refused or failed"""
     if record["result"] == "refused" and record["rules"] and set(record["rules"]) <= NOTHING:
         return "nothing"
     return record["result"]
@@ -33,7 +33,7 @@ def summary(records):
     counts = collections.Counter(outcome(r) for r in records)
     built = [r for r in records if outcome(r) == "built"]
     loaded = [r for r in built if "load" in r]
-    text = [r for r in records if r["code_only"] and outcome(r) != "nothing"]
+    text = [r for r in records if r["code_only"] and outcome(r) not in ("nothing", "incomplete")]
     # What the builder refuses because it touches more than code after all.
     code = [r for r in text if not (outcome(r) == "refused" and set(r["rules"]) & NO_CODE)]
     seconds = [r["seconds"] for r in records if outcome(r) in ("built", "refused")]
@@ -41,7 +41,7 @@ def summary(records):
     own = [1 - r["compiler_seconds"] / r["seconds"] for r in built if r.get("compiler_seconds") and r["seconds"]]
     rules = collections.Counter(rule for r in records if outcome(r) == "refused" for rule in set(r["rules"]))
     return {
-        "fixes": len(records), **{key: counts[key] for key in ("built", "refused", "failed", "nothing")},
+        "fixes": len(records), **{key: counts[key] for key in ("built", "refused", "failed", "nothing", "incomplete")},
         "loaded": len(loaded), "wrong": sum(is_wrong(r) for r in loaded),
         "code_only": len(text), "code_only_good": good(text),
         "code_only_narrow": len(code), "code_only_narrow_good": good(code),
@@ -66,6 +66,7 @@ def share(part, whole):
 def rows(s):
     yield "changed files that this kernel is built from", s["fixes"]
     yield "nothing to patch (comments, or code of other configurations)", s["nothing"]
+    yield "incomplete: does not compile without what changed in other files", s["incomplete"]
     yield "**built**", s["built"]
     yield "**refused by a rule**", s["refused"]
     yield "**failed** (our fault)", s["failed"]
@@ -128,7 +129,8 @@ INTRODUCTION = """<!-- SPDX-License-Identifier: LGPL-2.1-or-later -->
 
 Made by `tools/corpus --write`: each C file or header that changed between two of Debian's source versions and that
 the kernel's configuration builds is taken as one fix, and hotpatch-build is asked for a bundle. A file can hold several
-real fixes at once, so this is harder than one fix at a time.
+real fixes at once, so this is harder than one fix at a time; and it can be a part of a fix: one that does not
+compile by itself is tried together with the changed headers that it includes, and then given up as incomplete.
 
 * *Code only* is told by the text of the change, before and without the builder: every changed line stands in the
   head or body of a function that is not `__init`, or is a comment, an include or a prototype. The second figure
