@@ -11,14 +11,12 @@ import kernelsource
 
 @dataclasses.dataclass
 class Fix:
-    """One changed file. KIND is source, part (a C file that others include), header or assembly; CODE_ONLY
-    is about the text of the change, see is_code_only(). HEADERS are those that changed too and that the file
-    includes itself, by path, with CODE_ONLY of each: it may need them."""
+    """One changed file. KIND is source, part (a C file that others include), header or assembly.
+    HEADERS are those that changed too and that the file includes itself: it may need them."""
     number: int
     path: str
     kind: str
-    code_only: bool
-    headers: dict
+    headers: list
 
     @property
     def name(self):
@@ -129,6 +127,12 @@ def is_code_only(old, new):
     return some
 
 
+def code_only_between(before, after, files):
+    """is_code_only() of all the files of a fix"""
+    old, new = kernelsource.source_tree(before), kernelsource.source_tree(after)
+    return all(is_code_only(kernelsource.lines_of(old / path), kernelsource.lines_of(new / path)) for path in files)
+
+
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:<([^>]+)>|"([^"]+)")')
 
 
@@ -149,15 +153,11 @@ def fixes_between(before, after, release):
     built = Built(release, before)
     changed, alone = changed_files(old, new)
     fixes, not_built, known = [], 0, set(changed)
-
-    def code_only(path):
-        return is_code_only(kernelsource.lines_of(old / path), kernelsource.lines_of(new / path))
     for path in changed:
         kind = built.kind(path)
         if not kind:
             not_built += 1
             continue
         headers = changed_headers(kernelsource.lines_of(new / path), path, known) if kind == "source" else []
-        fixes.append(Fix(len(fixes) + 1, path, kind, kind != "assembly" and code_only(path),
-                         {header: code_only(header) for header in headers}))
+        fixes.append(Fix(len(fixes) + 1, path, kind, sorted(set(headers))))
     return fixes, {"changed": len(changed), "added or removed": len(alone), "not built": not_built}

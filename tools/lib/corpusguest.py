@@ -8,6 +8,7 @@ import os
 import pathlib
 import selectors
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -51,10 +52,15 @@ class Guest:
         """Returns why it ended early, or None."""
         with tempfile.TemporaryFile() as errors, \
                 subprocess.Popen([str(word) for word in self.command], stdout=subprocess.PIPE, stderr=errors,
-                                 stdin=subprocess.DEVNULL) as vm:
-            hung = self.follow(vm)
+                                 stdin=subprocess.DEVNULL, start_new_session=True) as vm:
+            try:
+                hung = self.follow(vm)
+            except BaseException:
+                os.killpg(vm.pid, signal.SIGTERM)
+                raise
             if hung:
-                vm.terminate()
+                # All of them: what stands before tools/vm need not pass it on.
+                os.killpg(vm.pid, signal.SIGTERM)
             status = vm.wait()
             errors.seek(0)
             words = errors.read().decode(errors="replace")
