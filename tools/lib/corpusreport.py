@@ -7,7 +7,7 @@ import statistics
 
 # Rules that say that a change is not one of code, whatever its text looks like.
 NO_CODE = {"build-files", "data-layout", "data-value", "data-removed", "export-changed", "init-code",
-           "module-interface", "static-key", "tracepoint"}
+           "module-interface", "tracepoint"}
 # Rules that say that there is nothing to do on this kernel.
 NOTHING = {"no-change", "not-built"}
 
