@@ -34,3 +34,4 @@ typedef struct Kbuild {
 
 int kbuild_run(const Kbuild *b, char **ret_module, sd_bus_error *error) _must_check_
                 _nonnull_(1, 2);
+int kbuild_compile(const Kbuild *b, char ***ret_objects, sd_bus_error *error) _must_check_ _nonnull_(1, 2);
