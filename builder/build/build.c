@@ -110,9 +110,48 @@ static int examine_units(Build *b, const UnitContext *context, sd_bus_error *err
         return 0;
 }
 
+/* The two folders that Kbuild fills: one to look at the author's files, one for the module. */
+static int prepare_kbuild(const Build *b, const char *folder, const KernelHeaders *headers, Kbuild *ret, char **ret_path) {
+        if (asprintf(ret_path, "%s/%s", b->work_dir, folder) < 0) {
+                *ret_path = NULL;
+                return -ENOMEM;
+        }
+        if (mkdir(*ret_path, 0755) < 0)
+                return -errno;
+        *ret = (Kbuild) {
+                .headers = headers,
+                .patch = b->patch,
+                .with = b->options->with,
+                .runtime_dir = b->options->runtime_dir,
+                .work_dir = *ret_path,
+                .verbose = b->options->verbose,
+        };
+        return 0;
+}
+
+static KernelHeaders tree_headers(const Tree *t) {
+        return (KernelHeaders) { .release = t->release, .folder = t->headers, .makefile = t->makefile };
+}
+
+static int examine_with(Build *b, sd_bus_error *error) {
+        KernelHeaders headers = tree_headers(b->tree);
+        _cleanup_free_ char *folder = NULL;
+        uint64_t begin = build_now_usec();
+        Kbuild kbuild;
+        int r;
+
+        if (!b->options->with)
+                return 0;
+        r = prepare_kbuild(b, "with", &headers, &kbuild, &folder);
+        if (r >= 0)
+                r = with_examine(&kbuild, &b->with, error);
+        b->times.compiler_usec += build_now_usec() - begin;
+        return r;
+}
+
 static int extract_units(Build *b, const UnitContext *context, sd_bus_error *error) {
         _cleanup_strv_free_ char **provided = NULL;
-        int r = 0;
+        int r = strv_copy(b->with.provided, &provided);
 
         for (size_t i = 0; i < b->n_units && r >= 0; i++)
                 if (b->units[i].proved)
@@ -170,6 +209,9 @@ int build_examine(Build *b, sd_bus_error *error) {
         if (r < 0)
                 return r;
         b->times.compiler_usec = b->compiled.compiler_usec;
+        r = examine_with(b, error);
+        if (r < 0)
+                return r;
         begin = build_now_usec();
         r = decide(b, error);
         if (r >= 0)
@@ -195,26 +237,16 @@ static int list_objects(const Build *b, const char ***ret) {
 static int link_module(Build *b, const KernelHeaders *headers, sd_bus_error *error) {
         _cleanup_free_ const char **objects = NULL;
         _cleanup_free_ char *folder = NULL;
+        Kbuild kbuild;
         int r;
 
         r = list_objects(b, &objects);
+        if (r >= 0)
+                r = prepare_kbuild(b, "module", headers, &kbuild, &folder);
         if (r < 0)
                 return r;
-        if (asprintf(&folder, "%s/module", b->work_dir) < 0) {
-                folder = NULL;
-                return -ENOMEM;
-        }
-        if (mkdir(folder, 0755) < 0)
-                return -errno;
-        return kbuild_run(&(Kbuild) {
-                .headers = headers,
-                .patch = b->patch,
-                .objects = objects,
-                .with = b->options->with,
-                .runtime_dir = b->options->runtime_dir,
-                .work_dir = folder,
-                .verbose = b->options->verbose,
-        }, &b->module, error);
+        kbuild.objects = objects;
+        return kbuild_run(&kbuild, &b->module, error);
 }
 
 /**
@@ -225,15 +257,13 @@ static int link_module(Build *b, const KernelHeaders *headers, sd_bus_error *err
  * Return: 0 or a negative errno.
  */
 int build_module(Build *b, sd_bus_error *error) {
-        KernelHeaders headers = {
-                .release = b->tree->release,
-                .folder = b->tree->headers,
-                .makefile = b->tree->makefile,
-        };
+        KernelHeaders headers = tree_headers(b->tree);
         uint64_t begin = build_now_usec();
         int r;
 
         r = describe_patch(b, &b->patch, error);
+        if (r >= 0)
+                r = with_callbacks(&b->with, b->patch);
         if (r >= 0)
                 r = link_module(b, &headers, error);
         if (r >= 0)
@@ -252,6 +282,7 @@ void build_done(Build *b) {
         image_free(b->kernel);
         compiled_done(&b->compiled);
         findings_done(&b->findings);
+        with_done(&b->with);
         patch_file_free(b->patch);
         tree_free(b->tree);
         fix_free(b->fix);

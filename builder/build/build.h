@@ -6,6 +6,7 @@
 #include <systemd/sd-bus.h>
 
 #include "builder/build/unit.h"
+#include "builder/build/with.h"
 #include "builder/findings.h"
 #include "builder/source/compile.h"
 #include "builder/source/fix.h"
@@ -63,6 +64,7 @@ typedef struct Build {
         BuildUnit *units;
         size_t n_units;
         Findings findings;
+        With with;
         PatchFile *patch;
         char *module;
         BuildTimes times;
