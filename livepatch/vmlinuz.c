@@ -17,6 +17,7 @@
 
 #include "livepatch/unpack.h"
 #include "livepatch/vmlinuz.h"
+#include "util/file.h"
 
 static uint32_t read_le32(const uint8_t *p) {
         uint32_t v;
@@ -109,4 +110,21 @@ int vmlinuz_open(const char *path, Vmlinuz *ret) {
         *ret = v;
         v = (Vmlinuz) { 0 };
         return 0;
+}
+
+/**
+ * vmlinuz_unpack() - write down what vmlinuz_open() would give, for opening it again and again
+ * @out: must not exist; on error it may be there
+ *
+ * Return: as vmlinuz_open().
+ */
+int vmlinuz_unpack(const char *path, const char *out) {
+        _cleanup_vmlinuz_done_ Vmlinuz v = { 0 };
+        _cleanup_close_ int fd = -EBADF;
+        int r = vmlinuz_open(path, &v);
+
+        if (r < 0)
+                return r;
+        fd = open(out, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, 0644);
+        return fd < 0 ? -errno : file_write_all(fd, v.data, v.size);
 }

@@ -22,5 +22,6 @@ typedef struct Vmlinuz {
 } Vmlinuz;
 
 int vmlinuz_open(const char *path, Vmlinuz *ret) _must_check_ _nonnull_(1, 2);
+int vmlinuz_unpack(const char *path, const char *out) _must_check_ _nonnull_(1, 2);
 void vmlinuz_done(Vmlinuz *v);
 #define _cleanup_vmlinuz_done_ _cleanup_(vmlinuz_done)

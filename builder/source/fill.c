@@ -30,6 +30,7 @@
 #include "builder/source/step.h"
 #include "bundle/digest.h"
 #include "dbus/errors.h"
+#include "livepatch/vmlinuz.h"
 #include "util/file.h"
 #include "util/hex.h"
 
@@ -155,6 +156,25 @@ static int find_file(const Fill *f, const char *const *patterns, size_t n, char 
                 "The packages of kernel '%s' have no '%s'", f->tree->release, patterns[0]);
 }
 
+/* Unpacking an xz kernel takes longer than everything else that is read from it. What is none is left
+ * for image_open_kernel() to complain about. */
+static int unpack_kernel(const Fill *f, sd_bus_error *error) {
+        _cleanup_free_ char *unpacked = path_join(f->entry, "vmlinux");
+        int r;
+
+        if (!unpacked)
+                return -ENOMEM;
+        r = vmlinuz_unpack(f->tree->kernel, unpacked);
+        if (r == -EBADMSG || r == -EFBIG)
+                return 0;
+        if (r < 0)
+                return sd_bus_error_setf(error, HOTPATCH_ERROR("BuildCacheUnusable"),
+                        "Cannot unpack '%s' to '%s': %s", f->tree->kernel, unpacked, strerror(-r));
+        free(f->tree->kernel);
+        f->tree->kernel = TAKE_PTR(unpacked);
+        return 0;
+}
+
 static int fill_image(const Fill *f, sd_bus_error *error) {
         /* The folder has nothing but this one kernel. Debian 13 has the modules in /usr. */
         static const char *const kernels[] = { "image/boot/vmlinuz-*" };
@@ -169,6 +189,8 @@ static int fill_image(const Fill *f, sd_bus_error *error) {
         r = fetch_part(f, "image", &f->packages->image, error);
         if (r >= 0)
                 r = find_file(f, kernels, ELEMENTSOF(kernels), &t->kernel, error);
+        if (r >= 0)
+                r = unpack_kernel(f, error);
         if (r >= 0)
                 r = find_file(f, modules, ELEMENTSOF(modules), &t->modules, error);
         if (r < 0)

@@ -26,7 +26,7 @@ typedef struct TreeOptions {
  * @folder: the prepared source tree; nobody but tree_open() writes in it
  * @headers: for modules: with .config and Module.symvers
  * @makefile: as in struct KernelHeaders; NULL: none
- * @kernel: the packed kernel image (vmlinuz)
+ * @kernel: the kernel image, unpacked, with the relocations that come after it
  * @modules: folder with the kernel's modules, /lib/modules/RELEASE below the image package
  * @compiler: name of the compiler, for make's CC=
  * @compiler_version: what the kernel says it was built with, which is also what is here

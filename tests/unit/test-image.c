@@ -9,6 +9,7 @@
 
 #include "builder/image/image.h"
 #include "dbus/errors.h"
+#include "livepatch/vmlinuz.h"
 #include "tests/unit/unit.h"
 #include "util/file.h"
 
@@ -87,6 +88,20 @@ START_TEST(every_form_has_the_same_symbols) {
         ck_assert_str_eq(i->object, "vmlinux");
         ck_assert_str_eq(i->build_id, "101112131415161718191a1b1c1d1e1f20212223");
         ck_assert_str_eq(i->banner, "Linux version 6.1.0-tiny (t@t) (gcc-12) #1 SMP");
+}
+END_TEST
+
+START_TEST(unpacked_copies_are_the_same_kernel) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_free_ char *path = make("--order new --pack xz"), *copy = NULL;
+        _cleanup_image_free_ Image *i = NULL;
+
+        ck_assert_int_ge(asprintf(&copy, "%s/vmlinux", folder), 0);
+        ck_assert_ok(vmlinuz_unpack(path, copy));
+        ck_assert_int_eq(vmlinuz_unpack(path, copy), -EEXIST);
+        ck_assert_ok(image_open_kernel(copy, &i, &error));
+        check_map(i);
+        ck_assert(image_relocated(i, TEXT + 0x200));
 }
 END_TEST
 
@@ -287,6 +302,7 @@ static Suite *suite(void) {
         tcase_add_checked_fixture(c, setup, teardown);
         tcase_set_timeout(c, 60);
         tcase_add_loop_test(c, every_form_has_the_same_symbols, 0, ELEMENTSOF(forms));
+        tcase_add_test(c, unpacked_copies_are_the_same_kernel);
         tcase_add_test(c, names_have_positions);
         tcase_add_test(c, symbols_are_measured_and_sorted_into_code_and_init);
         tcase_add_test(c, addresses_are_answered);
