@@ -28,14 +28,15 @@ static void listener_done(Listener *l) {
         free(l->complaint);
 }
 
-/* make's own lines ("make: *** [Makefile:1] Error 2") say where, never why. */
+/* make's own lines ("make: *** [Makefile:1] Error 2") say where, never why; apt warns root each time that
+ * its sandbox user cannot read the folder ("W: … Permission denied"). */
 static bool is_complaint(const char *line) {
         static const char *const parts[] = {
                 "rror: ", ": not found", "cannot run '", "No space left on device", "File too large",
                 "Disk quota exceeded", "No such file or directory", "Permission denied", "Read-only file system",
         };
 
-        if (startswith(line, "make"))
+        if (startswith(line, "make") || startswith(line, "W: "))
                 return false;
         if (startswith(line, "E: "))
                 return true;

@@ -463,7 +463,7 @@ START_TEST(failing_programs_say_the_line_that_matters) {
         step_says("exit 3", "Cannot: it does not say why");
         step_says("echo one; echo two; exit 3", "Cannot: two");
         step_says("echo x.c:1:2: error: bad; echo make: Error 1; exit 2", "Cannot: x.c:1:2: error: bad");
-        step_says("echo W: slow >&2; echo E: no network >&2; echo E: later >&2; exit 100", "Cannot: no network");
+        step_says("echo W: Permission denied >&2; echo E: no network >&2; echo E: later >&2; exit 100", "Cannot: no network");
         step_says("echo 'tar: x: Cannot write: No space left on device'; echo tar: Exiting; exit 2",
                 "Cannot: tar: x: Cannot write: No space left on device");
         step_says("kill -9 $$", "Cannot: a signal ended 'sh'");
