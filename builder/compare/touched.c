@@ -16,9 +16,9 @@ typedef struct Lines {
 } Lines;
 
 static int lines_add(Lines *l, size_t file, size_t line, bool inserted) {
-        const TouchedLine item = { file, line, inserted };
+        const TouchedLine *last = l->n > 0 ? l->items + l->n - 1 : NULL;
 
-        if (l->n > 0 && memcmp(l->items + l->n - 1, &item, sizeof(item)) == 0)
+        if (last && last->file == file && last->line == line && last->inserted == inserted)
                 return 0;
         if (l->n == l->room) {
                 size_t room = l->room ? l->room * 2 : 64;
@@ -29,7 +29,7 @@ static int lines_add(Lines *l, size_t file, size_t line, bool inserted) {
                 l->items = grown;
                 l->room = room;
         }
-        l->items[l->n++] = item;
+        l->items[l->n++] = (TouchedLine) { file, line, inserted };
         return 0;
 }
 
