@@ -209,15 +209,18 @@ static int edited_functions(const Debug *before, const Debug *after, char ***ret
         return 0;
 }
 
-static int note_inlined(SymbolChange *change, Dwarf_Die *die, char *const *edited) {
+/* What was split (`.part`) has its other half, of the same name, inlined: @itself. */
+static int note_inlined(SymbolChange *change, Dwarf_Die *die, char *const *edited, const char *itself) {
         const char *name = dwarf_diename(die);
 
-        if (!name || !strv_contains(edited, name) || strv_contains(change->inlined, name))
+        if (!name || streq_ptr(name, itself) || !strv_contains(edited, name) ||
+                        strv_contains(change->inlined, name))
                 return 0;
         return strv_extend(&change->inlined, name);
 }
 
-static int walk(SymbolChange *change, Dwarf_Die *parent, char *const *edited, unsigned depth) {
+static int walk(SymbolChange *change, Dwarf_Die *parent, char *const *edited, const char *itself,
+                unsigned depth) {
         Dwarf_Die die;
         int r = 0;
 
@@ -227,9 +230,9 @@ static int walk(SymbolChange *change, Dwarf_Die *parent, char *const *edited, un
                 int tag = dwarf_tag(&die);
 
                 if (tag == DW_TAG_inlined_subroutine)
-                        r = note_inlined(change, &die, edited);
+                        r = note_inlined(change, &die, edited, itself);
                 if (r >= 0 && (tag == DW_TAG_inlined_subroutine || tag == DW_TAG_lexical_block))
-                        r = walk(change, &die, edited, depth + 1);
+                        r = walk(change, &die, edited, itself, depth + 1);
         } while (r >= 0 && dwarf_siblingof(&die, &die) == 0);
         return r;
 }
@@ -266,7 +269,7 @@ static int name_all(Changes *c, const Debug *after, char *const *edited) {
                                 continue;
                         symbol = symbol_of(c, after, &die, bias);
                         if (symbol && c->symbols[symbol].kind == CHANGE_CHANGED)
-                                r = walk(c->symbols + symbol, &die, edited, 0);
+                                r = walk(c->symbols + symbol, &die, edited, dwarf_diename(&die), 0);
                         if (r < 0)
                                 return r;
                 } while (dwarf_siblingof(&die, &die) == 0);
