@@ -63,7 +63,7 @@ static void pair_globals(Changes *c) {
         }
 }
 
-/* `static` came or went, or a numbered name has no other of its kind: what is left of the same name. */
+/* `static` came or went: what is left of the same name. */
 static void pair_left_by_name(Changes *c) {
         for (uint32_t a = 1; a < c->after->n_symbols; a++) {
                 const char *name = c->after->symbols[a].name;
