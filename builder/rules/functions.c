@@ -42,7 +42,7 @@ static const char *why_no_site(const Object *o, uint32_t function) {
         if (!compiled_with_site(o, 0))
                 return "its file is built without ftrace";
         if (!compiled_with_site(o, function))
-                return "it is marked notrace";
+                return "it is marked notrace, as all that is declared inline is";
         return "this kernel was built without one there";
 }
 

@@ -9,9 +9,10 @@
  * the declaration was written in another way is no change; a new type is none; and a member whose type
  * became another one of the same size (signed or not) is a remark.
  *
- * Is a type that only one function uses, and only on its own stack, not free to change? Often. But that
- * no function keeps a pointer to it behind a `void *` cannot be told from types, so such a type is
- * refused, too, unless nothing of the object can reach it except as ... (see private_to_code()).
+ * A type that one function uses on its own stack, and nobody else, could change. But that no object of it
+ * waits behind a `void *` cannot be told from types: a cast leaves no trace in debug information. So it
+ * is refused, too. Neither seen: that a variable of file scope got another type of the same size and the
+ * same initial bytes; BTF has no variables but those of each processor.
  *
  * Types have no identity but their names, and a kernel has many `struct info`. Two sets of types with
  * one name are compared as sets: each that was there must still be there.
