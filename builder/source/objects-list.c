@@ -29,6 +29,8 @@
 #define LIST_VERSION "hotpatch objects 3"
 
 /*
+ * --no-print-directory keeps the Makefile of 6.12 from calling itself without ours.
+ *
  * hp-kind is what the folder was reached as. The lines said are
  *   hp O MODULE OBJECT, hp I FOLDER INCLUDED-FOLDER, hp P PROGRAM, and at the end of each folder
  *   hp E LINES-BEFORE FOLDERS-BELOW.
@@ -170,7 +172,7 @@ static int make_list(const Tree *t, const char *work, char **ret, size_t *ret_si
                 return -ENOMEM;
         fprintf(h.f, LIST_VERSION " %s\n", t->config_sha256);
         r = run_program(&(Run) {
-                .arguments = (char *const[]) { (char *) "make", jobs, (char *) "-f", (char *) "Makefile", (char *) "-f",
+                .arguments = (char *const[]) { (char *) "make", (char *) "--no-print-directory", jobs, (char *) "-f", (char *) "Makefile", (char *) "-f",
                         makefile, (char *) "-o", (char *) "prepare", cc, file, (char *) "hotpatch-list", NULL },
                 .folder = t->folder,
                 .line = hear_line,
