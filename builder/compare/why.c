@@ -14,19 +14,20 @@
 
 #include "builder/compare/compare-internal.h"
 
+/* Thunks are how the compiler returns and calls, not what the source says. */
 static bool names_something(const Object *o, uint32_t symbol) {
         const ObjectSymbol *s = o->symbols + symbol;
 
-        return s->type != STT_SECTION && *s->name && !startswith(s->name, ".L") &&
+        return s->type != STT_SECTION && *s->name && !startswith(s->name, ".L") && !startswith(s->name, "__x86_") &&
                 !(object_symbol_is_defined(o, symbol) && o->sections[s->section].kind == OBJECT_STRINGS);
 }
 
-/* Is the field the target of a call? No instruction has a memory operand whose last byte before the
+/* Is the field the target of a call, or of the jump that a call at the end becomes? No instruction has a memory operand whose last byte before the
  * displacement is that of the opcode. */
 static bool is_call(const Object *o, const ObjectSymbol *function, const ObjectRelocation *r) {
         const uint8_t *data = o->sections[function->section].data;
 
-        return data && r->offset > function->value && data[r->offset - 1] == 0xe8 &&
+        return data && r->offset > function->value && (data[r->offset - 1] | 1) == 0xe9 &&
                 (r->type == R_X86_64_PLT32 || r->type == R_X86_64_PC32);
 }
 
@@ -50,7 +51,8 @@ static const ObjectRelocation *only_here(const Object *o, uint32_t function, con
                 uint32_t there = o == c->after ? c->symbols[r[i].symbol].before : c->after_of[r[i].symbol];
 
                 if (names_something(o, r[i].symbol) && is_call(o, o->symbols + function, r + i) == calls &&
-                                r[i].symbol != function && (!there || !refers_to(other, counterpart, there)))
+                                changes_function_parent(o, r[i].symbol) != changes_function_parent(o, function) &&
+                                (!there || !refers_to(other, counterpart, there)))
                         return r + i;
         }
         return NULL;
