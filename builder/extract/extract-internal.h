@@ -22,7 +22,6 @@ typedef enum PieceKind {
  * @start, @end: in the section of the object
  * @symbol: of functions and data; else 0
  * @function: the function that code or an entry belongs to; else 0
- * @nops: offsets in the section and sizes of jumps that become no-ops; owned
  * @hidden: branches that leave the piece without a relocation; owned
  * @to, @at: where it goes in the output
  */
@@ -39,12 +38,11 @@ typedef struct Piece {
         uint64_t at;
 } Piece;
 
-/** struct Nop - a jump of a static branch that can never be taken */
-typedef struct Nop {
+/** struct Field - one relocated field of the object */
+typedef struct Field {
         uint32_t section;
         uint64_t offset;
-        uint8_t size;
-} Nop;
+} Field;
 
 /**
  * struct External - what a symbol of the object has become outside of it
@@ -58,6 +56,7 @@ typedef struct External {
 /**
  * struct Extractor - one extraction
  * @externals: for each symbol of the object
+ * @silenced: keys of static branches that are never to be taken
  * @types: of the kernel, read when first needed
  */
 typedef struct Extractor {
@@ -67,8 +66,8 @@ typedef struct Extractor {
         sd_bus_error *error;
         Piece *pieces;
         size_t n_pieces;
-        Nop *nops;
-        size_t n_nops;
+        Field *silenced;
+        size_t n_silenced;
         External *externals;
         Types *types;
         Output output;
@@ -109,6 +108,7 @@ int replacement_name(const Extractor *e, const char *name, char **ret) _must_che
 /* tables.c */
 int tables_scan(Extractor *e, size_t piece) _must_check_ _nonnull_(1);
 int tables_check(Extractor *e) _must_check_ _nonnull_(1);
+bool field_is_silenced(const Extractor *e, uint32_t section, uint64_t offset) _nonnull_(1);
 int structure_size(Extractor *e, const char *name, uint64_t *ret) _must_check_ _nonnull_(1, 2, 3);
 
 /* layout.c */

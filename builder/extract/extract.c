@@ -25,7 +25,7 @@ static void extractor_done(Extractor *e) {
         for (size_t i = 0; i < e->n_pieces; i++)
                 free(e->pieces[i].hidden);
         free(e->pieces);
-        free(e->nops);
+        free(e->silenced);
         free(e->externals);
         types_free(e->types);
         output_done(&e->output);
@@ -109,7 +109,8 @@ static int follow_relocations(Extractor *e, size_t piece) {
         int r = 0;
 
         for (size_t i = 0; i < s->n_relocations && r >= 0; i++)
-                if (s->relocations[i].offset >= e->pieces[piece].start && s->relocations[i].offset < e->pieces[piece].end)
+                if (s->relocations[i].offset >= e->pieces[piece].start && s->relocations[i].offset < e->pieces[piece].end &&
+                                !field_is_silenced(e, e->pieces[piece].section, s->relocations[i].offset))
                         r = target_find(e, piece, s->relocations + i, &target);
         for (size_t i = 0; i < e->pieces[piece].n_hidden && r >= 0; i++)
                 r = target_find(e, piece, e->pieces[piece].hidden + i, &target);

@@ -120,18 +120,6 @@ int pieces_lay_out(Extractor *e) {
 
 /* ---- bytes ---- */
 
-/* Intel SDM volume 2, NOP: "Recommended Multi-Byte Sequence of NOP Instruction". */
-static const uint8_t nop_2[] = { 0x66, 0x90 };
-static const uint8_t nop_5[] = { 0x0f, 0x1f, 0x44, 0x00, 0x00 };
-
-static bool nop_covers(const Extractor *e, const Piece *p, uint64_t offset) {
-        for (size_t i = 0; i < e->n_nops; i++)
-                if (e->nops[i].section == p->section && offset >= e->nops[i].offset &&
-                                offset < e->nops[i].offset + e->nops[i].size)
-                        return true;
-        return false;
-}
-
 static void copy_bytes(Extractor *e, const Piece *p) {
         const ObjectSection *s = e->object->sections + p->section;
         uint8_t *to = e->output.sections[p->to].data + p->at;
@@ -140,12 +128,6 @@ static void copy_bytes(Extractor *e, const Piece *p) {
                 return;
         if (s->data)
                 memcpy(to, s->data + p->start, p->end - p->start);
-        for (size_t i = 0; i < e->n_nops; i++) {
-                const Nop *n = e->nops + i;
-
-                if (n->section == p->section && n->offset >= p->start && n->offset + n->size <= p->end)
-                        memcpy(to + (n->offset - p->start), n->size == sizeof(nop_2) ? nop_2 : nop_5, n->size);
-        }
         /* arch/x86/kernel/module.c, apply_relocate_add(), wants to find zeros. */
         for (size_t i = 0; i < p->n_hidden; i++)
                 memset(to + (p->hidden[i].offset - p->start), 0, 4);
@@ -159,6 +141,25 @@ static uint64_t written_place(const Object *o, const ObjectRelocation *rel) {
                         (uint64_t) rel->addend;
 }
 
+/* include/linux/jump_label.h: flags of the branch, in the lower bits of the key's address */
+#define KEY_FLAGS 3
+
+/* A `struct static_key` of zeros is off, and knows of no other branches. */
+static int silence(Extractor *e, const Piece *p, const ObjectRelocation *rel) {
+        OutputRelocation out = { .type = rel->type, .offset = rel->offset - p->start + p->at };
+        uint64_t size, at;
+        int r;
+
+        r = structure_size(e, "static_key", &size);
+        if (r <= 0)
+                return r;
+        r = output_section(&e->output, ".data", SHT_PROGBITS, SHF_ALLOC | SHF_WRITE, &out.section);
+        if (r >= 0)
+                r = output_reserve(&e->output, out.section, size, 8, &at);
+        out.addend = (int64_t) at + (rel->addend & KEY_FLAGS);
+        return r < 0 ? r : output_relocate(&e->output, p->to, &out);
+}
+
 static int copy_relocation(Extractor *e, size_t piece, const ObjectRelocation *rel) {
         const Object *o = e->object;
         OutputRelocation out = { .type = rel->type };
@@ -166,6 +167,8 @@ static int copy_relocation(Extractor *e, size_t piece, const ObjectRelocation *r
         Target target;
         int r;
 
+        if (field_is_silenced(e, e->pieces[piece].section, rel->offset))
+                return silence(e, e->pieces + piece, rel);
         r = target_find(e, piece, rel, &target);
         if (r <= 0)
                 return r;
@@ -187,8 +190,7 @@ static int copy_relocations(Extractor *e, size_t piece) {
         int r = 0;
 
         for (size_t i = 0; i < s->n_relocations && r >= 0; i++)
-                if (s->relocations[i].offset >= p->start && s->relocations[i].offset < p->end &&
-                                !nop_covers(e, p, s->relocations[i].offset))
+                if (s->relocations[i].offset >= p->start && s->relocations[i].offset < p->end)
                         r = copy_relocation(e, piece, s->relocations + i);
         for (size_t i = 0; i < p->n_hidden && r >= 0; i++)
                 r = copy_relocation(e, piece, p->hidden + i);

@@ -15,8 +15,6 @@
 
 #include "builder/extract/extract-internal.h"
 
-#include "builder/object/insn.h"
-
 /**
  * struct TableRow - one kind of table
  * @structure: of an entry, as C calls it; NULL: an entry is one relocation
@@ -166,41 +164,34 @@ static int take_replacement(Extractor *e, const Piece *entry) {
 
 /* ---- static branches ---- */
 
-/* arch/x86/include/asm/jump_label.h: set in the key while the code still has a jump that objtool is
- * to make a no-op of. */
-#define KEY_IS_JUMP_FOR_NOW 2
-
 static int refuse_key(Extractor *e, const char *key) {
         return findings_refuse(e->findings, RULE_STATIC_KEY, key,
                 "The static key '%s' is of a module, and may not be there when the patch is loaded", key);
 }
 
+/** field_is_silenced() - is it the key of a static branch that is never to be taken? */
+bool field_is_silenced(const Extractor *e, uint32_t section, uint64_t offset) {
+        for (size_t i = 0; i < e->n_silenced; i++)
+                if (e->silenced[i].section == section && e->silenced[i].offset == offset)
+                        return true;
+        return false;
+}
+
 /*
  * A tracepoint of a module: its static branch must be known when the patch is loaded, and its key is not
- * there yet. The event is lost from the replacement, nothing else.
+ * there yet. The branch gets a key of the patch's own that nobody turns on; the event is lost from the
+ * replacement, nothing else.
  */
 static int silence_tracepoint(Extractor *e, const Piece *entry, const ObjectRelocation *key) {
-        const Object *o = e->object;
-        const ObjectRelocation *code = object_relocation_at(o->sections + entry->section, entry->start);
-        const ObjectSection *s = o->sections + place_section(o, code);
-        const char *name = o->symbols[key->symbol].name;
-        uint64_t at = place_offset(o, code);
-        Insn insn;
+        const char *name = e->object->symbols[key->symbol].name;
         int r;
 
-        r = insn_decode(s->data + at, s->size - at, &insn);
-        if (r < 0 && r != -ENOMEM)
-                return refuse_key(e, name);
-        if (r >= 0 && insn.kind == INSN_JUMP && (insn.length == 2 || insn.length == 5) &&
-                        (key->addend & KEY_IS_JUMP_FOR_NOW))
-                r = APPEND(e->nops, e->n_nops, (Nop) { place_section(o, code), at, insn.length });
-        else if (r >= 0 && insn.kind != INSN_NOP)
-                return refuse_key(e, name);
-        if (r < 0)
-                return r;
-        return findings_remark(e->findings, RULE_TRACEPOINT, name,
-                "The new '%s' does not report the tracepoint '%s', which is of the module",
-                o->symbols[entry->function].name, name + strlen("__tracepoint_"));
+        r = APPEND(e->silenced, e->n_silenced, (Field) { entry->section, key->offset });
+        if (r >= 0)
+                r = findings_remark(e->findings, RULE_TRACEPOINT, name,
+                        "The new '%s' does not report the tracepoint '%s', which is of the module",
+                        e->object->symbols[entry->function].name, name + strlen("__tracepoint_"));
+        return r < 0 ? r : 1;
 }
 
 /* Is the key there when the patch is loaded: in the patch itself or in vmlinux? */
