@@ -10,10 +10,12 @@
  *
  * A new function is part of the patch module. Whoever keeps its address, as a timer, a work item or
  * call_rcu() do, may call it after the patch has been removed. Nobody can see from here how long it is
- * kept, so this is a remark. Addresses of replaced functions are no danger: they are those of the
+ * kept, so this is a remark; so is one for new data that holds addresses of functions, as a table of
+ * operations or a notifier does. Addresses of replaced functions are no danger: they are those of the
  * originals, which stay, and are redirected.
  */
 
+#include "builder/rules/data.h"
 #include "builder/rules/internal.h"
 
 static bool is_sealed(const RuleInput *in, uint32_t symbol) {
@@ -46,6 +48,44 @@ static int check_address(const RuleInput *in, uint32_t user, uint32_t target, Fi
                         "'%s' takes the address of '%s', which this kernel cannot call through a pointer", who, name);
 }
 
+/* Functions of other objects have no type here; the kernel knows what they are. */
+static bool is_function(const RuleInput *in, uint32_t symbol) {
+        const Object *o = in->changes->after;
+        const ImageSymbol *const *found;
+
+        if (object_symbol_is_function(o, symbol))
+                return true;
+        return o->symbols[symbol].section == SHN_UNDEF && image_find(in->kernel, o->symbols[symbol].name, &found) > 0 &&
+                found[0]->function;
+}
+
+static bool holds_functions(const RuleInput *in, uint32_t data) {
+        size_t n;
+        const ObjectRelocation *r = rule_fields(in->changes->after, data, &n);
+
+        for (size_t i = 0; i < n; i++)
+                if (is_function(in, r[i].symbol))
+                        return true;
+        return false;
+}
+
+static bool is_new_table(const RuleInput *in, uint32_t symbol) {
+        const Changes *c = in->changes;
+        const ObjectSection *s = symbol_section(c->after, symbol);
+
+        return s && (s->kind == OBJECT_DATA || s->kind == OBJECT_READ_ONLY) && c->symbols[symbol].kind == CHANGE_NEW &&
+                c->after->symbols[symbol].type != STT_SECTION && !data_is_private(c->after, symbol) &&
+                holds_functions(in, symbol);
+}
+
+static int remark_table(const Changes *c, uint32_t user, uint32_t table, Findings *findings) {
+        const char *name = c->after->symbols[table].name;
+
+        return findings_remark(findings, RULE_INDIRECT_CALL, name,
+                        "'%s' uses the new '%s', which holds addresses of functions: who keeps its address must not use "
+                        "it after the patch was removed", c->after->symbols[user].name, name);
+}
+
 static bool may_be_function(const RuleInput *in, uint32_t symbol) {
         const Object *o = in->changes->after;
 
@@ -62,6 +102,10 @@ static int check_user(const RuleInput *in, uint32_t user, Findings *findings) {
         int k = 0;
 
         for (size_t i = 0; i < n && k == 0; i++) {
+                if (code && is_new_table(in, r[i].symbol)) {
+                        k = remark_table(in->changes, user, r[i].symbol, findings);
+                        continue;
+                }
                 /* A place inside of a function, other than its beginning, is a label. */
                 if (r[i].delta != 0 || !may_be_function(in, r[i].symbol) || (code && relocation_is_branch(s, r + i)))
                         continue;
