@@ -124,7 +124,12 @@ int bundle_read_file(const char *path, size_t max, void **ret, size_t *ret_size,
  * Return: 0 or a negative errno.
  */
 int output_file_open(OutputFile *f, const char *path, sd_bus_error *error) {
+        struct stat st;
+
         *f = (OutputFile) { .path = path, .fd = -EBADF };
+        /* Renaming over a device, as root, would replace it for everybody. */
+        if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+                return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "'%s' is not a regular file", path);
         if (asprintf(&f->temporary, "%s.XXXXXX", path) < 0) {
                 f->temporary = NULL;
                 return -ENOMEM;

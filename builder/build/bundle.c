@@ -285,6 +285,29 @@ static int publish(const char *path, int fd, sd_bus_error *error) {
 }
 
 /**
+ * bundle_check_output() - can a bundle be put there?
+ * @path: of the bundle to be
+ * @error: InvalidArgs or IOError
+ *
+ * Asked before a minute of work. A device, which root could replace by renaming, is none for us.
+ *
+ * Return: 0 or a negative errno.
+ */
+int bundle_check_output(const char *path, sd_bus_error *error) {
+        const char *slash = strrchr(path, '/');
+        _cleanup_free_ char *folder = slash ? strndup(path, (size_t) (slash - path) + 1) : strdup(".");
+        struct stat st;
+
+        if (!folder)
+                return -ENOMEM;
+        if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+                return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "'%s' is not a regular file", path);
+        if (faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) < 0)
+                return sd_bus_error_setf(error, SD_BUS_ERROR_IO_ERROR, "Cannot write '%s': %s", path, strerror(errno));
+        return 0;
+}
+
+/**
  * bundle_write() - pack the module, sign the bundle and put it in its place
  * @b: built; its manifest is completed
  * @error: a file that cannot be read or written, a key that does not fit …

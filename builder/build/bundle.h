@@ -5,4 +5,5 @@
 
 #include "builder/build/build.h"
 
+int bundle_check_output(const char *path, sd_bus_error *error) _must_check_ _nonnull_(1);
 int bundle_write(const Build *b, sd_bus_error *error) _must_check_ _nonnull_(1);

@@ -185,7 +185,7 @@ static int fail(Build *b, const sd_bus_error *error, int code, uint64_t begin) {
 
         fprintf(stderr, "hotpatch-build: %s\n", error->message ?: strerror(-code));
         if (row)
-                fprintf(stderr, "%s\n", row->remedy);
+                fprintf(stderr, "%s\n", row->exit == HOTPATCH_EXIT_USAGE ? "See hotpatch-build(1)." : row->remedy);
         if (finish(b, BUILD_FAILED, error, code, begin) < 0)
                 return EXIT_FAILURE;
         return row && row->exit == HOTPATCH_EXIT_USAGE ? HOTPATCH_EXIT_USAGE : EXIT_FAILURE;
@@ -195,7 +195,9 @@ static int run(Build *b, uint64_t begin, sd_bus_error *error) {
         BuildResult result = BUILD_BUILT;
         int r;
 
-        r = build_examine(b, error);
+        r = b->options->output ? bundle_check_output(b->options->output, error) : 0;
+        if (r >= 0)
+                r = build_examine(b, error);
         if (r < 0)
                 return r;
         if (b->options->explain && !b->options->json)
