@@ -168,8 +168,13 @@ int image_read_sites(Image *i, uint64_t start, uint64_t size) {
         a->items = calloc(size / 8, sizeof(*a->items));
         if (!a->items)
                 return -ENOMEM;
-        for (; a->n < size / 8; a->n++)
-                a->items[a->n] = bytes_le64(bytes + 8 * a->n);
+        for (size_t at = 0; at < size; at += 8) {
+                uint64_t site = bytes_le64(bytes + at);
+
+                /* ftrace_process_locs(): linkers pad with them, and per-cpu symbols begin at 0 */
+                if (site != 0)
+                        a->items[a->n++] = site;
+        }
         image_addresses_sort(a);
         return 0;
 }
@@ -206,7 +211,7 @@ bool image_ftrace_site(const Image *i, uint64_t address) {
         size_t room = 0;
         const uint8_t *bytes = image_bytes(i, address, &room);
 
-        if (!bytes || !s || s->init)
+        if (!bytes || !s || !s->function || s->init)
                 return false;
         if (image_addresses_have(a, address))
                 return true;

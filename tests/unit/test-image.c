@@ -197,7 +197,7 @@ START_TEST(addresses_are_answered) {
 END_TEST
 
 START_TEST(ftrace_sites_are_at_the_start_or_after_endbr) {
-        _cleanup_image_free_ Image *i = open_made("");
+        _cleanup_image_free_ Image *i = open_made("--absolute");
 
         ck_assert(image_ftrace_site(i, TEXT + 0x10));
         ck_assert(image_ftrace_site(i, TEXT + 0x20));
@@ -209,6 +209,9 @@ START_TEST(ftrace_sites_are_at_the_start_or_after_endbr) {
         /* in the list, but gone after start */
         ck_assert(!image_ftrace_site(i, INIT + 0x10));
         ck_assert(!image_ftrace_site(i, TEXT + 0x1000));
+        /* padding of the list, where the per-cpu symbols begin, and no code */
+        ck_assert(!image_ftrace_site(i, 0));
+        ck_assert(!image_ftrace_site(i, RODATA + 0x80));
 }
 END_TEST
 

@@ -5,7 +5,7 @@
  * running kernel says: for image.sh, and for people who wonder.
  *
  *     image-list symbols FILE   vmlinux: ADDRESS NAME; module: NAME POSITION SECTION OFFSET,
- *                             or NAME POSITION - 0 for what has no size at a section's end
+ *                             or NAME POSITION - 0 for what is in no section, or a per-cpu one
  *     image-list sites FILE     names of the functions that ftrace can hook into, as ftrace lists them
  */
 
@@ -19,6 +19,9 @@ static void list_symbols(const Image *i) {
                 const ImageSymbol *s = &i->symbols[n];
                 const ImageSection *section = image_section_at(i, s->address);
 
+                /* /sys/module/NAME/sections does not have it. */
+                if (section && streq(section->name, ".data..percpu"))
+                        section = NULL;
                 if (i->banner)
                         printf("%016" PRIx64 " %s\n", s->address, s->name);
                 else if (!s->undefined && !s->init)
