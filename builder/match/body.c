@@ -128,7 +128,8 @@ static int check_places(const Matcher *m, Body *b) {
         if (b->n_places > 0)
                 qsort(b->places, b->n_places, sizeof(*b->places), compare_places);
         for (size_t i = 1; i < b->n_places; i++)
-                if (b->places[i].symbol == b->places[i - 1].symbol && b->places[i].address != b->places[i - 1].address)
+                if (b->places[i].symbol == b->places[i - 1].symbol &&
+                    b->places[i].address != b->places[i - 1].address)
                         return explain(b, "refers to '%s' everywhere, where the image refers to 0x%" PRIx64
                                        " and to 0x%" PRIx64, m->object->symbols[b->places[i].symbol].name,
                                        b->places[i - 1].address, b->places[i].address);

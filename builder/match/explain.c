@@ -26,9 +26,15 @@ int explain(Body *b, const char *format, ...) {
         return 0;
 }
 
+/* What cannot be decoded. */
 static int plain_bytes(const uint8_t *code, size_t size, char **ret) {
-        return asprintf(ret, size ? "bytes %02x %02x …" : "nothing", size ? code[0] : 0, size > 1 ? code[1] : 0) < 0 ?
-                -ENOMEM : 0;
+        int r;
+
+        if (size == 0)
+                r = asprintf(ret, "nothing");
+        else
+                r = asprintf(ret, size > 1 ? "bytes %02x %02x …" : "byte %02x", code[0], size > 1 ? code[1] : 0);
+        return r < 0 ? -ENOMEM : 0;
 }
 
 /* An instruction, and which symbol (of the object or the image) it refers to, if it does. */
@@ -102,8 +108,8 @@ int explain_instruction(const Matcher *m, Body *b, uint32_t section, Point at) {
         r = format_theirs(m, at.address, &theirs);
         if (r < 0)
                 return r;
-        return explain(b, "compiled here has '%s' at %s+0x%" PRIx64 ", the image has '%s' at +0x%" PRIx64 " (0x%" PRIx64 ")",
-                       ours, where, offset, theirs, image_offset, at.address);
+        return explain(b, "compiled here has '%s' at %s+0x%" PRIx64 ", the image has '%s' at +0x%" PRIx64
+                       " (0x%" PRIx64 ")", ours, where, offset, theirs, image_offset, at.address);
 }
 
 /** explain_reference() - the two instructions are the same, but lead to different things */

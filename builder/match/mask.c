@@ -56,7 +56,8 @@ static int add_sites(const Matcher *m, uint64_t address, const uint8_t *code, Ra
         const Site *end = m->sites.items + m->sites.n;
         int r = 0;
 
-        for (const Site *s = sites_from(&m->sites, address); r >= 0 && s < end && s->address < address + ranges->size; s++) {
+        for (const Site *s = sites_from(&m->sites, address);
+             r >= 0 && s < end && s->address < address + ranges->size; s++) {
                 uint64_t offset = s->address - address;
                 uint32_t size = s->size;
                 Insn i;

@@ -168,18 +168,18 @@ static int refuse(Matcher *m, uint32_t function, const Search *s, Findings *find
                                        m->image->object, name);
         if (s->matches > 1)
                 return findings_refuse(findings, RULE_AMBIGUOUS_SYMBOL, name,
-                                       "%zu functions '%s' of '%s' are all like the one compiled here, and nothing tells them apart",
-                                       s->matches, name, m->image->object);
+                                       "%zu functions '%s' of '%s' are all like the one compiled here, and "
+                                       "nothing tells them apart", s->matches, name, m->image->object);
         if (s->tried == 0)
                 return findings_refuse(findings, RULE_NOT_MATCHED, name, "'%s' has no function '%s'",
                                        m->image->object, name);
         if (m->object->symbols[function].bind == STB_WEAK)
                 return findings_refuse(findings, RULE_NOT_MATCHED, name,
-                                       "'%s' is only a default here; the function of that name in '%s' is another one",
-                                       name, m->image->object);
+                                       "'%s' is only a default here, and '%s' has another function of that name: %s",
+                                       name, m->image->object, s->best.difference);
         if (s->tried > 1)
                 return findings_refuse(findings, RULE_NOT_MATCHED, name,
-                                       "None of the %zu functions '%s' of '%s' is the one compiled here; of the nearest: %s",
+                                       "None of the %zu functions '%s' of '%s' is the one compiled here; the nearest: %s",
                                        s->tried, name, m->image->object, s->best.difference);
         return findings_refuse(findings, RULE_NOT_MATCHED, name, "'%s' %s", name, s->best.difference);
 }

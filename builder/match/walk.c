@@ -104,7 +104,9 @@ static int check_distance(Walk *w, int64_t our_distance, int64_t their_distance)
 
 /* The relocation of an instruction's field, or NULL. */
 static const ObjectRelocation *relocation_in(const Walk *w, uint8_t offset, uint8_t size) {
-        return size > 0 ? object_relocation_at(w->matcher->object->sections + w->section, w->at.offset + offset) : NULL;
+        const ObjectSection *s = w->matcher->object->sections + w->section;
+
+        return size > 0 ? object_relocation_at(s, w->at.offset + offset) : NULL;
 }
 
 static bool is_branch(const Insn *i) {
