@@ -133,29 +133,48 @@ int matcher_ask(Matcher *m, uint32_t symbol) {
         return r;
 }
 
+/* Let the object's own code say where a symbol is. Return: 1, 0 for a local function that the image does
+ * not have, or a negative errno. */
+static int ask_object(Matcher *m, uint32_t symbol) {
+        const Object *o = m->object;
+        int r;
+
+        if (object_symbol_is_function(o, symbol) && object_symbol_is_defined(o, symbol)) {
+                r = matcher_try(m, symbol, NULL);
+                if (r < 0 || (r == 0 && o->symbols[symbol].bind == STB_LOCAL && !m->known[symbol].set))
+                        return r;
+        }
+        if (m->known[symbol].set)
+                return 1;
+        r = matcher_ask(m, symbol);
+        return r < 0 ? r : 1;
+}
+
 /**
  * matcher_locate() - where in the image is a function or data symbol of the object?
  * @symbol: defined or undefined; the symbol of a section never has an answer
  * @ret: in the image
  *
+ * A local symbol is asked for in code even if the image has only one of its name, for that one may be
+ * another object's.
+ *
  * Return: 1 and the symbol, 0 when it cannot be told, -ENOENT when the image has none of that name, or
  * another negative errno.
  */
 int matcher_locate(Matcher *m, uint32_t symbol, const ImageSymbol **ret) {
+        const ObjectSymbol *s = m->object->symbols + symbol;
         const Known *known = m->known + symbol;
         const ImageSymbol *const *found, *at;
+        bool local = s->bind == STB_LOCAL && object_symbol_is_defined(m->object, symbol);
         size_t n;
         int r;
 
-        n = image_find(m->image, m->object->symbols[symbol].name, &found);
+        n = image_find(m->image, s->name, &found);
         if (!known->set && n == 0)
                 return -ENOENT;
-        if (!known->set && n > 1) {
-                r = object_symbol_is_function(m->object, symbol) && object_symbol_is_defined(m->object, symbol) ?
-                        matcher_try(m, symbol, NULL) : 0;
-                if (r >= 0 && !known->set)
-                        r = matcher_ask(m, symbol);
-                if (r < 0)
+        if (!known->set && (n > 1 || local)) {
+                r = ask_object(m, symbol);
+                if (r <= 0)
                         return r;
         }
         if (known->contradicted || (!known->set && n > 1))

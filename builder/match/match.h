@@ -55,8 +55,8 @@ int matcher_prove(Matcher *m, uint32_t function, const Match **ret, Findings *fi
 /**
  * matcher_locate() - where in the image is a function or data symbol of the object?
  *
- * By name if only one is of that name, else by what matched functions refer to, else (functions) by
- * matching every candidate.
+ * By name if only one is of that name and the symbol is not local; else by what matched functions refer
+ * to, and (functions) by matching every candidate.
  *
  * Return: 1 and the symbol, 0 when it cannot be told, -ENOENT when the image has none of that name, or
  * another negative errno.

@@ -227,6 +227,16 @@ START_TEST(test_locate) {
 }
 END_TEST
 
+/* The only one of its name is not the object's function. */
+START_TEST(test_locate_changed) {
+        const ImageSymbol *at;
+
+        code_at(one_address("tail"))[6] ^= 1;
+        ck_assert_int_eq(matcher_locate(fx.matcher, object_find(fx.object, "tail"), &at), 0);
+        ck_assert_int_eq(matcher_locate(fx.matcher, object_find(fx.object, "tail_call"), &at), 1);
+}
+END_TEST
+
 START_TEST(test_locate_undefined) {
         const ImageSymbol *at;
 
@@ -519,6 +529,7 @@ static Suite *match_suite(void) {
         tcase_set_timeout(c, 60);
         tcase_add_test(c, test_all);
         tcase_add_loop_test(c, test_locate, 0, ELEMENTSOF(located));
+        tcase_add_test(c, test_locate_changed);
         tcase_add_test(c, test_locate_undefined);
         tcase_add_loop_test(c, test_corrupt, 0, ELEMENTSOF(corrupted));
         tcase_add_test(c, test_corrupt_cold);
