@@ -51,15 +51,27 @@ int piece_add(Extractor *e, const Piece *piece, size_t *ret) {
         return 0;
 }
 
-/** piece_find() - the piece that has the byte at a place, or begins there; NO_PIECE: none */
+/**
+ * piece_find() - the piece that has the byte at a place
+ *
+ * A piece without bytes (a replacement by nothing) is only found when no other begins there.
+ *
+ * Return: its index, NO_PIECE: none.
+ */
 size_t piece_find(const Extractor *e, uint32_t section, uint64_t offset) {
+        size_t empty = NO_PIECE;
+
         for (size_t i = 0; i < e->n_pieces; i++) {
                 const Piece *p = e->pieces + i;
 
-                if (p->section == section && (offset == p->start || (offset > p->start && offset < p->end)))
+                if (p->section != section || offset < p->start)
+                        continue;
+                if (offset < p->end)
                         return i;
+                if (offset == p->start)
+                        empty = i;
         }
-        return NO_PIECE;
+        return empty;
 }
 
 /** piece_of_symbol() - the piece that a function or variable is; NO_PIECE: none */

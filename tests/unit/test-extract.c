@@ -445,6 +445,26 @@ START_TEST(alternatives_and_their_replacements) {
 }
 END_TEST
 
+/* A replacement by nothing lies where the next one begins. */
+START_TEST(replacements_by_nothing_are_not_mixed_up_with_others) {
+#define NOTHING "asm volatile(\"661: nop\\n662:\\n.pushsection .altinstructions,\\\"a\\\"\\n.long 661b - .\\n.long 663f - .\\n\""   \
+        "\".word 7\\n.byte 1\\n.byte 0\\n.popsection\\n.pushsection .altinstr_replacement,\\\"ax\\\"\\n663:\\n.popsection\")"
+#define SOURCE(n) "int hidden(int); static noinline int z(int); static noinline int f(int a) { " NOTHING "; return exported(a) + " n "; }\n" \
+                  "int k(int a) { ALTERNATIVE(exported); return f(a) + z(a) + " n "; }\n"                               \
+                  "static noinline int z(int a) { ALTERNATIVE(hidden); return exported(a) + 8 + " n "; }\n"
+        extracted(SOURCE("1"), SOURCE("2"));
+#undef SOURCE
+#undef NOTHING
+        ck_assert_uint_eq(size_of(".altinstructions"), 36);
+        ck_assert_uint_eq(size_of(".altinstr_replacement"), 10);
+        /* f, z, k: local symbols come first. */
+        has(".altinstructions+10 R_X86_64_PC32 .altinstr_replacement+0");
+        has(".altinstructions+1c R_X86_64_PC32 .altinstr_replacement+5");
+        has(".altinstr_replacement+1 R_X86_64_PLT32 hidden-4");
+        has(".altinstr_replacement+6 R_X86_64_PLT32 exported-4");
+}
+END_TEST
+
 START_TEST(static_branches_of_vmlinux) {
         one_entry_of_two("BRANCH(key, l_yes)", "__jump_table", 16);
         has("__jump_table+0 R_X86_64_PC32 .text+");
@@ -560,6 +580,7 @@ static Suite *suite(void) {
         tcase_add_test(t, exception_entries);
         tcase_add_test(t, lock_prefixes);
         tcase_add_test(t, alternatives_and_their_replacements);
+        tcase_add_test(t, replacements_by_nothing_are_not_mixed_up_with_others);
         tcase_add_test(t, static_branches_of_vmlinux);
         tcase_add_test(t, annotations_for_objtool);
         tcase_add_test(t, unknown_tables_are_refused);
