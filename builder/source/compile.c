@@ -156,9 +156,12 @@ static int drop_candidates(Step *s, sd_bus_error *error) {
 
 static int find_objects(Step *s, sd_bus_error *error) {
         _cleanup_object_list_free_ ObjectList *list = NULL;
+        _cleanup_free_ char *shadow = path_join(s->work, "before");
         int r;
 
-        r = object_list_open(s->tree, s->work, &list, error);
+        if (!shadow)
+                return -ENOMEM;
+        r = object_list_open(s->tree, shadow, s->work, &list, error);
         if (r < 0)
                 return r;
         r = objects_find(s->tree->folder, list, s->fix, &s->result, s->findings);

@@ -154,8 +154,10 @@ static void hear_line(const char *line, void *userdata) {
                 fprintf(stderr, "%s\n", line);
 }
 
-static int make_list(const Tree *t, const char *work, char **ret, size_t *ret_size, sd_bus_error *error) {
-        _cleanup_free_ char *makefile = path_join(work, "list.mk"), *text = NULL, *cc = NULL, *file = NULL, *jobs = NULL;
+static int make_list(const Tree *t, const char *shadow, const char *work, char **ret, size_t *ret_size,
+                sd_bus_error *error) {
+        _cleanup_free_ char *makefile = path_join(work, "list.mk"), *text = NULL;
+        _cleanup_free_ char *cc = NULL, *file = NULL, *jobs = NULL;
         long cpus = sysconf(_SC_NPROCESSORS_ONLN);
         size_t size;
         Heard h = { .announced_folders = 1 };
@@ -172,9 +174,10 @@ static int make_list(const Tree *t, const char *work, char **ret, size_t *ret_si
                 return -ENOMEM;
         fprintf(h.f, LIST_VERSION " %s\n", t->config_sha256);
         r = run_program(&(Run) {
-                .arguments = (char *const[]) { (char *) "make", (char *) "--no-print-directory", jobs, (char *) "-f", (char *) "Makefile", (char *) "-f",
+                .arguments = (char *const[]) { (char *) "make", jobs, (char *) "--no-print-directory", (char *) "-f",
+                        (char *) "Makefile", (char *) "-f",
                         makefile, (char *) "-o", (char *) "prepare", cc, file, (char *) "hotpatch-list", NULL },
-                .folder = t->folder,
+                .folder = shadow,
                 .line = hear_line,
                 .userdata = &h,
         });
@@ -297,13 +300,14 @@ static int parse_list(ObjectList *l) {
 /**
  * object_list_open() - all objects of a kernel
  * @t: prepared tree; the list is kept in its folder of objects
+ * @shadow: a shadow of it; Kbuild tries compiler options with temporary files there
  * @work: folder for a makefile
  * @ret: free with object_list_free()
  * @error: ModuleBuildFailed, after make's lines went to standard error
  *
  * Return: 0 or a negative errno.
  */
-int object_list_open(const Tree *t, const char *work, ObjectList **ret, sd_bus_error *error) {
+int object_list_open(const Tree *t, const char *shadow, const char *work, ObjectList **ret, sd_bus_error *error) {
         _cleanup_object_list_free_ ObjectList *l = calloc(1, sizeof(*l));
         size_t size = 0;
         int r;
@@ -314,7 +318,7 @@ int object_list_open(const Tree *t, const char *work, ObjectList **ret, sd_bus_e
         if (r < 0)
                 return r;
         if (r == 0) {
-                r = make_list(t, work, &l->text, &size, error);
+                r = make_list(t, shadow, work, &l->text, &size, error);
                 if (r < 0)
                         return r;
                 r = keep_list(t, l->text, size);

@@ -40,8 +40,8 @@ typedef struct ObjectList {
         char **programs;
 } ObjectList;
 
-int object_list_open(const Tree *t, const char *work, ObjectList **ret, sd_bus_error *error) _must_check_
-                _nonnull_(1, 2, 3);
+int object_list_open(const Tree *t, const char *shadow, const char *work, ObjectList **ret, sd_bus_error *error)
+                _must_check_ _nonnull_(1, 2, 3, 4);
 ObjectList *object_list_free(ObjectList *l);
 DEFINE_TRIVIAL_CLEANUP(ObjectList *, object_list_free);
 #define _cleanup_object_list_free_ _cleanup_(object_list_freep)

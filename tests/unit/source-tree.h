@@ -39,7 +39,10 @@ static const struct {
         { "tree/Makefile",
           "export ARCH_LIB := lib/\n"
           "export srctree := .\n"
-          "MAKEFLAGS += -rR --no-print-directory\n"
+          "ifeq ($(filter --no-print-directory,$(MAKEFLAGS)),)\n"
+          "$(error 6.12 would start make anew here, without what it was told on the command line)\n"
+          "endif\n"
+          "MAKEFLAGS += -rR\n"
           "flags = -Iinclude -g -O2 $(if $(filter mod/%,$@), -DMODULE ,)\n"
           "cmd = $(dir $@).$(notdir $@).cmd\n"
           "define note\n"

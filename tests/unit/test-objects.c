@@ -18,7 +18,7 @@ static void setup(void) {
         tree_setup();
         put("work/.keep", "");
         work = path_of("work");
-        ck_assert_ok(object_list_open(&tree, work, &list, &error));
+        ck_assert_ok(object_list_open(&tree, tree.folder, work, &list, &error));
 }
 
 static void teardown(void) {
@@ -73,10 +73,10 @@ START_TEST(test_kept) {
         sd_bus_error error = SD_BUS_ERROR_NULL;
 
         put("tree/Kbuild", "obj-y += kern/\n");
-        ck_assert_ok(object_list_open(&tree, work, &again, &error));
+        ck_assert_ok(object_list_open(&tree, tree.folder, work, &again, &error));
         check_list(again);
         tree.config_sha256 = (char *) "01";
-        ck_assert_ok(object_list_open(&tree, work, &other, &error));
+        ck_assert_ok(object_list_open(&tree, tree.folder, work, &other, &error));
         ck_assert_uint_lt(other->n_objects, again->n_objects);
 }
 END_TEST
@@ -88,7 +88,7 @@ START_TEST(test_broken_makefile) {
 
         put("tree/lib/Makefile", "$(error no)\n");
         tree.config_sha256 = (char *) "02";
-        ck_assert_int_lt(object_list_open(&tree, work, &l, &error), 0);
+        ck_assert_int_lt(object_list_open(&tree, tree.folder, work, &l, &error), 0);
         ck_assert_str_eq(error.name, HOTPATCH_ERROR("ModuleBuildFailed"));
         sd_bus_error_free(&error);
 }
