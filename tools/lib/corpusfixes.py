@@ -12,7 +12,8 @@ import kernelsource
 @dataclasses.dataclass
 class Fix:
     """One changed file. KIND is source, part (a C file that others include), header or assembly.
-    HEADERS are those that changed too and that the file includes itself: it may need them."""
+    HEADERS are those beside it that changed too and that it includes itself: it may need them. (Those in
+    include/ are included by half of the kernel, and hold other fixes: they are fixes of their own.)"""
     number: int
     path: str
     kind: str
@@ -133,18 +134,16 @@ def code_only_between(before, after, files):
     return all(is_code_only(kernelsource.lines_of(old / path), kernelsource.lines_of(new / path)) for path in files)
 
 
-INCLUDE = re.compile(r'^\s*#\s*include\s*(?:<([^>]+)>|"([^"]+)")')
+INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"')
 
 
 def changed_headers(lines, path, changed):
-    """Those of the changed files that the file includes by name."""
+    """Those of the changed files that the file includes by a name that is relative to it."""
     for line in lines:
         found = INCLUDE.match(line)
-        if not found:
-            continue
-        places = [f"include/{found[1]}", f"include/uapi/{found[1]}", f"arch/x86/include/{found[1]}"] if found[1] \
-            else [os.path.normpath(os.path.join(os.path.dirname(path), found[2]))]
-        yield from (place for place in places if place in changed)
+        place = os.path.normpath(os.path.join(os.path.dirname(path), found[1])) if found else None
+        if place in changed:
+            yield place
 
 
 def fixes_between(before, after, release):

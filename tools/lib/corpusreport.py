@@ -130,7 +130,7 @@ INTRODUCTION = """<!-- SPDX-License-Identifier: LGPL-2.1-or-later -->
 Made by `tools/corpus --write`: each C file or header that changed between two of Debian's source versions and that
 the kernel's configuration builds is taken as one fix, and hotpatch-build is asked for a bundle. A file can hold several
 real fixes at once, so this is harder than one fix at a time; and it can be a part of a fix: one that does not
-compile by itself is tried together with the changed headers that it includes, and then given up as incomplete.
+compile by itself is tried together with the changed headers of its folder, and then given up as incomplete.
 
 * *Code only* is told by the text of the change, before and without the builder: every changed line stands in the
   head or body of a function that is not `__init`, or is a comment, an include or a prototype. The second figure
