@@ -22,7 +22,7 @@ packages_builder=(diffutils patch bc flex bison libelf-dev libssl-dev jq)
 
 # in the guest: an ordinary small Debian server, the libraries of debian/control, and what scenarios use
 packages_guest=(systemd systemd-sysv libpam-systemd dbus polkitd kmod procps util-linux openssl jq
-        libkmod2 libelf1 libssl3 libjansson4 libeconf0 libsmartcols1 libsystemd0 libbpf1 libzydis4.0
+        libkmod2 libelf1 libssl3 libjansson4 libeconf0 libsmartcols1 libsystemd0 libbpf1 libdw1 libzydis4.0
         bash-completion)
 
 # build_dependencies: the names in Build-Depends of debian/control
