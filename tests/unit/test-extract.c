@@ -449,9 +449,10 @@ END_TEST
 START_TEST(replacements_by_nothing_are_not_mixed_up_with_others) {
 #define NOTHING "asm volatile(\"661: nop\\n662:\\n.pushsection .altinstructions,\\\"a\\\"\\n.long 661b - .\\n.long 663f - .\\n\""   \
         "\".word 7\\n.byte 1\\n.byte 0\\n.popsection\\n.pushsection .altinstr_replacement,\\\"ax\\\"\\n663:\\n.popsection\")"
-#define SOURCE(n) "int hidden(int); static noinline int z(int); static noinline int f(int a) { " NOTHING "; return exported(a) + " n "; }\n" \
-                  "int k(int a) { ALTERNATIVE(exported); return f(a) + z(a) + " n "; }\n"                               \
-                  "static noinline int z(int a) { ALTERNATIVE(hidden); return exported(a) + 8 + " n "; }\n"
+#define SOURCE(n) "int hidden(int); static noinline int f(int a) { " NOTHING "; return exported(a) + " n "; }\n"         \
+                  "noinline int k(int a) { ALTERNATIVE(exported); return f(a) + " n "; }\n"                             \
+                  "static noinline int z(int a) { ALTERNATIVE(hidden); return k(a) + 8 + " n "; }\n"                    \
+                  "int user(int a) { return z(a) + f(a + 1); }\n"
         extracted(SOURCE("1"), SOURCE("2"));
 #undef SOURCE
 #undef NOTHING
