@@ -44,6 +44,13 @@ typedef struct Field {
         uint64_t offset;
 } Field;
 
+/** struct Constant - the number in an instruction that becomes a load; @symbol: of the output */
+typedef struct Constant {
+        uint32_t section;
+        uint64_t offset;
+        size_t symbol;
+} Constant;
+
 /**
  * struct External - what a symbol of the object has become outside of it
  * @output: index of the output's symbol; 0: there is none, and a finding says why
@@ -68,6 +75,8 @@ typedef struct Extractor {
         size_t n_pieces;
         Field *silenced;
         size_t n_silenced;
+        Constant *constants;
+        size_t n_constants;
         External *externals;
         Types *types;
         Output output;
@@ -102,6 +111,7 @@ bool field_is_branch(const ObjectSection *s, const ObjectRelocation *rel) _nonnu
 
 /* symbols.c */
 int external_find(Extractor *e, uint32_t symbol, size_t *ret) _must_check_ _nonnull_(1, 3);
+int external_named(Extractor *e, const char *name, size_t *ret) _must_check_ _nonnull_(1, 2, 3);
 int original_find(Extractor *e, uint32_t function, const ImageSymbol **ret) _must_check_ _nonnull_(1, 3);
 int replacement_name(const Extractor *e, const char *name, char **ret) _must_check_ _nonnull_(1, 2, 3);
 
@@ -110,6 +120,11 @@ int tables_scan(Extractor *e, size_t piece) _must_check_ _nonnull_(1);
 int tables_check(Extractor *e) _must_check_ _nonnull_(1);
 bool field_is_silenced(const Extractor *e, uint32_t section, uint64_t offset) _nonnull_(1);
 int structure_size(Extractor *e, const char *name, uint64_t *ret) _must_check_ _nonnull_(1, 2, 3);
+
+/* constants.c */
+bool is_constant_section(const ObjectSection *s) _nonnull_(1);
+int constants_scan(Extractor *e, size_t piece) _must_check_ _nonnull_(1);
+int constants_copy(Extractor *e, const Piece *p) _must_check_ _nonnull_(1, 2);
 
 /* layout.c */
 int pieces_lay_out(Extractor *e) _must_check_ _nonnull_(1);

@@ -26,6 +26,7 @@ static void extractor_done(Extractor *e) {
                 free(e->pieces[i].hidden);
         free(e->pieces);
         free(e->silenced);
+        free(e->constants);
         free(e->externals);
         types_free(e->types);
         output_done(&e->output);
@@ -124,6 +125,8 @@ static int follow(Extractor *e) {
                 r = follow_relocations(e, i);
                 if (r >= 0 && piece_is_code(e->pieces + i))
                         r = tables_scan(e, i);
+                if (r >= 0 && piece_is_code(e->pieces + i))
+                        r = constants_scan(e, i);
         }
         return r < 0 ? r : tables_check(e);
 }

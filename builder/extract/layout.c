@@ -209,6 +209,8 @@ int pieces_copy(Extractor *e) {
         for (size_t i = 0; i < e->n_pieces && r >= 0; i++) {
                 copy_bytes(e, e->pieces + i);
                 r = copy_relocations(e, i);
+                if (r >= 0)
+                        r = constants_copy(e, e->pieces + i);
         }
         return r;
 }

@@ -287,3 +287,27 @@ int external_find(Extractor *e, uint32_t symbol, size_t *ret) {
         *ret = x->output;
         return x->output != 0;
 }
+
+/**
+ * external_named() - like external_find(), for what the object need not have a symbol of
+ * @e: the extraction
+ * @name: of a variable of the kernel
+ * @ret: index of the output's symbol
+ *
+ * Return: 1, 0 when a finding says why there is none, or a negative errno.
+ */
+int external_named(Extractor *e, const char *name, size_t *ret) {
+        uint32_t symbol = object_find(e->object, name);
+        const char *exporter = symvers_find(e->in->symvers, name);
+
+        if (symbol)
+                return external_find(e, symbol, ret);
+        for (size_t i = 1; i < e->output.n_symbols; i++)
+                if (streq(e->output.symbols[i].name, name)) {
+                        *ret = i;
+                        return 1;
+                }
+        if (!exporter || !streq(exporter, "vmlinux"))
+                return findings_refuse(e->findings, RULE_MISSING_SYMBOL, name, "'%s' is not exported", name);
+        return add_undefined(e, name, STB_GLOBAL, ret) < 0 ? -ENOMEM : 1;
+}

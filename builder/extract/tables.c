@@ -307,7 +307,7 @@ int tables_scan(Extractor *e, size_t piece) {
                 const TableRow *row = row_find(o->sections[i].name);
                 uint64_t size = 0;
 
-                if (o->sections[i].kind != OBJECT_TABLE || (row && row->dropped) || !table_has_place(e, i, piece))
+                if (o->sections[i].kind != OBJECT_TABLE || (row && row->dropped) || is_constant_section(o->sections + i) || !table_has_place(e, i, piece))
                         continue;
                 if (!row) {
                         r = refuse_table(e, o->sections[i].name, e->pieces[piece].function);
@@ -349,7 +349,8 @@ int tables_check(Extractor *e) {
         for (uint32_t i = 1; i < o->n_sections && r >= 0; i++) {
                 const ObjectSection *s = o->sections + i;
 
-                if (s->kind != OBJECT_DATA && s->kind != OBJECT_READ_ONLY && s->kind != OBJECT_STRINGS)
+                if ((s->kind != OBJECT_DATA && s->kind != OBJECT_READ_ONLY && s->kind != OBJECT_STRINGS) ||
+                                is_constant_section(s))
                         continue;
                 for (size_t n = 0; n < s->n_relocations && r >= 0; n++)
                         if (is_inner_place(e, s->relocations + n, &function) &&

@@ -512,6 +512,35 @@ START_TEST(padding_before_functions_comes_along) {
 }
 END_TEST
 
+/* Nobody writes them into a module: the variable is read. */
+START_TEST(constants_of_the_kernels_start_become_loads) {
+        _cleanup_free_ char *code = NULL;
+#define SOURCE(n)                                                                                              \
+        "int f(int a) { long b; register long c asm(\"r9\");\n"                                                    \
+        "asm(\"mov %1, %0\\n1:\\n.pushsection runtime_ptr_exported_data,\\\"a\\\"\\n.long 1b - 8 - .\\n.popsection\"\n"     \
+        "    : \"=a\"(b) : \"i\"(0x0123456789abcdefUL));\n"                                                       \
+        "asm(\"mov %1, %0\\n1:\\n.pushsection runtime_ptr_exported_data,\\\"a\\\"\\n.long 1b - 8 - .\\n.popsection\"\n"     \
+        "    : \"=r\"(c) : \"i\"(0x0123456789abcdefUL)); return exported(b + c) + " n "; }\n"
+        extracted(SOURCE("1"), SOURCE("2"));
+#undef SOURCE
+        has("R_X86_64_PC32 exported_data-4");
+        code = object_command("objdump -d %s", fx.path);
+        ck_assert_ptr_nonnull(strstr(code, "48 8b 05 00 00 00 00 \tmov    0x0(%rip),%rax"));
+        ck_assert_ptr_nonnull(strstr(code, "4c 8b 0d 00 00 00 00 \tmov    0x0(%rip),%r9"));
+        ck_assert_ptr_nonnull(strstr(code, "0f 1f 00             \tnopl   (%rax)"));
+        ck_assert_ptr_null(strstr(code, "movabs"));
+}
+END_TEST
+
+START_TEST(shifts_of_the_kernels_start_are_refused) {
+#define SOURCE(n) "int f(int a) { asm(\"shrl $12, %k0\\n1:\\n.pushsection runtime_shift_exported_data,\\\"a\\\"\\n\"\n"      \
+                  "\".long 1b - 1 - .\\n.popsection\" : \"+r\"(a)); return exported(a) + " n "; }\n"
+        extract_in("vmlinux", SOURCE("1"), SOURCE("2"));
+#undef SOURCE
+        refused(RULE_UNSUPPORTED, "Section 'runtime_shift_exported_data' says something about 'f' that is not known");
+}
+END_TEST
+
 /* ---- modules ---- */
 
 START_TEST(symbols_of_modules_come_with_the_patched_one) {
@@ -587,6 +616,8 @@ static Suite *suite(void) {
         tcase_add_test(t, unknown_tables_are_refused);
         tcase_add_test(t, unknown_annotations_are_refused);
         tcase_add_test(t, padding_before_functions_comes_along);
+        tcase_add_test(t, constants_of_the_kernels_start_become_loads);
+        tcase_add_test(t, shifts_of_the_kernels_start_are_refused);
         tcase_add_test(t, symbols_of_modules_come_with_the_patched_one);
         tcase_add_test(t, modules_that_may_be_absent_are_not_used);
         tcase_add_test(t, keys_of_modules_are_refused_and_tracepoints_silenced);
