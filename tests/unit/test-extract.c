@@ -301,6 +301,47 @@ START_TEST(existing_data_is_never_copied_but_private_data_is) {
 }
 END_TEST
 
+START_TEST(debug_messages_bring_their_descriptor_and_its_key) {
+#define MESSAGE(name) "static struct { const char *format; long line; long key[2]; } __attribute__((aligned(8))) " name " in(\"__dyndbg\") = { \"text\", 7 };\n"  \
+        "BRANCH(" name ".key, yes); return exported(a) + 1; yes: return exported(a) + "
+#define SOURCE(n) "int f(int a) { " MESSAGE("descriptor") n "; }\nint g(int a) { " MESSAGE("descriptor") "5; }\n"
+        extracted(SOURCE("2"), SOURCE("3"));
+#undef SOURCE
+#undef MESSAGE
+        ck_assert_uint_eq(size_of("__dyndbg"), 32);
+        has("__dyndbg+0 R_X86_64_64 .rodata+0");
+        has("__jump_table+8 R_X86_64_PC64 __dyndbg+12");
+        ck_assert_uint_eq(fx.result.n_symbols, 0);
+}
+END_TEST
+
+START_TEST(other_objects_of_the_fix_may_bring_symbols) {
+        char *provided[] = { (char *) "fresh", NULL };
+        _cleanup_free_ char *other = path_of("other.o"), *symbols = NULL;
+        _cleanup_strv_free_ char **brought = NULL;
+        Extracted second;
+
+        extracted("int f(int a) { return exported(a); }",
+                  "int counter; int fresh(int a) { return exported(a) + counter; } static int local(int a) { return a; }\n"
+                  "int f(int a) { return exported(a) + local(a); }");
+        ck_assert_ok(extract_provided(fx.changes, &brought));
+        ck_assert_uint_eq(strv_length(brought), 2);
+        ck_assert(strv_contains(brought, "fresh") && strv_contains(brought, "counter"));
+        symbols = object_command("readelf -sW %s | grep -E 'GLOBAL.* (fresh|counter)$' | grep -vc UND", fx.path);
+        ck_assert_str_eq(symbols, "2\n");
+        changes_free(fx.changes);
+        object_free(fx.after);
+        fx.after = compile("second", "extern int fresh(int); int f(int a) { return exported(a) + fresh(a); }");
+        ck_assert_ok(changes_find(fx.before, fx.after, &fx.changes, NULL));
+        ck_assert_ok(extract(&(ExtractInput) { .changes = fx.changes, .image = fx.image, .kernel = fx.image,
+                .matcher = fx.matcher, .symvers = fx.symvers, .provided = provided }, other, &second, &fx.findings, NULL));
+        ck_assert_uint_eq(second.n_symbols, 0);
+        ck_assert_uint_eq(findings_refusals(&fx.findings), 0);
+        extracted_done(&second);
+        free(object_command("readelf -sW %s | grep -q 'UND fresh$'", other));
+}
+END_TEST
+
 START_TEST(only_the_strings_that_are_used_come_along) {
         _cleanup_free_ char *text = NULL;
 #define SOURCE(n)                                                                                              \
@@ -466,6 +507,18 @@ START_TEST(replacements_by_nothing_are_not_mixed_up_with_others) {
 }
 END_TEST
 
+/* arch/x86/include/asm/cpufeature.h, _static_cpu_has() */
+START_TEST(code_beside_a_function_comes_along) {
+        one_entry_of_two("asm goto(\"jmp 6f\\n.pushsection .altinstr_aux,\\\"ax\\\"\\n6: testb $1, exported_data(%%rip)\\n\"\n"
+                         "\"jnz %l[l_yes]\\njmp %l[no]\\n.popsection\" : : : : l_yes, no); no:;"
+                         "if (0) goto l_yes", ".altinstr_aux", 18);
+        has(".altinstr_aux+2 R_X86_64_PC32 exported_data-5");
+        has(".altinstr_aux+9 R_X86_64_PC32 .text+");
+        has(".altinstr_aux+e R_X86_64_PC32 .text+");
+        has("R_X86_64_PC32 .altinstr_aux-4");
+}
+END_TEST
+
 START_TEST(static_branches_of_vmlinux) {
         one_entry_of_two("BRANCH(key, l_yes)", "__jump_table", 16);
         has("__jump_table+0 R_X86_64_PC32 .text+");
@@ -598,6 +651,8 @@ static Suite *suite(void) {
         tcase_add_test(t, static_calls_of_known_keys_only_stay_static);
         tcase_add_test(t, new_functions_and_data_come_along);
         tcase_add_test(t, existing_data_is_never_copied_but_private_data_is);
+        tcase_add_test(t, debug_messages_bring_their_descriptor_and_its_key);
+        tcase_add_test(t, other_objects_of_the_fix_may_bring_symbols);
         tcase_add_test(t, only_the_strings_that_are_used_come_along);
         tcase_add_test(t, cold_parts_go_with_their_function);
         tcase_add_test(t, branches_within_a_shared_section_get_a_relocation);
@@ -611,6 +666,7 @@ static Suite *suite(void) {
         tcase_add_test(t, lock_prefixes);
         tcase_add_test(t, alternatives_and_their_replacements);
         tcase_add_test(t, replacements_by_nothing_are_not_mixed_up_with_others);
+        tcase_add_test(t, code_beside_a_function_comes_along);
         tcase_add_test(t, static_branches_of_vmlinux);
         tcase_add_test(t, annotations_for_objtool);
         tcase_add_test(t, unknown_tables_are_refused);
