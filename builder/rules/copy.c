@@ -8,11 +8,13 @@
  *
  * What belongs to one place in the code and to nobody else: the name of a function, the flag of a
  * warning that appears once, the state of a rate limit, the description of a debug message, the class
- * of a lock. A fresh one costs at most one more message in the log.
+ * of a lock. A fresh one costs at most one more message in the log. Compound literals have such names as
+ * well; but one that a table points to belongs to the table, and its new value would reach nobody.
  *
  * Constants: in a section that nobody writes, of a local symbol, holding no address (what a constant
- * points to has an identity itself, and functions are found by what points to them), and, when the
- * value changed, used by no code that stays as it was.
+ * points to has an identity itself, and functions are found by what points to them).
+ *
+ * Of both kinds: when the value changed, only what is used by nothing that stays as it was.
  */
 
 #include "builder/rules/data.h"
@@ -72,6 +74,11 @@ static const char *section_name(const Object *o, uint32_t symbol) {
  * Return: true for what the list above says.
  */
 bool data_is_private(const Object *o, uint32_t symbol) {
+        const ObjectSection *s = symbol_section(o, symbol);
+
+        /* A literal that can be written is a variable, and its state is the running kernel's. */
+        if (s && s->kind == OBJECT_DATA && startswith(o->symbols[symbol].name, "__compound_literal."))
+                return false;
         return in_list(private_names, ELEMENTSOF(private_names), o->symbols[symbol].name) ||
                 in_list(private_sections, ELEMENTSOF(private_sections), section_name(o, symbol));
 }
@@ -121,9 +128,7 @@ static bool used_by_what_stays(const Changes *c, uint32_t symbol) {
  * Return: true when nobody could tell the copy from the original.
  */
 bool data_may_be_copied(const Changes *c, uint32_t symbol) {
-        if (data_is_private(c->after, symbol))
-                return true;
-        if (!is_constant(c->after, symbol))
+        if (!data_is_private(c->after, symbol) && !is_constant(c->after, symbol))
                 return false;
         return c->symbols[symbol].kind != CHANGE_CHANGED || !used_by_what_stays(c, symbol);
 }
