@@ -247,6 +247,14 @@ static bool is_late_export(const Symvers *symvers, const char *name) {
         return symvers_find(symvers, key);
 }
 
+/* What a module defines itself it uses, even if the kernel exports the same name. */
+static bool module_has_own(const Extractor *e, const char *name) {
+        const ImageSymbol *const *found;
+
+        return !streq(e->in->image->object, "vmlinux") && image_find(e->in->image, name, &found) > 0 &&
+                !found[0]->undefined;
+}
+
 static int add_external(Extractor *e, uint32_t symbol, size_t *ret) {
         const ObjectSymbol *s = e->object->symbols + symbol;
         const char *exporter = s->bind == STB_LOCAL ? NULL : symvers_find(e->in->symvers, s->name);
@@ -254,6 +262,8 @@ static int add_external(Extractor *e, uint32_t symbol, size_t *ret) {
 
         if (s->section == SHN_UNDEF && e->in->provided && strv_contains((char **) e->in->provided, s->name))
                 return add_undefined(e, s->name, STB_GLOBAL, ret);
+        if (exporter && module_has_own(e, s->name))
+                return add_by_image(e, symbol, ret);
         if (exporter && streq(exporter, "vmlinux"))
                 return is_late_export(e->in->symvers, s->name)
                         ? add_export_late(e, symbol, ret)
