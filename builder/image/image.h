@@ -23,6 +23,7 @@
  * @n_same: how many of that name are defined; those in a module's init code count, so that a name is
  *   unique (sympos 0) only if it is so always
  * @function: it lies in code
+ * @global: other objects can use it by its name
  * @init: it is gone once the kernel or module has started
  * @undefined: a module's reference to the kernel or another module; the address has no bytes
  */
@@ -33,6 +34,7 @@ typedef struct ImageSymbol {
         uint32_t position;
         uint32_t n_same;
         bool function;
+        bool global;
         bool init;
         bool undefined;
 } ImageSymbol;

@@ -80,6 +80,7 @@ static int symbols_take(Image *i, Kallsyms *k) {
                 i->symbols[i->n_symbols] = (ImageSymbol) {
                         .name = i->private->pool + k->names[i->n_symbols],
                         .address = k->addresses[i->n_symbols],
+                        .global = k->types[i->n_symbols] >= 'A' && k->types[i->n_symbols] <= 'Z',
                 };
         r = image_index_names(i, NULL);
         if (r >= 0)

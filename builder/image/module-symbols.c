@@ -97,6 +97,7 @@ static bool symbol_list(const ModuleLayout *l, size_t n, Listed *ret) {
                         .address = l->addresses[n],
                         .size = undefined ? 0 : s.st_size,
                         .function = section && section->flags & SHF_EXECINSTR,
+                        .global = ELF64_ST_BIND(s.st_info) != STB_LOCAL,
                         /* kernel/module/main.c, module_init_section() */
                         .init = section && startswith(section->name, ".init"),
                         .undefined = undefined,

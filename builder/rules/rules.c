@@ -88,6 +88,7 @@ bool relocation_is_branch(const ObjectSection *s, const ObjectRelocation *r) {
 int rules_check(const RuleInput *in, Findings *findings, sd_bus_error *error) {
         static int (*const rules[])(const RuleInput *, Findings *) = {
                 rule_functions, rule_init, rule_data, rule_exports, rule_keys, rule_interface, rule_addresses,
+                rule_moved, rule_tables,
         };
         int r;
 

@@ -230,6 +230,87 @@ START_TEST(writable_data_is_never_copied) {
 }
 END_TEST
 
+#define LITERAL(const, two)                                                                                \
+        "typedef int function(int); struct init { function *" const " *p; } init = {\n"                             \
+        "(function *" const "[]) { helper, " two " } }; int f(int a) { return helper(a"
+
+START_TEST(a_literal_that_a_table_points_to_belongs_to_the_table) {
+        check_rules(LITERAL("const", "0") "); }", LITERAL("const", "helper") ") + 1; }");
+        expect_refused(RULE_DATA_VALUE, "__compound_literal.0", "initial value");
+}
+END_TEST
+
+START_TEST(a_changed_literal_that_can_be_written_is_refused) {
+        check_rules(LITERAL("", "0") "); }", LITERAL("", "helper") ") + 1; }");
+        expect_refused(RULE_DATA_VALUE, "__compound_literal.0", "initial value");
+}
+END_TEST
+
+START_TEST(a_literal_that_can_be_written_is_a_variable) {
+        static const char source[] = "struct init { int *p; } init = { (int[]) { 1, 2 } }; int f(void) { return helper(init.p[0]); }";
+        uint32_t s;
+
+        check_rules(source, source);
+        s = object_find(rules_after, "__compound_literal.0");
+        ck_assert_uint_ne(s, 0);
+        ck_assert(!data_is_private(rules_after, s));
+}
+END_TEST
+
+/* ---- what the kernel has from elsewhere ---- */
+
+#define CALLER "int f(int a) { return helper(a"
+#define MOVED  "int moved(int a) { return helper(a * 3); } int variable = 5;"
+
+START_TEST(a_function_that_moved_here_is_refused) {
+        check_running("vmlinux", CALLER "); }" MOVED, CALLER "); }",
+                      CALLER "); } int moved(int a) { return helper(a * 5); }");
+        expect_refused(RULE_UNSUPPORTED, "moved", "from another one");
+}
+END_TEST
+
+START_TEST(a_variable_that_moved_here_is_refused) {
+        check_running("vmlinux", CALLER "); }" MOVED, CALLER "); }",
+                      "int variable = 5; int f(int a) { return helper(a + variable++); }");
+        expect_refused(RULE_DATA_REMOVED, "variable", "have it twice");
+}
+END_TEST
+
+START_TEST(a_new_function_may_have_the_name_of_a_static_one) {
+        check_running("vmlinux", CALLER "); } static int __attribute__((used)) moved(int a) { return helper(a * 3); }",
+                      CALLER "); }", "int moved(int a) { return helper(a * 5); } int f(int a) { return helper(moved(a)); }");
+        expect_nothing();
+}
+END_TEST
+
+/* ---- tables of the linker ---- */
+
+#define QUIRK(n) "asm(\".pushsection .pci_fixup_final,\\\"a\\\"; .short " n ", 1; .long f - .; .popsection\");"
+
+START_TEST(a_new_entry_without_a_symbol_is_refused) {
+        check_rules(QUIRK("1") CALLER "); }", QUIRK("1") QUIRK("2") CALLER ") + 1; }");
+        expect_refused(RULE_MODULE_INTERFACE, ".pci_fixup_final", "its own");
+}
+END_TEST
+
+START_TEST(a_changed_entry_without_a_symbol_is_refused) {
+        check_rules(QUIRK("1") CALLER "); }", QUIRK("2") CALLER ") + 1; }");
+        expect_refused(RULE_MODULE_INTERFACE, ".pci_fixup_final", "its own");
+}
+END_TEST
+
+START_TEST(a_table_that_is_gone_is_refused) {
+        check_rules(QUIRK("1") CALLER "); }", CALLER ") + 1; }");
+        expect_refused(RULE_MODULE_INTERFACE, ".pci_fixup_final", "its own");
+}
+END_TEST
+
+START_TEST(a_table_that_stays_is_fine) {
+        check_rules(QUIRK("1") CALLER "); }", QUIRK("1") CALLER ") + 1; }");
+        expect_nothing();
+}
+END_TEST
+
 /* ---- static keys, tracepoints ---- */
 
 #define KEY(key)                                                                                           \
@@ -398,6 +479,16 @@ static Suite *suite(void) {
         tcase_add_test(c, data_that_is_only_gone_is_fine);
         tcase_add_test(c, what_belongs_to_one_place_in_the_code_may_be_copied);
         tcase_add_test(c, writable_data_is_never_copied);
+        tcase_add_test(c, a_literal_that_a_table_points_to_belongs_to_the_table);
+        tcase_add_test(c, a_changed_literal_that_can_be_written_is_refused);
+        tcase_add_test(c, a_literal_that_can_be_written_is_a_variable);
+        tcase_add_test(c, a_function_that_moved_here_is_refused);
+        tcase_add_test(c, a_variable_that_moved_here_is_refused);
+        tcase_add_test(c, a_new_function_may_have_the_name_of_a_static_one);
+        tcase_add_test(c, a_new_entry_without_a_symbol_is_refused);
+        tcase_add_test(c, a_changed_entry_without_a_symbol_is_refused);
+        tcase_add_test(c, a_table_that_is_gone_is_refused);
+        tcase_add_test(c, a_table_that_stays_is_fine);
         tcase_add_test(c, a_static_key_of_a_module_is_refused);
         tcase_add_test(c, a_static_key_of_the_kernel_is_fine);
         tcase_add_test(c, a_new_static_key_is_a_remark);
