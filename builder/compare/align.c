@@ -36,7 +36,7 @@ static void references_done(References *r) {
 static int references_read(const Object *o, const Tables *t, uint32_t symbol, References *ret) {
         const TableEntry *entries;
         size_t n_entries = tables_of(t, symbol, &entries), n, room;
-        const ObjectRelocation *own = symbol_relocations(o, symbol, &n);
+        const ObjectRelocation *own = object_symbol_fields(o, symbol, &n);
 
         room = n;
         for (size_t i = 0; i < n_entries; i++)

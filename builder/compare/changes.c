@@ -69,7 +69,7 @@ static ObjectSectionKind symbol_kind(const Object *o, uint32_t symbol) {
 
 static bool holds_functions(const Object *o, uint32_t symbol) {
         size_t n;
-        const ObjectRelocation *r = symbol_relocations(o, symbol, &n);
+        const ObjectRelocation *r = object_symbol_fields(o, symbol, &n);
 
         for (size_t i = 0; i < n; i++)
                 if (!object_symbol_is_defined(o, r[i].symbol) ||

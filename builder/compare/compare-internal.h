@@ -75,7 +75,6 @@ typedef struct Difference {
 uint64_t name_token(const char *name) _nonnull_(1);
 uint64_t relocation_token(const Object *o, const ObjectRelocation *rel) _nonnull_(1, 2);
 bool symbol_is_compared(const Object *o, uint32_t symbol) _nonnull_(1);
-const ObjectRelocation *symbol_relocations(const Object *o, uint32_t symbol, size_t *ret_n) _nonnull_(1, 3);
 const uint8_t *symbol_bytes(const Object *o, uint32_t symbol) _nonnull_(1);
 
 /* correlate.c */

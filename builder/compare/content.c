@@ -45,21 +45,6 @@ static size_t relocation_size(const ObjectRelocation *r) {
         }
 }
 
-/* First relocation at or after an offset. */
-static const ObjectRelocation *relocations_from(const ObjectSection *s, uint64_t offset) {
-        size_t low = 0, high = s->n_relocations;
-
-        while (low < high) {
-                size_t middle = low + (high - low) / 2;
-
-                if (s->relocations[middle].offset < offset)
-                        low = middle + 1;
-                else
-                        high = middle;
-        }
-        return s->relocations + low;
-}
-
 static bool is_in(const ObjectSection *s, const ObjectRelocation *r, uint64_t end) {
         return r < s->relocations + s->n_relocations && r->offset < end;
 }
@@ -98,8 +83,8 @@ bool bytes_same(Comparison *x, uint32_t before_section, uint64_t before_offset, 
         if (before_offset > b->size || size > b->size - before_offset || after_offset > a->size ||
                         size > a->size - after_offset)
                 return false;
-        rb = relocations_from(b, before_offset);
-        ra = relocations_from(a, after_offset);
+        rb = object_fields_from(b, before_offset);
+        ra = object_fields_from(a, after_offset);
         for (uint64_t at = 0; at < size;) {
                 bool more_b = is_in(b, rb, before_offset + size), more_a = is_in(a, ra, after_offset + size);
                 uint64_t end = more_b ? rb->offset - before_offset : size;
@@ -219,7 +204,7 @@ static bool unnamed_constant_same(Comparison *x, const Anonymous *b, const Anony
 
         if (!bytes_same(x, b->section, b->offset, a->section, a->offset, least))
                 return false;
-        if (is_in(longer, relocations_from(longer, start + least), start + most) || most - least >= 64)
+        if (is_in(longer, object_fields_from(longer, start + least), start + most) || most - least >= 64)
                 return false;
         for (uint64_t i = least; i < most; i++)
                 if (longer->data && longer->data[start + i] != 0)
@@ -323,7 +308,7 @@ static bool walk_decode(Walk *w) {
 }
 
 static bool walk_has_relocation(const Walk *w, const ObjectRelocation **ret) {
-        *ret = relocations_from(w->section, w->offset);
+        *ret = object_fields_from(w->section, w->offset);
         return is_in(w->section, *ret, w->offset + w->insn.length);
 }
 

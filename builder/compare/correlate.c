@@ -133,8 +133,8 @@ static bool content_equal(const Changes *c, uint32_t before, uint32_t after) {
         if (b->size != a->size || c->before->sections[b->section].kind != c->after->sections[a->section].kind ||
                         !b_bytes != !a_bytes || (b_bytes && memcmp(b_bytes, a_bytes, b->size) != 0))
                 return false;
-        b_relocations = symbol_relocations(c->before, before, &b_n);
-        a_relocations = symbol_relocations(c->after, after, &a_n);
+        b_relocations = object_symbol_fields(c->before, before, &b_n);
+        a_relocations = object_symbol_fields(c->after, after, &a_n);
         if (b_n != a_n)
                 return false;
         for (size_t i = 0; i < b_n; i++)
@@ -203,16 +203,6 @@ static void pair_by_content(Changes *c, const Candidate *before, size_t n_before
                         }
 }
 
-static bool refers_to(const Object *o, uint32_t user, uint32_t symbol) {
-        size_t n;
-        const ObjectRelocation *r = symbol_relocations(o, user, &n);
-
-        for (size_t i = 0; i < n; i++)
-                if (r[i].symbol == symbol)
-                        return true;
-        return false;
-}
-
 /* Could they be one static local? Same name, size and kind, and in one and the same function. */
 static bool share_function(const Changes *c, uint32_t before, uint32_t after) {
         const ObjectSymbol *b = c->before->symbols + before, *a = c->after->symbols + after;
@@ -224,7 +214,8 @@ static bool share_function(const Changes *c, uint32_t before, uint32_t after) {
                 if (c->symbols[f].before && object_symbol_is_function(c->after, f) &&
                                 object_symbol_is_defined(c->after, f) &&
                                 object_symbol_is_defined(c->before, c->symbols[f].before) &&
-                                refers_to(c->after, f, after) && refers_to(c->before, c->symbols[f].before, before))
+                                object_symbol_refers_to(c->after, f, after) &&
+                                object_symbol_refers_to(c->before, c->symbols[f].before, before))
                         return true;
         return false;
 }

@@ -95,36 +95,6 @@ bool symbol_is_compared(const Object *o, uint32_t symbol) {
         return s->type == STT_FUNC || s->type == STT_OBJECT || s->type == STT_NOTYPE;
 }
 
-/**
- * symbol_relocations() - those of the fields that lie within a symbol
- * @symbol: defined
- * @ret_n: how many
- *
- * Return: the first one.
- */
-const ObjectRelocation *symbol_relocations(const Object *o, uint32_t symbol, size_t *ret_n) {
-        const ObjectSymbol *s = o->symbols + symbol;
-        const ObjectSection *section = o->sections + s->section;
-        size_t bounds[2];
-
-        for (unsigned i = 0; i < 2; i++) {
-                uint64_t offset = s->value + (i ? s->size : 0);
-                size_t low = 0, high = section->n_relocations;
-
-                while (low < high) {
-                        size_t middle = low + (high - low) / 2;
-
-                        if (section->relocations[middle].offset < offset)
-                                low = middle + 1;
-                        else
-                                high = middle;
-                }
-                bounds[i] = low;
-        }
-        *ret_n = bounds[1] - bounds[0];
-        return section->relocations + bounds[0];
-}
-
 /** symbol_bytes() - Return: the bytes of a defined symbol; NULL when the file has none for it */
 const uint8_t *symbol_bytes(const Object *o, uint32_t symbol) {
         const ObjectSymbol *s = o->symbols + symbol;

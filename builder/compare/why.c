@@ -22,8 +22,8 @@ static bool names_something(const Object *o, uint32_t symbol) {
                 !(object_symbol_is_defined(o, symbol) && o->sections[s->section].kind == OBJECT_STRINGS);
 }
 
-/* Is the field the target of a call, or of the jump that a call at the end becomes? No instruction has a memory operand whose last byte before the
- * displacement is that of the opcode. */
+/* Is the field the target of a call, or of the jump that a call at the end becomes? No memory operand
+ * has the byte of either opcode before its displacement. */
 static bool is_call(const Object *o, const ObjectSymbol *function, const ObjectRelocation *r) {
         const uint8_t *data = o->sections[function->section].data;
 
@@ -31,28 +31,18 @@ static bool is_call(const Object *o, const ObjectSymbol *function, const ObjectR
                 (r->type == R_X86_64_PLT32 || r->type == R_X86_64_PC32);
 }
 
-static bool refers_to(const Object *o, uint32_t function, uint32_t symbol) {
-        size_t n;
-        const ObjectRelocation *r = symbol_relocations(o, function, &n);
-
-        for (size_t i = 0; i < n; i++)
-                if (r[i].symbol == symbol)
-                        return true;
-        return false;
-}
-
 /* The first thing @function refers to in @o that its counterpart in @other does not. */
 static const ObjectRelocation *only_here(const Object *o, uint32_t function, const Object *other,
                 uint32_t counterpart, const Changes *c, bool calls) {
         size_t n;
-        const ObjectRelocation *r = symbol_relocations(o, function, &n);
+        const ObjectRelocation *r = object_symbol_fields(o, function, &n);
 
         for (size_t i = 0; i < n; i++) {
                 uint32_t there = o == c->after ? c->symbols[r[i].symbol].before : c->after_of[r[i].symbol];
 
                 if (names_something(o, r[i].symbol) && is_call(o, o->symbols + function, r + i) == calls &&
                                 changes_function_parent(o, r[i].symbol) != changes_function_parent(o, function) &&
-                                (!there || !refers_to(other, counterpart, there)))
+                                (!there || !object_symbol_refers_to(other, counterpart, there)))
                         return r + i;
         }
         return NULL;

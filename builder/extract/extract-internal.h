@@ -107,7 +107,6 @@ uint64_t place_offset(const Object *o, const ObjectRelocation *rel) _nonnull_(1,
 /* targets.c */
 int target_find(Extractor *e, size_t piece, const ObjectRelocation *rel, Target *ret) _must_check_
                 _nonnull_(1, 3, 4);
-bool field_is_branch(const ObjectSection *s, const ObjectRelocation *rel) _nonnull_(1, 2);
 
 /* symbols.c */
 int external_find(Extractor *e, uint32_t symbol, size_t *ret) _must_check_ _nonnull_(1, 3);

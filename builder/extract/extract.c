@@ -148,7 +148,8 @@ static int check_carried_reference(Extractor *e, uint32_t function, uint32_t sec
 
         if (from != NO_PIECE && e->pieces[from].function == function)
                 return 0;
-        if (from != NO_PIECE && piece_is_code(e->pieces + from) && field_is_branch(o->sections + section, rel))
+        if (from != NO_PIECE && piece_is_code(e->pieces + from) &&
+                        object_field_is_branch(o->sections + section, rel))
                 return 0;
         caller = object_covering(o, section, rel->offset);
         return refuse_carried(e, function, caller ? "it is used by " : "its address is in section ",

@@ -16,24 +16,6 @@
 
 #include "builder/rules/data.h"
 
-/**
- * field_is_branch() - does a field of code belong to a near call or jump?
- *
- * The bytes before it decide. The other pc-relative fields of four bytes are displacements after a
- * ModRM byte with mod 0 and r/m 5 (Intel SDM volume 2, table 2-2), that is with a low octal digit of 5
- * and below 0x40, which none of these opcodes is.
- */
-bool field_is_branch(const ObjectSection *s, const ObjectRelocation *rel) {
-        const uint8_t *field = s->data + rel->offset;
-
-        if (!(s->flags & SHF_EXECINSTR) || (rel->type != R_X86_64_PLT32 && rel->type != R_X86_64_PC32) ||
-                        rel->offset == 0)
-                return false;
-        if (field[-1] == 0xe8 || field[-1] == 0xe9)
-                return true;
-        return rel->offset > 1 && field[-2] == 0x0f && (field[-1] & 0xf0) == 0x80;
-}
-
 static const SymbolChange *change_of(const Extractor *e, uint32_t symbol) {
         return e->in->changes->symbols + symbol;
 }
@@ -83,7 +65,8 @@ static int to_taken_function(Extractor *e, const Piece *from, size_t piece, cons
         /* Its own parts, and tables, which are about places. */
         if (from->kind == PIECE_ENTRY || from->kind == PIECE_BESIDE || (from->function && from->function == p->function))
                 return to_piece(e, piece, ret);
-        if (field_is_branch(s, rel) || place_offset(e->object, rel) != e->object->symbols[p->symbol].value)
+        if (object_field_is_branch(s, rel) ||
+                        place_offset(e->object, rel) != e->object->symbols[p->symbol].value)
                 return to_piece(e, piece, ret);
         if (change_of(e, p->function)->kind == CHANGE_CHANGED)
                 return to_address_of_changed(e, p->function, ret);

@@ -92,6 +92,14 @@ uint32_t object_find(const Object *o, const char *name) _nonnull_(1, 2);
 uint32_t object_covering(const Object *o, uint32_t section, uint64_t offset) _nonnull_(1);
 /** object_relocation_at() - the relocation of exactly that field, or NULL */
 const ObjectRelocation *object_relocation_at(const ObjectSection *s, uint64_t offset) _nonnull_(1);
+/** object_fields_from() - the first relocation at or after an offset, or the end of the array */
+const ObjectRelocation *object_fields_from(const ObjectSection *s, uint64_t offset) _nonnull_(1);
+/** object_symbol_fields() - the relocations within the bytes of a symbol, or NULL */
+const ObjectRelocation *object_symbol_fields(const Object *o, uint32_t symbol, size_t *ret_n) _nonnull_(1, 3);
+/** object_symbol_refers_to() - does a field in the bytes of @user mean @symbol? */
+bool object_symbol_refers_to(const Object *o, uint32_t user, uint32_t symbol) _nonnull_(1);
+/** object_field_is_branch() - is a field of that section the distance of a near call or jump? */
+bool object_field_is_branch(const ObjectSection *s, const ObjectRelocation *r) _nonnull_(1, 2);
 bool object_symbol_is_function(const Object *o, uint32_t symbol) _nonnull_(1);
 /** object_symbol_is_alone() - is it the only function or data symbol of its section? */
 bool object_symbol_is_alone(const Object *o, uint32_t symbol) _nonnull_(1);

@@ -202,21 +202,6 @@ uint32_t object_find(const Object *o, const char *name) {
         return 0;
 }
 
-/** object_relocation_at() - the relocation of the field that begins exactly there. Return: NULL: none */
-const ObjectRelocation *object_relocation_at(const ObjectSection *s, uint64_t offset) {
-        size_t low = 0, high = s->n_relocations;
-
-        while (low < high) {
-                size_t middle = low + (high - low) / 2;
-
-                if (s->relocations[middle].offset < offset)
-                        low = middle + 1;
-                else
-                        high = middle;
-        }
-        return low < s->n_relocations && s->relocations[low].offset == offset ? s->relocations + low : NULL;
-}
-
 /** object_symbol_is_defined() - does the symbol lie in a section of this object? */
 bool object_symbol_is_defined(const Object *o, uint32_t symbol) {
         return symbol < o->n_symbols && o->symbols[symbol].section != SHN_UNDEF &&

@@ -61,7 +61,7 @@ static bool is_function(const RuleInput *in, uint32_t symbol) {
 
 static bool holds_functions(const RuleInput *in, uint32_t data) {
         size_t n;
-        const ObjectRelocation *r = rule_fields(in->changes->after, data, &n);
+        const ObjectRelocation *r = object_symbol_fields(in->changes->after, data, &n);
 
         for (size_t i = 0; i < n; i++)
                 if (is_function(in, r[i].symbol))
@@ -98,7 +98,7 @@ static int check_user(const RuleInput *in, uint32_t user, Findings *findings) {
         const ObjectSection *s = symbol_section(o, user);
         bool code = object_symbol_is_function(o, user);
         size_t n;
-        const ObjectRelocation *r = rule_fields(o, user, &n);
+        const ObjectRelocation *r = object_symbol_fields(o, user, &n);
         int k = 0;
 
         for (size_t i = 0; i < n && k == 0; i++) {
@@ -107,7 +107,8 @@ static int check_user(const RuleInput *in, uint32_t user, Findings *findings) {
                         continue;
                 }
                 /* A place inside of a function, other than its beginning, is a label. */
-                if (r[i].delta != 0 || !may_be_function(in, r[i].symbol) || (code && relocation_is_branch(s, r + i)))
+                if (r[i].delta != 0 || !may_be_function(in, r[i].symbol) ||
+                                (code && object_field_is_branch(s, r + i)))
                         continue;
                 k = check_address(in, user, r[i].symbol, findings);
         }

@@ -59,7 +59,7 @@ bool next_reference(const Object *o, uint32_t function, size_t *section, size_t 
                         if (user == function)
                                 continue; /* its own jumps between its parts */
                         *ret_user = s->kind == OBJECT_CODE ? user : 0;
-                        *ret_call = s->kind == OBJECT_CODE && relocation_is_branch(s, r);
+                        *ret_call = s->kind == OBJECT_CODE && object_field_is_branch(s, r);
                         return true;
                 }
         }

@@ -93,7 +93,7 @@ static bool is_constant(const Object *o, uint32_t symbol) {
         section = o->sections + s->section;
         if (section->kind == OBJECT_STRINGS)
                 return true;
-        (void) rule_fields(o, symbol, &n);
+        (void) object_symbol_fields(o, symbol, &n);
         return section->kind == OBJECT_READ_ONLY && startswith(section->name, ".rodata") && n == 0;
 }
 

@@ -30,9 +30,9 @@ static int check_changed(const RuleInput *in, uint32_t symbol, Findings *finding
                         "'%s' changed, but it is initialisation data that has already been read", name);
 }
 
-static bool refers_to(const Object *o, uint32_t user, const char *name) {
+static bool refers_to_name(const Object *o, uint32_t user, const char *name) {
         size_t n;
-        const ObjectRelocation *r = rule_fields(o, user, &n);
+        const ObjectRelocation *r = object_symbol_fields(o, user, &n);
 
         for (size_t i = 0; i < n; i++)
                 if (streq(o->symbols[r[i].symbol].name, name))
@@ -61,7 +61,7 @@ static bool is_init(const RuleInput *in, uint32_t symbol) {
 static int check_references(const RuleInput *in, uint32_t symbol, Findings *findings) {
         const Changes *c = in->changes;
         size_t n;
-        const ObjectRelocation *r = rule_fields(c->after, symbol, &n);
+        const ObjectRelocation *r = object_symbol_fields(c->after, symbol, &n);
         int k = 0;
 
         for (size_t i = 0; i < n && k == 0; i++) {
@@ -69,7 +69,7 @@ static int check_references(const RuleInput *in, uint32_t symbol, Findings *find
 
                 /* Code that may refer to init code (__ref) did so before, and knows when. */
                 if (!is_init(in, r[i].symbol) || (c->symbols[symbol].before &&
-                                                  refers_to(c->before, c->symbols[symbol].before, to)))
+                                                  refers_to_name(c->before, c->symbols[symbol].before, to)))
                         continue;
                 k = findings_refuse(findings, RULE_INIT_CODE, c->after->symbols[symbol].name,
                                 "'%s' would use '%s', which is gone after initialisation",

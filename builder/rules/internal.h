@@ -34,7 +34,5 @@ const char *exported_name(const Object *o, uint32_t symbol) _nonnull_(1);
 bool interface_data(const Object *o, uint32_t symbol) _nonnull_(1);
 bool kthread_main_loop(const Object *o, uint32_t function) _nonnull_(1);
 
-const ObjectRelocation *rule_fields(const Object *o, uint32_t symbol, size_t *ret_n) _nonnull_(1, 3);
 bool change_is_taken(const Changes *c, uint32_t symbol) _nonnull_(1);
 const ObjectSection *symbol_section(const Object *o, uint32_t symbol) _nonnull_(1);
-bool relocation_is_branch(const ObjectSection *s, const ObjectRelocation *r) _nonnull_(1, 2);

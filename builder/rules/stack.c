@@ -138,7 +138,7 @@ const char *stack_reason(const char *function) {
 
 static bool calls_one_of(const Object *o, uint32_t function, const char *const *names, size_t n_names) {
         size_t n;
-        const ObjectRelocation *r = rule_fields(o, function, &n);
+        const ObjectRelocation *r = object_symbol_fields(o, function, &n);
 
         for (size_t i = 0; i < n; i++)
                 for (size_t k = 0; k < n_names; k++)
@@ -151,10 +151,10 @@ static bool calls_one_of(const Object *o, uint32_t function, const char *const *
 static bool takes_address(const Object *o, uint32_t user, uint32_t function) {
         const ObjectSection *s = symbol_section(o, user);
         size_t n;
-        const ObjectRelocation *r = rule_fields(o, user, &n);
+        const ObjectRelocation *r = object_symbol_fields(o, user, &n);
 
         for (size_t i = 0; i < n; i++)
-                if (r[i].symbol == function && !relocation_is_branch(s, r + i))
+                if (r[i].symbol == function && !object_field_is_branch(s, r + i))
                         return true;
         return false;
 }
