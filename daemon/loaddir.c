@@ -42,17 +42,12 @@ static int open_dir(int fd, DIR **ret) {
         return 0;
 }
 
-static void closedirp(DIR **d) {
-        if (*d)
-                closedir(*d);
-}
-
 static bool is_dot(const char *name) {
         return streq(name, ".") || streq(name, "..");
 }
 
 static void remove_at(int load_fd, const char *name) {
-        _cleanup_(closedirp) DIR *d = NULL;
+        _cleanup_closedir_ DIR *d = NULL;
         int fd;
 
         fd = openat(load_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -104,7 +99,7 @@ void loaddir_remove(int root_fd, const char *name) {
 
 /** loaddir_clear() - remove what daemons before this one left behind */
 void loaddir_clear(int root_fd) {
-        _cleanup_(closedirp) DIR *d = NULL;
+        _cleanup_closedir_ DIR *d = NULL;
         int fd = open_load_dir(root_fd);
 
         if (fd < 0 || open_dir(fd, &d) < 0)

@@ -11,11 +11,7 @@
 #include <sys/stat.h>
 
 #include "livepatch/functions.h"
-
-static void closedirp(DIR **d) {
-        if (*d)
-                closedir(*d);
-}
+#include "util/file.h"
 
 static int directory_open(int dir_fd, const char *path, DIR **ret) {
         _cleanup_close_ int fd = openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -66,7 +62,7 @@ static int add_function(InspectedObject **objects, size_t *n, const char *object
 }
 
 static int add_object(int patch_fd, const char *object, InspectedObject **objects, size_t *n) {
-        _cleanup_(closedirp) DIR *d = NULL;
+        _cleanup_closedir_ DIR *d = NULL;
         const char *name;
         int r = directory_open(patch_fd, object, &d);
 
@@ -88,7 +84,7 @@ static int add_object(int patch_fd, const char *object, InspectedObject **object
  * bundles may have, or another negative errno.
  */
 int livepatch_functions(const Kernel *k, const char *module, InspectedObject **ret, size_t *ret_n) {
-        _cleanup_(closedirp) DIR *d = NULL;
+        _cleanup_closedir_ DIR *d = NULL;
         _cleanup_free_ char *path = NULL;
         InspectedObject *objects = NULL;
         const char *name;

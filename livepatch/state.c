@@ -56,11 +56,6 @@ const char *livepatch_state_to_string(LivepatchState s) {
         return s >= 0 && s < _LIVEPATCH_STATE_MAX ? state_names[s] : NULL;
 }
 
-static void closedirp(DIR **d) {
-        if (*d)
-                closedir(*d);
-}
-
 static int directory_open(int dir_fd, const char *path, DIR **ret) {
         _cleanup_close_ int fd = openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
@@ -167,7 +162,7 @@ static int compare_strings(const void *a, const void *b) {
  * Return: 0, -E2BIG for more than HOTPATCH_LIVEPATCHES_MAX, or another negative errno.
  */
 int livepatch_list(const Kernel *k, char ***ret) {
-        _cleanup_(closedirp) DIR *d = NULL;
+        _cleanup_closedir_ DIR *d = NULL;
         _cleanup_strv_free_ char **names = NULL;
         size_t n = 0;
         int r;
@@ -279,7 +274,7 @@ static bool is_number(const char *s) {
 /* Adds the threads of one process; it may be gone, or lose threads, at any moment. */
 static int count_threads(
                 int proc_fd, const char *pid, const char *wanted, unsigned *done, unsigned *total) {
-        _cleanup_(closedirp) DIR *d = NULL;
+        _cleanup_closedir_ DIR *d = NULL;
         char path[sizeof("4294967295/patch_state")];
         struct dirent *e;
         int r;
@@ -316,7 +311,7 @@ static int count_threads(
  * Return: 0, -EACCES without the right to look at others' patch_state, or another negative errno.
  */
 int livepatch_progress(const Kernel *k, bool patched, unsigned *ret_done, unsigned *ret_total) {
-        _cleanup_(closedirp) DIR *d = NULL;
+        _cleanup_closedir_ DIR *d = NULL;
         unsigned done = 0, total = 0;
         struct dirent *e;
         int r;

@@ -18,6 +18,13 @@
 
 #define COPY_BLOCK ((size_t) 64 * 1024)
 
+/** path_join() - "folder/name". Return: free with free(); NULL: out of memory */
+char *path_join(const char *folder, const char *name) {
+        char *path;
+
+        return asprintf(&path, "%s/%s", folder, name) < 0 ? NULL : path;
+}
+
 /**
  * file_write_all() - write all bytes, whatever number of write(2) calls it takes
  *

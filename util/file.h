@@ -1,9 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Whole files: read with a limit, written so that a crash leaves the old or the new one. */
+/* Paths, folders, and whole files: read with a limit, written so that a crash leaves the old or the new one. */
+
+#include <dirent.h>
 
 #include "util/base.h"
+
+char *path_join(const char *folder, const char *name) _must_check_ _nonnull_(1, 2);
+
+static inline void closedirp(DIR **d) {
+        if (*d)
+                closedir(*d);
+}
+#define _cleanup_closedir_ _cleanup_(closedirp)
 
 int file_read_at(int dir_fd, const char *path, size_t max, void **ret, size_t *ret_size)
         _must_check_ _nonnull_(2, 4);

@@ -228,13 +228,11 @@ static int make_signature(const Build *b, void **ret, size_t *ret_size, sd_bus_e
 }
 
 static int temporary_file(const char *folder, const char *name) {
-        _cleanup_free_ char *path = NULL;
+        _cleanup_free_ char *path = path_join(folder, name);
         int fd;
 
-        if (asprintf(&path, "%s/%s", folder, name) < 0) {
-                path = NULL;
+        if (!path)
                 return -ENOMEM;
-        }
         fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         return fd < 0 ? -errno : fd;
 }

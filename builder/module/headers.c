@@ -22,13 +22,9 @@
 #include "util/file.h"
 
 static int read_line(const char *folder, const char *name, char **ret) {
-        _cleanup_free_ char *path = NULL;
+        _cleanup_free_ char *path = path_join(folder, name);
 
-        if (asprintf(&path, "%s/%s", folder, name) < 0) {
-                path = NULL;
-                return -ENOMEM;
-        }
-        return file_read_line_at(AT_FDCWD, path, ret);
+        return path ? file_read_line_at(AT_FDCWD, path, ret) : -ENOMEM;
 }
 
 /* Not from include/config/kernel.release: Debian 6.1 has the upstream version there. */

@@ -32,19 +32,12 @@ static const char *const runtime_files[] = {
         "hotpatch.h", "reload.c", "runtime.c", "runtime.h", "shadow.h", "tripwire-begin.c", "tripwire-end.c", "tripwire.c",
 };
 
-static void closedirp(DIR **d) {
-        if (*d)
-                closedir(*d);
-}
-
 static int write_file(const char *folder, const char *name, const char *text) {
-        _cleanup_free_ char *path = NULL;
+        _cleanup_free_ char *path = path_join(folder, name);
         _cleanup_close_ int fd = -EBADF;
 
-        if (asprintf(&path, "%s/%s", folder, name) < 0) {
-                path = NULL;
+        if (!path)
                 return -ENOMEM;
-        }
         fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
         if (fd < 0)
                 return -errno;
@@ -52,14 +45,12 @@ static int write_file(const char *folder, const char *name, const char *text) {
 }
 
 static int copy_file(const char *source, const char *to, const char *name, size_t max, sd_bus_error *error) {
-        _cleanup_free_ char *target = NULL;
+        _cleanup_free_ char *target = path_join(to, name);
         _cleanup_close_ int in = -EBADF, out = -EBADF;
         int r;
 
-        if (asprintf(&target, "%s/%s", to, name) < 0) {
-                target = NULL;
+        if (!target)
                 return -ENOMEM;
-        }
         in = open(source, O_RDONLY | O_CLOEXEC | O_NOCTTY);
         if (in < 0)
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("ModuleBuildFailed"),
@@ -76,13 +67,9 @@ static int copy_file(const char *source, const char *to, const char *name, size_
 }
 
 static int copy_file_of(const char *from, const char *name, const char *to, sd_bus_error *error) {
-        _cleanup_free_ char *source = NULL;
+        _cleanup_free_ char *source = path_join(from, name);
 
-        if (asprintf(&source, "%s/%s", from, name) < 0) {
-                source = NULL;
-                return -ENOMEM;
-        }
-        return copy_file(source, to, name, SOURCE_MAX, error);
+        return source ? copy_file(source, to, name, SOURCE_MAX, error) : -ENOMEM;
 }
 
 static int copy_files(const char *from, char *const *names, const char *to, sd_bus_error *error) {
@@ -96,12 +83,6 @@ static int copy_files(const char *from, char *const *names, const char *to, sd_b
         return 0;
 }
 
-static bool has_suffix(const char *name, const char *suffix) {
-        size_t l = strlen(name), s = strlen(suffix);
-
-        return l > s && streq(name + l - s, suffix);
-}
-
 static int compare_names(const void *a, const void *b) {
         return strcmp(*(char *const *) a, *(char *const *) b);
 }
@@ -109,14 +90,14 @@ static int compare_names(const void *a, const void *b) {
 /* Names with one suffix in a folder, sorted: the order of linking must not be readdir()'s. */
 static int list_files(const char *folder, const char *suffix, char ***ret, sd_bus_error *error) {
         _cleanup_strv_free_ char **names = NULL;
-        _cleanup_(closedirp) DIR *d = opendir(folder);
+        _cleanup_closedir_ DIR *d = opendir(folder);
         int r;
 
         if (!d)
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("ModuleBuildFailed"),
                         "Cannot read the folder '%s': %s", folder, strerror(errno));
         for (struct dirent *e; (e = readdir(d));) {
-                if (e->d_name[0] == '.' || !has_suffix(e->d_name, suffix))
+                if (e->d_name[0] == '.' || !endswith(e->d_name, suffix))
                         continue;
                 r = strv_extend(&names, e->d_name);
                 if (r < 0)
@@ -176,13 +157,13 @@ static int copy_with(const Kbuild *b, const char *to, char ***sources, sd_bus_er
                 const char *slash = strrchr(*path, '/'), *name = slash ? slash + 1 : *path;
                 int r;
 
-                if (!has_suffix(name, ".c") && !has_suffix(name, ".h"))
+                if (!endswith(name, ".c") && !endswith(name, ".h"))
                         return sd_bus_error_setf(error, HOTPATCH_ERROR("ModuleBuildFailed"),
                                 "'%s' is neither a C file nor a header", *path);
                 r = check_file_name(name, error);
                 if (r >= 0)
                         r = copy_file(*path, to, name, SOURCE_MAX, error);
-                if (r >= 0 && has_suffix(name, ".c"))
+                if (r >= 0 && endswith(name, ".c"))
                         r = strv_extend(sources, name);
                 if (r < 0)
                         return r;
@@ -242,12 +223,10 @@ static int write_kbuild(const Kbuild *b, char *const *sources) {
 }
 
 static int make_folder(const char *parent, const char *name, char **ret) {
-        _cleanup_free_ char *path = NULL;
+        _cleanup_free_ char *path = path_join(parent, name);
 
-        if (asprintf(&path, "%s/%s", parent, name) < 0) {
-                path = NULL;
+        if (!path)
                 return -ENOMEM;
-        }
         if (mkdir(path, 0755) < 0)
                 return -errno;
         *ret = TAKE_PTR(path);

@@ -3,6 +3,7 @@
 /* The two things that are wanted of Kbuild: a module, and an author's files compiled as parts of one. */
 
 #include "builder/module/kbuild-internal.h"
+#include "util/file.h"
 #include "util/strv.h"
 
 /**
@@ -50,13 +51,9 @@ int kbuild_compile(const Kbuild *b, char ***ret_objects, sd_bus_error *error) {
         if (r >= 0)
                 r = kbuild_make(b, objects, error);
         for (char **o = objects; r >= 0 && *o; o++) {
-                _cleanup_free_ char *path = NULL;
+                _cleanup_free_ char *path = path_join(b->work_dir, *o);
 
-                if (asprintf(&path, "%s/%s", b->work_dir, *o) < 0) {
-                        path = NULL;
-                        return -ENOMEM;
-                }
-                r = strv_extend(&paths, path);
+                r = path ? strv_extend(&paths, path) : -ENOMEM;
         }
         if (r >= 0)
                 *ret_objects = TAKE_PTR(paths);

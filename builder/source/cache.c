@@ -23,13 +23,7 @@
 #include <sys/statvfs.h>
 
 #include "dbus/errors.h"
-
-/** path_join() - "folder/name", free with free(); NULL when memory is out */
-char *path_join(const char *folder, const char *name) {
-        char *path;
-
-        return asprintf(&path, "%s/%s", folder, name) < 0 ? NULL : path;
-}
+#include "util/file.h"
 
 static int make_folders(const char *path, mode_t mode) {
         _cleanup_free_ char *copy = strdup(path);

@@ -13,4 +13,3 @@ int cache_lock(const char *cache, const char *key, bool exclusive, bool quiet, i
 int cache_newest(const char *cache, const char *release, char **ret_key) _must_check_ _nonnull_(1, 2, 3);
 int cache_make(const char *folder, uint64_t space, sd_bus_error *error) _must_check_ _nonnull_(1);
 void cache_remove(const char *folder) _nonnull_(1);
-char *path_join(const char *folder, const char *name) _must_check_ _nonnull_(1, 2);

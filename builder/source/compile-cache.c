@@ -14,7 +14,6 @@
 
 #include <fcntl.h>
 
-#include "builder/source/cache.h"
 #include "builder/source/compile-deps.h"
 #include "builder/source/folder.h"
 #include "bundle/digest.h"

@@ -19,7 +19,6 @@
 #include <sys/wait.h>
 
 #include "builder/run.h"
-#include "builder/source/cache.h"
 #include "builder/source/folder.h"
 #include "util/file.h"
 #include "util/strv.h"

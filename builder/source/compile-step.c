@@ -13,7 +13,6 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include "builder/source/cache.h"
 #include "builder/source/objects-list.h"
 #include "builder/source/shadow-lines.h"
 #include "util/file.h"
@@ -71,12 +70,6 @@ int step_open(Step *s, const char *work_dir, sd_bus_error *error) {
         return mkdir(s->patched, 0755) < 0 ? -errno : 0;
 }
 
-static bool has_suffix(const char *name, const char *suffix) {
-        size_t l = strlen(name), s = strlen(suffix);
-
-        return l > s && streq(name + l - s, suffix);
-}
-
 static int place_file(Step *s, const FixFile *file, bool keep_lines) {
         _cleanup_free_ char *original = path_join(s->tree->folder, file->path), *kept = NULL;
         _cleanup_free_ char *patched = path_join(s->patched, file->path);
@@ -92,7 +85,7 @@ static int place_file(Step *s, const FixFile *file, bool keep_lines) {
         r = file_read_at(AT_FDCWD, patched, HOTPATCH_SOURCE_FILE_MAX, &text, &size);
         if (r < 0)
                 return r;
-        if (!keep_lines || file->added || (!has_suffix(file->path, ".c") && !has_suffix(file->path, ".h")))
+        if (!keep_lines || file->added || (!endswith(file->path, ".c") && !endswith(file->path, ".h")))
                 return shadow_write(s->after, file->path, text, size);
         r = line_changes(original, patched, &changes, &n);
         if (r < 0)

@@ -17,7 +17,6 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include "builder/source/cache.h"
 #include "builder/source/compile-cache.h"
 #include "builder/source/compile-deps.h"
 #include "builder/source/compile-make.h"

@@ -13,6 +13,7 @@
 #include "builder/source/packages.h"
 #include "builder/source/step.h"
 #include "dbus/errors.h"
+#include "util/file.h"
 #include "util/strv.h"
 
 static void keep_installed(const char *line, void *userdata) {

@@ -100,17 +100,15 @@ static int make_empty(const char *path, char **ret) {
 /* The file that a diff is laid on: what an earlier diff left, else the tree's. */
 static int find_before(const Application *a, const char *tree, const char *current, char **ret,
                 sd_bus_error *error) {
-        _cleanup_free_ char *original = NULL, *real = NULL;
+        _cleanup_free_ char *original = path_join(tree, a->path), *real = NULL;
         struct stat st;
 
         if (access(current, F_OK) == 0) {
                 *ret = strdup(current);
                 return *ret ? 0 : -ENOMEM;
         }
-        if (asprintf(&original, "%s/%s", tree, a->path) < 0) {
-                original = NULL;
+        if (!original)
                 return -ENOMEM;
-        }
         real = realpath(original, NULL);
         if (!real && errno != ENOENT && errno != ENOTDIR)
                 return -errno;
@@ -158,15 +156,10 @@ static int finish(const Application *a, const char *after, const char *current, 
 }
 
 static int apply_one(Application *a, const char *tree, const char *folder, sd_bus_error *error) {
-        _cleanup_free_ char *current = NULL, *before = NULL, *after = NULL, *diff = NULL;
+        _cleanup_free_ char *current = path_join(folder, a->path), *after = path_join(folder, ".after"),
+                            *diff = path_join(folder, ".diff"), *before = NULL;
         int r;
 
-        if (asprintf(&current, "%s/%s", folder, a->path) < 0)
-                current = NULL;
-        if (asprintf(&after, "%s/.after", folder) < 0)
-                after = NULL;
-        if (asprintf(&diff, "%s/.diff", folder) < 0)
-                diff = NULL;
         if (!current || !after || !diff)
                 return -ENOMEM;
         r = folder_make_parents(current, strlen(folder));

@@ -21,7 +21,6 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
-#include "builder/source/cache.h"
 #include "dbus/errors.h"
 #include "util/file.h"
 

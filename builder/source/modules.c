@@ -10,7 +10,6 @@
 
 #include <fcntl.h>
 
-#include "builder/source/cache.h"
 #include "builder/source/tree.h"
 #include "util/file.h"
 

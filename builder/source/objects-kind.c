@@ -76,12 +76,6 @@ static const struct {
         { ".tbl", FILE_BUILD },
 };
 
-static bool has_suffix(const char *name, const char *suffix) {
-        size_t l = strlen(name), s = strlen(suffix);
-
-        return l >= s && streq(name + l - s, suffix);
-}
-
 static bool is_makefile(const char *name) {
         static const char *const names[] = { "Makefile", "Kbuild", "Kconfig" };
 
@@ -113,7 +107,7 @@ FileKind file_kind(const char *path) {
         if (is_makefile(slash ? slash + 1 : path))
                 return FILE_BUILD;
         for (size_t i = 0; i < ELEMENTSOF(suffixes); i++)
-                if (has_suffix(path, suffixes[i].suffix))
+                if (endswith(path, suffixes[i].suffix))
                         return suffixes[i].kind;
         return FILE_INCLUDED;
 }

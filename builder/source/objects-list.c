@@ -18,7 +18,6 @@
 #include <fcntl.h>
 
 #include "builder/run.h"
-#include "builder/source/cache.h"
 #include "builder/source/folder.h"
 #include "dbus/errors.h"
 #include "util/file.h"

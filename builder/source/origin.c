@@ -25,6 +25,7 @@
 #include "builder/source/ready.h"
 #include "bundle/digest.h"
 #include "dbus/errors.h"
+#include "util/file.h"
 #include "util/hex.h"
 
 /* Of a digest, in a folder's name. */

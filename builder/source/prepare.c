@@ -15,7 +15,6 @@
 
 #include <fcntl.h>
 
-#include "builder/source/cache.h"
 #include "builder/source/step.h"
 #include "dbus/errors.h"
 #include "util/file.h"

@@ -11,7 +11,6 @@
 
 #include <fcntl.h>
 
-#include "builder/source/cache.h"
 #include "dbus/errors.h"
 #include "util/file.h"
 

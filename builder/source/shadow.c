@@ -22,8 +22,8 @@
 #include <dirent.h>
 #include <sys/stat.h>
 
-#include "builder/source/cache.h"
 #include "builder/source/folder.h"
+#include "util/file.h"
 #include "util/strv.h"
 
 struct Shadow {
@@ -32,31 +32,20 @@ struct Shadow {
         char **real; /* folders that are not links, but the root */
 };
 
-static void closedirp(DIR **d) {
-        if (*d)
-                closedir(*d);
-}
-
-static bool has_suffix(const char *name, const char *suffix) {
-        size_t l = strlen(name), s = strlen(suffix);
-
-        return l > s && streq(name + l - s, suffix);
-}
-
 static bool is_built(const char *name) {
         static const char *const suffixes[] = { ".o", ".a", ".ko", ".mod", ".mod.c", ".order" };
 
         if (*name == '.')
-                return has_suffix(name, ".cmd") || has_suffix(name, ".d");
+                return endswith(name, ".cmd") || endswith(name, ".d");
         for (size_t i = 0; i < ELEMENTSOF(suffixes); i++)
-                if (has_suffix(name, suffixes[i]))
+                if (endswith(name, suffixes[i]))
                         return true;
         return false;
 }
 
 /* Makes @to a folder of links to what is in @from. */
 static int link_entries(const char *from, const char *to) {
-        _cleanup_(closedirp) DIR *d = opendir(from);
+        _cleanup_closedir_ DIR *d = opendir(from);
 
         if (!d && errno != ENOENT)
                 return -errno;

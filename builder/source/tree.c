@@ -18,6 +18,7 @@
 #include "builder/source/origin.h"
 #include "builder/source/ready.h"
 #include "dbus/errors.h"
+#include "util/file.h"
 
 /* As uname -r; it becomes part of paths and of package names. */
 static bool release_is_valid(const char *s) {

@@ -33,6 +33,17 @@ START_TEST(strv_grows_and_copies) {
 }
 END_TEST
 
+START_TEST(strings_end_and_paths_join) {
+        _cleanup_free_ char *path = path_join("/a", "b.c");
+
+        ck_assert_str_eq(path, "/a/b.c");
+        ck_assert(endswith(path, ".c"));
+        ck_assert(endswith(".c", ".c"));
+        ck_assert(!endswith("c", ".c"));
+        ck_assert(!endswith("b.cc", ".c"));
+}
+END_TEST
+
 START_TEST(file_limits_and_replacement) {
         char *scratch = scratch_new();
         int dir = open(scratch, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -65,6 +76,7 @@ static Suite *suite(void) {
 
         tcase_add_test(t, hex_round_trip_and_refusals);
         tcase_add_test(t, strv_grows_and_copies);
+        tcase_add_test(t, strings_end_and_paths_join);
         tcase_add_test(t, file_limits_and_replacement);
         suite_add_tcase(s, t);
         return s;
