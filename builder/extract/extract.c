@@ -162,6 +162,9 @@ static int check_carried(Extractor *e, uint32_t function) {
 
         if (o->symbols[function].bind != STB_LOCAL)
                 return refuse_carried(e, function, "other objects may call it", "");
+        if (!object_symbol_is_alone(o, function))
+                return refuse_carried(e, function, "its neighbours may call it, in section ",
+                        o->sections[o->symbols[function].section].name);
         for (uint32_t i = 1; i < o->n_sections && r >= 0; i++) {
                 const ObjectSection *s = o->sections + i;
 

@@ -88,6 +88,14 @@ typedef struct Walk {
         bool *seen;
 } Walk;
 
+/* In a section that it shares (.noinstr.text, .kprobes.text), neighbours call it without a relocation: who does
+ * cannot be seen. */
+static bool callers_are_known(const Changes *c, uint32_t function) {
+        return object_symbol_is_alone(c->after, function) &&
+                object_symbol_is_alone(c->before, c->symbols[function].before) && only_called(c->after, function) &&
+                only_called(c->before, c->symbols[function].before);
+}
+
 /* New functions have no original that would have to be redirected. */
 static bool has_site(const Walk *w, uint32_t function) {
         uint32_t before = w->changes->symbols[function].before;
@@ -105,7 +113,7 @@ static bool reaches_sites(Walk *w, uint32_t function) {
         if (w->seen[function] || has_site(w, function))
                 return true;
         w->seen[function] = true;
-        if (!only_called(c->after, function) || !only_called(c->before, c->symbols[function].before))
+        if (!callers_are_known(c, function))
                 return false;
         while (next_reference(c->after, function, &section, &relocation, &user, &call))
                 if (!reaches_sites(w, user))

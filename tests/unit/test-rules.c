@@ -65,6 +65,16 @@ START_TEST(callers_that_cannot_be_redirected_either_do_not_take_over) {
 }
 END_TEST
 
+#define NEIGHBOUR(n)                                                                                       \
+        "#define noinstr notrace __attribute__((__section__(\".noinstr.text\"))) noinline\n"                         \
+        "static noinstr int inner(int a) { return a * " n "; } noinstr int outer(int a) { return inner(a) + 1; }\n"
+
+START_TEST(callers_in_the_same_section_cannot_be_seen) {
+        check_rules(NEIGHBOUR("5"), NEIGHBOUR("7"));
+        expect_refused(RULE_NO_FTRACE_SITE, "inner", "noinstr");
+}
+END_TEST
+
 START_TEST(callers_of_callers_take_over) {
         check_rules("static noinline notrace int body(int a) { return helper(a) + 1; }\n"
                     "static noinline notrace int f(int a) { return body(a) * 3; } noinline int g(int a) { return f(a) * 2; }",
@@ -459,6 +469,7 @@ static Suite *suite(void) {
         tcase_add_test(c, callers_take_over_for_a_notrace_function);
         tcase_add_test(c, callers_cannot_take_over_for_a_pointer);
         tcase_add_test(c, callers_that_cannot_be_redirected_either_do_not_take_over);
+        tcase_add_test(c, callers_in_the_same_section_cannot_be_seen);
         tcase_add_test(c, callers_of_callers_take_over);
         tcase_add_test(c, schedule_is_always_on_a_stack);
         tcase_add_test(c, a_function_of_a_module_may_be_called_schedule);
