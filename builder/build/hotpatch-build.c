@@ -24,7 +24,7 @@ static void show_help(void) {
                "  -o, --output=OUT.hpb    the bundle\n"
                "      --explain           show what would be redirected and why; without -o, stop there\n"
                "      --source=DIR|DEB    the kernel's source; default: the distribution's, by apt\n"
-               "      --with=FILE         link this C file of yours into the patch: callbacks, tripwires\n\n"
+               "      --with=FILE         add this C file or header of yours: callbacks, tripwires\n\n"
                "      --id=ID             id of the bundle; default: the name of OUT.hpb\n"
                "      --title=TEXT        default: the subject of the fix\n"
                "      --fix=ID[=SUMMARY]  what it repairs; default: the CVE numbers in the fix\n"
