@@ -141,6 +141,7 @@ compile by itself is tried together with the changed headers of its folder, and 
   be removed again. Loading does not show that the fix repairs what it should; `tests/vm/real-fixes.sh` does,
   for a few.
 * *Failed* is our fault; *wrong* is the worst outcome.
+* Times are those of the machine, with whatever else it had to do; `doc/measurements.md` has quiet ones.
 """
 
 
