@@ -50,16 +50,31 @@ testcase_without_a_terminal_nobody_can_be_asked() {
         expect_file /proc/version 'second line'
 }
 
+# at_terminal PASSWORD COMMAND: the user runs it at a terminal and types the password when asked for one.
+# Not before: the agent reads only what comes after it has turned the echo off.
+at_terminal() {
+        local folder=/tmp/terminal
+
+        rm -rf "$folder"
+        install -d -o user "$folder"
+        run bash -c "until [[ -e $folder/ended ]]; do
+                        sleep 0.2
+                        if [[ ! -e $folder/typed ]] && grep -qs Password: $folder/shown; then
+                                sleep 2
+                                echo $1
+                                touch $folder/typed
+                        fi
+                done |
+                { runuser -l user -c \"script -qefc '$2' $folder/shown\"; r=\$?; touch $folder/ended; exit \$r; }"
+}
+
 testcase_a_person_at_a_terminal_is_asked_for_a_password() {
         local password=not-a-secret
         echo "root:$password" | chpasswd
-        # The agent reads the terminal only after it has asked.
-        run bash -c "(sleep 15; echo $password; sleep 15) |
-                runuser -l user -c \"script -qec 'hotpatchctl --no-ask-password remove $patch' /dev/null\""
+        at_terminal "$password" "hotpatchctl --no-ask-password remove $patch"
         expect_status 4
         refuse_output 'AUTHENTICATING'
-        run bash -c "(sleep 15; echo $password; sleep 15) |
-                runuser -l user -c \"script -qec 'hotpatchctl remove $patch' /dev/null\""
+        at_terminal "$password" "hotpatchctl remove $patch"
         expect_status 0
         expect_output 'AUTHENTICATION COMPLETE'
         expect_output "$patch.* is now out of the running kernel"
