@@ -12,7 +12,7 @@
  *
  * With --corrupt, one bit of each byte of every Nth function is flipped in the image, which must be seen.
  * With --digests, FILE gets a line "OBJECT FUNCTION ADDRESS SIZE SHA256 OFFSET+SIZE,…" for each function,
- * to be compared with the memory of a running kernel (memory-digests.py).
+ * to be compared with the memory of a running kernel.
  *
  * What is not proven is shown with the reason. Defaults that another object overrides (weak functions) are
  * counted apart. Exit status: 0 when all others were proven and every flip was seen.
