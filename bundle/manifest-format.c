@@ -79,6 +79,7 @@ static json_t *originals(const ManifestObject *object) {
                 set(&o, "size", json_integer((json_int_t) original->size));
                 set(&o, "sha256", hex ? json_string(hex) : NULL);
                 set_optional(&o, "masked", original->masked);
+                set_optional(&o, "source", original->source);
                 append(&array, o);
         }
         return array;

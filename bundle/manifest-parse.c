@@ -355,6 +355,11 @@ static int read_function(Reader *r, _unused_ const Field *f, json_t *value, void
                 "a function, as NAME or NAME,SYMPOS", at);
 }
 
+static int read_source(Reader *r, _unused_ const Field *f, json_t *value, void *at) {
+        return read_valid(r, value, HOTPATCH_FIX_PATH_MAX, manifest_source_is_valid,
+                "the path of a file in a kernel tree", at);
+}
+
 static int read_functions(Reader *r, _unused_ const Field *f, json_t *value, void *at) {
         return read_strings(r, value, 1, HOTPATCH_FUNCTIONS_MAX, read_function, at);
 }
@@ -442,6 +447,7 @@ static const Field original_fields[] = {
         { "masked", read_text, offsetof(ManifestOriginal, masked), false },
         { "sha256", read_sha256, offsetof(ManifestOriginal, sha256), true },
         { "size", read_size, offsetof(ManifestOriginal, size), true },
+        { "source", read_source, offsetof(ManifestOriginal, source), false },
         {},
 };
 

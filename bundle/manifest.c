@@ -75,6 +75,7 @@ static void object_done(ManifestObject *o) {
         for (size_t i = 0; i < o->n_originals; i++) {
                 free(o->originals[i].function);
                 free(o->originals[i].masked);
+                free(o->originals[i].source);
         }
         free(o->originals);
 }
@@ -168,6 +169,27 @@ bool manifest_masked_is_valid(const char *masked, uint64_t size) {
                 if (*rest != ',')
                         return false;
                 masked = rest + 1;
+        }
+}
+
+/**
+ * manifest_source_is_valid() - is it the path of a file in a kernel tree?
+ *
+ * Relative and in its shortest form, so that "below mm/" can be told by comparing bytes.
+ */
+bool manifest_source_is_valid(const char *source) {
+        if (strlen(source) > HOTPATCH_FIX_PATH_MAX)
+                return false;
+        for (;;) {
+                size_t n = strspn(source, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+,-");
+
+                if (n == 0 || (source[0] == '.' && (n == 1 || (n == 2 && source[1] == '.'))))
+                        return false;
+                if (!source[n])
+                        return true;
+                if (source[n] != '/')
+                        return false;
+                source += n + 1;
         }
 }
 

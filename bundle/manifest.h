@@ -53,12 +53,14 @@ typedef struct ManifestFix {
  * @masked: optional; "OFFSET+SIZE,…", decimal, from the function's first byte, ascending: what a
  *   running kernel changes in its own code (ftrace, alternatives, static branches and calls), and
  *   addresses that are not the same at each boot
+ * @source: optional; the C file that it was compiled from, as a path in the kernel tree: "mm/slab_common.c"
  */
 typedef struct ManifestOriginal {
         char *function;
         uint64_t size;
         uint8_t sha256[32];
         char *masked;
+        char *source;
 } ManifestOriginal;
 
 /** struct ManifestObject - `vmlinux` or a module, and the functions replaced in it */
@@ -147,6 +149,7 @@ const ManifestTarget *manifest_find_target(
 bool manifest_id_is_valid(const char *id);
 bool manifest_function_is_valid(const char *function);
 bool manifest_masked_is_valid(const char *masked, uint64_t size);
+bool manifest_source_is_valid(const char *source);
 bool manifest_module_is_valid(const char *name);
 int manifest_time_parse(const char *s, uint64_t *ret_usec) _must_check_ _nonnull_(1, 2);
 int manifest_time_format(uint64_t usec, char ret[static MANIFEST_TIME_SIZE]) _must_check_;

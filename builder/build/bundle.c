@@ -84,7 +84,7 @@ static int name_original(const ImageSymbol *s, char **ret) {
         return r < 0 ? -ENOMEM : 0;
 }
 
-static int add_original(ManifestObject *o, const Match *match) {
+static int add_original(ManifestObject *o, const char *source, const Match *match) {
         ManifestOriginal *grown = reallocarray(o->originals, o->n_originals + 1, sizeof(*grown)), *original;
         int r;
 
@@ -94,6 +94,9 @@ static int add_original(ManifestObject *o, const Match *match) {
         original = grown + o->n_originals++;
         *original = (ManifestOriginal) { .size = match->size };
         memcpy(original->sha256, match->sha256, sizeof(original->sha256));
+        original->source = strdup(source);
+        if (!original->source)
+                return -ENOMEM;
         r = name_original(match->image, &original->function);
         return r < 0 ? r : format_masked(match, &original->masked);
 }
@@ -105,7 +108,7 @@ static int add_originals(const Build *b, ManifestObject *o) {
                 if (!streq(u->compiled->object, o->name))
                         continue;
                 for (size_t k = 0; k < u->n_originals; k++) {
-                        int r = add_original(o, u->originals[k]);
+                        int r = add_original(o, u->compiled->source, u->originals[k]);
 
                         if (r < 0)
                                 return r;

@@ -14,6 +14,7 @@ static const char full[] =
         "\"member\":\"m.ko\",\"module\":\"hp_m\",\"replace\":true,\"objects\":[{\"name\":\"vmlinux\",\"functions\":[\"f\",\"g,2\"]},"
         "{\"name\":\"ext4\",\"build_id\":\"aabbccddeeff0011\",\"functions\":[\"h.isra.0\"],"
         "\"originals\":[{\"function\":\"h.isra.0\",\"size\":64,\"masked\":\"0+5,20+4\","
+        "\"source\":\"fs/ext4/inode.c\","
         "\"sha256\":\"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\"}]}]}],"
         "\"members\":[{\"name\":\"m.ko\",\"size\":67108864,"
         "\"sha256\":\"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\",\"role\":\"patch-module\"}],"
@@ -71,6 +72,7 @@ START_TEST(every_field_is_read) {
         ck_assert_uint_eq(t->objects[1].n_originals, 1);
         ck_assert_str_eq(t->objects[1].originals[0].masked, "0+5,20+4");
         ck_assert_uint_eq(t->objects[1].originals[0].size, 64);
+        ck_assert_str_eq(t->objects[1].originals[0].source, "fs/ext4/inode.c");
         ck_assert_ptr_null(t->objects[0].build_id);
         ck_assert_str_eq(t->objects[1].build_id, "aabbccddeeff0011");
         ck_assert_uint_eq(m->members[0].size, HOTPATCH_BUNDLE_MAX);
@@ -182,6 +184,16 @@ static const struct {
         { "0+5,20+4", "0+5,", "ManifestInvalid", "targets[0].objects[1].originals[0].masked" },
         { "0+5,20+4", "0+0", "ManifestInvalid", "targets[0].objects[1].originals[0].masked" },
         { "0+5,20+4", "99999999999999999999+1", "ManifestInvalid", "targets[0].objects[1].originals[0].masked" },
+        { "\"fs/ext4/inode.c\"", "\"/fs/ext4/inode.c\"", "ManifestInvalid", "targets[0].objects[1].originals[0].source" },
+        { "\"fs/ext4/inode.c\"", "\"fs/../mm/slab.c\"", "ManifestInvalid", "targets[0].objects[1].originals[0].source" },
+        { "\"fs/ext4/inode.c\"", "\"./mm/slab.c\"", "ManifestInvalid", "targets[0].objects[1].originals[0].source" },
+        { "\"fs/ext4/inode.c\"", "\"mm//slab.c\"", "ManifestInvalid", "targets[0].objects[1].originals[0].source" },
+        { "\"fs/ext4/inode.c\"", "\"mm/\"", "ManifestInvalid", "targets[0].objects[1].originals[0].source" },
+        { "\"fs/ext4/inode.c\"", "\"..\"", "ManifestInvalid", "targets[0].objects[1].originals[0].source" },
+        { "\"fs/ext4/inode.c\"", "\"a b.c\"", "ManifestInvalid", "targets[0].objects[1].originals[0].source" },
+        { "\"fs/ext4/inode.c\"", "\"mm/\\u001b.c\"", "ManifestInvalid", "targets[0].objects[1].originals[0].source" },
+        { "\"fs/ext4/inode.c\"", "\"\"", "ManifestInvalid", "targets[0].objects[1].originals[0].source" },
+        { "\"fs/ext4/inode.c\"", "7", "ManifestInvalid", "targets[0].objects[1].originals[0].source" },
         { "g,2", "g,02", "ManifestInvalid", "targets[0].objects[0].functions[1]" },
         { "g,2", "g,", "ManifestInvalid", "targets[0].objects[0].functions[1]" },
         { "g,2", "g 2", "ManifestInvalid", "targets[0].objects[0].functions[1]" },

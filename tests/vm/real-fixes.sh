@@ -112,6 +112,8 @@ testcase_the_originals_are_the_code_that_runs() {
 }
 
 testcase_fsmount_refuses_an_internal_file_system() { # on: 6.1.0-50-cloud-amd64
+        [[ $(tar -xOf fsmount.hpb manifest.json | jq -r '.targets[].objects[].originals[].source' | sort -u) == \
+                fs/namespace.c ]] || fail "fsmount.hpb does not say that it is all of fs/namespace.c"
         whole_life fsmount
 }
 
