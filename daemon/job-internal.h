@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* What the files of the job share: job.c, job-start.c, job-steps.c, job-wait.c, job-undo.c. */
+/* What the files of the job share, job*.c. */
 
 #include "daemon/job.h"
 #include "daemon/manager.h"
+#include "livepatch/state.h"
 
 /* The kernel drops the last reference of a disabled patch from a workqueue. kpatch waits as long. */
 #define HELD_TIMEOUT_USEC (15 * USEC_PER_SEC)
@@ -33,8 +34,35 @@ void job_close_intent(Job *j);
 int job_start_apply(Job *j, sd_bus_error *error) _must_check_;
 int job_start_remove(Job *j, sd_bus_error *error) _must_check_;
 
-/* job-steps.c */
+/* job-steps.c: the runner, and what every step needs */
+typedef enum StepResult {
+        STEP_UNDER_WAY, /* a worker or a wait goes on with job_step_over() or job_fail() */
+        STEP_OVER,
+} StepResult;
+typedef int (*JobStep)(Job *j, sd_bus_error *error); /* returns a StepResult or a negative errno */
 void job_run(Job *j);
+const PlanStep *job_step(const Job *j);
+void job_step_progress(Job *j, double share);
+void job_step_over(Job *j);
+void job_step_called(Job *j, int r, const sd_bus_error *error);
+int job_fail_cancelled(Job *j);
+int job_fail_surprise(Job *j, LivepatchState state);
+
+/* job-transition.c */
+int job_step_insert(Job *j, sd_bus_error *error) _must_check_;
+int job_step_transition(Job *j, sd_bus_error *error) _must_check_;
+bool job_past_deadline(const Job *j);
+int job_fail_stalled(Job *j, const char *what);
+void job_show_transition(Job *j, bool patched);
+
+/* job-commit.c */
+int job_step_commit(Job *j, sd_bus_error *error) _must_check_;
+
+/* job-remove-steps.c */
+int job_step_disable(Job *j, sd_bus_error *error) _must_check_;
+int job_step_vanish(Job *j, sd_bus_error *error) _must_check_;
+int job_step_unload(Job *j, sd_bus_error *error) _must_check_;
+int job_step_forget(Job *j, sd_bus_error *error) _must_check_;
 
 /* job-wait.c: look at a module again and again, without sleeping */
 typedef enum WaitResult {

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * What is in force is written down. The last commit of an Apply is its point of no return, see
+ * job-steps.c.
+ */
+
+#include <syslog.h>
+
+#include "daemon/admit.h"
+#include "daemon/job-internal.h"
+#include "daemon/messages.h"
+#include "dbus/errors.h"
+#include "util/strv.h"
+
+static uint64_t next_order(const Store *s) {
+        AdmittedRecord *records;
+        uint64_t order = 0;
+        size_t n;
+
+        if (store_admitted_list(s, &records, &n) < 0)
+                return 1;
+        for (size_t i = 0; i < n; i++)
+                if (records[i].order > order)
+                        order = records[i].order;
+        admitted_records_free(records, n);
+        return order + 1;
+}
+
+static int bundle_of(Job *j, const char *id, PreparedBundle **ret) {
+        PreparedBundle *bundles;
+        size_t n;
+
+        bundles = preparation_bundles(j->preparation, &n);
+        for (size_t i = 0; i < n; i++)
+                if (streq(bundles[i].id, id)) {
+                        *ret = &bundles[i];
+                        return 0;
+                }
+        return -ENOENT;
+}
+
+static int write_record(Job *j, const PreparedBundle *b, const char *module, sd_bus_error *error) {
+        _cleanup_(admitted_record_done) AdmittedRecord record = {};
+        const Manager *m = j->manager;
+        int r;
+
+        r = admit_record(b->verified, &m->identity, b->admitted_usec, &record);
+        if (r < 0)
+                return r;
+        if (!record.module_build_id) {
+                r = kernel_module_build_id(m->kernel, module, &record.module_build_id);
+                if (r == -ENOMEM)
+                        return r; /* any other: the module has none */
+        }
+        record.applied_usec = clock_usec(CLOCK_REALTIME);
+        /* A clock that was set back meanwhile must not make it older than the intent, see job-recover.c. */
+        if (record.applied_usec < j->intent_usec)
+                record.applied_usec = j->intent_usec;
+        record.order = next_order(m->store);
+        return store_admitted_commit(m->store, b->copy_fd, &record, error);
+}
+
+static int raise_stream(const Store *s, const Verified *v) {
+        const Manifest *manifest = verified_manifest(v);
+        uint64_t seen = 0;
+        int r;
+
+        r = store_stream_get(s, manifest->stream, &seen, NULL);
+        if (r < 0 || seen >= manifest->sequence)
+                return r;
+        return store_stream_set(s, manifest->stream, manifest->sequence, verified_digest(v));
+}
+
+static bool more_to_add(const Job *j) {
+        const Plan *plan = job_plan(j);
+
+        for (size_t i = j->step + 1; i < plan->n_steps; i++)
+                if (plan->steps[i].action == STEP_INSERT || plan->steps[i].action == STEP_TRANSITION ||
+                    plan->steps[i].action == STEP_COMMIT)
+                        return true;
+        return false;
+}
+
+/* The new patches are in force. What is left, if anything, is a removal. */
+static int pass_return(Job *j, sd_bus_error *error) {
+        _cleanup_strv_free_ char **ids = NULL, **modules = NULL;
+        const Plan *plan = job_plan(j);
+        int r = 0;
+
+        j->past_return = true;
+        for (size_t i = j->step + 1; r >= 0 && i < plan->n_steps; i++)
+                if (plan->steps[i].action == STEP_UNLOAD) {
+                        r = strv_extend(&ids, strempty(plan->steps[i].id));
+                        if (r >= 0)
+                                r = strv_extend(&modules, strempty(plan->steps[i].module));
+                }
+        if (r < 0)
+                return r;
+        if (modules)
+                return job_open_intent(j, job_type_to_string(JOB_REMOVE), ids, modules, error);
+        job_close_intent(j);
+        return 0;
+}
+
+/** job_step_commit() - JobStep: the patch is in force on every task; from now on it is wanted */
+int job_step_commit(Job *j, sd_bus_error *error) {
+        const PlanStep *s = job_step(j);
+        PreparedBundle *b;
+        int r;
+
+        r = bundle_of(j, s->id, &b);
+        if (r < 0)
+                return r;
+        /* First the name in the undo list, then the file. */
+        r = strv_extend(&j->committed, s->id);
+        if (r < 0)
+                return r;
+        /* The mark before the record: with the record the commit is complete, also after a crash. */
+        r = raise_stream(j->manager->store, b->verified);
+        if (r < 0)
+                return sd_bus_error_setf(error, HOTPATCH_ERROR("StateUnwritable"),
+                        "The sequence of stream '%s' cannot be written: %s",
+                        verified_manifest(b->verified)->stream, strerror(-r));
+        r = write_record(j, b, s->module, error);
+        if (r < 0)
+                return r;
+        if (!more_to_add(j)) {
+                r = pass_return(j, error);
+                if (r < 0)
+                        return r;
+        }
+        job_record(j, HOTPATCH_MESSAGE_APPLIED, LOG_NOTICE, s->id, s->module,
+                "Patch '%s' is active", s->id);
+        return STEP_OVER;
+}

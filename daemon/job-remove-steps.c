@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Out of the kernel, in the kernel's own order: disable, wait until the livepatch is gone and its last
+ * reference dropped, unload, forget. An Apply takes what it superseded out by the same steps.
+ */
+
+#include <syslog.h>
+
+#include "daemon/job-internal.h"
+#include "daemon/messages.h"
+#include "dbus/errors.h"
+#include "livepatch/state.h"
+
+/** job_step_disable() - JobStep: begin the transition back */
+int job_step_disable(Job *j, _unused_ sd_bus_error *error) {
+        const PlanStep *s = job_step(j);
+        LivepatchState state;
+        int r;
+
+        job_set_state(j, JOB_DISABLING);
+        r = livepatch_state(j->manager->kernel, s->module, &state);
+        if (r < 0)
+                return r;
+        if (state != LIVEPATCH_PATCHED && state != LIVEPATCH_PATCHING)
+                return STEP_OVER; /* on its way already */
+        r = job_call(j, JOB_CALL_DISABLE, s->module, job_step_called);
+        return r < 0 ? r : STEP_UNDER_WAY;
+}
+
+static int fail_pinned(Job *j) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        int r = sd_bus_error_setf(&error, HOTPATCH_ERROR("PinnedUntilReboot"),
+                "Module '%s' has no effect any more but cannot be unloaded", job_step(j)->module);
+
+        job_fail(j, r, &error);
+        return WAIT_OVER;
+}
+
+static int check_vanished(Job *j) {
+        LivepatchState state;
+        int r;
+
+        r = livepatch_state(j->manager->kernel, job_step(j)->module, &state);
+        if (r < 0) {
+                job_fail(j, r, NULL);
+                return WAIT_OVER;
+        }
+        switch (state) {
+        case LIVEPATCH_ABSENT:
+        case LIVEPATCH_INACTIVE:
+                job_step_over(j);
+                return WAIT_OVER;
+        case LIVEPATCH_HELD:
+                return job_held_too_long(j, job_step(j)->module, state) ? fail_pinned(j)
+                                                                            : WAIT_AGAIN;
+        case LIVEPATCH_UNPATCHING:
+                if (j->cancelled)
+                        return job_fail_cancelled(j);
+                if (job_past_deadline(j))
+                        return job_fail_stalled(j, "The transition back from");
+                job_show_transition(j, false);
+                return WAIT_AGAIN;
+        default:
+                return job_fail_surprise(j, state);
+        }
+}
+
+/** job_step_vanish() - JobStep: wait until the kernel has dropped the livepatch */
+int job_step_vanish(Job *j, _unused_ sd_bus_error *error) {
+        int r;
+
+        job_set_state(j, JOB_DISABLING);
+        r = job_wait(j, check_vanished);
+        return r < 0 ? r : STEP_UNDER_WAY;
+}
+
+/* A leftover of an earlier life of the patch is unloaded before its insertion. */
+static bool is_taken_out(const Job *j) {
+        return j->type == JOB_REMOVE || j->past_return;
+}
+
+/* The module stays. The record of a removed patch must not: with it the next start would put the patch
+ * into force again. */
+static void fail_unload(Job *j, const sd_bus_error *error) {
+        _cleanup_(sd_bus_error_free) sd_bus_error pinned = SD_BUS_ERROR_NULL;
+        const PlanStep *s = job_step(j);
+        bool forgotten;
+        int r;
+
+        r = is_taken_out(j) ? store_admitted_remove(j->manager->store, s->id) : 0;
+        forgotten = r >= 0 || r == -ENOENT;
+        if (forgotten && is_taken_out(j))
+                job_record(j, HOTPATCH_MESSAGE_REMOVED, LOG_NOTICE, s->id, s->module,
+                        "Patch '%s' was removed, but its module '%s' stays in memory until the restart",
+                        s->id, s->module);
+        r = sd_bus_error_setf(&pinned, HOTPATCH_ERROR("PinnedUntilReboot"),
+                "Module '%s' has no effect any more but cannot be unloaded%s: %s", s->module,
+                forgotten ? "" : ", and its record cannot be removed", strempty(error->message));
+        job_fail(j, r, &pinned);
+}
+
+static int unload_again(Job *j);
+
+static void unload_done(Job *j, int r, const sd_bus_error *error) {
+        LivepatchState state;
+
+        j->failures = r < 0 ? j->failures + 1 : 0;
+        if (r >= 0)
+                return job_step_over(j);
+        if (j->failures < JOB_FAILURES_MAX) {
+                if (job_wait_after(j, unload_again, JOB_RETRY_USEC) < 0)
+                        job_fail(j, r, error);
+                return;
+        }
+        if (livepatch_state(j->manager->kernel, job_step(j)->module, &state) >= 0 &&
+            (state == LIVEPATCH_INACTIVE || state == LIVEPATCH_HELD))
+                fail_unload(j, error);
+        else
+                job_fail(j, r, error);
+}
+
+static int unload_again(Job *j) {
+        int r;
+
+        job_wait_stop(j);
+        if (j->cancelled && !is_taken_out(j))
+                return job_fail_cancelled(j);
+        r = job_call(j, JOB_CALL_UNLOAD, job_step(j)->module, unload_done);
+        if (r < 0)
+                job_fail(j, r, NULL);
+        return WAIT_OVER;
+}
+
+/** job_step_unload() - JobStep: take the module out of memory */
+int job_step_unload(Job *j, _unused_ sd_bus_error *error) {
+        const PlanStep *s = job_step(j);
+        LivepatchState state;
+        int r;
+
+        job_set_state(j, JOB_UNLOADING);
+        r = livepatch_state(j->manager->kernel, s->module, &state);
+        if (r < 0)
+                return r;
+        if (state == LIVEPATCH_ABSENT)
+                return STEP_OVER;
+        r = job_call(j, JOB_CALL_UNLOAD, s->module, unload_done);
+        return r < 0 ? r : STEP_UNDER_WAY;
+}
+
+/** job_step_forget() - JobStep: the patch is not wanted any more */
+int job_step_forget(Job *j, sd_bus_error *error) {
+        const PlanStep *s = job_step(j);
+        int r;
+
+        r = store_admitted_remove(j->manager->store, s->id);
+        if (r < 0 && r != -ENOENT)
+                return sd_bus_error_setf(error, HOTPATCH_ERROR("StateUnwritable"),
+                        "The record of patch '%s' cannot be removed: %s", s->id, strerror(-r));
+        job_record(j, HOTPATCH_MESSAGE_REMOVED, LOG_NOTICE, s->id, s->module,
+                "Patch '%s' was removed", s->id);
+        return STEP_OVER;
+}
