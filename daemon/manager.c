@@ -244,6 +244,7 @@ Manager *manager_free(Manager *m) {
                 job_free(m->jobs[i]);
         patch_set_done(&m->patches);
         authorizer_free(m->authorizer);
+        systemd_free(m->systemd);
         sd_event_source_disable_unref(m->flush);
         store_free(m->store);
         kernel_identity_done(&m->identity);
@@ -267,6 +268,9 @@ int manager_attach_bus(Manager *m, sd_bus *bus) {
 
         m->bus = sd_bus_ref(bus);
         r = authorizer_new(bus, carry_out, m, &m->authorizer);
+        if (r < 0)
+                return r;
+        r = systemd_new(bus, &m->systemd);
         return r < 0 ? r : bus_attach(m);
 }
 

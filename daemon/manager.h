@@ -13,12 +13,14 @@
 #include "daemon/patch.h"
 #include "daemon/query.h"
 #include "daemon/store.h"
+#include "daemon/systemd.h"
 #include "livepatch/identity.h"
 #include "util/limits.h"
 
 /**
  * struct Manager
  * @root: every path hangs off it; "/" in the product
+ * @systemd: PID 1 on @bus; it may not answer
  * @jobs: oldest first; at most one is not finished
  * @refreshed_iteration: turn of the event loop in which @patches was read last
  * @activity_usec: CLOCK_MONOTONIC, when something was last asked for
@@ -33,6 +35,7 @@ struct Manager {
         Config config;
         Store *store;
         Authorizer *authorizer;
+        Systemd *systemd;
 
         PatchSet patches;
         uint64_t refreshed_iteration;

@@ -78,6 +78,9 @@
 /* /sys/module/NAME/hotpatch/tripwires: one page of sysfs, rounded up. */
 #define HOTPATCH_TRIPWIRES_MAX ((size_t) 64 * 1024)
 
+/* systemd.unit(5): UNIT_NAME_MAX is 256 with the NUL. */
+#define HOTPATCH_UNIT_NAME_MAX 255U
+
 /* Kernel log lines in a message: a failed livepatch writes two to four. */
 #define HOTPATCH_KERNEL_LOG_LINES 8U
 #define HOTPATCH_KERNEL_LOG_LINE_MAX 240U
