@@ -5,4 +5,5 @@
 
 #include "daemon/facts.h"
 
+Certainty facts_reliable_stacks(const SymbolFacts *symbols, size_t n);
 void facts_take_symbols(Facts *f, char *text, SymbolFacts *symbols, size_t n) _nonnull_(1, 2, 3);

@@ -3,14 +3,22 @@
 /*
  * The symbol pass: asked and answered in a worker, told as lines of text
  *
- *     OBJECT NAME MATCHES LOADED TRACEABLE BUSY LIVEPATCHED
+ *     OBJECT NAME MATCHES LOADED TRACEABLE BUSY LIVEPATCHED [OWNER]
  *
- * with flags of 0 and 1. Each function is asked for once, however many bundles replace it.
+ * with flags of 0 and 1; OWNER is the rest of the line. Each function is asked for once, however many
+ * bundles replace it.
+ *
+ * One function more is asked for: the kernel has no file that says whether it can trace stacks
+ * reliably, but the function that livepatch calls for it exists only then (kernel/stacktrace.c,
+ * CONFIG_HAVE_RELIABLE_STACKTRACE; without it klp_enable_patch() only warns that "the livepatch
+ * transition may never complete").
  */
 
 #include "daemon/facts-internal.h"
 #include "util/file.h"
 #include "util/limits.h"
+
+#define RELIABLE_STACKS "stack_trace_save_tsk_reliable"
 
 /* Bundles of one transaction times objects times functions would be a million; a manifest of 256 KiB
  * holds some ten thousand names. */
@@ -89,8 +97,8 @@ static int write_answers(const Questions *q, int output_fd) {
         for (size_t i = 0; i < q->n; i++) {
                 const SymbolFacts *s = &q->facts[i];
 
-                fprintf(f, "%s %s %u %d %d %d %d\n", s->object, s->name, s->matches, s->object_loaded,
-                                s->traceable, s->busy, s->livepatched);
+                fprintf(f, "%s %s %u %d %d %d %d%s%s\n", s->object, s->name, s->matches, s->object_loaded,
+                                s->traceable, s->busy, s->livepatched, *s->owner ? " " : "", s->owner);
         }
         if (fclose(f) != 0)
                 return -ENOMEM;
@@ -121,9 +129,12 @@ int facts_symbols(const Kernel *k, const Manifest *const *manifests, size_t n_ma
                 if (r < 0)
                         return r;
         }
-        questions_unique(&q);
         if (q.n == 0)
                 return 0;
+        r = questions_add(&q, "vmlinux", RELIABLE_STACKS);
+        if (r < 0)
+                return r;
+        questions_unique(&q);
         r = symbols_look_up(k, q.facts, q.n);
         return r < 0 ? r : write_answers(&q, output_fd);
 }
@@ -161,12 +172,13 @@ static int parse_answer(char *line, SymbolFacts *ret) {
                 if (r < 0)
                         return r;
         }
-        if (line)
+        if (line && (!*line || strlen(line) >= SYMBOL_OWNER_SIZE))
                 return -EBADMSG;
         *ret = (SymbolFacts) {
                 .object = object, .name = name, .matches = (unsigned) v[0], .object_loaded = v[1],
                 .traceable = v[2], .busy = v[3], .livepatched = v[4],
         };
+        strcpy(ret->owner, strempty(line));
         return 0;
 }
 
@@ -176,6 +188,14 @@ static size_t count_lines(const char *text) {
         for (; (text = strchr(text, '\n')); text++)
                 n++;
         return n;
+}
+
+/** facts_reliable_stacks() - can the kernel trace stacks reliably, as the symbols tell? */
+Certainty facts_reliable_stacks(const SymbolFacts *symbols, size_t n) {
+        for (size_t i = 0; i < n; i++)
+                if (streq(symbols[i].object, "vmlinux") && streq(symbols[i].name, RELIABLE_STACKS))
+                        return symbols[i].matches > 0 ? CERTAINLY : CERTAINLY_NOT;
+        return UNCERTAIN;
 }
 
 /**

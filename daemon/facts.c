@@ -98,6 +98,7 @@ void facts_take_symbols(Facts *f, char *text, SymbolFacts *symbols, size_t n) {
         f->symbols = symbols;
         f->plan.symbols = symbols;
         f->plan.n_symbols = n;
+        f->plan.reliable_stacks = facts_reliable_stacks(symbols, n);
 }
 
 /* --- livepatches --- */

@@ -91,7 +91,29 @@ typedef struct Verdict {
         const char *why;   /* "which …" of the message */
 } Verdict;
 
-static Verdict judge_symbol(const SymbolFacts *s, unsigned long sympos) {
+/* Who has it, in a person's words where the handler is a well-known one of the kernel's. */
+static const char *owner_words(const SymbolFacts *s) {
+        static const struct {
+                const char *handler, *words;
+        } known[] = {
+                { "kprobe_ftrace_handler", "a kprobe (handler 'kprobe_ftrace_handler')" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(known); i++)
+                if (streq(s->owner, known[i].handler))
+                        return known[i].words;
+        return NULL;
+}
+
+static const char *busy_words(const SymbolFacts *s, char *buf, size_t size) {
+        if (!*s->owner)
+                return "which something that the kernel does not name redirects already";
+        snprintf(buf, size, owner_words(s) ? "which %s redirects already" :
+                                "which the handler '%s' redirects already", owner_words(s) ?: s->owner);
+        return buf;
+}
+
+static Verdict judge_symbol(const SymbolFacts *s, unsigned long sympos, char *buf, size_t size) {
         if (s->matches == 0)
                 return (Verdict) { HOTPATCH_ERROR("FunctionNotFound"), "which this kernel does not have" };
         if (sympos == 0 && s->matches > 1)
@@ -104,7 +126,7 @@ static Verdict judge_symbol(const SymbolFacts *s, unsigned long sympos) {
                 return (Verdict) { HOTPATCH_ERROR("FunctionNotTraceable"),
                                    "which has no place where it could be redirected" };
         if (s->busy)
-                return (Verdict) { HOTPATCH_ERROR("FunctionBusy"), "which something else redirects already" };
+                return (Verdict) { HOTPATCH_ERROR("FunctionBusy"), busy_words(s, buf, size) };
         return (Verdict) { NULL, NULL };
 }
 
@@ -112,21 +134,23 @@ static void describe_symbol(const SymbolFacts *s, char *buf, size_t size) {
         if (!s->object_loaded)
                 snprintf(buf, size, "module not loaded");
         else
-                snprintf(buf, size, "%u of the name, %s%s", s->matches,
-                                s->traceable ? "traceable" : "not traceable", s->busy ? ", busy" : "");
+                snprintf(buf, size, "%u of the name, %s%s%s", s->matches,
+                                s->traceable ? "traceable" : "not traceable",
+                                s->busy ? ", redirected by " : "",
+                                !s->busy ? "" : *s->owner ? s->owner : "somebody unnamed");
 }
 
 static int check_symbol(PlanBuild *b, const PlanItem *item, const char *object, const char *function,
                 const SymbolFacts *s) {
         const Manifest *m = item->manifest;
         unsigned long sympos;
-        char found[64], needed[64];
+        char found[64 + SYMBOL_OWNER_SIZE], needed[64], why[64 + SYMBOL_OWNER_SIZE];
         Verdict v = { NULL, NULL };
         int r;
 
         (void) split_function(function, &sympos);
         if (s->object_loaded)
-                v = judge_symbol(s, sympos);
+                v = judge_symbol(s, sympos, why, sizeof(why));
         describe_symbol(s, found, sizeof(found));
         if (sympos == 0)
                 snprintf(needed, sizeof(needed), "1 of the name, traceable");

@@ -37,6 +37,21 @@ static int check_support(PlanBuild *b) {
                         b->facts->kernel->release);
 }
 
+/* Without them no sleeping task is ever moved to the new code, and every transition would stall. */
+static int check_stacks(PlanBuild *b) {
+        static const char *const found[] = {
+                [UNCERTAIN] = "unknown", [CERTAINLY] = "yes", [CERTAINLY_NOT] = "no",
+        };
+        Certainty c = b->facts->reliable_stacks;
+        int r = plan_condition(b->plan, NULL, c != CERTAINLY_NOT, found[c], "yes", "reliable-stacks");
+
+        if (r < 0 || c != CERTAINLY_NOT)
+                return r;
+        return plan_refuse(b->plan, HOTPATCH_ERROR("NoReliableStacks"),
+                        "The running kernel '%s' cannot trace the stacks of its tasks reliably, so that a "
+                        "transition might never end", b->facts->kernel->release);
+}
+
 static int check_ftrace(PlanBuild *b) {
         bool ok = b->facts->gates->ftrace_enabled;
         int r = plan_condition(b->plan, NULL, ok, ok ? "on" : "off", "on", "ftrace");
@@ -67,7 +82,7 @@ static int check_transition(PlanBuild *b) {
  */
 int plan_check_machine(PlanBuild *b) {
         static int (*const checks[])(PlanBuild *) = {
-                check_disabled, check_support, check_ftrace, check_transition,
+                check_disabled, check_support, check_stacks, check_ftrace, check_transition,
         };
         const KernelGates *g = b->facts->gates;
         int r;

@@ -14,6 +14,13 @@
 #include "livepatch/symbols.h"
 #include "util/base.h"
 
+/** Certainty - of a thing that the kernel does not always let be known */
+typedef enum Certainty {
+        UNCERTAIN,
+        CERTAINLY,
+        CERTAINLY_NOT,
+} Certainty;
+
 /**
  * struct PlanModule - a module that a target names, as the running kernel has it: the modules whose
  * functions it replaces, and the name its own patch module would take
@@ -72,6 +79,7 @@ typedef struct PlanFacts {
         size_t n_streams;
         const SymbolFacts *symbols;
         size_t n_symbols;
+        Certainty reliable_stacks; /* of sleeping tasks */
         char *const *staged; /* ids in the spool; NULL: none */
 } PlanFacts;
 

@@ -99,6 +99,8 @@ const HotpatchError hotpatch_errors[] = {
             "Stop the other user of this function (see enabled_functions in tracefs) and apply again."),
         ROW("NoLivepatchSupport", EOPNOTSUPP, NOT_APPLICABLE,
             "Run a kernel that was built with CONFIG_LIVEPATCH=y."),
+        ROW("NoReliableStacks", EOPNOTSUPP, NOT_APPLICABLE,
+            "Run a kernel with reliable stack traces (CONFIG_HAVE_RELIABLE_STACKTRACE; on x86 the ORC unwinder)."),
         ROW("FtraceDisabled", EBUSY, NOT_APPLICABLE,
             "Turn function tracing on: sysctl kernel.ftrace_enabled=1."),
         ROW("TracingUnavailable", ENOENT, NOT_APPLICABLE,

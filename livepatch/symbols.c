@@ -55,6 +55,25 @@ static size_t questions_find(const Questions *q, Word name) {
         return from;
 }
 
+/* "(NAME+0x0/0x10 [MODULE])" behind "tramp: …" or "ops: …": the handler, without its offset. */
+static void owner_read(SymbolFacts *f, const char *rest) {
+        const char *from = strstr(rest, "tramp: ") ?: strstr(rest, "ops: "), *module;
+        size_t name, l;
+
+        from = from ? strchr(from, '(') : NULL;
+        if (!from++)
+                return;
+        l = strcspn(from, ")");
+        name = strcspn(from, "+ )");
+        module = memchr(from, '[', l);
+        (void) snprintf(f->owner, sizeof(f->owner), "%.*s%s%.*s", (int) name, from, module ? " " : "",
+                        module ? (int) (from + l - module) : 0, module ?: "");
+        /* It becomes part of a line and of a sentence. */
+        for (char *p = f->owner; *p; p++)
+                if (*p < ' ' || *p > '~')
+                        *p = '?';
+}
+
 /*
  * kernel/trace/ftrace.c, t_show(): the count, then "R" (saved registers), "I" (IPMODIFY), "D", "O",
  * "M" as far as set, then "tramp: …" or "ops: …" with the handler. The kernel allows one IPMODIFY
@@ -62,20 +81,23 @@ static size_t questions_find(const Questions *q, Word name) {
  * single handler need be shown; then livepatch's own directory tells, see question_ask_livepatch().
  */
 static void enabled_match(SymbolFacts *f, const char *rest) {
+        const char *flags = rest;
         bool ipmodify = false;
 
         if (strstr(rest, "klp_ftrace_handler")) {
                 f->livepatched = true;
                 return;
         }
-        for (Word w = word_next(&rest); w.l > 0; w = word_next(&rest)) {
+        for (Word w = word_next(&flags); w.l > 0; w = word_next(&flags)) {
                 if (word_is(w, "I"))
                         ipmodify = true;
                 if (w.s[w.l - 1] == ':')
                         break;
         }
-        if (ipmodify)
-                f->busy = true;
+        if (!ipmodify)
+                return;
+        f->busy = true;
+        owner_read(f, rest);
 }
 
 static void enabled_line(void *userdata, const char *line) {
@@ -143,6 +165,7 @@ static int question_ask_livepatch(const Kernel *k, SymbolFacts *f) {
                 if (r > 0) {
                         f->busy = false;
                         f->livepatched = true;
+                        *f->owner = 0;
                 }
         }
         return r < 0 ? r : 0;

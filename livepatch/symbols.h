@@ -8,6 +8,9 @@
 
 #include "livepatch/kernel.h"
 
+/* A handler's name for a sentence; longer ones are cut. */
+#define SYMBOL_OWNER_SIZE 128
+
 /**
  * struct SymbolFacts - what is known about one function
  * @object, @name: the question; owned by the caller
@@ -16,6 +19,8 @@
  * @traceable: in available_filter_functions, so ftrace can redirect it
  * @busy: an IPMODIFY user has it already (livepatch itself not counted)
  * @livepatched: a livepatch redirects it now
+ * @owner: the handler of the IPMODIFY user, as the kernel names it, "HANDLER" or "HANDLER [MODULE]"; empty
+ *   when it is not @busy, or when the kernel does not tell, as with several users of one function
  */
 typedef struct SymbolFacts {
         const char *object;
@@ -25,6 +30,7 @@ typedef struct SymbolFacts {
         bool traceable;
         bool busy;
         bool livepatched;
+        char owner[SYMBOL_OWNER_SIZE];
 } SymbolFacts;
 
 int symbols_look_up(const Kernel *k, SymbolFacts *facts, size_t n_facts) _must_check_

@@ -252,7 +252,7 @@ class Machine:
         self.write('proc/sys/kernel/ftrace_enabled', '1\n')
         self.write('proc/cmdline', 'quiet\n')
         self.write('proc/kallsyms', ''.join('ffffffff81%06x T %s\n' % (i * 16, f)
-                                            for i, f in enumerate(functions)))
+                                            for i, f in enumerate((*functions, 'stack_trace_save_tsk_reliable'))))
         self.write('sys/kernel/tracing/available_filter_functions', ''.join(f + '\n' for f in functions))
         self.write('sys/kernel/tracing/enabled_functions', '')
         self.write('dev/kmsg', '')

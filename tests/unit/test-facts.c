@@ -252,6 +252,8 @@ START_TEST(test_damaged_mark) {
 }
 END_TEST
 
+#define OWNED "vmlinux stack_trace_save_tsk_reliable 1 1 1 0 0\nvmlinux fa 1 1 1 1 0 a_handler [its_module]\n"
+
 START_TEST(test_symbols) {
         _cleanup_free_ void *answer = NULL;
         _cleanup_close_ int fd = memfd_create("answer", MFD_CLOEXEC);
@@ -268,22 +270,31 @@ START_TEST(test_symbols) {
                 "ext4 cmdline_proc_show 0 0 0 0 0\n"
                 "ext4 twice 0 0 0 0 0\n"
                 "vmlinux cmdline_proc_show 1 1 1 0 0\n"
+                "vmlinux stack_trace_save_tsk_reliable 0 1 0 0 0\n"
                 "vmlinux twice 2 1 1 0 0\n");
         (void) gather(1);
         ck_assert_ok(facts_add_symbols(facts, answer, size));
         f = facts_for_plan(facts);
-        ck_assert_uint_eq(f->n_symbols, 4);
-        ck_assert_str_eq(f->symbols[3].name, "twice");
-        ck_assert_uint_eq(f->symbols[3].matches, 2);
-        ck_assert(f->symbols[3].object_loaded && f->symbols[3].traceable && !f->symbols[3].busy);
+        ck_assert_uint_eq(f->n_symbols, 5);
+        ck_assert_str_eq(f->symbols[4].name, "twice");
+        ck_assert_uint_eq(f->symbols[4].matches, 2);
+        ck_assert(f->symbols[4].object_loaded && f->symbols[4].traceable && !f->symbols[4].busy);
+        ck_assert_int_eq(f->reliable_stacks, CERTAINLY_NOT);
         /* again, in place of the first */
+        ck_assert_ok(facts_add_symbols(facts, OWNED, strlen(OWNED)));
+        f = facts_for_plan(facts);
+        ck_assert_uint_eq(f->n_symbols, 2);
+        ck_assert_str_eq(f->symbols[0].owner, "");
+        ck_assert_str_eq(f->symbols[1].owner, "a_handler [its_module]");
+        ck_assert_int_eq(f->reliable_stacks, CERTAINLY);
         ck_assert_ok(facts_add_symbols(facts, NULL, 0));
         ck_assert_uint_eq(facts_for_plan(facts)->n_symbols, 0);
+        ck_assert_int_eq(facts_for_plan(facts)->reliable_stacks, UNCERTAIN);
 }
 END_TEST
 
 static const char *const bad_answers[] = {
-        "x", "\n", "a b 1 1 1 0\n", "a b 1 1 1 0 0 0\n", "a b 1 1 1 0 2\n", "a b -1 1 1 0 0\n",
+        "x", "\n", "a b 1 1 1 0\n", "a b 1 1 1 0 0 \n", "a b 1 1 1 0 2\n", "a b -1 1 1 0 0\n",
         "a  1 1 1 0 0\n", "a b 1 1 1 0 0", "a b 1 1 1 0 0\n\n", "a b 4294967296 1 1 0 0\n",
 };
 

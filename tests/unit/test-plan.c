@@ -179,6 +179,9 @@ static void command_line(World *w) {
 static void no_support(World *w) {
         w->gates.livepatch_supported = false;
 }
+static void unreliable_stacks(World *w) {
+        w->facts.reliable_stacks = CERTAINLY_NOT;
+}
 static void no_ftrace(World *w) {
         w->gates.ftrace_enabled = false;
 }
@@ -339,6 +342,14 @@ static void not_traceable(World *w) {
 static void busy(World *w) {
         w->symbols[0].busy = true;
 }
+static void busy_named(World *w) {
+        w->symbols[0].busy = true;
+        strcpy(w->symbols[0].owner, "their_handler [theirs]");
+}
+static void busy_kprobe(World *w) {
+        w->symbols[0].busy = true;
+        strcpy(w->symbols[0].owner, "kprobe_ftrace_handler");
+}
 static void second_function_bad(World *w) {
         w->functions[0][1] = (char *) "fb";
         w->symbols[1].traceable = false;
@@ -413,6 +424,7 @@ static const struct {
         { "hotpatching switched off", disabled, E("Disabled"), "/etc/hotpatch/disable" },
         { "switched off at boot", command_line, E("Disabled"), "hotpatch=off" },
         { "no livepatch support", no_support, E("NoLivepatchSupport"), "6.1.0-50" },
+        { "no reliable stacks", unreliable_stacks, E("NoReliableStacks"), "6.1.0-50" },
         { "ftrace off", no_ftrace, E("FtraceDisabled"), "ftrace_enabled" },
         { "transition running", transition, E("TransitionInProgress"), "'other'" },
         { "a baseline", baseline, E("NotAHotpatch"), "'hp-a'" },
@@ -454,7 +466,9 @@ static const struct {
         { "position in range", position_in_range, NULL, NULL },
         { "position of a unique function", position_of_unique, NULL, NULL },
         { "no ftrace site", not_traceable, E("FunctionNotTraceable"), "'fa'" },
-        { "function busy", busy, E("FunctionBusy"), "'fa'" },
+        { "function busy", busy, E("FunctionBusy"), "'fa' of 'vmlinux', which something that the kernel" },
+        { "function of a named owner", busy_named, E("FunctionBusy"), "handler 'their_handler [theirs]'" },
+        { "function of a kprobe", busy_kprobe, E("FunctionBusy"), "which a kprobe" },
         { "second function bad", second_function_bad, E("FunctionNotTraceable"), "'fb'" },
         { "module not loaded yet", not_loaded_yet, NULL, NULL },
         { "function of an active patch", overlap, E("Conflict"), "'hp-b'" },

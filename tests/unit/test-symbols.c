@@ -28,7 +28,7 @@
         "answer [hptarget]\n"
 
 #define ENABLED                                                                                    \
-        "weak_function (1) R I     \ttramp: 0xffffffffc0000000 (other_handler+0x0/0x10)"           \
+        "weak_function (1) R I     \ttramp: 0xffffffffc0000000 (other_handler+0x0/0x10 [other])"   \
         "->ftrace_regs_caller+0x0/0x70\n"                                                          \
         "cmdline_proc_show (1)   I     \ttramp: 0xffffffffc0401000 (klp_ftrace_handler+0x0/0x2a0)" \
         "->ftrace_regs_caller+0x0/0x70\n"                                                          \
@@ -52,18 +52,18 @@ static Tree kernel_with(const char *place) {
 static const struct {
         SymbolFacts facts;
 } expected[] = {
-        { { "vmlinux", "cmdline_proc_show", 1, true, true, false, true } },
+        { { "vmlinux", "cmdline_proc_show", 1, true, true, false, true, "" } },
         /* Two functions and a variable: the kernel would count three. */
-        { { "vmlinux", "state_show", 3, true, true, false, false } },
-        { { "hptarget", "state_show", 1, true, false, false, false } },
-        { { "hptarget", "answer", 1, true, true, true, false } },
-        { { "vmlinux", "answer", 0, true, false, false, false } },
-        { { "vmlinux", "only_data", 0, true, false, false, false } },
-        { { "vmlinux", "weak_function", 1, true, false, true, false } },
-        { { "vmlinux", "missing", 0, true, false, false, false } },
-        { { "absent", "answer", 0, false, false, false, false } },
-        { { "vmlinux", "cmdline_proc", 0, true, false, false, false } },
-        { { "vmlinux", "cmdline_proc_show.part.0", 1, true, false, false, false } },
+        { { "vmlinux", "state_show", 3, true, true, false, false, "" } },
+        { { "hptarget", "state_show", 1, true, false, false, false, "" } },
+        { { "hptarget", "answer", 1, true, true, true, false, "" } },
+        { { "vmlinux", "answer", 0, true, false, false, false, "" } },
+        { { "vmlinux", "only_data", 0, true, false, false, false, "" } },
+        { { "vmlinux", "weak_function", 1, true, false, true, false, "other_handler [other]" } },
+        { { "vmlinux", "missing", 0, true, false, false, false, "" } },
+        { { "absent", "answer", 0, false, false, false, false, "" } },
+        { { "vmlinux", "cmdline_proc", 0, true, false, false, false, "" } },
+        { { "vmlinux", "cmdline_proc_show.part.0", 1, true, false, false, false, "" } },
 };
 
 static void check_all(const char *place) {
@@ -87,6 +87,7 @@ static void check_all(const char *place) {
                 ck_assert_msg(f->traceable == e->traceable, "%s: traceable", f->name);
                 ck_assert_msg(f->busy == e->busy, "%s: busy", f->name);
                 ck_assert_msg(f->livepatched == e->livepatched, "%s: livepatched", f->name);
+                ck_assert_str_eq(f->owner, e->owner);
         }
 }
 
