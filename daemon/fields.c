@@ -82,6 +82,13 @@ static int parse_id128(const char *s, sd_id128_t *ret) {
         return hex_decode(s, ret->bytes, sizeof(ret->bytes)) < 0 ? -EBADMSG : 0;
 }
 
+static int parse_bool(const char *s, bool *ret) {
+        if (!streq(s, "0") && !streq(s, "1"))
+                return -EBADMSG;
+        *ret = *s == '1';
+        return 0;
+}
+
 static int field_set(const Field *f, const char *value, size_t size, void *object) {
         _cleanup_free_ char *s = NULL;
         int r = unescape(value, size, &s);
@@ -102,6 +109,8 @@ static int field_set(const Field *f, const char *value, size_t size, void *objec
                 return parse_u64(s, member(f, object));
         case FIELD_ID128:
                 return parse_id128(s, member(f, object));
+        case FIELD_BOOL:
+                return parse_bool(s, member(f, object));
         }
         return -EINVAL;
 }
@@ -192,6 +201,9 @@ void fields_done(const Field *fields, size_t n_fields, void *object) {
                 case FIELD_ID128:
                         *(sd_id128_t *) m = SD_ID128_NULL;
                         break;
+                case FIELD_BOOL:
+                        *(bool *) m = false;
+                        break;
                 }
         }
 }
@@ -249,6 +261,9 @@ static int write_field(FILE *f, const Field *field, const void *object) {
                 fprintf(f, "%s=%s\n", field->key, sd_id128_to_string(*(const sd_id128_t *) m, hex));
                 return 0;
         }
+        case FIELD_BOOL:
+                fprintf(f, "%s=%d\n", field->key, *(const bool *) m);
+                return 0;
         }
         return -EINVAL;
 }

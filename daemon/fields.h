@@ -14,6 +14,7 @@ typedef enum FieldType {
         FIELD_STRV,   /* char **; the key is repeated; NULL: absent */
         FIELD_U64,    /* uint64_t; always written */
         FIELD_ID128,  /* sd_id128_t; always written */
+        FIELD_BOOL,   /* bool, 0 or 1; always written */
 } FieldType;
 
 /**

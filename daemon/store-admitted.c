@@ -66,27 +66,29 @@ void admitted_records_free(AdmittedRecord *records, size_t n) {
         free(records);
 }
 
-static char *record_name(const char *id) {
+/** store_record_name() - "ID.record"; NULL without memory */
+char *store_record_name(const char *id) {
         char *name;
 
         return asprintf(&name, "%s" STORE_RECORD_SUFFIX, id) < 0 ? NULL : name;
 }
 
-static char *bundle_name(const char *id, const char *digest) {
+/** store_bundle_name() - "ID.DIGEST.hpb"; NULL without memory */
+char *store_bundle_name(const char *id, const char *digest) {
         char *name;
 
         return asprintf(&name, "%s.%s" STORE_BUNDLE_SUFFIX, id, digest) < 0 ? NULL : name;
 }
 
-/* Return: 0, -ENOENT, -EBADMSG when it is damaged or another's, or another negative errno. */
-static int record_read(const Store *s, const char *id, AdmittedRecord *ret) {
-        _cleanup_free_ char *name = record_name(id);
+/** store_record_read() - Return: 0, -ENOENT, -EBADMSG when it is damaged or another's, or another errno. */
+int store_record_read(int dir_fd, const char *id, AdmittedRecord *ret) {
+        _cleanup_free_ char *name = store_record_name(id);
         AdmittedRecord record = { 0 };
         int r;
 
         if (!name)
                 return -ENOMEM;
-        r = store_read(s->admitted_fd, name, store_admitted_fields, ELEMENTSOF(store_admitted_fields), &record);
+        r = store_read(dir_fd, name, store_admitted_fields, ELEMENTSOF(store_admitted_fields), &record);
         if (r < 0)
                 return r;
         if (!streq(record.id, id)) {
@@ -111,19 +113,18 @@ static char *id_of_bundle_name(const char *name) {
         return id && manifest_id_is_valid(id) ? TAKE_PTR(id) : NULL;
 }
 
-static int remove_orphan(int dir_fd, const char *name, void *userdata) {
+static int remove_orphan(int dir_fd, const char *name, _unused_ void *userdata) {
         _cleanup_(admitted_record_done) AdmittedRecord record = { 0 };
         _cleanup_free_ char *id = id_of_bundle_name(name), *wanted = NULL;
-        const Store *s = userdata;
         int r;
 
         if (!id)
                 return 0;
-        r = record_read(s, id, &record);
+        r = store_record_read(dir_fd, id, &record);
         if (r < 0 && r != -ENOENT)
                 return 0;
         if (r >= 0) {
-                wanted = bundle_name(id, record.digest);
+                wanted = store_bundle_name(id, record.digest);
                 if (!wanted)
                         return -ENOMEM;
                 if (streq(wanted, name))
@@ -135,29 +136,19 @@ static int remove_orphan(int dir_fd, const char *name, void *userdata) {
 
 /** store_admitted_clean() - delete bundles that no record names. Return: 0 or a negative errno. */
 int store_admitted_clean(const Store *s) {
-        return store_walk(s->admitted_fd, remove_orphan, (void *) s);
+        return store_walk(s->admitted_fd, remove_orphan, NULL);
 }
 
 /* --- the list --- */
 
 typedef struct List {
-        const Store *store;
         AdmittedRecord *records;
         size_t n;
         char ***damaged; /* NULL: not asked for */
+        const char *prefix;
 } List;
 
-static int list_damaged(List *list, const char *name) {
-        _cleanup_free_ char *path = NULL;
-
-        if (!list->damaged || strv_length(*list->damaged) >= HOTPATCH_RECORD_LIST_MAX)
-                return 0;
-        if (asprintf(&path, "admitted/%s", name) < 0)
-                return -ENOMEM;
-        return strv_extend(list->damaged, path);
-}
-
-static int list_visit(_unused_ int dir_fd, const char *name, void *userdata) {
+static int list_visit(int dir_fd, const char *name, void *userdata) {
         List *list = userdata;
         size_t n = strlen(name), k = strlen(STORE_RECORD_SUFFIX);
         _cleanup_free_ char *id = NULL;
@@ -167,11 +158,11 @@ static int list_visit(_unused_ int dir_fd, const char *name, void *userdata) {
         if (n < k || !streq(name + n - k, STORE_RECORD_SUFFIX) || *name == '.')
                 return 0;
         id = store_id_of(name, STORE_RECORD_SUFFIX);
-        r = id ? record_read(list->store, id, &record) : -EBADMSG;
+        r = id ? store_record_read(dir_fd, id, &record) : -EBADMSG;
         if (r == -ENOMEM)
                 return r;
         if (r < 0)
-                return list_damaged(list, name);
+                return list->damaged ? store_damage_add(list->damaged, "%s/%s", list->prefix, name) : 0;
         grown = reallocarray(list->records, list->n + 1, sizeof(*grown));
         if (!grown) {
                 admitted_record_done(&record);
@@ -190,17 +181,10 @@ static int compare_order(const void *a, const void *b) {
         return strcmp(x->id, y->id);
 }
 
-/**
- * store_admitted_list() - all records that can be read, in the order of application
- * @ret: array of @ret_n; free with admitted_records_free()
- *
- * Damaged records are left out; store_damaged() names them.
- *
- * Return: 0 or a negative errno.
- */
-int store_admitted_list(const Store *s, AdmittedRecord **ret, size_t *ret_n) {
-        List list = { .store = s };
-        int r = store_walk(s->admitted_fd, list_visit, &list);
+/** store_record_list() - store_admitted_list() of any directory with such records */
+int store_record_list(int dir_fd, AdmittedRecord **ret, size_t *ret_n) {
+        List list = {};
+        int r = store_walk(dir_fd, list_visit, &list);
 
         if (r < 0) {
                 admitted_records_free(list.records, list.n);
@@ -213,13 +197,30 @@ int store_admitted_list(const Store *s, AdmittedRecord **ret, size_t *ret_n) {
         return 0;
 }
 
-/** store_admitted_damaged() - append the names of damaged records. Return: 0 or a negative errno. */
-int store_admitted_damaged(const Store *s, char ***names) {
-        List list = { .store = s, .damaged = names };
-        int r = store_walk(s->admitted_fd, list_visit, &list);
+/** store_record_damaged() - append "@prefix/NAME" of damaged records. Return: 0 or a negative errno. */
+int store_record_damaged(int dir_fd, const char *prefix, char ***names) {
+        List list = { .damaged = names, .prefix = prefix };
+        int r = store_walk(dir_fd, list_visit, &list);
 
         admitted_records_free(list.records, list.n);
         return r;
+}
+
+/**
+ * store_admitted_list() - all records that can be read, in the order of application
+ * @ret: array of @ret_n; free with admitted_records_free()
+ *
+ * Damaged records are left out; store_damaged() names them.
+ *
+ * Return: 0 or a negative errno.
+ */
+int store_admitted_list(const Store *s, AdmittedRecord **ret, size_t *ret_n) {
+        return store_record_list(s->admitted_fd, ret, ret_n);
+}
+
+/** store_admitted_damaged() - append the names of damaged records. Return: 0 or a negative errno. */
+int store_admitted_damaged(const Store *s, char ***names) {
+        return store_record_damaged(s->admitted_fd, "admitted", names);
 }
 
 /* --- one bundle --- */
@@ -237,10 +238,10 @@ int store_admitted_open(const Store *s, const char *id) {
 
         if (!manifest_id_is_valid(id))
                 return -EINVAL;
-        r = record_read(s, id, &record);
+        r = store_record_read(s->admitted_fd, id, &record);
         if (r < 0)
                 return r;
-        name = bundle_name(id, record.digest);
+        name = store_bundle_name(id, record.digest);
         return name ? store_open_file(s->admitted_fd, name) : -ENOMEM;
 }
 
@@ -259,7 +260,7 @@ static int admitted_has_room(const Store *s, const char *id) {
 }
 
 static int commit_bundle(const Store *s, int fd, const AdmittedRecord *r) {
-        _cleanup_free_ char *name = bundle_name(r->id, r->digest);
+        _cleanup_free_ char *name = store_bundle_name(r->id, r->digest);
         _cleanup_close_ int there = -EBADF;
 
         if (!name)
@@ -271,7 +272,7 @@ static int commit_bundle(const Store *s, int fd, const AdmittedRecord *r) {
 }
 
 static int commit_both(const Store *s, int fd, const AdmittedRecord *r) {
-        _cleanup_free_ char *name = record_name(r->id);
+        _cleanup_free_ char *name = store_record_name(r->id);
         int k;
 
         if (!name)
@@ -320,7 +321,7 @@ int store_admitted_remove(const Store *s, const char *id) {
 
         if (!manifest_id_is_valid(id))
                 return -EINVAL;
-        name = record_name(id);
+        name = store_record_name(id);
         if (!name)
                 return -ENOMEM;
         r = store_unlink(s->admitted_fd, name);

@@ -2,13 +2,17 @@
 #pragma once
 
 /*
- * The state directory, /var/lib/hotpatch: what is staged, admitted and wanted, and the intent.
+ * The state directory, /var/lib/hotpatch: what is staged, admitted and wanted, what is being tried,
+ * what speaks against a bundle, and the intent.
  *
  *   spool/ID.hpb            staged bundles; an administrator or Ansible may put files there too
  *   admitted/ID.record      when, which digest, which module: KEY=VALUE lines
  *   admitted/ID.DIGEST.hpb  the bundle as it was verified, byte for byte; the record names DIGEST
  *   streams/STREAM          the highest sequence that was ever active: the mark against downgrades
  *   intent                  the open intent, written before the kernel is touched
+ *   trials/TRANSACTION      patches that are being watched, and until when
+ *   strikes/ID.DIGEST       what speaks against a bundle of this content; two strikes: quarantined
+ *   superseded/TRANSACTION/ records and bundles as in admitted/: what a patch on trial took the place of
  *
  * Every write is a whole file under another name, flushed, then renamed: a crash leaves the old or
  * the new file. A record that cannot be read is skipped, kept, and named by store_damaged().
@@ -48,11 +52,45 @@ typedef struct Intent {
         char *type; /* "apply" or "remove" */
         char **ids;
         char **modules; /* of the id at the same place */
+        char **digests; /* likewise, of the manifest; NULL: not known */
         sd_id128_t boot_id;
         uint64_t started_usec;
+        bool clean; /* the machine was shut down in order */
 } Intent;
 
 void intent_done(Intent *i);
+
+/** struct TrialRecord - patches that are being watched; strings owned */
+typedef struct TrialRecord {
+        char *transaction;
+        char *kind; /* "apply" or "restore" */
+        sd_id128_t boot_id;
+        uint64_t started_usec;        /* CLOCK_REALTIME */
+        uint64_t until_boottime_usec; /* CLOCK_BOOTTIME of boot_id */
+        uint64_t until_realtime_usec; /* the same, for people */
+        uint64_t kmsg_sequence;       /* of the first kernel log record that counts */
+        char **ids;
+        char **modules; /* of the id at the same place */
+        char **digests; /* likewise, of the manifest */
+        bool clean;     /* the machine was shut down in order */
+} TrialRecord;
+
+void trial_record_done(TrialRecord *r);
+void trial_records_free(TrialRecord *records, size_t n);
+
+/** struct StrikeRecord - what speaks against a bundle; causes, times and reasons at the same place */
+typedef struct StrikeRecord {
+        char *id;
+        char *digest;     /* of the manifest */
+        char **causes;    /* boot (UUID) or transaction; each strikes once */
+        char **when_usec; /* CLOCK_REALTIME, decimal */
+        char **reasons;   /* sentences */
+} StrikeRecord;
+
+void strike_record_done(StrikeRecord *r);
+void strike_records_free(StrikeRecord *records, size_t n);
+size_t strike_record_count(const StrikeRecord *r) _nonnull_(1);
+bool strike_record_is_quarantined(const StrikeRecord *r) _nonnull_(1);
 
 int store_open(const char *root, Store **ret, sd_bus_error *error) _must_check_ _nonnull_(1, 2);
 Store *store_free(Store *s);
@@ -81,6 +119,29 @@ int store_stream_set(const Store *s, const char *stream, uint64_t sequence, cons
 int store_intent_write(const Store *s, const Intent *i, sd_bus_error *error) _must_check_;
 int store_intent_read(const Store *s, Intent *ret) _must_check_; /* -ENOENT: none */
 int store_intent_clear(const Store *s) _must_check_;
+
+/* trials */
+int store_trial_write(const Store *s, const TrialRecord *r, sd_bus_error *error) _must_check_;
+int store_trial_list(const Store *s, TrialRecord **ret, size_t *ret_n) _must_check_;
+int store_trial_remove(const Store *s, const char *transaction) _must_check_;
+
+/* the machine goes down in order: trials and intent of this boot say so */
+int store_mark_clean(const Store *s, sd_id128_t boot_id, sd_bus_error *error) _must_check_;
+
+/* strikes; digest of the manifest, NULL in clear(): any. add() returns the number of strikes */
+int store_strike_add(const Store *s, const char *id, const char *digest, const char *cause,
+                uint64_t when_usec, const char *reason, sd_bus_error *error) _must_check_;
+int store_strike_get(const Store *s, const char *id, const char *digest, StrikeRecord *ret) _must_check_;
+int store_strike_list(const Store *s, StrikeRecord **ret, size_t *ret_n) _must_check_;
+int store_strike_clear(const Store *s, const char *id, const char *digest) _must_check_;
+
+/* superseded patches: an admitted one goes, comes back, or is forgotten with its whole transaction */
+int store_superseded_retire(const Store *s, const char *transaction, const char *id) _must_check_;
+int store_superseded_list(const Store *s, const char *transaction, AdmittedRecord **ret, size_t *ret_n)
+        _must_check_;
+int store_superseded_open(const Store *s, const char *transaction, const char *id) _must_check_;
+int store_superseded_restore(const Store *s, const char *transaction, const char *id) _must_check_;
+int store_superseded_drop(const Store *s, const char *transaction) _must_check_;
 
 /* names of state files that are there and cannot be read as what they should be */
 int store_damaged(const Store *s, char ***ret_names) _must_check_;

@@ -63,6 +63,15 @@
 /* Patches that are wanted at the same time; the kernel stacks each of them. */
 #define HOTPATCH_ADMITTED_MAX 128U
 
+/* Trials at a time; each is a transaction of the last day at most. */
+#define HOTPATCH_TRIALS_MAX 256U
+
+/* Strikes: how many make a quarantine, how many are kept for one bundle (more say nothing new), and for
+ * how many bundles. */
+#define HOTPATCH_STRIKES_QUARANTINE 2U
+#define HOTPATCH_STRIKES_MAX 16U
+#define HOTPATCH_STRIKE_RECORDS_MAX 1024U
+
 /* Trust anchors and CRLs: per file, and how many. */
 #define HOTPATCH_ANCHOR_MAX (UINT64_C(1024) * 1024)
 #define HOTPATCH_ANCHORS_MAX 64U

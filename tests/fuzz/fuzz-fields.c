@@ -25,8 +25,12 @@ static void try(const Field *fields, size_t n, const uint8_t *data, size_t size,
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         AdmittedRecord record = { 0 }, record_again = { 0 };
         Intent intent = { 0 }, intent_again = { 0 };
+        TrialRecord trial = { 0 }, trial_again = { 0 };
+        StrikeRecord strike = { 0 }, strike_again = { 0 };
 
         try(store_admitted_fields, store_n_admitted_fields, data, size, &record, &record_again);
         try(store_intent_fields, store_n_intent_fields, data, size, &intent, &intent_again);
+        try(store_trial_fields, store_n_trial_fields, data, size, &trial, &trial_again);
+        try(store_strike_fields, store_n_strike_fields, data, size, &strike, &strike_again);
         return 0;
 }

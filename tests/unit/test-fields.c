@@ -11,6 +11,7 @@ typedef struct Thing {
         uint64_t number;
         sd_id128_t id;
         char *maybe;
+        bool flag;
 } Thing;
 
 static bool valid_name(const char *s) {
@@ -23,6 +24,7 @@ static const Field fields[] = {
         { "NUMBER", FIELD_U64, true, offsetof(Thing, number), NULL },
         { "ID", FIELD_ID128, true, offsetof(Thing, id), NULL },
         { "MAYBE", FIELD_STRING, false, offsetof(Thing, maybe), NULL },
+        { "FLAG", FIELD_BOOL, false, offsetof(Thing, flag), NULL },
 };
 
 static void thing_done(Thing *t) {
@@ -39,6 +41,7 @@ START_TEST(test_round_trip) {
                 .list = (char *[]) { (char *) "", (char *) "END=1", (char *) "two", NULL },
                 .number = UINT64_MAX,
                 .id = SD_ID128_MAKE(00, 11, 22, 33, 44, 55, 66, 77, 88, 99, aa, bb, cc, dd, ee, ff),
+                .flag = true,
         };
         _cleanup_free_ char *text = NULL;
         size_t size;
@@ -54,6 +57,7 @@ START_TEST(test_round_trip) {
         ck_assert(back.number == UINT64_MAX);
         ck_assert(sd_id128_equal(back.id, t.id));
         ck_assert_ptr_null(back.maybe);
+        ck_assert(back.flag);
 }
 END_TEST
 
@@ -100,6 +104,9 @@ static const char *const damaged[] = {
         "FORMAT=1\nNAME=x\nNUMBER=18446744073709551616\nID=00112233445566778899aabbccddeeff\nEND=1\n",
         "FORMAT=1\nNAME=x\nNUMBER=7\nID=00112233445566778899AABBCCDDEEFF\nEND=1\n",
         "FORMAT=1\nNAME=x\nNUMBER=7\nID=0011\nEND=1\n",
+        "FORMAT=1\nNAME=x\n" REST "FLAG=2\nEND=1\n",
+        "FORMAT=1\nNAME=x\n" REST "FLAG=\nEND=1\n",
+        "FORMAT=1\nNAME=x\n" REST "FLAG=01\nEND=1\n",
 };
 
 START_TEST(test_damaged) {

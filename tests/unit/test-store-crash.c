@@ -194,6 +194,117 @@ static int intent_delete(Store *s) {
         return store_intent_clear(s);
 }
 
+/* --- trials, strikes --- */
+
+static int trial_put(Store *s, uint64_t started) {
+        return store_trial_write(s, &(TrialRecord) {
+                .transaction = (char *) "t", .kind = (char *) "apply", .started_usec = started,
+                .ids = (char *[]) { (char *) "hp-a", NULL }, .modules = (char *[]) { (char *) "hp_a", NULL },
+                .digests = (char *[]) { (char *) OLD, NULL },
+        }, NULL);
+}
+static void trial_prepare(Store *s) {
+        ck_assert_ok(trial_put(s, 1));
+}
+static int trial_run(Store *s) {
+        return trial_put(s, 2);
+}
+static int trial_clean(Store *s) {
+        return store_mark_clean(s, SD_ID128_NULL, NULL);
+}
+static int trial_delete(Store *s) {
+        return store_trial_remove(s, "t");
+}
+/* 0: none */
+static bool trial_is(Store *s, uint64_t started, bool clean) {
+        TrialRecord *records;
+        bool same;
+        size_t n;
+
+        ck_assert_ok(store_trial_list(s, &records, &n));
+        same = n == 0 ? started == 0 : records[0].started_usec == started && records[0].clean == clean;
+        trial_records_free(records, n);
+        return same;
+}
+static bool trial_none(Store *s) {
+        return trial_is(s, 0, false);
+}
+static bool trial_old(Store *s) {
+        return trial_is(s, 1, false);
+}
+static bool trial_new(Store *s) {
+        return trial_is(s, 2, false);
+}
+static bool trial_marked(Store *s) {
+        return trial_is(s, 1, true);
+}
+
+static void strike_prepare(Store *s) {
+        ck_assert_int_eq(store_strike_add(s, "hp-a", OLD, "boot-1", 1, "r", NULL), 1);
+}
+static int strike_run(Store *s) {
+        return store_strike_add(s, "hp-a", OLD, "boot-2", 2, "r", NULL);
+}
+static int strike_delete(Store *s) {
+        return store_strike_clear(s, "hp-a", NULL);
+}
+static bool strike_is(Store *s, size_t expected) {
+        _cleanup_(strike_record_done) StrikeRecord record = { 0 };
+        int r = store_strike_get(s, "hp-a", OLD, &record);
+
+        ck_assert(r == 0 || r == -ENOENT);
+        return strike_record_count(&record) == expected;
+}
+static bool strike_none(Store *s) {
+        return strike_is(s, 0);
+}
+static bool strike_one(Store *s) {
+        return strike_is(s, 1);
+}
+static bool strike_two(Store *s) {
+        return strike_is(s, 2);
+}
+
+/* --- superseded --- */
+
+static void retire_prepare(Store *s) {
+        trial_prepare(s);
+        admitted_prepare(s);
+}
+static void bring_back_prepare(Store *s) {
+        retire_prepare(s);
+        ck_assert_ok(store_superseded_retire(s, "t", "hp-a"));
+}
+static int retire_run(Store *s) {
+        return store_superseded_retire(s, "t", "hp-a");
+}
+static int bring_back_run(Store *s) {
+        return store_superseded_restore(s, "t", "hp-a");
+}
+static int drop_run(Store *s) {
+        return store_superseded_drop(s, "t");
+}
+static bool superseded_is(Store *s, bool there) {
+        AdmittedRecord *records;
+        size_t n;
+
+        ck_assert_ok(store_superseded_list(s, "t", &records, &n));
+        admitted_records_free(records, n);
+        if (n != there)
+                return false;
+        return there ? content_is(store_superseded_open(s, "t", "hp-a"), "old")
+                     : reads_as(store_superseded_open(s, "t", "hp-a"), -ENOENT);
+}
+static bool superseded_not_yet(Store *s) {
+        return admitted_old(s) && superseded_is(s, false);
+}
+static bool superseded_now(Store *s) {
+        return admitted_none(s) && superseded_is(s, true);
+}
+static bool superseded_dropped(Store *s) {
+        return admitted_none(s) && superseded_is(s, false);
+}
+
 static const Operation operations[] = {
         { "stage anew", spool_prepare, spool_run, spool_old, spool_new },
         { "unstage", spool_prepare, spool_delete, spool_old, spool_gone },
@@ -205,6 +316,16 @@ static const Operation operations[] = {
         { "first intent", admitted_nothing, intent_run, intent_none, intent_new },
         { "next intent", intent_prepare, intent_run, intent_old, intent_new },
         { "clear the intent", intent_prepare, intent_delete, intent_old, intent_none },
+        { "begin a trial", admitted_nothing, trial_run, trial_none, trial_new },
+        { "rewrite a trial", trial_prepare, trial_run, trial_old, trial_new },
+        { "mark a trial clean", trial_prepare, trial_clean, trial_old, trial_marked },
+        { "end a trial", trial_prepare, trial_delete, trial_old, trial_none },
+        { "first strike", admitted_nothing, strike_run, strike_none, strike_one },
+        { "second strike", strike_prepare, strike_run, strike_one, strike_two },
+        { "release", strike_prepare, strike_delete, strike_one, strike_none },
+        { "supersede", retire_prepare, retire_run, superseded_not_yet, superseded_now },
+        { "bring back", bring_back_prepare, bring_back_run, superseded_now, superseded_not_yet },
+        { "drop what is superseded", bring_back_prepare, drop_run, superseded_now, superseded_dropped },
 };
 
 /* Lets the child run to its @stop-th stop and kills it there. Return: whether it ended before. */

@@ -82,7 +82,7 @@ static void commit(const char *id, const char *digest, uint64_t order, const cha
 }
 
 START_TEST(test_directories) {
-        static const char *const names[] = { ".", "spool", "admitted", "streams" };
+        static const char *const names[] = { ".", "spool", "admitted", "streams", "trials", "strikes", "superseded" };
         struct stat st;
 
         for (size_t i = 0; i < ELEMENTSOF(names); i++) {
