@@ -6,9 +6,8 @@
  * The kernel answers a refused livepatch with a bare errno and says the reason only in its log, so
  * a mark is set before a module goes in and the lines since are read when it was refused.
  *
- * Each read(2) of /dev/kmsg gives one record: "PRIO,SEQ,USEC,FLAGS[,…];TEXT\n", then lines
- * " KEY=value\n" (Documentation/ABI/testing/dev-kmsg). Records that were overwritten before we came
- * are reported by EPIPE, once, and reading goes on behind them.
+ * Each read(2) of /dev/kmsg gives one record. Records that were overwritten before we came are reported by
+ * EPIPE, once, and reading goes on behind them. klog-follow.c is for those who wait for what comes.
  *
  * A log that cannot be opened (no permission, a container) is an empty log: patching works without
  * it, only the messages are poorer. Root may write any text there, so lines are made printable and
@@ -17,11 +16,9 @@
 
 #include <fcntl.h>
 
+#include "livepatch/klog-record.h"
 #include "livepatch/klog.h"
 #include "util/limits.h"
-
-/* CONSOLE_EXT_LOG_MAX, include/linux/printk.h: a read with less room may fail with EINVAL. */
-#define RECORD_MAX 8192
 
 struct KernelLog {
         int fd;
@@ -102,18 +99,12 @@ static int tail_join(const Tail *t, char **ret) {
 
 /* Takes the records of one read: one, unless it is a captured file. */
 static void take_records(Tail *t, char *buf, const char *module) {
-        char *line;
+        KernelRecord record;
 
-        while ((line = strsep(&buf, "\n"))) {
-                char *text = strchr(line, ';');
-
-                if (line[0] == ' ' || !text)
-                        continue;
-                text++;
-                if (strstr(text, "livepatch:") || strstr(text, "hotpatch:") ||
-                    (module && mentions(text, module)))
-                        tail_add(t, text);
-        }
+        while (kernel_record_next(&buf, &record) > 0)
+                if (strstr(record.text, "livepatch:") || strstr(record.text, "hotpatch:") ||
+                    (module && mentions(record.text, module)))
+                        tail_add(t, record.text);
 }
 
 /**
@@ -127,13 +118,13 @@ static void take_records(Tail *t, char *buf, const char *module) {
  * Return: 0 or a negative errno.
  */
 int kernel_log_read(KernelLog *l, const char *module, char **ret) {
-        _cleanup_free_ char *buf = malloc(RECORD_MAX + 1);
+        _cleanup_free_ char *buf = malloc(KERNEL_RECORD_MAX + 1);
         Tail tail = {};
 
         if (!buf)
                 return -ENOMEM;
         while (l->fd >= 0) {
-                ssize_t n = read(l->fd, buf, RECORD_MAX);
+                ssize_t n = read(l->fd, buf, KERNEL_RECORD_MAX);
 
                 if (n < 0 && (errno == EPIPE || errno == EINTR))
                         continue;

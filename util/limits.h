@@ -94,6 +94,18 @@
 #define HOTPATCH_KERNEL_LOG_LINES 8U
 #define HOTPATCH_KERNEL_LOG_LINE_MAX 240U
 
+/* Following the kernel log: records in one turn of the event loop, and the time between two turns. Six
+ * thousand records a second are more than a serial console or a person can read. */
+#define HOTPATCH_KERNEL_LOG_TURN 64U
+#define HOTPATCH_KERNEL_LOG_TURN_USEC 10000U
+/* Records that are read in one go at a moment that needs to know all: the whole buffer of 128 KiB of a
+ * distribution kernel. */
+#define HOTPATCH_KERNEL_LOG_CATCH_UP 4096U
+
+/* One report of the kernel (an oops with its call trace is 60 lines) and the names in it. */
+#define HOTPATCH_KERNEL_SIGN_LINES 256U
+#define HOTPATCH_KERNEL_SIGN_NAMES 64U
+
 /* A patch module. -ffunction-sections makes some thousand sections at most; the symbols are those of
  * the author's few files; only relocations of allocated sections are counted. */
 #define HOTPATCH_ELF_SECTIONS_MAX 16384U
