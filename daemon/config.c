@@ -7,15 +7,19 @@
  *
  * Local configuration must survive a downgrade and a typing error, so nothing in it stops the
  * daemon: an unknown key or a bad value becomes a warning that names the file. A bad value leaves
- * what was set before, except for [Trust]. There a value that cannot be read may have been meant to
- * demand more, so the strictest is taken: bundles are refused until somebody repairs it, while
+ * what was set before, except for [Trust] and [Policy]. There a value that cannot be read may have been
+ * meant to demand more, so the strictest is taken: bundles are refused until somebody repairs it, while
  * listing and removing go on. The same holds when a file cannot be read at all.
+ *
+ * A key that is given twice in one file has both values, one on each line: for a list that is what
+ * was meant, for anything else it is a bad value. (libeconf by itself drops the second without a word.)
  */
 
 #include <libeconf.h>
 #include <libeconf_ext.h>
 
 #include "daemon/config.h"
+#include "daemon/plan.h"
 #include "util/limits.h"
 #include "util/strv.h"
 
@@ -29,6 +33,7 @@ typedef struct Key {
         int (*set)(Config *c, const char *value); /* -EINVAL: bad value */
         void (*strictest)(Config *c);             /* NULL: a bad value leaves what was set before */
         const char *needed;
+        bool may_be_empty;
 } Key;
 
 static void econf_file_listp(econf_file ***files) {
@@ -124,6 +129,31 @@ static void strictest_require_crl(Config *c) {
         c->trust.require_crl = true;
 }
 
+/* Words; they are added to those of the files before. */
+static int set_forbid(Config *c, const char *value) {
+        _cleanup_free_ char *copy = strdup(value);
+        char *rest = copy, *word;
+
+        if (!copy)
+                return -ENOMEM;
+        while ((word = strsep(&rest, " \t\n"))) {
+                int r;
+
+                if (!*word || strv_contains(c->forbid, word))
+                        continue;
+                if (!plan_pattern_is_valid(word) || strv_length(c->forbid) >= HOTPATCH_FORBID_MAX)
+                        return -EINVAL;
+                r = strv_extend(&c->forbid, word);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static void strictest_forbid(Config *c) {
+        c->forbid_unreadable = true;
+}
+
 static int set_transition_timeout(Config *c, const char *value) {
         return parse_span(value, &c->transition_timeout_usec);
 }
@@ -140,11 +170,12 @@ static int set_idle_timeout(Config *c, const char *value) {
 
 static const Key keys[] = {
         { "Trust", "SignaturesMin", set_signatures_min, strictest_signatures_min,
-          "a number from 1 to 8" },
-        { "Trust", "RequireRevocationList", set_require_crl, strictest_require_crl, "yes or no" },
+          "a number from 1 to 8", false },
+        { "Trust", "RequireRevocationList", set_require_crl, strictest_require_crl, "yes or no", false },
+        { "Policy", "Forbid", set_forbid, strictest_forbid, "patterns, separated by blanks", true },
         { "Transition", "TimeoutSec", set_transition_timeout, NULL,
-          "a time span up to a day, 0 for no limit" },
-        { "Service", "IdleTimeoutSec", set_idle_timeout, NULL, "a time span up to a day, not 0" },
+          "a time span up to a day, 0 for no limit", false },
+        { "Service", "IdleTimeoutSec", set_idle_timeout, NULL, "a time span up to a day, not 0", false },
 };
 
 /* --- files --- */
@@ -185,8 +216,8 @@ static int read_key(econf_file *file, const char *path, const char *group, const
         if (!key)
                 return warn(warnings, "%s:%llu: unknown key '%s' in section [%s], ignoring it",
                                 path, line, name, group);
-        if (econf_getStringValue(file, group, name, &value) == ECONF_SUCCESS && value &&
-            key->set(c, value) >= 0)
+        if (econf_getStringValue(file, group, name, &value) == ECONF_SUCCESS &&
+            (value ? key->set(c, value) >= 0 : key->may_be_empty))
                 return 0;
         if (key->strictest)
                 key->strictest(c);
@@ -272,9 +303,20 @@ static int distrust(econf_err e, Config *c, char ***warnings) {
                         keys[i].strictest(c);
         econf_errLocation(&file, &line);
         return warn(warnings,
-                        "%s:%llu: %s; no configuration was read and the strictest trust is demanded",
+                        "%s:%llu: %s; no configuration was read and the strictest values are taken",
                         file && *file ? file : "hotpatchd.conf", (unsigned long long) line,
                         econf_errString(e));
+}
+
+/* The environment is the only way to tell libeconf. */
+static econf_err read_history(econf_file ***files, size_t *n, const char *usr, const char *etc) {
+        econf_err e;
+
+        if (setenv("ECONF_JOIN_SAME_ENTRIES", "1", 1) < 0)
+                return ECONF_NOMEM;
+        e = econf_readDirsHistory(files, n, usr, etc, "hotpatchd", "conf", "=", "#");
+        (void) unsetenv("ECONF_JOIN_SAME_ENTRIES");
+        return e;
 }
 
 static int read_layers(const char *root, Config *c, char ***warnings) {
@@ -286,7 +328,7 @@ static int read_layers(const char *root, Config *c, char ***warnings) {
 
         if (asprintf(&usr, "%s" USR_DIRECTORY, root) < 0 || asprintf(&etc, "%s" ETC_DIRECTORY, root) < 0)
                 return -ENOMEM;
-        e = econf_readDirsHistory(&files, &n, usr, etc, "hotpatchd", "conf", "=", "#");
+        e = read_history(&files, &n, usr, etc);
         if (e == ECONF_NOFILE)
                 return 0;
         if (e != ECONF_SUCCESS)
@@ -300,7 +342,7 @@ static int read_layers(const char *root, Config *c, char ***warnings) {
 /**
  * config_load() - read the configuration
  * @root: root directory
- * @ret: the configuration; defaults where nothing is set
+ * @ret: the configuration; defaults where nothing is set; config_done() it
  * @ret_warnings: one text for each thing that was ignored, naming file, line and key; never NULL;
  *   free with strv_free()
  *
@@ -308,7 +350,7 @@ static int read_layers(const char *root, Config *c, char ***warnings) {
  */
 int config_load(const char *root, Config *ret, char ***ret_warnings) {
         _cleanup_strv_free_ char **warnings = NULL;
-        Config c = {
+        _cleanup_(config_done) Config c = {
                 .trust = { .signatures_min = 1, .require_crl = false },
                 .transition_timeout_usec = 60 * USEC_PER_SEC,
                 .idle_timeout_usec = 60 * USEC_PER_SEC,
@@ -323,6 +365,12 @@ int config_load(const char *root, Config *ret, char ***ret_warnings) {
         if (r < 0)
                 return r;
         *ret = c;
+        c = (Config) { 0 };
         *ret_warnings = TAKE_PTR(warnings);
         return 0;
+}
+
+/** config_done() - free what a Config owns */
+void config_done(Config *c) {
+        c->forbid = strv_free(c->forbid);
 }

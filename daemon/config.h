@@ -9,13 +9,18 @@
 /**
  * struct Config
  * @trust: what bundles must satisfy
+ * @forbid: patterns of functions that are not replaced, see plan-policy.c; NULL: none
+ * @forbid_unreadable: one of them, or a file that may have some, cannot be read
  * @transition_timeout_usec: after that a transition is reversed; 0: never
  * @idle_timeout_usec: the daemon exits when nothing happened for so long
  */
 typedef struct Config {
         TrustPolicy trust;
+        char **forbid;
+        bool forbid_unreadable;
         uint64_t transition_timeout_usec;
         uint64_t idle_timeout_usec;
 } Config;
 
 int config_load(const char *root, Config *ret, char ***ret_warnings) _must_check_ _nonnull_(1, 2, 3);
+void config_done(Config *c);

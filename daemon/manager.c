@@ -242,6 +242,7 @@ Manager *manager_free(Manager *m) {
                 query_free(m->queries);
         for (size_t i = 0; i < m->n_jobs; i++)
                 job_free(m->jobs[i]);
+        config_done(&m->config);
         patch_set_done(&m->patches);
         authorizer_free(m->authorizer);
         systemd_free(m->systemd);

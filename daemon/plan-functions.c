@@ -23,8 +23,8 @@ static size_t split_function(const char *function, unsigned long *ret_sympos) {
         return n;
 }
 
-/* Whether two names mean the same; position 1 is that of a unique symbol. */
-static bool same_function(const char *a, const char *b) {
+/** plan_same_function() - whether two names mean the same; position 1 is that of a unique symbol */
+bool plan_same_function(const char *a, const char *b) {
         unsigned long pos_a, pos_b;
         size_t n_a = split_function(a, &pos_a), n_b = split_function(b, &pos_b);
 
@@ -52,7 +52,7 @@ static bool objects_have(const ManifestObject *objects, size_t n, const char *ob
 }
 
 static bool patch_has(const PlanPatch *p, const char *object, const char *function) {
-        return objects_have(p->objects, p->n_objects, object, function, same_function);
+        return objects_have(p->objects, p->n_objects, object, function, plan_same_function);
 }
 
 /* Livepatches that the kernel shows on this name, and whose functions are known. The kernel's lists
@@ -68,7 +68,7 @@ static bool livepatch_explained(const PlanFacts *facts, const char *object, cons
 
 static bool item_has(const PlanItem *item, const char *object, const char *function) {
         return item->target && objects_have(item->target->objects, item->target->n_objects, object,
-                                        function, same_function);
+                                        function, plan_same_function);
 }
 
 static const SymbolFacts *find_symbol(const PlanFacts *facts, const char *object, const char *function) {

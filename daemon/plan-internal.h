@@ -51,6 +51,9 @@ int plan_order(PlanBuild *b) _must_check_;
 int plan_check_machine(PlanBuild *b) _must_check_;
 int plan_check_target(PlanBuild *b, const PlanItem *item) _must_check_;
 
+/* plan-policy.c: what the administrator forbids */
+int plan_check_policy(PlanBuild *b, const PlanItem *item) _must_check_;
+
 /* plan-relations.c: what it means for the other patches */
 void plan_mark_dropped(PlanBuild *b);
 int plan_check_relations(PlanBuild *b, const PlanItem *item) _must_check_;
@@ -58,6 +61,7 @@ int plan_check_relations(PlanBuild *b, const PlanItem *item) _must_check_;
 /* plan-functions.c: can each function be redirected, and whose is it now */
 int plan_check_functions(PlanBuild *b, const PlanItem *item) _must_check_;
 int plan_report_dropped(PlanBuild *b) _must_check_;
+bool plan_same_function(const char *a, const char *b) _nonnull_(1, 2);
 
 /* plan-steps.c */
 int plan_steps_apply(PlanBuild *b) _must_check_;

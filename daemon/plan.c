@@ -53,6 +53,9 @@ static int check_items(PlanBuild *b) {
                 r = plan_check_target(b, item);
                 if (r < 0)
                         return r;
+                r = plan_check_policy(b, item);
+                if (r < 0)
+                        return r;
                 r = plan_check_relations(b, item);
                 if (r < 0)
                         return r;

@@ -146,12 +146,25 @@ typedef struct Plan {
 } Plan;
 
 /**
- * struct PlanOptions - what the caller asked for
+ * struct PlanPolicy - what the administrator forbids, see plan-policy.c
+ * @forbid: patterns that plan_pattern_is_valid(); NULL: none
+ * @unreadable: there is a setting, and nobody knows what it means: nothing is allowed
+ */
+typedef struct PlanPolicy {
+        char *const *forbid;
+        bool unreadable;
+} PlanPolicy;
+
+/**
+ * struct PlanOptions - what the caller asked for, and what the administrator allows
  * @allow_downgrade: accept a sequence that the stream has left behind
  */
 typedef struct PlanOptions {
         bool allow_downgrade;
+        PlanPolicy policy;
 } PlanOptions;
+
+bool plan_pattern_is_valid(const char *pattern) _nonnull_(1);
 
 int plan_apply(const Manifest *const *manifests, const char *const *digests, size_t n_manifests,
                 const PlanFacts *facts, const PlanOptions *options, Plan **ret)

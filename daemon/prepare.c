@@ -43,7 +43,11 @@ static void fail(Preparation *p, int r, const sd_bus_error *error) {
 }
 
 static int make_plan(Preparation *p) {
-        PlanOptions options = { .allow_downgrade = p->p.request->allow_downgrade };
+        const Config *c = &p->p.manager->config;
+        PlanOptions options = {
+                .allow_downgrade = p->p.request->allow_downgrade,
+                .policy = { .forbid = c->forbid, .unreadable = c->forbid_unreadable },
+        };
 
         return plan_apply(p->manifests, p->digests, p->n_bundles, facts_for_plan(p->facts), &options,
                 &p->plan);

@@ -125,6 +125,8 @@ const HotpatchError hotpatch_errors[] = {
             "Report it to the patch vendor; these bundles can never be applied."),
         ROW("NotAHotpatch", EOPNOTSUPP, NOT_APPLICABLE,
             "Give a bundle of the kind 'hotpatch'; a baseline needs a restart."),
+        ROW("ForbiddenByPolicy", EPERM, NOT_APPLICABLE,
+            "Restart into a kernel with the fix; or the administrator changes 'Forbid' in hotpatchd.conf(5)."),
         ROW("ModuleNameInUse", EEXIST, NOT_APPLICABLE,
             "Remove the module of that name first (rmmod); it is not from this bundle."),
         ROW("Disabled", ECANCELED, NOT_APPLICABLE,

@@ -72,6 +72,9 @@
 #define HOTPATCH_STRIKES_MAX 16U
 #define HOTPATCH_STRIKE_RECORDS_MAX 1024U
 
+/* Patterns of [Policy] Forbid=; a person writes a handful. */
+#define HOTPATCH_FORBID_MAX 256U
+
 /* Trust anchors and CRLs: per file, and how many. */
 #define HOTPATCH_ANCHOR_MAX (UINT64_C(1024) * 1024)
 #define HOTPATCH_ANCHORS_MAX 64U

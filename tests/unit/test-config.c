@@ -16,11 +16,13 @@ static void setup(void) {
 }
 
 static void teardown(void) {
+        config_done(&config);
         warnings = strv_free(warnings);
         tree_free(&tree);
 }
 
 static void load(void) {
+        config_done(&config);
         warnings = strv_free(warnings);
         ck_assert_ok(config_load(tree.root, &config, &warnings));
         ck_assert_ptr_nonnull(warnings);
@@ -32,6 +34,8 @@ static void load(void) {
 static void assert_defaults(void) {
         ck_assert_uint_eq(config.trust.signatures_min, 1);
         ck_assert(!config.trust.require_crl);
+        ck_assert_ptr_null(config.forbid);
+        ck_assert(!config.forbid_unreadable);
         ck_assert_uint_eq(config.transition_timeout_usec, 60 * USEC_PER_SEC);
         ck_assert_uint_eq(config.idle_timeout_usec, 60 * USEC_PER_SEC);
 }
@@ -152,11 +156,60 @@ START_TEST(test_bad_trust) {
 }
 END_TEST
 
+static void assert_forbid(const char *expected) {
+        char text[1024] = "";
+
+        for (char **p = config.forbid; p && *p; p++)
+                snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s", *text ? " " : "", *p);
+        ck_assert_str_eq(text, expected);
+}
+
+/* Drop-ins add, lines add, nothing is counted twice; an empty one adds nothing. */
+START_TEST(test_forbid) {
+        tree_file(&tree, ETC, "[Policy]\nForbid=mm/  nf_tables\nForbid=net/ipv4/*\n");
+        tree_file(&tree, ETC ".d/10-a.conf", "[Policy]\nForbid=vmlinux:tcp_* mm/\n");
+        tree_file(&tree, ETC ".d/20-b.conf", "[Policy]\nForbid=\n");
+        load();
+        ck_assert_uint_eq(strv_length(warnings), 0);
+        ck_assert(!config.forbid_unreadable);
+        assert_forbid("mm/ nf_tables net/ipv4/* vmlinux:tcp_*");
+}
+END_TEST
+
+static const char *const bad_forbid[] = {
+        "mm/,fs/", "/mm/", "../mm/", "mm/../fs/", "\"mm/\"", "a:b:c", ":f", "vmlinux:", "mm/a.c:f", "[a", "[]",
+        "[a:b]", "(null)", "nf_tables;", "fs//ext4/",
+};
+
+START_TEST(test_bad_forbid) {
+        char text[128];
+
+        snprintf(text, sizeof(text), "[Policy]\nForbid=fs/ %s\n", bad_forbid[_i]);
+        tree_file(&tree, ETC, text);
+        load();
+        ck_assert_msg(config.forbid_unreadable, "%s", bad_forbid[_i]);
+        ck_assert_uint_eq(strv_length(warnings), 1);
+        ck_assert_ptr_nonnull(strstr(warnings[0], "'Forbid' of [Policy] must be patterns"));
+        ck_assert_ptr_nonnull(strstr(warnings[0], "taking the strictest value"));
+}
+END_TEST
+
+/* One value can be given once: nobody knows which of two was meant. */
+START_TEST(test_given_twice) {
+        tree_file(&tree, ETC, "[Trust]\nSignaturesMin=1\nSignaturesMin=2\n[Transition]\nTimeoutSec=1\nTimeoutSec=2\n");
+        load();
+        ck_assert_uint_eq(config.trust.signatures_min, HOTPATCH_SIGNATURES_MAX);
+        ck_assert_uint_eq(config.transition_timeout_usec, 60 * USEC_PER_SEC);
+        ck_assert_uint_ge(strv_length(warnings), 2);
+}
+END_TEST
+
 START_TEST(test_not_a_configuration) {
         tree_file(&tree, ETC, "[Trust\nSignaturesMin=1\n");
         load();
         ck_assert_uint_eq(config.trust.signatures_min, HOTPATCH_SIGNATURES_MAX);
         ck_assert(config.trust.require_crl);
+        ck_assert(config.forbid_unreadable);
         ck_assert_uint_eq(strv_length(warnings), 1);
         ck_assert_ptr_nonnull(strstr(warnings[0], "hotpatchd.conf:1:"));
 }
@@ -196,6 +249,9 @@ static Suite *config_suite(void) {
         tcase_add_test(c, test_warnings);
         tcase_add_test(c, test_no_section);
         tcase_add_loop_test(c, test_bad_trust, 0, ELEMENTSOF(bad_trust));
+        tcase_add_test(c, test_forbid);
+        tcase_add_loop_test(c, test_bad_forbid, 0, ELEMENTSOF(bad_forbid));
+        tcase_add_test(c, test_given_twice);
         tcase_add_test(c, test_not_a_configuration);
         tcase_add_test(c, test_shipped);
         suite_add_tcase(s, c);

@@ -18,6 +18,7 @@ typedef struct World {
         KernelGates gates;
         char *functions[N][4];
         ManifestObject objects[N][2];
+        ManifestOriginal originals[N];
         ManifestTarget targets[N];
         Manifest manifests[N];
         const Manifest *order[N];
@@ -408,6 +409,67 @@ static void replace_twice(World *w) {
         w->n_manifests = 2;
         w->targets[0].replace = w->targets[1].replace = true;
 }
+static void forbid(World *w, char *pattern) {
+        w->options.policy.forbid = world_list(w, pattern);
+}
+static void source_of(World *w, size_t i, char *source) {
+        w->originals[i] = (ManifestOriginal) { .function = function_names[i], .source = source };
+        w->objects[i][0].originals = &w->originals[i];
+        w->objects[i][0].n_originals = 1;
+}
+static void policy_unreadable(World *w) {
+        w->options.policy.unreadable = true;
+}
+static void forbid_object(World *w) {
+        forbid(w, (char *) "vm*");
+}
+static void forbid_other_object(World *w) {
+        forbid(w, (char *) "nf_tables");
+}
+static void forbid_object_by_dash(World *w) {
+        w->objects[0][0].name = (char *) "nf_tables";
+        w->symbols[0] = (SymbolFacts) { .object = "nf_tables", .name = "fa" };
+        forbid(w, (char *) "nf-table[a-z]");
+}
+static void forbid_function(World *w) {
+        forbid(w, (char *) "vmlinux:f?");
+}
+static void forbid_function_at_position(World *w) {
+        forbid(w, (char *) "vmlinux:fa");
+        w->functions[0][0] = (char *) "fa,1";
+}
+static void forbid_other_function(World *w) {
+        forbid(w, (char *) "vmlinux:tcp_*");
+}
+static void forbid_function_of_other_object(World *w) {
+        forbid(w, (char *) "ext4:fa");
+}
+static void forbid_folder(World *w) {
+        forbid(w, (char *) "mm/");
+        source_of(w, 0, (char *) "mm/kasan/report.c");
+}
+static void forbid_folder_only(World *w) {
+        forbid(w, (char *) "mm/");
+        source_of(w, 0, (char *) "arch/x86/mm/fault.c");
+}
+static void forbid_path(World *w) {
+        forbid(w, (char *) "net/ipv4/*");
+        source_of(w, 0, (char *) "net/ipv4/netfilter/ip_tables.c");
+}
+static void forbid_path_unknown(World *w) {
+        forbid(w, (char *) "net/ipv4/*");
+}
+static void forbid_path_half_known(World *w) {
+        forbid(w, (char *) "net/");
+        source_of(w, 0, (char *) "fs/open.c");
+        w->functions[0][1] = (char *) "fb";
+}
+static void forbid_second_pattern(World *w) {
+        static char *patterns[] = { (char *) "nf_tables", (char *) "fs/*.c", NULL };
+
+        w->options.policy.forbid = patterns;
+        source_of(w, 0, (char *) "fs/open.c");
+}
 static void signature_required(World *w) {
         w->gates.module_signature_required = true;
         w->gates.lockdown = (char *) "integrity";
@@ -484,6 +546,20 @@ static const struct {
         { "replace, another superseded", replace_with_superseded, NULL, NULL },
         { "replace, stranger there", replace_with_foreign, E("Conflict"), "'kpatch_foo'" },
         { "two that replace", replace_twice, E("Conflict"), "'hp-a'" },
+        { "policy unreadable", policy_unreadable, E("ForbiddenByPolicy"), "cannot be read" },
+        { "object forbidden", forbid_object, E("ForbiddenByPolicy"), "'fa' of 'vmlinux', and the policy of this machine forbids 'vm*'" },
+        { "other object forbidden", forbid_other_object, NULL, NULL },
+        { "object forbidden by its file's name", forbid_object_by_dash, E("ForbiddenByPolicy"), "'nf-table[a-z]'" },
+        { "function forbidden", forbid_function, E("ForbiddenByPolicy"), "'vmlinux:f?'" },
+        { "function at a position forbidden", forbid_function_at_position, E("ForbiddenByPolicy"), "'fa,1'" },
+        { "other function forbidden", forbid_other_function, NULL, NULL },
+        { "function of another object forbidden", forbid_function_of_other_object, NULL, NULL },
+        { "folder forbidden", forbid_folder, E("ForbiddenByPolicy"), "'fa' of 'vmlinux' from 'mm/kasan/report.c'" },
+        { "folder of the name elsewhere", forbid_folder_only, NULL, NULL },
+        { "path forbidden", forbid_path, E("ForbiddenByPolicy"), "'net/ipv4/*'" },
+        { "source unknown", forbid_path_unknown, E("ForbiddenByPolicy"), "does not say which source file the function 'fa'" },
+        { "source of one unknown", forbid_path_half_known, E("ForbiddenByPolicy"), "'fb'" },
+        { "second pattern", forbid_second_pattern, E("ForbiddenByPolicy"), "'fs/*.c'" },
         { "module signature required", signature_required, NULL, NULL },
 };
 

@@ -1,0 +1,206 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Plan and Apply are one decision: whatever Plan refuses, Apply refuses with the same words, and nothing of
+the kernel is touched."""
+
+import json
+import os
+
+import dbus
+from hotpatchtest import NO_OPTIONS, RELEASE, World, main
+
+
+def plan(w, *ids, **options):
+    return json.loads(w.root.call('Plan', list(ids), dbus.Dictionary(options, signature='sv')))
+
+
+def check(w, ids, name, *words, **options):
+    """Plan and Apply of @ids refuse with @name, and say the same, with all of @words in it."""
+    before = w.machine.loaded()
+    answer = plan(w, *ids, **options)
+    refusal = answer['refusal']
+    assert refusal, answer
+    assert refusal['name'] == 'org.hotpatch.Error.' + name, refusal
+    for word in words:
+        assert word in refusal['message'], (word, refusal)
+    assert refusal['remedy'] and answer['steps'] == [] and not answer['changed'], answer
+    result = w.root.finish(w.root.apply(*ids, **options))
+    assert result == ('failed', name, refusal['message']), (result, refusal)
+    assert w.machine.loaded() == before, w.machine.loaded()
+    assert w.machine.leftovers() == [], w.machine.leftovers()
+    return answer
+
+
+def condition(answer, what):
+    """The conditions whose check begins so."""
+    return [c for c in answer['conditions'] if c['check'].startswith(what)]
+
+
+def livepatch(w, module, *functions, enabled=1, transition=0):
+    """A livepatch of somebody else's that is in force."""
+    w.machine.write('sys/module/%s/initstate' % module, 'live\n')
+    w.machine.write('sys/module/%s/refcnt' % module, '1\n')
+    made = 'fake/foreign-' + module
+    w.machine.write(made + '/enabled', '%d\n' % enabled)
+    w.machine.write(made + '/transition', '%d\n' % transition)
+    for f in functions:
+        os.makedirs(w.machine.path(made, 'vmlinux', f + ',1'))
+    os.rename(w.machine.path(made), w.machine.path('sys/kernel/livepatch', module))
+
+
+def apply(w, bundle_id, *functions, **kwargs):
+    """Stage and apply, and show the functions where the kernel does."""
+    w.machine.stage(bundle_id, functions=[('vmlinux', f) for f in functions], **kwargs)
+    result = w.root.finish(w.root.apply(bundle_id))
+    assert result == ('done', '', ''), result
+    for f in functions:
+        os.makedirs(w.machine.path('sys/kernel/livepatch', bundle_id.replace('-', '_'), 'vmlinux', f + ',1'))
+
+
+def forbid(w, patterns):
+    w.machine.write('etc/hotpatch/hotpatchd.conf.d/50-forbid.conf', '[Policy]\nForbid=%s\n' % patterns)
+
+
+def originals(bundle_id, source):
+    module = bundle_id.replace('-', '_')
+    original = {'function': 'hp_function', 'size': 1, 'sha256': '00' * 32}
+    if source:
+        original['source'] = source
+    return [{'arch': 'x86_64', 'release': RELEASE, 'build_id': '00112233445566778899aabbccddeeff00112233',
+             'member': module + '.ko', 'module': module, 'replace': False,
+             'objects': [{'name': 'vmlinux', 'functions': ['hp_function'], 'originals': [original]}]}]
+
+
+def test_the_machine(pki):
+    with World(pki).start() as w:
+        m = w.machine
+        m.stage('hp-one')
+        m.write('etc/hotpatch/disable', '')
+        check(w, ['hp-one'], 'Disabled', '/etc/hotpatch/disable')
+        os.unlink(m.path('etc/hotpatch/disable'))
+        m.write('proc/sys/kernel/ftrace_enabled', '0\n')
+        check(w, ['hp-one'], 'FtraceDisabled')
+        m.write('proc/sys/kernel/ftrace_enabled', '1\n')
+        assert plan(w, 'hp-one')['refusal'] is None
+
+
+def test_a_kernel_without_reliable_stacks(pki):
+    with World(pki) as w:
+        w.machine.write('proc/kallsyms', 'ffffffff81000000 T hp_function\n')
+        w.start()
+        w.machine.stage('hp-one')
+        answer = check(w, ['hp-one'], 'NoReliableStacks', RELEASE)
+        (c,) = condition(answer, 'reliable-stacks')
+        assert c['found'] == 'no' and not c['ok'], c
+
+
+def test_functions(pki):
+    with World(pki).start() as w:
+        w.machine.stage('hp-none', functions=(('vmlinux', 'hp_nowhere'),))
+        check(w, ['hp-none'], 'FunctionNotFound', "'hp_nowhere' of 'vmlinux'")
+        w.machine.stage('hp-one')
+        w.machine.write('sys/kernel/tracing/enabled_functions',
+                        'hp_function (1) R I     \ttramp: 0xffffffffc0000000 (their_handler+0x0/0x10 [theirs])'
+                        '->ftrace_regs_caller+0x0/0x70\n')
+        answer = check(w, ['hp-one'], 'FunctionBusy', "'their_handler [theirs]'")
+        (c,) = condition(answer, 'function vmlinux:hp_function')
+        assert 'redirected by their_handler [theirs]' in c['found'] and not c['ok'], c
+
+
+def test_a_transition_of_somebody_else(pki):
+    with World(pki).start() as w:
+        w.machine.stage('hp-one')
+        w.machine.kernel.stall = True
+        livepatch(w, 'theirs', 'hp_other', transition=1)
+        check(w, ['hp-one'], 'TransitionInProgress', "'theirs'")
+        w.machine.kernel.stall = False
+
+
+def test_kinds_and_targets(pki):
+    with World(pki).start() as w:
+        for i, (key, value, name) in enumerate((
+                ('arch', 'aarch64', 'ArchitectureMismatch'),
+                ('release', '6.1.0-99-cloud-amd64', 'KernelReleaseMismatch'),
+                ('build_id', 'ff' * 20, 'KernelBuildIdMismatch'))):
+            bundle_id = 'hp-%d' % i
+            targets = originals(bundle_id, None)
+            targets[0][key] = value
+            w.machine.stage(bundle_id, targets=targets)
+            check(w, [bundle_id], name, value)
+        w.machine.stage('hp-old', expires='2026-11-21T09:00:01Z')
+        check(w, ['hp-old'], 'BundleExpired', "'hp-old'")
+
+
+def test_relations(pki):
+    with World(pki).start() as w:
+        apply(w, 'hp-one', 'hp_function', sequence=2, stream='s')
+        w.machine.stage('hp-lower', functions=(('vmlinux', 'hp_other'),), sequence=1, stream='s')
+        check(w, ['hp-lower'], 'Downgrade', "'s' has reached 2")
+        w.machine.stage('hp-equal', functions=(('vmlinux', 'hp_other'),), sequence=2, stream='s')
+        check(w, ['hp-equal'], 'SequenceReused', "'s'")
+        w.machine.stage('hp-needs', functions=(('vmlinux', 'hp_other'),), requires=['hp-nobody'])
+        check(w, ['hp-needs'], 'MissingRequirement', "'hp-nobody'")
+        w.machine.stage('hp-against', functions=(('vmlinux', 'hp_other'),), conflicts=['hp-one'])
+        check(w, ['hp-against'], 'Conflict', "'hp-one'")
+        w.machine.stage('hp-same')
+        check(w, ['hp-same'], 'Conflict', "'hp_function' of 'vmlinux'", "'hp-one'")
+        w.machine.stage('hp-a', functions=(('vmlinux', 'hp_other'),), requires=['hp-b'])
+        w.machine.stage('hp-b', functions=(('vmlinux', 'hp_third'),), requires=['hp-a'])
+        check(w, ['hp-a', 'hp-b'], 'RequirementCycle', "'hp-a'", "'hp-b'")
+        w.machine.stage('hp-all', functions=(('vmlinux', 'hp_other'),), replace=True)
+        check(w, ['hp-all'], 'Conflict', "'hp-one'")
+
+
+def test_the_name_of_a_module(pki):
+    with World(pki).start() as w:
+        w.machine.write('sys/module/hp_one/initstate', 'live\n')
+        w.machine.write('sys/module/hp_one/refcnt', '0\n')
+        w.machine.stage('hp-one')
+        check(w, ['hp-one'], 'ModuleNameInUse', "'hp_one'")
+
+
+def test_forbidden_by_name(pki):
+    with World(pki) as w:
+        forbid(w, 'nf_tables vmlinux:hp_f*')
+        w.start()
+        w.machine.stage('hp-one')
+        answer = check(w, ['hp-one'], 'ForbiddenByPolicy', "'hp_function' of 'vmlinux'", "'vmlinux:hp_f*'")
+        (c,) = condition(answer, 'policy')
+        assert not c['ok'] and c['patch'] == 'hp-one', c
+        w.machine.stage('hp-two', functions=(('vmlinux', 'hp_other'),))
+        assert plan(w, 'hp-two')['refusal'] is None
+        check(w, ['hp-two', 'hp-one'], 'ForbiddenByPolicy', "'hp-one'")
+
+
+def test_forbidden_by_source(pki):
+    with World(pki) as w:
+        forbid(w, 'mm/')
+        w.start()
+        w.machine.stage('hp-mm', targets=originals('hp-mm', 'mm/mmap.c'))
+        check(w, ['hp-mm'], 'ForbiddenByPolicy', "from 'mm/mmap.c'", "'mm/'")
+        w.machine.stage('hp-silent', targets=originals('hp-silent', None))
+        check(w, ['hp-silent'], 'ForbiddenByPolicy', 'does not say which source file')
+        w.machine.stage('hp-fs', targets=originals('hp-fs', 'fs/open.c'))
+        assert w.root.finish(w.root.apply('hp-fs'))[0] == 'done'
+
+
+def test_an_unreadable_policy_forbids_all(pki):
+    with World(pki) as w:
+        forbid(w, 'mm/,fs/')
+        w.start()
+        w.machine.stage('hp-one')
+        check(w, ['hp-one'], 'ForbiddenByPolicy', 'cannot be read')
+        # the way back is open
+        assert w.root.finish(w.root.remove('hp-one'))[1] == 'NotApplied'
+
+
+def test_three_of_which_the_last_is_refused(pki):
+    with World(pki).start() as w:
+        w.machine.stage('hp-one')
+        w.machine.stage('hp-two', functions=(('vmlinux', 'hp_other'),))
+        w.machine.stage('hp-bad', functions=(('vmlinux', 'hp_nowhere'),), requires=['hp-two'])
+        check(w, ['hp-bad', 'hp-one', 'hp-two'], 'FunctionNotFound', "'hp-bad'")
+        assert w.root.patches() == {'hp-one': 'staged', 'hp-two': 'staged', 'hp-bad': 'staged'}
+
+
+main([v for k, v in list(globals().items()) if k.startswith('test_')])
