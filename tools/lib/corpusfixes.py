@@ -11,13 +11,10 @@ import kernelsource
 
 @dataclasses.dataclass
 class Fix:
-    """One changed file. KIND is source, part (a C file that others include), header or assembly.
-    HEADERS are those beside it that changed too and that it includes itself: it may need them. (Those in
-    include/ are included by half of the kernel, and hold other fixes: they are fixes of their own.)"""
+    """One changed file. KIND is source, part (a C file that others include), header or assembly."""
     number: int
     path: str
     kind: str
-    headers: list
 
     @property
     def name(self):
@@ -128,35 +125,16 @@ def is_code_only(old, new):
     return some
 
 
-def code_only_between(before, after, files):
-    """is_code_only() of all the files of a fix"""
-    old, new = kernelsource.source_tree(before), kernelsource.source_tree(after)
-    return all(is_code_only(kernelsource.lines_of(old / path), kernelsource.lines_of(new / path)) for path in files)
-
-
-INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"')
-
-
-def changed_headers(lines, path, changed):
-    """Those of the changed files that the file includes by a name that is relative to it."""
-    for line in lines:
-        found = INCLUDE.match(line)
-        place = os.path.normpath(os.path.join(os.path.dirname(path), found[1])) if found else None
-        if place in changed:
-            yield place
-
-
 def fixes_between(before, after, release):
     """(list of Fix, counts of what is none: a dictionary)"""
     old, new = kernelsource.source_tree(before), kernelsource.source_tree(after)
     built = Built(release, before)
     changed, alone = changed_files(old, new)
-    fixes, not_built, known = [], 0, set(changed)
+    fixes, not_built = [], 0
     for path in changed:
         kind = built.kind(path)
         if not kind:
             not_built += 1
-            continue
-        headers = changed_headers(kernelsource.lines_of(new / path), path, known) if kind == "source" else []
-        fixes.append(Fix(len(fixes) + 1, path, kind, sorted(set(headers))))
+        else:
+            fixes.append(Fix(len(fixes) + 1, path, kind))
     return fixes, {"changed": len(changed), "added or removed": len(alone), "not built": not_built}

@@ -42,7 +42,7 @@ def summary(records):
     rules = collections.Counter(rule for r in records if outcome(r) == "refused" for rule in set(r["rules"]))
     return {
         "fixes": len(records), **{key: counts[key] for key in ("built", "refused", "failed", "nothing", "incomplete")},
-        "loaded": len(loaded), "wrong": sum(is_wrong(r) for r in loaded),
+        "grouped": sum(bool(r.get("with")) for r in records), "loaded": len(loaded), "wrong": sum(is_wrong(r) for r in loaded),
         "code_only": len(text), "code_only_good": good(text),
         "code_only_narrow": len(code), "code_only_narrow_good": good(code),
         "rules": dict(rules.most_common()),
@@ -67,6 +67,7 @@ def rows(s):
     yield "changed files that this kernel is built from", s["fixes"]
     yield "nothing to patch (comments, or code of other configurations)", s["nothing"]
     yield "incomplete: does not compile without what changed in other files", s["incomplete"]
+    yield "tried with changes of other files that they need", s["grouped"]
     yield "**built**", s["built"]
     yield "**refused by a rule**", s["refused"]
     yield "**failed** (our fault)", s["failed"]
@@ -130,7 +131,8 @@ INTRODUCTION = """<!-- SPDX-License-Identifier: LGPL-2.1-or-later -->
 Made by `tools/corpus --write`: each C file or header that changed between two of Debian's source versions and that
 the kernel's configuration builds is taken as one fix, and hotpatch-build is asked for a bundle. A file can hold several
 real fixes at once, so this is harder than one fix at a time; and it can be a part of a fix: one that does not
-compile by itself is tried together with the changed headers of its folder, and then given up as incomplete.
+compile by itself is tried again with those changes of other files that have the names the compiler misses, and with
+the definition of a function that the kernel does not have yet, up to eight times; then it is given up as incomplete.
 
 * *Code only* is told by the text of the change, before and without the builder: every changed line stands in the
   head or body of a function that is not `__init`, or is a comment, an include or a prototype. The second figure

@@ -166,6 +166,17 @@ def changes(old, new):
             yield tuple(int(number) if number else 1 for number in found.groups())
 
 
+def take(old, new, chosen):
+    """OLD with some of the changes that lead to NEW, in their order."""
+    result, at = [], 0
+    for old_first, old_count, new_first, new_count in chosen:
+        # A hunk without old lines stands behind the line it names.
+        begin = old_first - 1 if old_count else old_first
+        result += old[at:begin] + new[new_first - 1:new_first - 1 + new_count]
+        at = begin + old_count
+    return result + old[at:]
+
+
 def select(old, new, functions):
     """OLD with those changes of NEW that touch one of the functions; SourceError if one has none."""
     ranges = {}
@@ -173,20 +184,16 @@ def select(old, new, functions):
         ranges[name] = list(function_ranges(old, name)), list(function_ranges(new, name))
         if not any(ranges[name]):
             raise SourceError(f"there is no function '{name}'")
-    result, at, used = [], 0, set()
-    for old_first, old_count, new_first, new_count in changes(old, new):
+    chosen, used = [], set()
+    for change in changes(old, new):
         names = {name for name, (before, after) in ranges.items()
-                 if touches(before, old_first, old_count) or touches(after, new_first, new_count)}
-        if not names:
-            continue
-        used |= names
-        # A hunk without old lines stands behind the line it names.
-        begin = old_first - 1 if old_count else old_first
-        result += old[at:begin] + new[new_first - 1:new_first - 1 + new_count]
-        at = begin + old_count
+                 if touches(before, *change[:2]) or touches(after, *change[2:])}
+        if names:
+            used |= names
+            chosen.append(change)
     if set(functions) - used:
         raise SourceError(f"nothing changes in '{sorted(set(functions) - used)[0]}'")
-    return result + old[at:]
+    return take(old, new, chosen)
 
 
 def file_diff(path, old, new):
