@@ -13,6 +13,8 @@
 
 #define MANIFEST_TYPE "org.hotpatch.bundle"
 #define MANIFEST_FORMAT 1
+/* 2^53 - 1: the largest integer that every JSON reader keeps exact (RFC 8259 section 6). */
+#define MANIFEST_SEQUENCE_MAX ((INT64_C(1) << 53) - 1)
 #define MANIFEST_TRIAL_SECONDS 600U /* when the manifest is silent: DESIGN, "The life of a hotpatch" */
 #define MANIFEST_TIME_SIZE sizeof("9999-12-31T23:59:59Z")
 
@@ -145,6 +147,9 @@ int manifest_check(const Manifest *m, sd_bus_error *error) _must_check_ _nonnull
 
 const ManifestTarget *manifest_find_target(
                 const Manifest *m, const char *arch, const char *release, const char *build_id);
+
+int manifest_add_fix(Manifest *m, const char *text) _must_check_ _nonnull_(1, 2);
+int manifest_sequence_parse(const char *s, uint64_t *ret) _must_check_ _nonnull_(1, 2);
 
 bool manifest_id_is_valid(const char *id);
 bool manifest_function_is_valid(const char *function);

@@ -375,7 +375,7 @@ static const Key patch_keys[] = {
                                 .manifest = true,
                                 .read = read_uint64,
                                 .offset = offsetof(Manifest, sequence),
-                                .max = (UINT64_C(1) << 53) - 1,
+                                .max = MANIFEST_SEQUENCE_MAX,
                                 .required = true},
                 {.name = "fixes",
                                 .manifest = true,
@@ -553,7 +553,7 @@ int patch_file_parse(const void *data, size_t size, PatchFile **ret, sd_bus_erro
         if (!p->manifest)
                 return -ENOMEM;
         p->manifest->kind = MANIFEST_HOTPATCH;
-        p->manifest->trial_seconds = 600; /* DESIGN, "The bundle" */
+        p->manifest->trial_seconds = MANIFEST_TRIAL_SECONDS;
         r = read_object_keys(patch_keys, json, &top, p, error);
         if (r < 0)
                 return r;

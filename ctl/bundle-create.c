@@ -136,38 +136,14 @@ static int set_list(char ***at, char *const *value) {
         return 0;
 }
 
-/* "CVE-2026-0000" or "CVE-2026-0000=one line" */
-static int add_fix(Manifest *m, const char *text) {
-        size_t n = strcspn(text, "=");
-        ManifestFix *grown = reallocarray(m->fixes, m->n_fixes + 1, sizeof(ManifestFix)), *f;
-
-        if (!grown)
-                return -ENOMEM;
-        m->fixes = grown;
-        f = &grown[m->n_fixes++];
-        *f = (ManifestFix) {
-                .id = strndup(text, n),
-                .summary = text[n] ? strdup(text + n + 1) : NULL,
-                .severity = _SEVERITY_INVALID,
-                .references = calloc(1, sizeof(char *)),
-        };
-        return f->id && f->references && (!text[n] || f->summary) ? 0 : -ENOMEM;
-}
-
 static int apply_numbers(const CreateOptions *o, Manifest *m, sd_bus_error *error) {
         if (o->severity) {
                 m->severity = severity_from_string(o->severity);
                 if (m->severity < 0)
                         return bad(error, "--severity takes low, moderate, important or critical");
         }
-        if (o->sequence) {
-                char *end;
-
-                errno = 0;
-                m->sequence = strtoull(o->sequence, &end, 10);
-                if (*o->sequence < '0' || *o->sequence > '9' || *end || errno || m->sequence == 0)
-                        return bad(error, "--sequence takes a number from 1 on");
-        }
+        if (o->sequence && manifest_sequence_parse(o->sequence, &m->sequence) < 0)
+                return bad(error, "--sequence takes a number from 1 on");
         if (o->expires && manifest_time_parse(o->expires, &m->expires_usec) < 0)
                 return bad(error, "--expires takes a time like 2027-01-31T00:00:00Z");
         return 0;
@@ -194,7 +170,7 @@ static int apply_options(const CreateOptions *o, Manifest *m, sd_bus_error *erro
         if (r >= 0)
                 r = set_list(&m->supersedes, o->supersedes);
         for (char **f = o->fixes; f && *f && r >= 0; f++)
-                r = add_fix(m, *f);
+                r = manifest_add_fix(m, *f);
         return r;
 }
 

@@ -100,42 +100,21 @@ static int set_title(const Build *b, PatchFile *p) {
 
 /* ---- what is repaired ---- */
 
-/* "CVE-2026-0000" or "CVE-2026-0000=one line", as `hotpatchctl bundle create --fix` takes it */
-static int add_fix(Manifest *m, const char *text) {
-        size_t n = strcspn(text, "=");
-        ManifestFix *grown = reallocarray(m->fixes, m->n_fixes + 1, sizeof(ManifestFix)), *f;
-
-        if (!grown)
-                return -ENOMEM;
-        m->fixes = grown;
-        f = &grown[m->n_fixes++];
-        *f = (ManifestFix) {
-                .id = strndup(text, n),
-                .summary = text[n] ? strdup(text + n + 1) : NULL,
-                .severity = _SEVERITY_INVALID,
-                .references = calloc(1, sizeof(char *)),
-        };
-        return f->id && f->references && (!text[n] || f->summary) ? 0 : -ENOMEM;
-}
-
 static int set_fixes(const Build *b, Manifest *m) {
         int r = 0;
 
         for (char **f = b->options->fixes ?: b->fix->cves; f && *f && r >= 0; f++)
-                r = add_fix(m, *f);
+                r = manifest_add_fix(m, *f);
         return r;
 }
 
 static int set_numbers(const Build *b, Manifest *m, sd_bus_error *error) {
         const char *sequence = b->options->sequence ?: "1", *severity = b->options->severity ?: "moderate";
-        char *end;
 
         m->severity = severity_from_string(severity);
         if (m->severity < 0)
                 return invalid(error, "--severity takes low, moderate, important or critical", severity);
-        errno = 0;
-        m->sequence = strtoull(sequence, &end, 10);
-        if (*sequence < '0' || *sequence > '9' || *end || errno || m->sequence == 0)
+        if (manifest_sequence_parse(sequence, &m->sequence) < 0)
                 return invalid(error, "--sequence takes a number from 1 on", sequence);
         return 0;
 }

@@ -282,6 +282,34 @@ START_TEST(times_round_trip) {
 }
 END_TEST
 
+START_TEST(what_a_person_says_is_added) {
+        _cleanup_manifest_free_ Manifest *m = calloc(1, sizeof(*m));
+
+        ck_assert_ok(manifest_add_fix(m, "CVE-2026-1"));
+        ck_assert_ok(manifest_add_fix(m, "CVE-2026-2=a=b"));
+        ck_assert_uint_eq(m->n_fixes, 2);
+        ck_assert_str_eq(m->fixes[0].id, "CVE-2026-1");
+        ck_assert_ptr_null(m->fixes[0].summary);
+        ck_assert_int_eq(m->fixes[0].severity, _SEVERITY_INVALID);
+        ck_assert_str_eq(m->fixes[1].id, "CVE-2026-2");
+        ck_assert_str_eq(m->fixes[1].summary, "a=b");
+}
+END_TEST
+
+START_TEST(a_sequence_is_a_number_that_json_keeps) {
+        static const char *const none[] = { "", "0", "-1", "+1", " 1", "1x", "1.0", "9007199254740992", "99999999999999999999" };
+        uint64_t n = 7;
+
+        for (size_t i = 0; i < ELEMENTSOF(none); i++)
+                ck_assert_int_eq(manifest_sequence_parse(none[i], &n), -EINVAL);
+        ck_assert_uint_eq(n, 7);
+        ck_assert_ok(manifest_sequence_parse("1", &n));
+        ck_assert_uint_eq(n, 1);
+        ck_assert_ok(manifest_sequence_parse("9007199254740991", &n));
+        ck_assert_uint_eq(n, (UINT64_C(1) << 53) - 1);
+}
+END_TEST
+
 static Suite *suite(void) {
         Suite *s = suite_create("manifest");
         TCase *t = tcase_create("manifest");
@@ -295,6 +323,8 @@ static Suite *suite(void) {
         tcase_add_test(t, bytes_after_the_end_are_refused);
         tcase_add_test(t, limits_hold);
         tcase_add_test(t, times_round_trip);
+        tcase_add_test(t, what_a_person_says_is_added);
+        tcase_add_test(t, a_sequence_is_a_number_that_json_keeps);
         suite_add_tcase(s, t);
         return s;
 }
