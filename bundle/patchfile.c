@@ -5,8 +5,8 @@
  * is refused with its place ("fixes[0].severity"). A key that is silently ignored would be a fix
  * that was not made.
  *
- * A table for each kind of object says which keys it has, what they hold and where that goes; one
- * function walks all of them. The check of what belongs together (a function named twice) comes
+ * A table for each kind of object says which keys it has, what they hold and where that goes;
+ * patchfile-read.c walks them. The check of what belongs together (a function named twice) comes
  * afterwards.
  *
  * What is not checked here: whether the functions exist. The build finds that for replacements, the
@@ -16,72 +16,11 @@
 #include "bundle/patchfile.h"
 
 #include <inttypes.h>
-#include <jansson.h>
-#include <stdarg.h>
 
+#include "bundle/patchfile-read.h"
 #include "dbus/errors.h"
 #include "util/limits.h"
 #include "util/strv.h"
-
-typedef struct Place {
-        const struct Place *parent;
-        const char *key; /* NULL: an array element */
-        size_t index;
-} Place;
-
-typedef struct Key Key;
-
-/** struct Key - one key of a JSON object */
-struct Key {
-        const char *name;
-        bool manifest;              /* the C object is the manifest, not the PatchFile around it */
-        int (*read)(const Key *key, json_t *value, const Place *place, void *object,
-                        sd_bus_error *error);
-        size_t offset;              /* of the member in the C object */
-        size_t offset_n;            /* of the number of elements, for arrays of objects */
-        bool required;
-        bool filled;                /* an array with nothing in it is refused */
-        bool (*valid)(const char *); /* for strings */
-        const Key *keys;            /* of the elements, for arrays of objects */
-        size_t element_size;
-        size_t max;
-};
-
-#define MEMBER(object, offset, type) ((type *) ((char *) (object) + (offset)))
-
-static void place_format(const Place *place, FILE *f) {
-        if (place->parent)
-                place_format(place->parent, f);
-        if (!place->key)
-                fprintf(f, "[%zu]", place->index);
-        else if (*place->key)
-                fprintf(f, "%s%s", place->parent && (place->parent->parent || !place->parent->key) ? "." : "",
-                        place->key);
-}
-
-static _printf_(3, 4) int refuse(sd_bus_error *error, const Place *place, const char *format, ...) {
-        _cleanup_free_ char *where = NULL, *what = NULL;
-        size_t size;
-        FILE *f;
-        va_list ap;
-        int r;
-
-        va_start(ap, format);
-        r = vasprintf(&what, format, ap);
-        va_end(ap);
-        if (r < 0) {
-                what = NULL;
-                return -ENOMEM;
-        }
-        f = open_memstream(&where, &size);
-        if (!f)
-                return -ENOMEM;
-        place_format(place, f);
-        if (fclose(f) != 0)
-                return -ENOMEM;
-        return sd_bus_error_setf(error, HOTPATCH_ERROR("PatchFileInvalid"), "patch.json: %s%s%s",
-                where, *where ? ": " : "", what);
-}
 
 static bool char_in(char c, const char *others) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -140,165 +79,14 @@ static bool text_is_valid(const char *s) {
         return true;
 }
 
-static int read_string_value(const Key *key, json_t *value, const Place *place, char **ret,
-                sd_bus_error *error) {
-        const char *s = json_string_value(value);
-
-        if (!s)
-                return refuse(error, place, "must be a string");
-        if (strlen(s) != json_string_length(value))
-                return refuse(error, place, "must not have a NUL character");
-        if (key->valid && !key->valid(s))
-                return refuse(error, place, "'%.100s' is not possible here", s);
-        *ret = strdup(s);
-        return *ret ? 0 : -ENOMEM;
-}
-
-static int read_string(const Key *key, json_t *value, const Place *place, void *object,
-                sd_bus_error *error) {
-        return read_string_value(key, value, place, MEMBER(object, key->offset, char *), error);
-}
-
-static int read_strings(const Key *key, json_t *value, const Place *place, void *object,
-                sd_bus_error *error) {
-        char ***v = MEMBER(object, key->offset, char **);
-        size_t i;
-        json_t *element;
-        int r;
-
-        if (!json_is_array(value))
-                return refuse(error, place, "must be an array of strings");
-        if (key->filled && json_array_size(value) == 0)
-                return refuse(error, place, "must not be empty");
-        if (json_array_size(value) > key->max)
-                return refuse(error, place, "has more than %zu elements", key->max);
-        json_array_foreach(value, i, element) {
-                Place here = { .parent = place, .index = i };
-                _cleanup_free_ char *s = NULL;
-
-                r = read_string_value(key, element, &here, &s, error);
-                if (r < 0)
-                        return r;
-                if (strv_contains(*v, s))
-                        return refuse(error, &here, "'%s' is there twice", s);
-                r = strv_extend(v, s);
-                if (r < 0)
-                        return r;
-        }
-        return 0;
-}
-
-static int read_bool(const Key *key, json_t *value, const Place *place, void *object,
-                sd_bus_error *error) {
-        if (!json_is_boolean(value))
-                return refuse(error, place, "must be true or false");
-        *MEMBER(object, key->offset, bool) = json_is_true(value);
-        return 0;
-}
-
-static int read_uint64(const Key *key, json_t *value, const Place *place, void *object,
-                sd_bus_error *error) {
-        if (!json_is_integer(value))
-                return refuse(error, place, "must be a whole number");
-        if (json_integer_value(value) < 0 || (size_t) json_integer_value(value) > key->max)
-                return refuse(error, place, "must be between 0 and %zu", key->max);
-        *MEMBER(object, key->offset, uint64_t) = (uint64_t) json_integer_value(value);
-        return 0;
-}
-
-static int read_unsigned(const Key *key, json_t *value, const Place *place, void *object,
-                sd_bus_error *error) {
-        Key wide = { .max = key->max };
-        uint64_t u = 0;
-        int r;
-
-        r = read_uint64(&wide, value, place, &u, error);
-        if (r < 0)
-                return r;
-        *MEMBER(object, key->offset, unsigned) = (unsigned) u;
-        return 0;
-}
-
-static int read_severity(const Key *key, json_t *value, const Place *place, void *object,
-                sd_bus_error *error) {
-        Severity s = json_is_string(value) ? severity_from_string(json_string_value(value))
-                                           : _SEVERITY_INVALID;
-
-        if (s < 0)
-                return refuse(error, place, "must be \"low\", \"moderate\", \"important\" or \"critical\"");
-        *MEMBER(object, key->offset, Severity) = s;
-        return 0;
-}
-
-static int read_object_keys(const Key *keys, json_t *value, const Place *place, void *object,
-                sd_bus_error *error) {
-        const char *name;
-        json_t *member;
-        int r;
-
-        if (!json_is_object(value))
-                return refuse(error, place, "must be an object");
-        json_object_foreach(value, name, member) {
-                Place here = { .parent = place, .key = name };
-                const Key *key = keys;
-
-                while (key->name && !streq(key->name, name))
-                        key++;
-                if (!key->name)
-                        return refuse(error, &here, "this key is not known");
-                r = key->read(key, member, &here,
-                        key->manifest ? ((PatchFile *) object)->manifest : object, error);
-                if (r < 0)
-                        return r;
-        }
-        for (const Key *key = keys; key->name; key++)
-                if (key->required && !json_object_get(value, key->name))
-                        return refuse(error, place, "the key '%s' is missing", key->name);
-        return 0;
-}
-
-static int read_object(const Key *key, json_t *value, const Place *place, void *object,
-                sd_bus_error *error) {
-        return read_object_keys(key->keys, value, place, MEMBER(object, key->offset, void), error);
-}
-
-static int read_objects(const Key *key, json_t *value, const Place *place, void *object,
-                sd_bus_error *error) {
-        char **array = MEMBER(object, key->offset, char *);
-        size_t *n = MEMBER(object, key->offset_n, size_t), i;
-        json_t *element;
-        int r;
-
-        if (!json_is_array(value))
-                return refuse(error, place, "must be an array of objects");
-        if (key->filled && json_array_size(value) == 0)
-                return refuse(error, place, "must not be empty");
-        if (json_array_size(value) > key->max)
-                return refuse(error, place, "has more than %zu elements", key->max);
-        *array = calloc(json_array_size(value) ?: 1, key->element_size);
-        if (!*array)
-                return -ENOMEM;
-        json_array_foreach(value, i, element) {
-                Place here = { .parent = place, .index = i };
-
-                /* Counted first: what a refused element has is freed with the rest. */
-                *n = i + 1;
-                r = read_object_keys(
-                                key->keys, element, &here, *array + i * key->element_size, error);
-                if (r < 0)
-                        return r;
-        }
-        return 0;
-}
-
-static int read_fixes(const Key *key, json_t *value, const Place *place, void *object,
+static int read_fixes(const PatchKey *key, json_t *value, const PatchPlace *place, void *object,
                 sd_bus_error *error) {
         Manifest *m = object;
         size_t i;
         json_t *element;
         int r;
 
-        r = read_objects(key, value, place, object, error);
+        r = patch_read_objects(key, value, place, object, error);
         if (r < 0)
                 return r;
         /* calloc() has made them SEVERITY_LOW. */
@@ -309,32 +97,32 @@ static int read_fixes(const Key *key, json_t *value, const Place *place, void *o
 }
 
 #define STRING(type, member, check, ...) \
-        .read = read_string, .offset = offsetof(type, member), .valid = check, __VA_ARGS__
+        .read = patch_read_string, .offset = offsetof(type, member), .valid = check, __VA_ARGS__
 
-static const Key fix_keys[] = {
+static const PatchKey fix_keys[] = {
         { .name = "id", STRING(ManifestFix, id, line_is_valid, .required = true) },
-        { .name = "severity", .read = read_severity, .offset = offsetof(ManifestFix, severity) },
+        { .name = "severity", .read = patch_read_severity, .offset = offsetof(ManifestFix, severity) },
         { .name = "summary", STRING(ManifestFix, summary, line_is_valid, .required = false) },
-        { .name = "references", .read = read_strings, .offset = offsetof(ManifestFix, references),
+        { .name = "references", .read = patch_read_strings, .offset = offsetof(ManifestFix, references),
           .valid = line_is_valid, .max = 32 },
         {},
 };
 
-static const Key trial_keys[] = {
-        { .name = "seconds", .read = read_unsigned, .offset = offsetof(Manifest, trial_seconds), .max = 7 * 24 * 3600,
+static const PatchKey trial_keys[] = {
+        { .name = "seconds", .read = patch_read_unsigned, .offset = offsetof(Manifest, trial_seconds), .max = 7 * 24 * 3600,
           .required = true },
         {},
 };
 
-static const Key function_keys[] = {
+static const PatchKey function_keys[] = {
         { .name = "object", STRING(PatchFunction, object, object_is_valid, .required = true) },
         { .name = "function", STRING(PatchFunction, function, symbol_is_valid, .required = true) },
         { .name = "replacement", STRING(PatchFunction, replacement, identifier_is_valid, .required = true) },
-        { .name = "sympos", .read = read_uint64, .offset = offsetof(PatchFunction, sympos), .max = UINT32_MAX },
+        { .name = "sympos", .read = patch_read_uint64, .offset = offsetof(PatchFunction, sympos), .max = UINT32_MAX },
         {},
 };
 
-static const Key callback_keys[] = {
+static const PatchKey callback_keys[] = {
         { .name = "object", STRING(PatchCallbacks, object, object_is_valid, .required = true) },
         { .name = "pre_patch", STRING(PatchCallbacks, pre_patch, identifier_is_valid, .required = false) },
         { .name = "post_patch", STRING(PatchCallbacks, post_patch, identifier_is_valid, .required = false) },
@@ -343,122 +131,95 @@ static const Key callback_keys[] = {
         {},
 };
 
-static const Key symbol_keys[] = {
+static const PatchKey symbol_keys[] = {
         { .name = "name", STRING(PatchSymbol, name, identifier_is_valid, .required = true) },
         { .name = "object", STRING(PatchSymbol, object, object_is_valid, .required = true) },
-        { .name = "sympos", .read = read_uint64, .offset = offsetof(PatchSymbol, sympos), .max = UINT32_MAX },
+        { .name = "sympos", .read = patch_read_uint64, .offset = offsetof(PatchSymbol, sympos), .max = UINT32_MAX },
         {},
 };
 
 #define MANIFEST_STRING(member, check, ...)                                                        \
         .manifest = true, STRING(Manifest, member, check, __VA_ARGS__)
 #define MANIFEST_IDS(member)                                                                   \
-        .manifest = true, .read = read_strings, .offset = offsetof(Manifest, member),          \
+        .manifest = true, .read = patch_read_strings, .offset = offsetof(Manifest, member),          \
         .valid = manifest_id_is_valid, .max = HOTPATCH_TRANSACTION_MAX * 4
 #define OBJECTS(type, member, n_member, element_keys, element_type, limit)                     \
         .offset = offsetof(type, member), .offset_n = offsetof(type, n_member),                \
         .keys = element_keys, .element_size = sizeof(element_type), .max = limit
 
-static const Key patch_keys[] = {
-                /* The manifest part: same names as in the manifest, hotpatch-bundle(5). */
-                {.name = "id", MANIFEST_STRING(id, manifest_id_is_valid, .required = true)},
-                {.name = "title", MANIFEST_STRING(title, line_is_valid, .required = true)},
-                {.name = "description",
-                                MANIFEST_STRING(description, text_is_valid, .required = false)},
-                {.name = "severity",
-                                .manifest = true,
-                                .read = read_severity,
-                                .offset = offsetof(Manifest, severity),
-                                .required = true},
-                {.name = "stream", MANIFEST_STRING(stream, manifest_id_is_valid, .required = true)},
-                {.name = "sequence",
-                                .manifest = true,
-                                .read = read_uint64,
-                                .offset = offsetof(Manifest, sequence),
-                                .max = MANIFEST_SEQUENCE_MAX,
-                                .required = true},
-                {.name = "fixes",
-                                .manifest = true,
-                                .read = read_fixes,
-                                OBJECTS(Manifest, fixes, n_fixes, fix_keys, ManifestFix, 256)},
-                {.name = "trial", .manifest = true, .read = read_object, .keys = trial_keys},
-                {.name = "force_safe",
-                                .manifest = true,
-                                .read = read_bool,
-                                .offset = offsetof(Manifest, force_safe)},
-                {.name = "requires", MANIFEST_IDS(requires)},
-                {.name = "conflicts", MANIFEST_IDS(conflicts)},
-                {.name = "supersedes", MANIFEST_IDS(supersedes)},
-                /* The build part. */
-                {.name = "module", STRING(PatchFile, module, module_is_valid, .required = false)},
-                {.name = "sources",
-                                .read = read_strings,
-                                .offset = offsetof(PatchFile, sources),
-                                .valid = source_is_valid,
-                                .max = 64,
-                                .filled = true},
-                {.name = "self_test",
-                                STRING(PatchFile, self_test, identifier_is_valid,
-                                                .required = false)},
-                {.name = "replace", .read = read_bool, .offset = offsetof(PatchFile, replace)},
-                {.name = "functions",
-                                .read = read_objects,
-                                .required = true,
-                                .filled = true,
-                                OBJECTS(PatchFile, functions, n_functions, function_keys,
-                                                PatchFunction, HOTPATCH_FUNCTIONS_MAX)},
-                {.name = "callbacks",
-                                .read = read_objects,
-                                OBJECTS(PatchFile, callbacks, n_callbacks, callback_keys,
-                                                PatchCallbacks, HOTPATCH_OBJECTS_MAX)},
-                {.name = "symbols",
-                                .read = read_objects,
-                                OBJECTS(PatchFile, symbols, n_symbols, symbol_keys, PatchSymbol,
-                                                HOTPATCH_FUNCTIONS_MAX)},
-                {},
+static const PatchKey patch_keys[] = {
+        /* The manifest part: same names as in the manifest, hotpatch-bundle(5). */
+        { .name = "id", MANIFEST_STRING(id, manifest_id_is_valid, .required = true) },
+        { .name = "title", MANIFEST_STRING(title, line_is_valid, .required = true) },
+        { .name = "description", MANIFEST_STRING(description, text_is_valid, .required = false) },
+        { .name = "severity", .manifest = true, .read = patch_read_severity, .offset = offsetof(Manifest, severity),
+          .required = true },
+        { .name = "stream", MANIFEST_STRING(stream, manifest_id_is_valid, .required = true) },
+        { .name = "sequence", .manifest = true, .read = patch_read_uint64, .offset = offsetof(Manifest, sequence),
+          .max = MANIFEST_SEQUENCE_MAX, .required = true },
+        { .name = "fixes", .manifest = true, .read = read_fixes,
+          OBJECTS(Manifest, fixes, n_fixes, fix_keys, ManifestFix, 256) },
+        { .name = "trial", .manifest = true, .read = patch_read_object, .keys = trial_keys },
+        { .name = "force_safe", .manifest = true, .read = patch_read_bool, .offset = offsetof(Manifest, force_safe) },
+        { .name = "requires", MANIFEST_IDS(requires) },
+        { .name = "conflicts", MANIFEST_IDS(conflicts) },
+        { .name = "supersedes", MANIFEST_IDS(supersedes) },
+        /* The build part. */
+        { .name = "module", STRING(PatchFile, module, module_is_valid, .required = false) },
+        { .name = "sources", .read = patch_read_strings, .offset = offsetof(PatchFile, sources),
+          .valid = source_is_valid, .max = 64, .filled = true },
+        { .name = "self_test", STRING(PatchFile, self_test, identifier_is_valid, .required = false) },
+        { .name = "replace", .read = patch_read_bool, .offset = offsetof(PatchFile, replace) },
+        { .name = "functions", .read = patch_read_objects, .required = true, .filled = true,
+          OBJECTS(PatchFile, functions, n_functions, function_keys, PatchFunction, HOTPATCH_FUNCTIONS_MAX) },
+        { .name = "callbacks", .read = patch_read_objects,
+          OBJECTS(PatchFile, callbacks, n_callbacks, callback_keys, PatchCallbacks, HOTPATCH_OBJECTS_MAX) },
+        { .name = "symbols", .read = patch_read_objects,
+          OBJECTS(PatchFile, symbols, n_symbols, symbol_keys, PatchSymbol, HOTPATCH_FUNCTIONS_MAX) },
+        {},
 };
 
-static int check_functions(const PatchFile *p, const Place *top, sd_bus_error *error) {
-        Place list = { .parent = top, .key = "functions" };
+static int check_functions(const PatchFile *p, const PatchPlace *top, sd_bus_error *error) {
+        PatchPlace list = { .parent = top, .key = "functions" };
 
         for (size_t i = 0; i < p->n_functions; i++)
                 for (size_t j = 0; j < i; j++) {
                         const PatchFunction *a = p->functions + i, *b = p->functions + j;
-                        Place here = { .parent = &list, .index = i };
+                        PatchPlace here = { .parent = &list, .index = i };
 
                         if (streq(a->object, b->object) && streq(a->function, b->function) &&
                                         a->sympos == b->sympos)
-                                return refuse(error, &here, "'%s' of '%s' is there twice",
+                                return patch_refuse(error, &here, "'%s' of '%s' is there twice",
                                         a->function, a->object);
                 }
         return 0;
 }
 
-static int check_callbacks(const PatchFile *p, const Place *top, sd_bus_error *error) {
-        Place list = { .parent = top, .key = "callbacks" };
+static int check_callbacks(const PatchFile *p, const PatchPlace *top, sd_bus_error *error) {
+        PatchPlace list = { .parent = top, .key = "callbacks" };
 
         for (size_t i = 0; i < p->n_callbacks; i++) {
                 const PatchCallbacks *c = p->callbacks + i;
-                Place here = { .parent = &list, .index = i };
+                PatchPlace here = { .parent = &list, .index = i };
 
                 if (!c->pre_patch && !c->post_patch && !c->pre_unpatch && !c->post_unpatch)
-                        return refuse(error, &here, "names no callback");
+                        return patch_refuse(error, &here, "names no callback");
                 for (size_t j = 0; j < i; j++)
                         if (streq(c->object, p->callbacks[j].object))
-                                return refuse(error, &here, "'%s' is there twice", c->object);
+                                return patch_refuse(error, &here, "'%s' is there twice", c->object);
         }
         return 0;
 }
 
-static int check_symbols(const PatchFile *p, const Place *top, sd_bus_error *error) {
-        Place list = { .parent = top, .key = "symbols" };
+static int check_symbols(const PatchFile *p, const PatchPlace *top, sd_bus_error *error) {
+        PatchPlace list = { .parent = top, .key = "symbols" };
 
         for (size_t i = 0; i < p->n_symbols; i++)
                 for (size_t j = 0; j < i; j++) {
-                        Place here = { .parent = &list, .index = i };
+                        PatchPlace here = { .parent = &list, .index = i };
 
                         if (streq(p->symbols[i].name, p->symbols[j].name))
-                                return refuse(error, &here, "'%s' is there twice", p->symbols[i].name);
+                                return patch_refuse(error, &here, "'%s' is there twice", p->symbols[i].name);
                 }
         return 0;
 }
@@ -483,24 +244,24 @@ int patch_module_name(const char *id, char **ret) {
         return 0;
 }
 
-static int name_module(PatchFile *p, const Place *top, sd_bus_error *error) {
-        Place here = { .parent = top, .key = "module" };
+static int name_module(PatchFile *p, const PatchPlace *top, sd_bus_error *error) {
+        PatchPlace here = { .parent = top, .key = "module" };
         int r = p->module ? 0 : patch_module_name(p->manifest->id, &p->module);
 
         if (r < 0)
                 return r;
         if (strlen(p->module) > HOTPATCH_MODULE_NAME_MAX)
-                return refuse(error, &here, "is missing; '%s', made from the id, is longer than %u characters",
+                return patch_refuse(error, &here, "is missing; '%s', made from the id, is longer than %u characters",
                         p->module, HOTPATCH_MODULE_NAME_MAX);
         return 0;
 }
 
-static int patch_file_check(PatchFile *p, const Place *top, sd_bus_error *error) {
-        Place sequence = { .parent = top, .key = "sequence" };
+static int patch_file_check(PatchFile *p, const PatchPlace *top, sd_bus_error *error) {
+        PatchPlace sequence = { .parent = top, .key = "sequence" };
         int r;
 
         if (p->manifest->sequence == 0)
-                return refuse(error, &sequence, "must not be 0");
+                return patch_refuse(error, &sequence, "must not be 0");
         r = check_functions(p, top, error);
         if (r < 0)
                 return r;
@@ -540,7 +301,7 @@ static int parse_json(const void *data, size_t size, json_t **ret, sd_bus_error 
 int patch_file_parse(const void *data, size_t size, PatchFile **ret, sd_bus_error *error) {
         _cleanup_patch_file_free_ PatchFile *p = NULL;
         _cleanup_(json_decrefp) json_t *json = NULL;
-        static const Place top = { .key = "" };
+        static const PatchPlace top = { .key = "" };
         int r;
 
         r = parse_json(data, size, &json, error);
@@ -554,7 +315,7 @@ int patch_file_parse(const void *data, size_t size, PatchFile **ret, sd_bus_erro
                 return -ENOMEM;
         p->manifest->kind = MANIFEST_HOTPATCH;
         p->manifest->trial_seconds = MANIFEST_TRIAL_SECONDS;
-        r = read_object_keys(patch_keys, json, &top, p, error);
+        r = patch_read_keys(patch_keys, json, &top, p, error);
         if (r < 0)
                 return r;
         r = patch_file_check(p, &top, error);

@@ -130,3 +130,18 @@ int sign_bytes(const SigningKey *key, uint64_t now_usec, const void *data, size_
         *ret = der;
         return 0;
 }
+
+/**
+ * signing_certificate_beside() - where the certificate of a key is, if nobody says it
+ * @key: path of the private key
+ *
+ * `hotpatchctl key generate` writes signer.pem beside signer.key.
+ *
+ * Return: a path to free with free(), or NULL without memory.
+ */
+char *signing_certificate_beside(const char *key) {
+        size_t n = strlen(key), stem = n > 4 && streq(key + n - 4, ".key") ? n - 4 : n;
+        char *path;
+
+        return asprintf(&path, "%.*s.pem", (int) stem, key) < 0 ? NULL : path;
+}

@@ -19,5 +19,6 @@ typedef struct SigningKey {
         size_t key_size;
 } SigningKey;
 
+char *signing_certificate_beside(const char *key) _nonnull_(1);
 int sign_bytes(const SigningKey *key, uint64_t now_usec, const void *data, size_t size, void **ret,
                 size_t *ret_size, sd_bus_error *error) _must_check_ _nonnull_(1, 3, 5, 6);

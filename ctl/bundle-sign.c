@@ -43,18 +43,10 @@ static int read_manifest(const char *path, void **ret, size_t *ret_size, sd_bus_
         return r < 0 ? r : bundle_unverified_read(b, ARCHIVE_MANIFEST, HOTPATCH_MANIFEST_MAX, ret, ret_size, error);
 }
 
-/* signer.key → signer.pem, as `key generate` writes them */
-static char *certificate_beside(const char *key) {
-        size_t n = strlen(key), stem = n > 4 && streq(key + n - 4, ".key") ? n - 4 : n;
-        char *path;
-
-        return asprintf(&path, "%.*s.pem", (int) stem, key) < 0 ? NULL : path;
-}
-
 /* Nobody signs what would be refused: the manifest is parsed before the key is touched. */
 static int make_signature(
                 const SignOptions *o, const char *path, void **ret, size_t *ret_size, sd_bus_error *error) {
-        _cleanup_free_ char *beside = o->certificate ? NULL : certificate_beside(o->key);
+        _cleanup_free_ char *beside = o->certificate ? NULL : signing_certificate_beside(o->key);
         _cleanup_free_ void *manifest = NULL, *certificate = NULL, *key = NULL;
         _cleanup_manifest_free_ Manifest *parsed = NULL;
         size_t size, certificate_size, key_size = 0;

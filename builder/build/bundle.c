@@ -199,16 +199,8 @@ static int fill_manifest(const Build *b, int module_fd, sd_bus_error *error) {
 
 /* ---- the file ---- */
 
-/* signer.key → signer.pem, as `hotpatchctl key generate` writes them */
-static char *certificate_beside(const char *key) {
-        size_t n = strlen(key), stem = n > 4 && streq(key + n - 4, ".key") ? n - 4 : n;
-        char *path;
-
-        return asprintf(&path, "%.*s.pem", (int) stem, key) < 0 ? NULL : path;
-}
-
 static int make_signature(const Build *b, void **ret, size_t *ret_size, sd_bus_error *error) {
-        _cleanup_free_ char *beside = b->options->certificate ? NULL : certificate_beside(b->options->key);
+        _cleanup_free_ char *beside = b->options->certificate ? NULL : signing_certificate_beside(b->options->key);
         _cleanup_free_ char *manifest = NULL;
         _cleanup_free_ void *certificate = NULL, *key = NULL;
         size_t size, certificate_size, key_size = 0;
