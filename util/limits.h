@@ -93,6 +93,17 @@
 /* systemd.unit(5): UNIT_NAME_MAX is 256 with the NUL. */
 #define HOTPATCH_UNIT_NAME_MAX 255U
 
+/* Tasks that are named when a transition does not end; the others are counted. */
+#define HOTPATCH_BLOCKERS_MAX 128U
+/* fs/proc/array.c: some 50 numbers and a name. A cgroup's path is at most PATH_MAX, in up to 14
+ * hierarchies of the old kind. */
+#define HOTPATCH_PROC_STAT_MAX ((size_t) 4096)
+#define HOTPATCH_PROC_CGROUP_MAX ((size_t) 64 * 1024)
+/* fs/proc/base.c: MAX_STACK_TRACE_DEPTH frames, each a symbol, an offset and a module. */
+#define HOTPATCH_FRAMES_MAX 64U
+#define HOTPATCH_FRAME_MAX 127U
+#define HOTPATCH_PROC_STACK_MAX ((size_t) 64 * 1024)
+
 /* Kernel log lines in a message: a failed livepatch writes two to four. */
 #define HOTPATCH_KERNEL_LOG_LINES 8U
 #define HOTPATCH_KERNEL_LOG_LINE_MAX 240U
