@@ -53,6 +53,11 @@ const char *journal_event(const char *message_id) {
                 { HOTPATCH_MESSAGE_UNDO_FAILED, "undo-failed" },
                 { HOTPATCH_MESSAGE_INTERRUPTED, "interrupted" },
                 { HOTPATCH_MESSAGE_TRIPPED, "tripped" },
+                { HOTPATCH_MESSAGE_ADOPTED, "adopted" },
+                { HOTPATCH_MESSAGE_FOREIGN, "foreign" },
+                { HOTPATCH_MESSAGE_DAMAGED, "damaged" },
+                { HOTPATCH_MESSAGE_FINDING, "finding" },
+                { HOTPATCH_MESSAGE_FINDING_GONE, "finding-gone" },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(events); i++)

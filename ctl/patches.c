@@ -64,6 +64,38 @@ int patches_to_value(const Snapshot *s, Value **ret) {
         return 0;
 }
 
+/** finding_style() - red for an alert, yellow for what somebody should look at */
+Style finding_style(const char *severity) {
+        return streq(severity, "alert") ? STYLE_RED : streq(severity, "attention") ? STYLE_YELLOW : STYLE_NONE;
+}
+
+static int finding_to_value(const FindingInfo *f, Value **ret) {
+        _cleanup_value_ Value *v = value_object();
+
+        if (value_set_string(v, "kind", f->kind) < 0 || value_set_string(v, "severity", f->severity) < 0 ||
+                        value_set_string(v, "patch", or_null(f->patch)) < 0 ||
+                        value_set_string(v, "object", or_null(f->object)) < 0 ||
+                        value_set_string(v, "message", f->sentence) < 0 ||
+                        value_set_string(v, "remedy", or_null(f->remedy)) < 0)
+                return -ENOMEM;
+        *ret = TAKE_PTR(v);
+        return 0;
+}
+
+/** findings_to_value() - all findings as an array; to be freed */
+int findings_to_value(const FindingList *l, Value **ret) {
+        _cleanup_value_ Value *array = value_array();
+
+        for (size_t i = 0; i < l->n; i++) {
+                Value *v;
+
+                if (finding_to_value(&l->items[i], &v) < 0 || value_append(array, v) < 0)
+                        return -ENOMEM;
+        }
+        *ret = TAKE_PTR(array);
+        return 0;
+}
+
 /** job_to_value() - one job as an object; to be freed */
 int job_to_value(const JobInfo *j, Value **ret) {
         _cleanup_value_ Value *v = value_object();

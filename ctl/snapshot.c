@@ -12,7 +12,7 @@
 
 typedef struct Property {
         const char *name;
-        char type; /* s, b, u, t, d, or A for as */
+        char type; /* s, b, u, t, d, A for as, or F for findings */
         size_t offset;
 } Property;
 
@@ -25,6 +25,7 @@ static const Property manager_properties[] = {
         { "Disabled", 's', offsetof(ManagerInfo, disabled) },
         { "ModuleSignatureRequired", 'b', offsetof(ManagerInfo, signature_required) },
         { "LivepatchSupported", 'b', offsetof(ManagerInfo, supported) },
+        { "Findings", 'F', offsetof(ManagerInfo, findings) },
 };
 
 static const Property patch_properties[] = {
@@ -52,6 +53,19 @@ static const Property job_properties[] = {
         { "Id", 'u', offsetof(JobInfo, id) },
 };
 
+static void findings_done(FindingList *l) {
+        for (size_t i = 0; i < l->n; i++) {
+                free(l->items[i].kind);
+                free(l->items[i].severity);
+                free(l->items[i].patch);
+                free(l->items[i].object);
+                free(l->items[i].sentence);
+                free(l->items[i].remedy);
+        }
+        free(l->items);
+        *l = (FindingList) { 0 };
+}
+
 static void properties_done(const Property *table, size_t n, void *object) {
         for (size_t i = 0; i < n; i++) {
                 void *field = (char *) object + table[i].offset;
@@ -60,6 +74,8 @@ static void properties_done(const Property *table, size_t n, void *object) {
                         free(*(char **) field);
                 else if (table[i].type == 'A')
                         strv_free(*(char ***) field);
+                else if (table[i].type == 'F')
+                        findings_done(field);
         }
 }
 
@@ -75,6 +91,38 @@ static int properties_init(const Property *table, size_t n, void *object) {
                         return -ENOMEM;
         }
         return 0;
+}
+
+static int read_finding(sd_bus_message *m, FindingList *l) {
+        const char *kind, *severity, *patch, *object, *sentence, *remedy;
+        FindingInfo *grown, *f;
+        int r;
+
+        r = sd_bus_message_read(m, "(ssssss)", &kind, &severity, &patch, &object, &sentence, &remedy);
+        if (r <= 0)
+                return r;
+        grown = reallocarray(l->items, l->n + 1, sizeof(*grown));
+        if (!grown)
+                return -ENOMEM;
+        l->items = grown;
+        f = &grown[l->n++];
+        *f = (FindingInfo) { strdup(kind), strdup(severity), strdup(patch), strdup(object),
+                strdup(sentence), strdup(remedy) };
+        return f->kind && f->severity && f->patch && f->object && f->sentence && f->remedy ? 1 : -ENOMEM;
+}
+
+static int read_findings(sd_bus_message *m, FindingList *l) {
+        int r;
+
+        findings_done(l);
+        r = sd_bus_message_enter_container(m, 'v', "a(ssssss)");
+        if (r >= 0)
+                r = sd_bus_message_enter_container(m, 'a', "(ssssss)");
+        while (r >= 0 && (r = read_finding(m, l)) > 0)
+                ;
+        if (r >= 0)
+                r = sd_bus_message_exit_container(m);
+        return r < 0 ? r : sd_bus_message_exit_container(m);
 }
 
 static int read_value(sd_bus_message *m, char type, void *field) {
@@ -106,6 +154,8 @@ static int read_value(sd_bus_message *m, char type, void *field) {
                 *(char ***) field = v;
                 return sd_bus_message_exit_container(m);
         }
+        case 'F':
+                return read_findings(m, field);
         case 'b':
                 r = sd_bus_message_read(m, "v", "b", &b);
                 if (r >= 0)

@@ -5,6 +5,22 @@
 
 #include "ctl/ctl.h"
 
+/** struct FindingInfo - one finding of hotpatchd; strings are never NULL */
+typedef struct FindingInfo {
+        char *kind;
+        char *severity; /* alert, attention, info */
+        char *patch;
+        char *object;
+        char *sentence;
+        char *remedy;
+} FindingInfo;
+
+/** struct FindingList - worst first */
+typedef struct FindingList {
+        FindingInfo *items;
+        size_t n;
+} FindingList;
+
 /** struct ManagerInfo - properties of org.hotpatch.Hotpatch1.Manager; strings are never NULL */
 typedef struct ManagerInfo {
         char *version;
@@ -15,6 +31,7 @@ typedef struct ManagerInfo {
         char *disabled;
         bool signature_required;
         bool supported;
+        FindingList findings;
 } ManagerInfo;
 
 /** struct PatchInfo - properties of org.hotpatch.Hotpatch1.Patch */

@@ -223,6 +223,27 @@ static int find_states(const Snapshot *s, Summary *to) {
         return 0;
 }
 
+/* What hotpatchd found that is not as its records say; things that are only good to know are not for here. */
+static int find_findings(const Snapshot *s, Summary *to) {
+        const FindingList *l = &s->manager.findings;
+
+        for (size_t i = 0; i < l->n; i++) {
+                const FindingInfo *f = &l->items[i];
+                bool alert = streq(f->severity, "alert");
+                int r;
+
+                if (!alert && !streq(f->severity, "attention"))
+                        continue;
+                raise_level(to, alert ? LEVEL_ALERT : LEVEL_ATTENTION);
+                r = set_safety(to, "%s%s", alert ? "ALERT: " : "", f->sentence);
+                if (r >= 0 && *f->remedy && !strv_contains(to->todo, f->remedy))
+                        r = strv_extend(&to->todo, f->remedy);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
 static int find_jobs(const Snapshot *s, Summary *to) {
         for (size_t i = 0; i < s->n_jobs; i++) {
                 const JobInfo *j = &s->jobs[i];
@@ -292,7 +313,7 @@ static int say_running(const Snapshot *s, Summary *to) {
  */
 int summary_make(const Snapshot *s, Summary **ret) {
         static int (*const findings[])(const Snapshot *, Summary *) = {
-                find_tripped, find_closed_gates, find_jobs, find_states, say_safe, say_running,
+                find_tripped, find_closed_gates, find_findings, find_jobs, find_states, say_safe, say_running,
         };
         _cleanup_summary_ Summary *to = calloc(1, sizeof(*to));
 

@@ -82,6 +82,20 @@ static int print_patches(const Ctl *ctl, const Snapshot *s, bool foreign) {
         return r;
 }
 
+/* The sentences; the remedies of the worst are among what is to do. */
+static int print_findings(const Ctl *ctl, const FindingList *findings) {
+        const char *label = "Found";
+        int r = 0;
+
+        for (size_t i = 0; i < findings->n && r >= 0; i++) {
+                const FindingInfo *f = &findings->items[i];
+
+                r = field_print(ctl, label, f->sentence, finding_style(f->severity));
+                label = "";
+        }
+        return r;
+}
+
 static int print_jobs(const Ctl *ctl, const Snapshot *s) {
         for (size_t i = 0; i < s->n_jobs; i++) {
                 const JobInfo *j = &s->jobs[i];
@@ -114,6 +128,8 @@ static int print_text(const Ctl *ctl, const Snapshot *s, const Summary *summary)
                 r = print_patches(ctl, s, false);
         if (r >= 0)
                 r = print_patches(ctl, s, true);
+        if (r >= 0)
+                r = print_findings(ctl, &s->manager.findings);
         return r < 0 ? r : print_jobs(ctl, s);
 }
 
@@ -134,7 +150,7 @@ static int manager_to_value(const ManagerInfo *m, Value **ret) {
 static int print_json(const Ctl *ctl, const Snapshot *s, const Summary *summary) {
         _cleanup_value_ Value *answer = value_object();
         const char *disabled = *s->manager.disabled ? s->manager.disabled : NULL;
-        Value *kernel, *patches, *jobs;
+        Value *kernel, *patches, *jobs, *findings;
 
         if (value_set_string(answer, "level", level_to_string(summary->level)) < 0 ||
                         value_set_string(answer, "safety", summary->safety) < 0 ||
@@ -144,7 +160,9 @@ static int print_json(const Ctl *ctl, const Snapshot *s, const Summary *summary)
                         manager_to_value(&s->manager, &kernel) < 0 ||
                         value_set(answer, "kernel", kernel) < 0 ||
                         patches_to_value(s, &patches) < 0 ||
-                        value_set(answer, "patches", patches) < 0 || jobs_to_value(s, &jobs) < 0 ||
+                        value_set(answer, "patches", patches) < 0 ||
+                        findings_to_value(&s->manager.findings, &findings) < 0 ||
+                        value_set(answer, "findings", findings) < 0 || jobs_to_value(s, &jobs) < 0 ||
                         value_set(answer, "jobs", jobs) < 0)
                 return -ENOMEM;
         return value_print(ctl, answer);

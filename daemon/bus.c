@@ -113,6 +113,7 @@ const sd_bus_vtable bus_manager_vtable[] = {
         SD_BUS_PROPERTY("ModuleSignatureRequired", "b", get_gate, 0, 0),
         SD_BUS_PROPERTY("LivepatchSupported", "b", get_supported, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Disabled", "s", get_disabled, 0, 0),
+        SD_BUS_PROPERTY("Findings", "a(ssssss)", bus_findings_get, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_VTABLE_END
 };
 

@@ -13,6 +13,7 @@
  * write one); it is believed for naming, never for loading.
  */
 
+#include "daemon/drift.h"
 #include "daemon/facts-internal.h"
 #include "dbus/errors.h"
 #include "livepatch/functions.h"
@@ -230,10 +231,23 @@ static int add_unrecorded(Facts *f, const Kernel *k, const char *module, char **
         return patch_read_state(f, k, p);
 }
 
-/* A livepatch in effect without a record is somebody else's, whatever its note says: anybody can write one,
- * and nobody verified what was loaded. */
-static int add_foreign(Facts *f, const Kernel *k, const char *module) {
-        return module_is_known(f, module) ? 0 : add_unrecorded(f, k, module, NULL);
+/* A livepatch in effect without a record: adopted by our note, which names it and nothing else, because nobody
+ * verified what was loaded; somebody else's without one, or when the id has an owner. */
+static int add_unknown(Facts *f, const Kernel *k, const char *module) {
+        _cleanup_free_ char *id = NULL;
+        int r;
+
+        if (module_is_known(f, module))
+                return 0;
+        r = drift_adopted_id(k, module, &id);
+        if (r < 0 && r != -ENOENT)
+                return r;
+        for (size_t i = 0; id && i < f->n_patches; i++)
+                if (streq_ptr(f->patches[i].id, id)) {
+                        free(id);
+                        id = NULL;
+                }
+        return add_unrecorded(f, k, module, id ? &id : NULL);
 }
 
 /* What is loaded without effect redirects nothing, and is in no list of the kernel's: by its note it is a
@@ -270,7 +284,7 @@ static int gather_patches(Facts *f, const Kernel *k, const Store *s) {
         if (r < 0)
                 return r;
         for (char **module = loaded; module && *module; module++) {
-                r = add_foreign(f, k, *module);
+                r = add_unknown(f, k, *module);
                 if (r < 0)
                         return r;
         }

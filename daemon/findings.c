@@ -1,34 +1,178 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What the daemon finds when it starts: patches that the kernel has already, ours or not, and state
- * files that cannot be read.
+ * The findings of this daemon. They are looked for at its start, whenever somebody asks for them,
+ * when the set of patches or the state of one has changed, and when the kernel's log says that
+ * livepatch did something. Nothing is polled; while a job runs nothing is looked for, because kernel
+ * and records disagree then on purpose.
  *
- * The daemon comes and goes many times a day, so a patch is told once for each start of the machine:
- * an empty file run/hotpatch/seen/MODULE remembers it. Losing that file costs a second record.
- * Damage is told at every start, until somebody has looked at it.
+ * The daemon comes and goes many times a day, so run/hotpatch/findings remembers what was told since
+ * the start of the machine. A finding that is over is told as well and may be told anew when it comes
+ * back. Losing that file costs a second record.
+ *
+ * The file run/hotpatch/alive is there while a daemon runs: one that finds it knows that the one
+ * before did not end in order.
  */
 
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <syslog.h>
 
+#include "daemon/drift.h"
 #include "daemon/findings.h"
+#include "daemon/manager.h"
 #include "daemon/messages.h"
 #include "daemon/record.h"
+#include "util/file.h"
 #include "util/strv.h"
 
-static const char *const seen_parents[] = { "run", "run/hotpatch", "run/hotpatch/seen" };
+#define TOLD_FILE "findings"
+#define ALIVE_FILE "alive"
+/* FINDINGS_MAX keys of some 200 bytes. */
+#define TOLD_MAX ((size_t) 256 * 1024)
 
-static int open_seen(int root_fd) {
+struct Findings {
+        Manager *manager;
+        FindingSet set;
+        char **told; /* keys, see key_of() */
+        bool killed;
+        uint64_t iteration; /* of the event loop, of the last look */
+        sd_event_source *later;
+        int run_fd;
+};
+
+/* --- what was told already --- */
+
+static int open_run(int root_fd) {
+        static const char *const parents[] = { "run", "run/hotpatch" };
         int fd;
 
-        for (size_t i = 0; i < ELEMENTSOF(seen_parents); i++)
-                if (mkdirat(root_fd, seen_parents[i], i == 0 ? 0755 : 0700) < 0 && errno != EEXIST)
+        for (size_t i = 0; i < ELEMENTSOF(parents); i++)
+                if (mkdirat(root_fd, parents[i], i == 0 ? 0755 : 0700) < 0 && errno != EEXIST)
                         return -errno;
-        fd = openat(root_fd, "run/hotpatch/seen", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        fd = openat(root_fd, "run/hotpatch", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         return fd < 0 ? -errno : fd;
 }
+
+/* One line: names have neither tabs nor line feeds (printable() of drift.c, ids, module names). */
+static char *key_of(const Finding *f) {
+        char *key;
+
+        return asprintf(&key, "%s\t%s\t%s", finding_kind_to_string(f->kind), f->patch, f->object) < 0 ? NULL : key;
+}
+
+static void told_read(Findings *f) {
+        _cleanup_free_ void *content = NULL;
+        char *rest, *line;
+
+        if (file_read_at(f->run_fd, TOLD_FILE, TOLD_MAX, &content, NULL) < 0)
+                return;
+        for (rest = content; rest && (line = strsep(&rest, "\n"));)
+                if (*line && strv_extend(&f->told, line) < 0)
+                        return;
+}
+
+static void told_write(const Findings *f) {
+        _cleanup_free_ char *text = NULL;
+        size_t size;
+        FILE *to = open_memstream(&text, &size);
+
+        if (!to)
+                return;
+        for (char **key = f->told; key && *key; key++)
+                fprintf(to, "%s\n", *key);
+        if (fclose(to) == 0)
+                (void) (file_replace_at(f->run_fd, TOLD_FILE, text, size, 0600) < 0);
+}
+
+/* --- the journal --- */
+
+static const char *message_id_of(FindingKind kind) {
+        switch (kind) {
+        case FINDING_UNRECORDED:
+                return HOTPATCH_MESSAGE_ADOPTED;
+        case FINDING_FOREIGN:
+                return HOTPATCH_MESSAGE_FOREIGN;
+        case FINDING_DAMAGED:
+                return HOTPATCH_MESSAGE_DAMAGED;
+        default:
+                return HOTPATCH_MESSAGE_FINDING;
+        }
+}
+
+static void record_finding(const Finding *f) {
+        static const int priorities[_FINDING_SEVERITY_MAX] = {
+                [FINDING_INFO] = LOG_NOTICE,
+                [FINDING_ATTENTION] = LOG_WARNING,
+                [FINDING_ALERT] = LOG_ERR,
+        };
+        bool foreign = f->kind == FINDING_FOREIGN;
+
+        (void) record_write(&(Record) {
+                .message_id = message_id_of(f->kind),
+                .priority = priorities[finding_severity(f->kind)],
+                .text = f->sentence,
+                .patch = foreign ? NULL : f->patch,
+                .module = foreign || f->kind == FINDING_UNRECORDED ? f->object : NULL,
+                .finding = finding_kind_to_string(f->kind),
+                .object = f->object,
+                .caller_uid = UINT32_MAX,
+        });
+}
+
+static void record_gone(const Finding *f) {
+        _cleanup_free_ char *text = NULL;
+
+        if (asprintf(&text, "This is over: %s", f->sentence) < 0) {
+                text = NULL;
+                return;
+        }
+        (void) record_write(&(Record) {
+                .message_id = HOTPATCH_MESSAGE_FINDING_GONE,
+                .priority = LOG_NOTICE,
+                .text = text,
+                .patch = f->kind == FINDING_FOREIGN ? NULL : f->patch,
+                .finding = finding_kind_to_string(f->kind),
+                .object = f->object,
+                .caller_uid = UINT32_MAX,
+        });
+}
+
+static bool contains(const FindingSet *s, const char *key) {
+        for (size_t i = 0; i < s->n; i++) {
+                _cleanup_free_ char *other = key_of(&s->items[i]);
+
+                if (other && streq(other, key))
+                        return true;
+        }
+        return false;
+}
+
+/* Tells what is new in @next and what of the old set is over, and remembers the keys of @next. */
+static void tell(Findings *f, const FindingSet *next) {
+        _cleanup_strv_free_ char **told = NULL;
+
+        for (size_t i = 0; i < next->n; i++) {
+                _cleanup_free_ char *key = key_of(&next->items[i]);
+
+                /* findings_start() has told that one. */
+                if (next->items[i].kind != FINDING_KILLED && (!key || !strv_contains(f->told, key)))
+                        record_finding(&next->items[i]);
+                if (key && strv_extend(&told, key) < 0)
+                        return;
+        }
+        for (size_t i = 0; i < f->set.n; i++) {
+                _cleanup_free_ char *key = key_of(&f->set.items[i]);
+
+                if (key && !contains(next, key))
+                        record_gone(&f->set.items[i]);
+        }
+        strv_free(f->told);
+        f->told = TAKE_PTR(told);
+        told_write(f);
+}
+
+/* --- patches of ours that were in the kernel before this daemon --- */
 
 /* Whether that was not seen before; when in doubt it was not. */
 static bool first_seen(int seen_fd, const char *module) {
@@ -40,23 +184,18 @@ static bool first_seen(int seen_fd, const char *module) {
         return fd >= 0 || errno != EEXIST;
 }
 
-static void record_patch(const Patch *p) {
+static void record_adopted(const Patch *p) {
         _cleanup_free_ char *text = NULL;
-        int r;
 
-        if (p->foreign)
-                r = asprintf(&text, "The livepatch '%s' in the kernel is not ours", p->module);
-        else
-                r = asprintf(&text, "The kernel has the patch '%s' already", p->id);
-        if (r < 0) {
+        if (asprintf(&text, "The kernel has the patch '%s' already", p->id) < 0) {
                 text = NULL;
                 return;
         }
         (void) record_write(&(Record) {
-                .message_id = p->foreign ? HOTPATCH_MESSAGE_FOREIGN : HOTPATCH_MESSAGE_ADOPTED,
-                .priority = p->foreign ? LOG_WARNING : LOG_INFO,
+                .message_id = HOTPATCH_MESSAGE_ADOPTED,
+                .priority = LOG_INFO,
                 .text = text,
-                .patch = p->foreign ? NULL : p->id,
+                .patch = p->id,
                 .module = p->module,
                 .digest = p->digest,
                 .fixes = p->fixes,
@@ -69,46 +208,144 @@ static bool is_in_kernel(const Patch *p) {
                 p->state == PATCH_PINNED;
 }
 
-static void record_patches(Manager *m) {
+/* Once for each start of the machine: an empty file run/hotpatch/seen/MODULE remembers it. */
+static void record_patches(const Findings *f) {
+        const Manager *m = f->manager;
         _cleanup_close_ int seen_fd = -EBADF;
 
-        if (patches_refresh(m) < 0)
-                return;
+        if (mkdirat(f->run_fd, "seen", 0700) >= 0 || errno == EEXIST)
+                seen_fd = openat(f->run_fd, "seen", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         for (size_t i = 0; i < m->patches.n_patches; i++) {
                 const Patch *p = m->patches.patches[i];
 
-                if (!is_in_kernel(p) || !*p->module)
-                        continue;
-                if (seen_fd < 0)
-                        seen_fd = open_seen(kernel_root_fd(m->kernel));
-                if (first_seen(seen_fd, p->module))
-                        record_patch(p);
+                if (p->recorded && is_in_kernel(p) && *p->module && first_seen(seen_fd, p->module))
+                        record_adopted(p);
         }
 }
 
-static void record_damage(const Manager *m) {
-        _cleanup_strv_free_ char **names = NULL;
+/* --- the look --- */
 
-        if (store_damaged(m->store, &names) < 0)
+static int collect(Findings *f, FindingSet *ret) {
+        _cleanup_free_ char *off = manager_disabled(f->manager);
+        int r;
+
+        if (f->killed) {
+                r = finding_set_add(ret, FINDING_KILLED, NULL, NULL,
+                                "The hotpatchd before this one did not end in order");
+                if (r < 0)
+                        return r;
+        }
+        r = drift_look(&(DriftQuestion) {
+                .kernel = f->manager->kernel,
+                .store = f->manager->store,
+                .release = f->manager->identity.release,
+                .off = off,
+        }, ret);
+        finding_set_sort(ret);
+        return r;
+}
+
+/**
+ * findings_look() - look again, tell what is new, signal a change
+ *
+ * Does so at most once in a turn of the event loop, and not while a job runs. If it fails the old
+ * findings stay.
+ */
+void findings_look(Findings *f) {
+        _cleanup_(finding_set_done) FindingSet next = {};
+        uint64_t iteration;
+        FindingSet old;
+
+        if (manager_running_job(f->manager))
                 return;
-        for (char **name = names; name && *name; name++) {
-                _cleanup_free_ char *text = NULL;
-
-                if (asprintf(&text, "The state file '%s' cannot be read and is left as it is", *name) < 0) {
-                        text = NULL;
+        if (sd_event_get_iteration(f->manager->event, &iteration) >= 0) {
+                if (iteration == f->iteration)
                         return;
-                }
-                (void) record_write(&(Record) {
-                        .message_id = HOTPATCH_MESSAGE_DAMAGED,
-                        .priority = LOG_ERR,
-                        .text = text,
-                        .caller_uid = UINT32_MAX,
-                });
+                f->iteration = iteration;
         }
+        if (collect(f, &next) < 0 || finding_set_equal(&f->set, &next))
+                return;
+        tell(f, &next);
+        old = f->set;
+        f->set = next;
+        next = old;
+        bus_findings_changed(f->manager);
 }
 
-/** findings_record() - tell the journal what is there; nothing fails because of it */
-void findings_record(Manager *m) {
-        record_damage(m);
-        record_patches(m);
+static int on_later(_unused_ sd_event_source *source, void *userdata) {
+        Findings *f = userdata;
+
+        if (patches_refresh(f->manager) >= 0)
+                findings_look(f);
+        return 0;
+}
+
+/** findings_look_later() - look when the event loop comes to it; asking twice is looking once */
+void findings_look_later(Findings *f) {
+        if (!f->later)
+                (void) sd_event_add_defer(f->manager->event, &f->later, on_later, f);
+        else
+                (void) sd_event_source_set_enabled(f->later, SD_EVENT_ONESHOT);
+}
+
+/** findings_get() - what was found by the last look, worst first */
+const FindingSet *findings_get(const Findings *f) {
+        return &f->set;
+}
+
+/** findings_start() - the first look of this daemon, when it is ready; nothing fails because of it */
+void findings_start(Findings *f) {
+        _cleanup_close_ int alive = openat(f->run_fd, ALIVE_FILE,
+                O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+        f->killed = alive < 0 && errno == EEXIST;
+        if (f->killed)
+                record_finding(&(Finding) {
+                        .kind = FINDING_KILLED,
+                        .patch = (char *) "",
+                        .object = (char *) "",
+                        .sentence = (char *) "The hotpatchd before this one did not end in order",
+                });
+        if (patches_refresh(f->manager) < 0)
+                return;
+        record_patches(f);
+        findings_look_later(f);
+}
+
+/** findings_stop() - this daemon ends in order */
+void findings_stop(Findings *f) {
+        (void) unlinkat(f->run_fd, ALIVE_FILE, 0);
+}
+
+/**
+ * findings_new() - nothing is found yet
+ * @ret: findings_free() it
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int findings_new(Manager *m, Findings **ret) {
+        Findings *f = malloc(sizeof(*f));
+
+        if (!f)
+                return -ENOMEM;
+        *f = (Findings) {
+                .manager = m,
+                .iteration = UINT64_MAX,
+                .run_fd = open_run(kernel_root_fd(m->kernel)),
+        };
+        told_read(f);
+        *ret = f;
+        return 0;
+}
+
+/** findings_free() - forget what was found; NULL is fine. Returns NULL. */
+Findings *findings_free(Findings *f) {
+        if (!f)
+                return NULL;
+        sd_event_source_disable_unref(f->later);
+        finding_set_done(&f->set);
+        strv_free(f->told);
+        safe_close(f->run_fd);
+        free(f);
+        return NULL;
 }

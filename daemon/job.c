@@ -265,6 +265,7 @@ void job_finish(Job *j, JobResult result) {
                 j->progress = 1.0;
         bus_job_finished(j);
         bus_job_changed(j); /* the patches changed with it */
+        findings_look_later(j->manager->findings);
         j->manager->activity_usec = clock_usec(CLOCK_MONOTONIC);
 }
 

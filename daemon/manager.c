@@ -230,6 +230,9 @@ int manager_new(sd_event *event, const char *root, const ModuleOps *ops, void *o
         r = store_open(root, &m->store, error);
         if (r < 0)
                 return r;
+        r = findings_new(m, &m->findings);
+        if (r < 0)
+                return r;
         *ret = TAKE_PTR(m);
         return 0;
 }
@@ -243,6 +246,7 @@ Manager *manager_free(Manager *m) {
         for (size_t i = 0; i < m->n_jobs; i++)
                 job_free(m->jobs[i]);
         config_done(&m->config);
+        findings_free(m->findings);
         patch_set_done(&m->patches);
         authorizer_free(m->authorizer);
         systemd_free(m->systemd);

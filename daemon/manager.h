@@ -9,6 +9,7 @@
 
 #include "daemon/authorize.h"
 #include "daemon/config.h"
+#include "daemon/findings.h"
 #include "daemon/job.h"
 #include "daemon/patch.h"
 #include "daemon/query.h"
@@ -46,6 +47,8 @@ struct Manager {
 
         Query *queries;
         size_t n_queries;
+
+        Findings *findings;
 
         sd_event_source *flush;
         uint64_t activity_usec;

@@ -12,6 +12,8 @@
  *   HOTPATCH_MODULE         name of the patch module
  *   HOTPATCH_DIGEST         SHA-256 of the manifest, hexadecimal
  *   HOTPATCH_CVE            what the patch repairs; one field for each
+ *   HOTPATCH_FINDING        kind of a finding, see org.hotpatch.Hotpatch1(5), "FINDINGS"
+ *   HOTPATCH_OBJECT         module, function or file that it is about
  *   HOTPATCH_CALLER_UID     who asked
  *   HOTPATCH_ERROR_NAME     D-Bus error name, org.hotpatch.Error.*
  *   HOTPATCH_ERROR_MESSAGE  the sentence that goes with it
@@ -43,11 +45,15 @@
 #define HOTPATCH_MESSAGE_INTERRUPTED "9f15b924287f4ca39491f9e177113d00"
 /* A tripwire of a patch was hit: somebody tried what the patch repairs */
 #define HOTPATCH_MESSAGE_TRIPPED "9edd19c4db8b402bbcba3a9bd09edb60"
-/* The kernel had a patch of ours when hotpatchd first looked after the start of the machine */
+/* The kernel has a patch of ours that this hotpatchd did not load */
 #define HOTPATCH_MESSAGE_ADOPTED "32e0b5a5593949569e836044ab61db59"
 /* The kernel has a livepatch that somebody else loaded */
 #define HOTPATCH_MESSAGE_FOREIGN "71cac759b60b441992069f81135209a0"
 /* A file of the state directory cannot be read as what it should be */
 #define HOTPATCH_MESSAGE_DAMAGED "0f789966ce3447b3b83022000937c91f"
+/* Kernel, records and store do not agree, or something else is to be looked at */
+#define HOTPATCH_MESSAGE_FINDING "f5ba682801de41a2b10476487fdff4bf"
+/* Something that was found before is over */
+#define HOTPATCH_MESSAGE_FINDING_GONE "6078e7349b04471d8e77c5a18fdbf727"
 /* Something in the configuration was not understood */
 #define HOTPATCH_MESSAGE_CONFIGURATION "62e97a19879248f48de8edc3119b74ee"

@@ -7,9 +7,10 @@
  * it sends no event when a transition ends or a livepatch comes or goes; nothing is polled when
  * nobody asks. What changed since the last look is signalled.
  *
- * A loaded module is ours only if a record says so and what the module itself shows (the bundle id
- * in its note, its build-id) does not speak against it. Everything else that redirects functions is
- * foreign: reported, never touched. A note alone proves nothing, anybody can write one.
+ * A loaded module is the patch of a record if what the module itself shows (the bundle id in its
+ * note, its build-id) does not speak against it. Without a record a livepatch with our note is
+ * adopted, see drift.c: it has the id of its note and nothing else, because nobody verified it.
+ * Everything else that redirects functions is foreign: reported, never touched.
  *
  * Titles of staged bundles are read from files only root can write, after their signatures were
  * checked, and kept until the file changes. Their payloads are not hashed here; Apply does that.
@@ -20,6 +21,7 @@
 
 #include "daemon/admit.h"
 #include "daemon/bus.h"
+#include "daemon/drift.h"
 #include "daemon/facts.h"
 #include "daemon/manager.h"
 #include "daemon/patch.h"
@@ -163,6 +165,7 @@ static int add_record(Manager *m, PatchSet *s, const AdmittedRecord *record) {
             set_string(&p->stream, record->stream) < 0 ||
             set_string(&p->digest, record->digest) < 0)
                 return -ENOMEM;
+        p->recorded = true;
         p->sequence = record->sequence;
         p->applied_usec = record->applied_usec;
         r = strv_copy(record->fixes, &p->fixes);
@@ -192,6 +195,46 @@ static int add_records(Manager *m, PatchSet *s) {
                 r = add_record(m, s, &records[i]);
         admitted_records_free(records, n);
         return r;
+}
+
+/* The staged bundle of that id, or NULL; @ret_taken: a patch that is wanted or loaded has the id. */
+static Patch *find_free_id(const PatchSet *s, const char *id, bool *ret_taken) {
+        Patch *p = patch_find(s, id);
+
+        *ret_taken = p && (p->state != PATCH_STAGED || p->recorded);
+        return *ret_taken ? NULL : p;
+}
+
+/* A staged bundle of that id is not what was loaded, as far as anybody knows. */
+static int forget_staged(Patch *p) {
+        p->fixes = strv_free(p->fixes);
+        free(p->staged_key);
+        p->staged_key = NULL;
+        p->sequence = 0;
+        if (set_string(&p->title, NULL) < 0 || set_string(&p->severity, NULL) < 0 ||
+            set_string(&p->stream, NULL) < 0 || set_string(&p->digest, NULL) < 0)
+                return -ENOMEM;
+        return 0;
+}
+
+/* A livepatch without a record is ours if its note says so, see drift.c. Return: 1 when it is. */
+static int add_adopted(Manager *m, PatchSet *s, const char *module, LivepatchState state) {
+        _cleanup_free_ char *id = NULL;
+        bool taken;
+        Patch *p;
+        int r = drift_adopted_id(m->kernel, module, &id);
+
+        if (r < 0)
+                return r == -ENOENT ? 0 : r;
+        p = find_free_id(s, id, &taken);
+        if (taken)
+                return 0;
+        r = p ? forget_staged(p) : patch_set_add(m, s, id, &p);
+        if (r < 0)
+                return r;
+        p->state = state_from_kernel(state);
+        r = set_string(&p->module, module);
+        return r < 0 ? r : 1;
 }
 
 /* What the running job works on has no record yet, or one that lags behind. */
@@ -245,6 +288,11 @@ static int add_foreign(Manager *m, PatchSet *s) {
                         return r;
                 if (state == LIVEPATCH_ABSENT)
                         continue; /* went away between the two looks */
+                r = add_adopted(m, s, *module, state);
+                if (r < 0)
+                        return r;
+                if (r > 0)
+                        continue;
                 /* Somebody else's module may be called as one of our ids. */
                 if (asprintf(&id, "%s%s", *module, patch_find(s, *module) ? ".foreign" : "") < 0)
                         return -ENOMEM;
@@ -354,6 +402,8 @@ static void signal_change(Patch *p, const Patch *old) {
                 properties[n++] = (char *) "Tripped";
         if (p->tripped > old->tripped)
                 tripwire_alarm(p);
+        if (p->state != old->state)
+                findings_look_later(p->manager->findings);
         if (n > 0)
                 bus_patch_changed(p, properties);
 }
@@ -370,6 +420,8 @@ static void install(Manager *m, PatchSet *next) {
         }
         m->patches = *next;
         *next = (PatchSet) {};
+        if (old.n_patches != m->patches.n_patches)
+                findings_look_later(m->findings);
         for (size_t i = 0; i < m->patches.n_patches; i++) {
                 Patch *p = m->patches.patches[i], *before = patch_find(&old, p->id);
                 bool same = before && same_constants(p, before);

@@ -27,6 +27,7 @@ typedef enum PatchState {
 
 /**
  * struct Patch - one patch; all strings owned and never NULL
+ * @recorded: there is an admitted record of it, so it is wanted
  * @staged_key: which file of the spool title, module and so on were read from
  * @tripwire_fd: watched for alarms while the patch is loaded; -EBADF when not
  */
@@ -40,6 +41,7 @@ typedef struct Patch {
         uint64_t sequence;
         char **fixes;
         bool foreign;
+        bool recorded;
         PatchState state;
         uint64_t applied_usec;
         uint64_t tripped;

@@ -133,7 +133,8 @@ static const char *provider(const PlanBuild *b, const PlanItem *item, const char
         for (size_t i = 0; i < b->facts->n_patches; i++) {
                 const PlanPatch *p = &b->facts->patches[i];
 
-                if (p->id && p->state == LIVEPATCH_PATCHED && !b->dropped[i] &&
+                /* What only its note names was verified by nobody: it satisfies nobody. */
+                if (p->id && p->recorded && p->state == LIVEPATCH_PATCHED && !b->dropped[i] &&
                     (streq(p->id, id) || strv_contains(p->supersedes, id)))
                         return p->id;
         }

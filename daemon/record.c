@@ -62,6 +62,8 @@ static int add_all(char ***fields, const Record *record) {
                 { "HOTPATCH_PATCH", record->patch },
                 { "HOTPATCH_MODULE", record->module },
                 { "HOTPATCH_DIGEST", record->digest },
+                { "HOTPATCH_FINDING", record->finding },
+                { "HOTPATCH_OBJECT", record->object },
                 { "HOTPATCH_ERROR_NAME", record->error ? record->error->name : NULL },
                 { "HOTPATCH_ERROR_MESSAGE", record->error ? record->error->message : NULL },
                 { "DOCUMENTATION", "man:hotpatchd(8)" },

@@ -18,6 +18,7 @@
  * @transaction: job number and boot, the same in all records of one job
  * @patch, @module, @digest: HOTPATCH_PATCH, HOTPATCH_MODULE, HOTPATCH_DIGEST
  * @fixes: one HOTPATCH_CVE field each
+ * @finding, @object: HOTPATCH_FINDING, HOTPATCH_OBJECT
  * @caller_uid: who asked; UINT32_MAX: nobody
  * @error: HOTPATCH_ERROR_NAME and HOTPATCH_ERROR_MESSAGE
  */
@@ -29,6 +30,8 @@ typedef struct Record {
         const char *patch;
         const char *module;
         const char *digest;
+        const char *finding;
+        const char *object;
         char *const *fixes;
         uint32_t caller_uid;
         const sd_bus_error *error;

@@ -173,7 +173,9 @@ int service_run(const char *root, const ModuleOps *ops, void *ops_userdata) {
         if (r < 0)
                 return fail(r, "cannot set the idle timer", NULL);
         (void) sd_notify(false, "READY=1\nSTATUS=Processing requests.");
-        findings_record(s.manager);
+        findings_start(s.manager->findings);
         r = sd_event_loop(s.event);
+        if (r >= 0)
+                findings_stop(s.manager->findings);
         return r < 0 ? fail(r, "event loop", NULL) : r;
 }

@@ -87,6 +87,9 @@
 /* Livepatches at a time; the kernel has no limit, a machine has a handful. */
 #define HOTPATCH_LIVEPATCHES_MAX 1024U
 
+/* Functions that others redirect: a tool that hooks more of them is named well enough by these. */
+#define HOTPATCH_HOOKS_MAX 64U
+
 /* /sys/module/NAME/hotpatch/tripwires: one page of sysfs, rounded up. */
 #define HOTPATCH_TRIPWIRES_MAX ((size_t) 64 * 1024)
 

@@ -67,7 +67,8 @@ static int fake_insert(void *userdata, const char *path) {
 
 static int fake_remove(void *userdata, const char *name) {
         int root_fd = *(int *) userdata, r = read_number(root_fd, "fake/remove-errno");
-        static const char *const files[] = { "initstate", "refcnt" };
+        static const char *const files[] = { "initstate", "refcnt", "notes/.note.hotpatch",
+                "notes/.note.gnu.build-id", "notes", "hotpatch/tripwires", "hotpatch" };
         _cleanup_free_ char *refcnt = NULL, *module = NULL;
 
         if (r > 0)
@@ -81,7 +82,8 @@ static int fake_remove(void *userdata, const char *name) {
                 _cleanup_free_ char *file = NULL;
                 if (asprintf(&file, "%s/%s", module, files[i]) < 0)
                         return -ENOMEM;
-                (void) unlinkat(root_fd, file, 0);
+                if (unlinkat(root_fd, file, 0) < 0 && errno == EISDIR)
+                        (void) unlinkat(root_fd, file, AT_REMOVEDIR);
         }
         return unlinkat(root_fd, module, AT_REMOVEDIR) < 0 ? -errno : 0;
 }

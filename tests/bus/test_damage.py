@@ -37,23 +37,6 @@ def test_a_patch_of_before_the_restart_can_be_removed(pki):
         assert w.machine.leftovers() == [], w.machine.leftovers()
 
 
-def test_without_its_record_a_patch_is_a_strangers(pki):
-    """Its note alone proves nothing: it is listed, not taken for the verified one, and not touched."""
-    with World(pki).start() as w:
-        apply_one(w)
-        w.daemon.kill()
-        os.unlink(record(w))
-        write(w.machine.path('sys/module/hp_one/notes/.note.hotpatch'), read(w.machine.path('fake/hp_one.note')))
-        w.daemon.start()
-        assert w.root.patches()['hp_one'] == 'active'
-        assert w.root.finish(w.root.apply('hp-one'))[0] == 'failed'
-        assert w.root.finish(w.root.remove('hp_one'))[:2] == ('failed', 'NotOurs')
-        result = w.root.finish(w.root.remove('hp-one'))
-        assert result[1] == 'NotApplied', result
-        assert w.machine.livepatches() == ['hp_one']
-        assert w.machine.leftovers() == [], w.machine.leftovers()
-
-
 def test_a_damaged_intent_does_not_keep_the_daemon_away(pki):
     """It is told in the journal and kept for a person to look at; everything but changes works."""
     with World(pki).start() as w:

@@ -179,7 +179,8 @@ START_TEST(test_impostor_by_note) {
         ck_assert_uint_eq(f->n_patches, 2);
         ck_assert_str_eq(f->patches[0].id, "hp-a");
         ck_assert_int_eq(f->patches[0].state, LIVEPATCH_ABSENT);
-        ck_assert_ptr_null(f->patches[1].id);
+        ck_assert_str_eq(f->patches[1].id, "hp-other");
+        ck_assert(!f->patches[1].recorded);
         ck_assert_int_eq(f->patches[1].state, LIVEPATCH_PATCHED);
 
         note_add_patch(&ours, "hp-a", 3, "vmlinux cmdline_proc_show 0 new\n");
@@ -200,8 +201,15 @@ START_TEST(test_our_note_without_a_record) {
         tree_bytes(&tree, "sys/module/hp_a/notes/.note.hotpatch", note.data, note.size);
         f = gather(1);
         ck_assert_uint_eq(f->n_patches, 1);
-        ck_assert_ptr_null(f->patches[0].id);
-
+        /* Adopted: it has that id, and nothing else is known of it. */
+        ck_assert_str_eq(f->patches[0].id, "hp-a");
+        ck_assert_ptr_null(f->patches[0].digest);
+        ck_assert(!f->patches[0].recorded);
+        load("copy", "cmdline_proc_show,1");
+        tree_bytes(&tree, "sys/module/copy/notes/.note.hotpatch", note.data, note.size);
+        f = gather(1);
+        ck_assert_uint_eq(f->n_patches, 2);
+        ck_assert(streq_ptr(f->patches[0].id, "hp-a") != streq_ptr(f->patches[1].id, "hp-a"));
 }
 END_TEST
 
