@@ -134,12 +134,12 @@ static int add_functions(int dir_fd, const char *object, char ***functions) {
 }
 
 /**
- * livepatch_functions() - names of the functions that a livepatch replaces
+ * livepatch_function_names() - names of the functions that a livepatch replaces
  * @ret: from the kernel's own view, LIVEPATCH/OBJECT/FUNCTION,SYMPOS in sysfs; to be freed, may be NULL
  *
  * Return: 0, -EINVAL when @module is no module name, or another negative errno.
  */
-int livepatch_functions(const Kernel *k, const char *module, char ***ret) {
+int livepatch_function_names(const Kernel *k, const char *module, char ***ret) {
         _cleanup_strv_free_ char **functions = NULL;
         _cleanup_closedir_ DIR *d = NULL;
         _cleanup_close_ int fd = -EBADF;
@@ -222,7 +222,7 @@ static int explain(Blocker *b, const char *module, bool patched, char *const *fu
  * blockers_explain() - tell from stacks and states what each task waits in
  * @module: of the livepatch
  * @patched: direction, see blockers_read()
- * @functions: what the livepatch replaces, livepatch_functions(); may be NULL
+ * @functions: what the livepatch replaces, livepatch_function_names(); may be NULL
  *
  * What the kernel itself said before, blockers_take_log(), is kept.
  *

@@ -143,7 +143,7 @@ START_TEST(stacks_tell_the_function) {
         tree_directory(&t, "sys/kernel/livepatch/hp_x/vmlinux/vfs_read,1");
         tree_directory(&t, "sys/kernel/livepatch/hp_x/loop/lo_open,2");
         tree_file(&t, "sys/kernel/livepatch/hp_x/enabled", "1\n");
-        ck_assert_ok(livepatch_functions(t.kernel, "hp_x", &functions));
+        ck_assert_ok(livepatch_function_names(t.kernel, "hp_x", &functions));
         ck_assert_uint_eq(strv_length(functions), 2);
         ck_assert(strv_contains(functions, "lo_open"));
         ck_assert_ok(blockers_read(t.kernel, true, &b));
