@@ -21,6 +21,7 @@
 #include <sys/stat.h>
 
 #include "daemon/admit.h"
+#include "daemon/payload.h"
 #include "dbus/errors.h"
 #include "livepatch/inspect.h"
 #include "util/file.h"
@@ -205,17 +206,19 @@ static int create_module_file(int dir_fd, const char *name, sd_bus_error *error)
         return fd;
 }
 
-static int extract_module(const Verified *v, const ManifestTarget *t, int fd, sd_bus_error *error) {
+static int extract_module(const Verified *v, const ManifestTarget *t, int fd, int output_fd, sd_bus_error *error) {
         _cleanup_module_info_free_ ModuleInfo *info = NULL;
         int r = verified_copy_member(v, t->member, fd, error);
 
         if (r < 0)
                 return r;
         r = module_inspect(fd, &info, error);
-        return r < 0 ? r : check_module(verified_manifest(v), t, info, error);
+        if (r >= 0)
+                r = check_module(verified_manifest(v), t, info, error);
+        return r < 0 || output_fd < 0 ? r : payload_write(info, output_fd);
 }
 
-static int admit_module(const AdmitRequest *q, const Verified *v, sd_bus_error *error) {
+static int admit_module(const AdmitRequest *q, const Verified *v, int output_fd, sd_bus_error *error) {
         const ManifestTarget *t = manifest_find_target(verified_manifest(v), q->kernel->arch,
                         q->kernel->release, q->kernel->build_id);
         _cleanup_free_ char *name = NULL;
@@ -230,7 +233,7 @@ static int admit_module(const AdmitRequest *q, const Verified *v, sd_bus_error *
         fd = create_module_file(q->load_dir_fd, name, error);
         if (fd < 0)
                 return fd;
-        r = extract_module(v, t, fd, error);
+        r = extract_module(v, t, fd, output_fd, error);
         if (r < 0 && q->load_dir_fd >= 0)
                 (void) unlinkat(q->load_dir_fd, name, 0);
         return r;
@@ -269,6 +272,7 @@ int admit_open(int copy_fd, const char *root, const TrustPolicy *policy, uint64_
 /**
  * admit_copy() - copy a bundle, verify the copy and all its payloads, and look at the module in it
  * @q: the request
+ * @output_fd: receives what the module says about itself, for payload_parse(); -EBADF: nobody asks
  * @error: BundleUnreadable, BundleTooLarge, NoSuchBundle when it is not the expected one, what
  *   admit_open(), verified_check_members() and module_inspect() refuse, NotALivepatch,
  *   ModuleManifestMismatch, StateUnwritable
@@ -278,7 +282,7 @@ int admit_open(int copy_fd, const char *root, const TrustPolicy *policy, uint64_
  *
  * Return: 0 or a negative errno.
  */
-int admit_copy(const AdmitRequest *q, sd_bus_error *error) {
+int admit_copy(const AdmitRequest *q, int output_fd, sd_bus_error *error) {
         _cleanup_verified_free_ Verified *v = NULL;
         int r;
 
@@ -298,7 +302,7 @@ int admit_copy(const AdmitRequest *q, sd_bus_error *error) {
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("NoSuchBundle"),
                                 "The file staged as '%s' holds the bundle '%s'", q->expected_id,
                                 verified_manifest(v)->id);
-        return admit_module(q, v, error);
+        return admit_module(q, v, output_fd, error);
 }
 
 static int copy_fixes(const Manifest *m, char ***ret) {

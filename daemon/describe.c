@@ -115,12 +115,12 @@ static json_t *conditions_value(const Plan *p) {
         for (size_t i = 0; array && i < p->n_conditions; i++) {
                 const PlanCondition *c = &p->conditions[i];
 
-                if (json_array_append_new(array, json_pack("{s:o, s:o, s:o, s:o, s:b}",
+                if (json_array_append_new(array, json_pack("{s:o, s:o, s:o, s:o, s:b, s:b}",
                                 "patch", string_value(c->id),
                                 "check", string_value(c->check),
                                 "found", string_value(c->found),
                                 "needed", string_value(c->needed),
-                                "ok", c->ok)) < 0)
+                                "ok", c->ok, "note", c->note)) < 0)
                         return NULL;
         }
         return json_incref(array);

@@ -49,6 +49,9 @@ struct Facts {
         size_t n_streams;
         char *symbols_text;
         SymbolFacts *symbols; /* strings in @symbols_text */
+        char *no_tracing;
+        PlanPayload *payloads; /* signers owned */
+        size_t n_payloads;
         char **staged;
 };
 
@@ -82,6 +85,8 @@ Facts *facts_free(Facts *f) {
         free(f->streams);
         free(f->symbols_text);
         free(f->symbols);
+        free(f->no_tracing);
+        facts_payloads_free(f->payloads, f->n_payloads);
         free(f);
         return NULL;
 }
@@ -100,6 +105,24 @@ void facts_take_symbols(Facts *f, char *text, SymbolFacts *symbols, size_t n) {
         f->plan.symbols = symbols;
         f->plan.n_symbols = n;
         f->plan.reliable_stacks = facts_reliable_stacks(symbols, n);
+}
+
+/** facts_take_payloads() - make @payloads the payloads of the plan; owns them now */
+void facts_take_payloads(Facts *f, PlanPayload *payloads, size_t n) {
+        facts_payloads_free(f->payloads, f->n_payloads);
+        f->plan.payloads = f->payloads = payloads;
+        f->n_payloads = n;
+}
+
+/** facts_set_no_tracing() - the symbols could not be looked up; @why is copied. Return: 0 or -ENOMEM. */
+int facts_set_no_tracing(Facts *f, const char *why) {
+        char *copy = strdup(strempty(why));
+
+        if (!copy)
+                return -ENOMEM;
+        free(f->no_tracing);
+        f->plan.no_tracing = f->no_tracing = copy;
+        return 0;
 }
 
 /* --- livepatches --- */
@@ -197,6 +220,7 @@ static int add_record(Facts *f, const Kernel *k, const AdmittedRecord *record) {
                 .requires = record->requires,
                 .conflicts = record->conflicts,
                 .supersedes = record->supersedes,
+                .states = record->states,
                 .state = LIVEPATCH_ABSENT,
         };
         r = kernel_module_loaded(k, record->module);

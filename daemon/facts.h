@@ -10,6 +10,7 @@
 #include <systemd/sd-bus.h>
 
 #include "bundle/manifest.h"
+#include "daemon/payload.h"
 #include "daemon/plan.h"
 #include "daemon/store.h"
 #include "livepatch/kernel.h"
@@ -22,6 +23,9 @@ int facts_gather(const Kernel *k, const Store *s, const Manifest *const *manifes
 int facts_symbols(const Kernel *k, const Manifest *const *manifests, size_t n_manifests, int output_fd)
         _must_check_ _nonnull_(1, 2);
 int facts_add_symbols(Facts *f, const void *output, size_t size) _must_check_ _nonnull_(1);
+int facts_add_payloads(Facts *f, const Kernel *k, const Payload *const *payloads, size_t n)
+        _must_check_ _nonnull_(1, 2, 3);
+int facts_set_no_tracing(Facts *f, const char *why) _must_check_ _nonnull_(1);
 int facts_record_fits(const Kernel *k, const AdmittedRecord *record) _must_check_ _nonnull_(1, 2);
 const PlanFacts *facts_for_plan(const Facts *f);
 Facts *facts_free(Facts *f);

@@ -48,6 +48,9 @@ static int write_record(Job *j, const PreparedBundle *b, const char *module, sd_
         r = admit_record(b->verified, &m->identity, b->admitted_usec, &record);
         if (r < 0)
                 return r;
+        r = strv_copy(b->payload.states, &record.states);
+        if (r < 0)
+                return r;
         if (!record.module_build_id) {
                 r = kernel_module_build_id(m->kernel, module, &record.module_build_id);
                 if (r == -ENOMEM)

@@ -11,6 +11,7 @@
  * struct PlanItem - one bundle of the transaction
  * @target: for the running kernel; NULL: none fits
  * @patch: what the kernel or the records know under its id; NULL: nothing
+ * @payload: its module; NULL: not looked at
  * @active: exactly this content is in the kernel already
  */
 typedef struct PlanItem {
@@ -18,6 +19,7 @@ typedef struct PlanItem {
         const char *digest;
         const ManifestTarget *target;
         const PlanPatch *patch;
+        const PlanPayload *payload;
         bool active;
 } PlanItem;
 
@@ -42,6 +44,8 @@ int plan_add_function(Plan *p, const char *id, const char *object, const char *f
                 FunctionChange change, bool deferred) _must_check_;
 int plan_condition(Plan *p, const char *id, bool ok, const char *found, const char *needed,
                 const char *check, ...) _must_check_ _printf_(6, 7);
+int plan_note(Plan *p, const char *id, const char *found, const char *needed, const char *check, ...)
+        _must_check_ _printf_(5, 6);
 int plan_refuse(Plan *p, const char *name, const char *format, ...) _must_check_ _printf_(3, 4);
 
 /* plan-order.c */
@@ -50,6 +54,9 @@ int plan_order(PlanBuild *b) _must_check_;
 /* plan-target.c: is it for this machine */
 int plan_check_machine(PlanBuild *b) _must_check_;
 int plan_check_target(PlanBuild *b, const PlanItem *item) _must_check_;
+
+/* plan-payload.c: what the kernel asks of the module */
+int plan_check_payload(PlanBuild *b, const PlanItem *item) _must_check_;
 
 /* plan-policy.c: what the administrator forbids */
 int plan_check_policy(PlanBuild *b, const PlanItem *item) _must_check_;

@@ -114,26 +114,15 @@ int plan_add_function(Plan *p, const char *id, const char *object, const char *f
         return f->id && f->object && f->function ? 0 : -ENOMEM;
 }
 
-/**
- * plan_condition() - append a checked condition to the report
- * @id: bundle it was checked for; NULL: the machine
- * @check: what was checked, a printf format
- *
- * Return: 0 or -ENOMEM.
- */
-int plan_condition(Plan *p, const char *id, bool ok, const char *found, const char *needed,
-                const char *check, ...) {
+static int condition_add(Plan *p, const char *id, const PlanCondition *how, const char *found,
+                const char *needed, const char *check, va_list ap) {
         PlanCondition *c = append(&p->conditions, &p->n_conditions, sizeof(*c));
-        va_list ap;
-        int n;
 
         if (!c)
                 return -ENOMEM;
-        c->ok = ok;
-        va_start(ap, check);
-        n = vasprintf(&c->check, check, ap);
-        va_end(ap);
-        if (n < 0) {
+        c->ok = how->ok;
+        c->note = how->note;
+        if (vasprintf(&c->check, check, ap) < 0) {
                 c->check = NULL;
                 return -ENOMEM;
         }
@@ -145,6 +134,35 @@ int plan_condition(Plan *p, const char *id, bool ok, const char *found, const ch
                 return 0;
         c->id = strdup(id);
         return c->id ? 0 : -ENOMEM;
+}
+
+/**
+ * plan_condition() - append a checked condition to the report
+ * @id: bundle it was checked for; NULL: the machine
+ * @check: what was checked, a printf format
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int plan_condition(Plan *p, const char *id, bool ok, const char *found, const char *needed,
+                const char *check, ...) {
+        va_list ap;
+        int r;
+
+        va_start(ap, check);
+        r = condition_add(p, id, &(PlanCondition) { .ok = ok }, found, needed, check, ap);
+        va_end(ap);
+        return r;
+}
+
+/** plan_note() - append a condition that holds, but of which a person should know. Return: 0 or -ENOMEM. */
+int plan_note(Plan *p, const char *id, const char *found, const char *needed, const char *check, ...) {
+        va_list ap;
+        int r;
+
+        va_start(ap, check);
+        r = condition_add(p, id, &(PlanCondition) { .ok = true, .note = true }, found, needed, check, ap);
+        va_end(ap);
+        return r;
 }
 
 /** plan_refuse() - refuse the plan, unless it is refused already. Return: 0 or -ENOMEM. */

@@ -73,30 +73,43 @@ static int check_transition(PlanBuild *b) {
                         "The livepatch '%s' is in transition, and the kernel does one at a time", module);
 }
 
+static int check_tracing(PlanBuild *b) {
+        const char *why = b->facts->no_tracing;
+        int r = plan_condition(b->plan, NULL, !why, why ?: "readable", "readable", "tracefs");
+
+        if (r < 0 || !why)
+                return r;
+        return plan_refuse(b->plan, HOTPATCH_ERROR("TracingUnavailable"),
+                        "The kernel's list of functions that can be replaced, in tracefs, cannot be read: %s",
+                        why);
+}
+
+/* What they mean for a module: plan-payload.c. */
+static int report_gates(PlanBuild *b) {
+        const KernelGates *g = b->facts->gates;
+        int r = plan_condition(b->plan, NULL, true, g->module_signature_required ? "required" : "not required",
+                        "any", "module-signature");
+
+        return r < 0 ? r : plan_condition(b->plan, NULL, true, strempty(g->lockdown), "any", "lockdown");
+}
+
 /**
  * plan_check_machine() - what stands in the way of any livepatch
- *
- * Module signatures are shown and not decided: which keys the kernel trusts is the kernel's to say.
  *
  * Return: 0 or -ENOMEM.
  */
 int plan_check_machine(PlanBuild *b) {
         static int (*const checks[])(PlanBuild *) = {
-                check_disabled, check_support, check_stacks, check_ftrace, check_transition,
+                check_disabled, check_support,    check_stacks, check_ftrace,
+                check_tracing,  check_transition, report_gates,
         };
-        const KernelGates *g = b->facts->gates;
-        int r;
 
         for (size_t i = 0; i < ELEMENTSOF(checks); i++) {
-                r = checks[i](b);
+                int r = checks[i](b);
                 if (r < 0)
                         return r;
         }
-        r = plan_condition(b->plan, NULL, true, g->module_signature_required ? "required" : "not required",
-                        "the kernel decides", "module-signature");
-        if (r < 0)
-                return r;
-        return plan_condition(b->plan, NULL, true, strempty(g->lockdown), "the kernel decides", "lockdown");
+        return 0;
 }
 
 /* --- the bundle --- */

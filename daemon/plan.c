@@ -19,13 +19,14 @@
 
 /* --- the items --- */
 
-static void fill_item(PlanItem *item, const Manifest *m, const char *digest, const PlanFacts *facts) {
+static void fill_item(PlanItem *item, const Manifest *m, const char *digest, const PlanFacts *facts, size_t i) {
         *item = (PlanItem) {
                 .manifest = m,
                 .digest = digest,
                 .target = manifest_find_target(m, facts->kernel->arch, facts->kernel->release,
                                 facts->kernel->build_id),
                 .patch = plan_find_patch(facts, m->id),
+                .payload = facts->payloads ? &facts->payloads[i] : NULL,
         };
         item->active = item->patch && item->patch->state == LIVEPATCH_PATCHED &&
                 streq_ptr(item->patch->digest, digest);
@@ -39,6 +40,10 @@ static bool nothing_to_do(const PlanBuild *b) {
 }
 
 static int check_items(PlanBuild *b) {
+        static int (*const checks[])(PlanBuild *, const PlanItem *) = {
+                plan_check_target, plan_check_policy, plan_check_payload, plan_check_relations,
+                plan_check_functions,
+        };
         int r;
 
         for (size_t i = 0; i < b->n_items; i++) {
@@ -50,18 +55,11 @@ static int check_items(PlanBuild *b) {
                                 return r;
                         continue;
                 }
-                r = plan_check_target(b, item);
-                if (r < 0)
-                        return r;
-                r = plan_check_policy(b, item);
-                if (r < 0)
-                        return r;
-                r = plan_check_relations(b, item);
-                if (r < 0)
-                        return r;
-                r = plan_check_functions(b, item);
-                if (r < 0)
-                        return r;
+                for (size_t j = 0; j < ELEMENTSOF(checks); j++) {
+                        r = checks[j](b, item);
+                        if (r < 0)
+                                return r;
+                }
         }
         return plan_report_dropped(b);
 }
@@ -115,7 +113,8 @@ int plan_apply(const Manifest *const *manifests, const char *const *digests, siz
                 return 0;
         }
         for (; b.n_items < n_manifests; b.n_items++)
-                fill_item(&b.items[b.n_items], manifests[b.n_items], digests[b.n_items], facts);
+                fill_item(&b.items[b.n_items], manifests[b.n_items], digests[b.n_items], facts,
+                                b.n_items);
         r = check_all(&b);
         if (r < 0)
                 return r;

@@ -49,6 +49,7 @@ typedef struct PlanPatch {
         char *const *requires;
         char *const *conflicts;
         char *const *supersedes;
+        char *const *states; /* system states, "ID:VERSION"; of an unrecorded patch nobody knows them */
         LivepatchState state;
         const ManifestObject *objects; /* what it replaces; may be unknown (none) */
         size_t n_objects;
@@ -63,6 +64,22 @@ typedef struct PlanStream {
         uint64_t sequence;
         const char *digest;
 } PlanStream;
+
+/**
+ * struct PlanPayload - the patch module of one bundle
+ * @signer: "'NAME' with the serial number …" or "the key with the id …"; NULL: not signed, or not readable
+ * @key: is the signer's key where the kernel looks for it
+ * @ring: in which keyring; NULL: not known
+ * @states: system states, "ID:VERSION"
+ */
+typedef struct PlanPayload {
+        bool is_signed;
+        const char *signer;
+        Certainty key;
+        const char *ring;
+        bool states_known;
+        char *const *states;
+} PlanPayload;
 
 /** struct PlanFacts - everything a decision rests on; all borrowed */
 typedef struct PlanFacts {
@@ -79,6 +96,8 @@ typedef struct PlanFacts {
         size_t n_streams;
         const SymbolFacts *symbols;
         size_t n_symbols;
+        const char *no_tracing;    /* why tracefs, and so @symbols, cannot be read; NULL: it could be */
+        const PlanPayload *payloads; /* of the bundle at the same place; NULL: not looked at */
         Certainty reliable_stacks; /* of sleeping tasks */
         char *const *staged; /* ids in the spool; NULL: none */
 } PlanFacts;
@@ -120,6 +139,7 @@ typedef struct PlanFunction {
 /**
  * struct PlanCondition - one checked condition of the report; strings owned
  * @id: the bundle it was checked for; NULL: the machine as a whole
+ * @note: it is @ok, and a person should know of it: what is found cannot be known for sure, say
  */
 typedef struct PlanCondition {
         char *id;
@@ -127,6 +147,7 @@ typedef struct PlanCondition {
         char *found;
         char *needed;
         bool ok;
+        bool note;
 } PlanCondition;
 
 /**

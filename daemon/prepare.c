@@ -57,9 +57,9 @@ static int symbols_worker(void *userdata, int output_fd, sd_bus_error *error) {
         const Preparation *p = userdata;
         int r = facts_symbols(p->p.manager->kernel, p->manifests, p->n_bundles, output_fd);
 
+        /* For the plan to say; the name is only between the worker and us. */
         if (r == -ENOENT || r == -EACCES || r == -EPERM)
-                return sd_bus_error_setf(error, HOTPATCH_ERROR("TracingUnavailable"),
-                        "the kernel's list of functions that can be replaced, in tracefs, cannot be read: %s",
+                return sd_bus_error_set(error, HOTPATCH_ERROR("TracingUnavailable"),
                         r == -ENOENT ? "it is not mounted" : strerror(-r));
         return r;
 }
@@ -70,9 +70,21 @@ static void symbols_done(void *userdata, int r, const sd_bus_error *error, const
         p->worker = worker_free(p->worker);
         if (r >= 0)
                 r = facts_add_symbols(p->facts, output, size);
+        else if (sd_bus_error_has_name(error, HOTPATCH_ERROR("TracingUnavailable")))
+                r = facts_set_no_tracing(p->facts, error->message);
         if (r >= 0)
                 r = make_plan(p);
-        p->p.done(p->p.userdata, r < 0 ? r : 0, error);
+        p->p.done(p->p.userdata, r < 0 ? r : 0, r < 0 ? error : NULL);
+}
+
+static int gather_payloads(Preparation *p) {
+        _cleanup_free_ const Payload **payloads = calloc(p->n_bundles, sizeof(*payloads));
+
+        if (!payloads)
+                return -ENOMEM;
+        for (size_t i = 0; i < p->n_bundles; i++)
+                payloads[i] = &p->bundles[i].payload;
+        return facts_add_payloads(p->facts, p->p.manager->kernel, payloads, p->n_bundles);
 }
 
 static int start_facts(Preparation *p, sd_bus_error *error) {
@@ -90,6 +102,9 @@ static int start_facts(Preparation *p, sd_bus_error *error) {
         }
         r = facts_gather(m->kernel, m->store, p->manifests, p->n_bundles, disabled,
                 clock_usec(CLOCK_REALTIME), &p->facts, error);
+        if (r < 0)
+                return r;
+        r = gather_payloads(p);
         if (r < 0)
                 return r;
         return worker_start(m->event, "symbols", SYMBOLS_TIMEOUT_USEC, symbols_worker, p,
@@ -116,7 +131,7 @@ static int open_by_id(Preparation *p, const char *id, sd_bus_error *error) {
         return fd;
 }
 
-static int admit_worker(void *userdata, _unused_ int output_fd, sd_bus_error *error) {
+static int admit_worker(void *userdata, int output_fd, sd_bus_error *error) {
         const Preparation *p = userdata;
         const PreparedBundle *b = &p->bundles[p->current];
         AdmitRequest request = {
@@ -130,7 +145,7 @@ static int admit_worker(void *userdata, _unused_ int output_fd, sd_bus_error *er
                 .expected_id = b->id,
         };
 
-        return admit_copy(&request, error);
+        return admit_copy(&request, output_fd, error);
 }
 
 static int start_admission(Preparation *p, sd_bus_error *error);
@@ -143,12 +158,15 @@ static int check_unique(const Preparation *p, const char *id, sd_bus_error *erro
         return 0;
 }
 
-static int take_admitted(Preparation *p, sd_bus_error *error) {
+static int take_admitted(Preparation *p, const void *output, size_t size, sd_bus_error *error) {
         PreparedBundle *b = &p->bundles[p->current];
         const Manager *m = p->p.manager;
         int r;
 
         r = admit_open(b->copy_fd, m->root, &m->config.trust, b->admitted_usec, &b->verified, error);
+        if (r < 0)
+                return r;
+        r = payload_parse(output, size, &b->payload);
         if (r < 0)
                 return r;
         if (!b->id) {
@@ -170,7 +188,7 @@ static int take_admitted(Preparation *p, sd_bus_error *error) {
 }
 
 static void admission_done(void *userdata, int r, const sd_bus_error *error,
-                _unused_ const void *output, _unused_ size_t size) {
+                const void *output, size_t size) {
         _cleanup_(sd_bus_error_free) sd_bus_error own = SD_BUS_ERROR_NULL;
         Preparation *p = userdata;
 
@@ -183,7 +201,7 @@ static void admission_done(void *userdata, int r, const sd_bus_error *error,
         }
         if (r < 0)
                 return fail(p, r, error);
-        r = take_admitted(p, &own);
+        r = take_admitted(p, output, size, &own);
         if (r < 0)
                 return fail(p, r, &own);
         if (r > 0)
@@ -259,6 +277,7 @@ Preparation *preparation_free(Preparation *p) {
         for (size_t i = 0; i < p->n_bundles; i++) {
                 free(p->bundles[i].id);
                 verified_free(p->bundles[i].verified);
+                payload_done(&p->bundles[i].payload);
                 safe_close(p->bundles[i].copy_fd);
         }
         free(p->bundles);

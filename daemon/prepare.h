@@ -9,6 +9,7 @@
 #include <systemd/sd-bus.h>
 
 #include "bundle/bundle.h"
+#include "daemon/payload.h"
 #include "daemon/plan.h"
 #include "daemon/request.h"
 #include "util/base.h"
@@ -21,6 +22,7 @@ typedef struct PreparedBundle {
         char *id; /* expected id; NULL until the bundle tells it */
         int copy_fd;
         Verified *verified;
+        Payload payload; /* its module for this kernel; nothing when it has none */
         uint64_t admitted_usec;
 } PreparedBundle;
 

@@ -13,6 +13,7 @@
 #include <fcntl.h>
 
 #include "bundle/manifest.h"
+#include "daemon/payload.h"
 #include "daemon/store-internal.h"
 #include "dbus/errors.h"
 #include "util/limits.h"
@@ -48,6 +49,7 @@ const Field store_admitted_fields[] = {
         { "CONFLICTS", FIELD_STRV, false, offsetof(AdmittedRecord, conflicts), manifest_id_is_valid },
         { "SUPERSEDES", FIELD_STRV, false, offsetof(AdmittedRecord, supersedes),
           manifest_id_is_valid },
+        { "STATE", FIELD_STRV, false, offsetof(AdmittedRecord, states), payload_state_is_valid },
         { "ADMITTED_USEC", FIELD_U64, true, offsetof(AdmittedRecord, admitted_usec), NULL },
         { "APPLIED_USEC", FIELD_U64, true, offsetof(AdmittedRecord, applied_usec), NULL },
         { "ORDER", FIELD_U64, true, offsetof(AdmittedRecord, order), NULL },

@@ -40,6 +40,7 @@ typedef struct AdmittedRecord {
         char **requires;       /* the manifest's; plan needs them when the bundle is not at hand */
         char **conflicts;
         char **supersedes;
+        char **states;         /* system states of the module, "ID:VERSION" */
         uint64_t admitted_usec; /* time the certificates were checked against */
         uint64_t applied_usec;  /* last time Apply ended well; 0: never */
         uint64_t order;         /* grows with every Apply; removal goes the other way */

@@ -110,7 +110,8 @@ static int signature_strip(ElfImage *image, sd_bus_error *error) {
                 return INVALID(error,
                                 "The signature appended to the module is longer than the module");
         image->size = body - length;
-        image->has_signature = true;
+        image->signature = image->data + image->size;
+        image->signature_size = length;
         return 0;
 }
 

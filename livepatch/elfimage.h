@@ -52,11 +52,17 @@ typedef struct ElfRelocation {
         bool pointer;
 } ElfRelocation;
 
-/** struct ElfImage - sections[0] and symbols[0] are the empty ones of the format */
+/**
+ * struct ElfImage - sections[0] and symbols[0] are the empty ones of the format
+ * @size: of the ELF part of @data
+ * @signature: the message that is appended behind it, @signature_size bytes in @data, followed by struct
+ *   module_signature; NULL: none
+ */
 typedef struct ElfImage {
         uint8_t *data;
-        size_t size; /* of the ELF part; an appended signature comes after it */
-        bool has_signature;
+        size_t size;
+        const uint8_t *signature;
+        size_t signature_size;
         bool big_endian;
         const char *arch; /* as uname -m */
         ElfSection *sections;

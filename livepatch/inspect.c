@@ -358,6 +358,8 @@ static int objects_read(ModuleInfo *i, const ElfImage *image, sd_bus_error *erro
                                       "different functions");
         i->has_structures = found.structures;
         i->replace = found.replace;
+        i->states = TAKE_PTR(found.states);
+        i->n_states = found.n_states;
         if (found.found) {
                 i->objects = TAKE_PTR(found.objects);
                 i->n_objects = found.n_objects;
@@ -393,13 +395,18 @@ int module_inspect(int fd, ModuleInfo **ret, sd_bus_error *error) {
         i = calloc(1, sizeof(*i));
         if (!i)
                 return -ENOMEM;
-        i->has_signature = image->has_signature;
         i->arch = strdup(image->arch);
         if (!i->arch)
                 return -ENOMEM;
         /* __version_ext_crcs: 6.14 and later, for long names */
         i->has_versions = elf_image_find(image, "__versions", &versions) != 0 ||
                 elf_image_find(image, "__version_ext_crcs", &versions) != 0;
+        if (image->signature) {
+                r = module_signature_parse(image->signature + image->signature_size, image->signature,
+                                image->signature_size, &i->signature);
+                if (r < 0)
+                        return r;
+        }
         r = modinfo_read(i, image, error);
         if (r >= 0)
                 r = name_check(i, image, error);
@@ -442,6 +449,8 @@ ModuleInfo *module_info_free(ModuleInfo *i) {
         free(i->depends);
         free(i->build_id);
         patch_note_done(&i->note);
+        module_signature_done(&i->signature);
+        free(i->states);
         inspected_objects_free(i->objects, i->n_objects);
         strv_free(i->klp_symbols);
         strv_free(i->needed);

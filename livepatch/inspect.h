@@ -5,6 +5,7 @@
 
 #include <systemd/sd-bus.h>
 
+#include "livepatch/modsig.h"
 #include "livepatch/note.h"
 #include "util/base.h"
 
@@ -13,6 +14,12 @@ typedef struct InspectedObject {
         char *name;
         char **functions; /* sorted; "NAME", or "NAME,SYMPOS" when sympos is not 0 */
 } InspectedObject;
+
+/** struct SystemState - one struct klp_state: what a livepatch changes beside code, and its version */
+typedef struct SystemState {
+        uint64_t id;
+        uint32_t version;
+} SystemState;
 
 /** struct ModuleInfo - all owned; strings that the file does not have are NULL */
 typedef struct ModuleInfo {
@@ -24,10 +31,12 @@ typedef struct ModuleInfo {
         char *depends;
         char *build_id;
         bool livepatch; /* .modinfo livepatch=Y */
-        bool has_signature;  /* appended; not checked here */
         bool has_versions;   /* symbol CRCs */
         bool has_structures; /* a filled struct klp_patch was found in the file */
         bool replace;        /* klp_patch.replace; only known with has_structures */
+        SystemState *states; /* klp_patch.states; only known with has_structures */
+        size_t n_states;
+        ModuleSignature signature; /* appended; not checked here */
         bool has_note;
         PatchNote note;
         InspectedObject *objects; /* recovered from data, else from the note; sorted by name */

@@ -22,7 +22,8 @@
  * to code and are passed over;
  *   - in an array of functions each pointer to code is one element; the pointer 8 bytes before it
  *     leads to the name, and the number 8 bytes after it is sympos;
- *   - an array of functions is recognised by its first element: pointer to text, pointer to code.
+ *   - an array of functions is recognised by its first element: pointer to text, pointer to code;
+ *   - an array of states has numbers in it and is read as it is, up to the id 0.
  *
  * Other structures begin with THIS_MODULE too (file_operations, for one). They fall out because
  * what follows them does not lead to such arrays. What does lead there and is then incomplete, say
@@ -48,7 +49,12 @@
 #define INVALID(error, ...) sd_bus_error_setf((error), HOTPATCH_ERROR("ModuleInvalid"), __VA_ARGS__)
 
 #define POINTER_SIZE 8
+#define PATCH_STATES_OFFSET 16
 #define PATCH_REPLACE_OFFSET 24
+
+/* struct klp_state: unsigned long id; unsigned int version; void *data. The last has the id 0. */
+#define STATE_SIZE 24
+#define STATE_VERSION_OFFSET 8
 
 /* struct kpatch_patch_func: new_addr, new_size, old_addr, old_size, sympos, name, objname */
 #define KPATCH_SECTION ".kpatch.funcs"
@@ -305,6 +311,48 @@ static int object_recover(
         return functions_recover(c, functions, object, t);
 }
 
+static int state_add(KlpTable *t, uint64_t id, uint32_t version) {
+        SystemState *grown = reallocarray(t->states, t->n_states + 1, sizeof(*grown));
+
+        if (!grown)
+                return -ENOMEM;
+        t->states = grown;
+        t->states[t->n_states++] = (SystemState) { .id = id, .version = version };
+        return 0;
+}
+
+static uint32_t state_version(const ElfImage *image, const uint8_t *p) {
+        uint32_t v;
+
+        memcpy(&v, p + STATE_VERSION_OFFSET, sizeof(v));
+        return image->big_endian ? be32toh(v) : le32toh(v);
+}
+
+/* The system states of the patch at @mod; none without a pointer to them. */
+static int states_recover(const Recovery *c, const ElfRelocation *mod, KlpTable *t) {
+        const ElfRelocation *states = neighbour(c->image, mod, PATCH_STATES_OFFSET);
+        const ElfSymbol *s;
+        uint64_t id;
+        Place p;
+        int r;
+
+        if (!states)
+                return 0;
+        s = pointer_resolve(c->image, states, &p) ? place_symbol(c, p) : NULL;
+        for (; s && p.offset + STATE_SIZE <= s->value + s->size; p.offset += STATE_SIZE) {
+                if (!read_number(c->image, p.section, p.offset, &id))
+                        break;
+                if (id == 0)
+                        return 0;
+                if (t->n_states >= HOTPATCH_STATES_MAX)
+                        return INVALID(c->error, "The module has too many system states");
+                r = state_add(t, id, state_version(c->image, c->image->sections[p.section].data + p.offset));
+                if (r < 0)
+                        return r;
+        }
+        return INVALID(c->error, "The module has system states that cannot be read");
+}
+
 static int patch_recover(Recovery *c, const ElfRelocation *mod, KlpTable *ret) {
         const ElfImage *image = c->image;
         const ElfRelocation *objs = neighbour(image, mod, POINTER_SIZE);
@@ -312,6 +360,7 @@ static int patch_recover(Recovery *c, const ElfRelocation *mod, KlpTable *ret) {
         _cleanup_(klp_table_done) KlpTable t = {};
         Extent objects;
         Place p;
+        int states;
 
         if (!objs || !pointer_resolve(image, objs, &p) || place_is_code(image, p) ||
             !place_extent(c, p, &objects) ||
@@ -337,6 +386,9 @@ static int patch_recover(Recovery *c, const ElfRelocation *mod, KlpTable *ret) {
         if (section->data && section->size > mod->offset &&
             section->size - mod->offset > PATCH_REPLACE_OFFSET)
                 t.replace = section->data[mod->offset + PATCH_REPLACE_OFFSET];
+        states = states_recover(c, mod, &t);
+        if (states < 0)
+                return states;
         t.found = t.structures = true;
         *ret = t;
         t = (KlpTable) {};
@@ -442,5 +494,6 @@ int klp_table_recover(const ElfImage *image, KlpTable *ret, sd_bus_error *error)
 /** klp_table_done() - free what a KlpTable owns */
 void klp_table_done(KlpTable *t) {
         inspected_objects_free(t->objects, t->n_objects);
+        free(t->states);
         *t = (KlpTable) {};
 }

@@ -9,13 +9,16 @@
 /**
  * struct KlpTable - what was recovered
  * @found: something was
- * @structures: from a filled klp_patch, so that @replace is known
+ * @structures: from a filled klp_patch, so that @replace and @states are known
+ * @states: owned; NULL with 0 entries
  * @objects: owned, sorted; NULL with 0 entries
  */
 typedef struct KlpTable {
         bool found;
         bool structures;
         bool replace;
+        SystemState *states;
+        size_t n_states;
         InspectedObject *objects;
         size_t n_objects;
 } KlpTable;

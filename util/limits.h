@@ -123,6 +123,9 @@
 #define HOTPATCH_KERNEL_SIGN_LINES 256U
 #define HOTPATCH_KERNEL_SIGN_NAMES 64U
 
+/* System states (struct klp_state) of one livepatch; those that are known have one or two. */
+#define HOTPATCH_STATES_MAX 64U
+
 /* A patch module. -ffunction-sections makes some thousand sections at most; the symbols are those of
  * the author's few files; only relocations of allocated sections are counted. */
 #define HOTPATCH_ELF_SECTIONS_MAX 16384U

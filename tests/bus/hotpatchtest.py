@@ -116,10 +116,11 @@ class Pki:
         self.openssl('x509', '-req', '-in', name + '.csr', '-days', '30', '-sha256', '-extfile',
                      name + '.ext', '-extensions', 'e', '-out', name + '.pem', *sign)
 
-    def sign(self, data):
+    def sign(self, data, *options, signer='leaf'):
         write(self.path('data'), data)
         self.openssl('cms', '-sign', '-binary', '-in', 'data', '-outform', 'DER', '-out', 'data.p7s',
-                     '-signer', 'leaf.pem', '-inkey', 'leaf.key', '-certfile', 'ca.pem', '-md', 'sha256')
+                     '-signer', signer + '.pem', '-inkey', signer + '.key', '-md', 'sha256',
+                     *(options or ('-certfile', 'ca.pem')))
         return read(self.path('data.p7s'))
 
 
@@ -157,10 +158,14 @@ def module_file(directory, name, bundle_id, sequence, functions):
 
 
 def make_bundle(pki, directory, bundle_id, module=None, sequence=1, functions=(('vmlinux', 'hp_function'),),
-                padding=0, replace=False, **extra):
-    """The bytes of a signed bundle. @padding: payload bytes more, to make it slow to read."""
+                padding=0, replace=False, appended=None, **extra):
+    """The bytes of a signed bundle. @padding: payload bytes more, to make it slow to read. @appended: who signed
+    the module for the kernel, or the signature itself."""
     module = module or bundle_id.replace('-', '_').replace('.', '_')
     ko = module_file(directory, module, bundle_id, sequence, functions) + bytes(padding)
+    if appended:
+        signature = appended if isinstance(appended, bytes) else pki.sign(ko, '-noattr', '-nocerts', signer=appended)
+        ko += signature + struct.pack('>2xB5xI', 2, len(signature)) + b'~Module signature appended~\n'
     objects = {}
     for o, f in functions:
         objects.setdefault(o, []).append(f)

@@ -159,6 +159,37 @@ def test_the_name_of_a_module(pki):
         check(w, ['hp-one'], 'ModuleNameInUse', "'hp_one'")
 
 
+def test_signatures_of_modules(pki):
+    with World(pki).start() as w:
+        m = w.machine
+        m.stage('hp-none')
+        m.stage('hp-signed', functions=(('vmlinux', 'hp_other'),), appended='leaf')
+        m.stage('hp-odd', functions=(('vmlinux', 'hp_third'),), appended=b'SIGNATURE')
+        assert all(plan(w, i)['refusal'] is None for i in ('hp-none', 'hp-signed', 'hp-odd'))
+        m.write('sys/module/module/parameters/sig_enforce', 'Y\n')
+        m.write('proc/keys', '1f0e6a3c I------     1 perm 1f0b0000     0     0 keyring   .platform: empty\n')
+        check(w, ['hp-none'], 'ModuleSignatureRequired', "'hp_none'", 'is not signed', 'module.sig_enforce')
+        check(w, ['hp-signed'], 'ModuleSignatureRequired', "signed by 'Hotpatch Test ca' with the serial number",
+              "none of the kernel's keyrings")
+        check(w, ['hp-odd'], 'ModuleSignatureRequired', 'cannot be read')
+        m.write('sys/module/module/parameters/sig_enforce', 'N\n')
+        m.write('sys/kernel/security/lockdown', 'none [integrity] confidentiality\n')
+        check(w, ['hp-none'], 'ModuleSignatureRequired', "lockdown is 'integrity'")
+        m.write('proc/keys', '1f0e6a3c I------     1 perm 1f0b0000     0     0 keyring   .platform: 1\n'
+                '2c1bb0d4 I------     1 perm 1f030000     0     0 asymmetri Hotpatch Test ca: aa: X509.rsa 01 []\n')
+        (c,) = condition(plan(w, 'hp-signed'), 'signature')
+        assert c['ok'] and 'which the kernel has' in c['found'], c
+        assert w.root.finish(w.root.apply('hp-signed'))[0] == 'done'
+
+
+def test_without_tracefs(pki):
+    with World(pki).start() as w:
+        w.machine.stage('hp-one')
+        os.rename(w.machine.path('sys/kernel/tracing'), w.machine.path('fake/tracing'))
+        answer = check(w, ['hp-one'], 'TracingUnavailable', 'it is not mounted')
+        assert [f['function'] for f in answer['functions']] == ['hp_function'], answer
+
+
 def test_forbidden_by_name(pki):
     with World(pki) as w:
         forbid(w, 'nf_tables vmlinux:hp_f*')

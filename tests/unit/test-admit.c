@@ -113,7 +113,7 @@ static int admit(int source_fd, sd_bus_error *e) {
         return admit_copy(&(AdmitRequest) {
                 .source_fd = source_fd, .copy_fd = copy_fd, .root = tree.root, .policy = &policy,
                 .now_usec = NOW, .kernel = &kernel, .load_dir_fd = load_fd,
-        }, e);
+        }, -EBADF, e);
 }
 
 static bool module_is_there(void) {
@@ -252,7 +252,7 @@ START_TEST(test_expected) {
                 .kernel = &kernel, .load_dir_fd = load_fd, .expected_id = "hp-else",
         };
 
-        ck_assert_refused(admit_copy(&q, &error), "NoSuchBundle");
+        ck_assert_refused(admit_copy(&q, -EBADF, &error), "NoSuchBundle");
         ck_assert(!module_is_there());
 }
 END_TEST

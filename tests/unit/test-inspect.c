@@ -23,7 +23,8 @@
         "        void *private[PRIVATE]; };\n"                                                     \
         "struct klp_object { const char *name; struct klp_func *funcs;\n"                          \
         "        int (*pre_patch)(void *); void (*callbacks[3])(void); void *private[PRIVATE]; };\n" \
-        "struct klp_patch { struct module *mod; struct klp_object *objs; void *states;\n"          \
+        "struct klp_state { unsigned long id; unsigned int version; void *data; };\n"              \
+        "struct klp_patch { struct module *mod; struct klp_object *objs; struct klp_state *states;\n" \
         "        _Bool replace; void *private[PRIVATE]; };\n"                                      \
         "struct module __this_module __attribute__((section(\".gnu.linkonce.this_module\")))\n"    \
         "        = { .name = \"hp_test\" };\n"                                                     \
@@ -155,7 +156,7 @@ START_TEST(strings_symbols_and_build_id) {
         ck_assert_str_eq(i->license, "GPL");
         ck_assert_str_eq(i->depends, "a,b");
         ck_assert_ptr_null(i->build_id);
-        ck_assert(i->livepatch && !i->has_signature && !i->has_versions && !i->has_note &&
+        ck_assert(i->livepatch && !i->signature.present && !i->has_versions && !i->has_note &&
                         !i->has_structures);
         ck_assert_uint_eq(strv_length(i->needed), 2);
         ck_assert(strv_contains(i->needed, "printk") && strv_contains(i->needed, "needed_too"));
@@ -353,13 +354,49 @@ START_TEST(appended_signature_is_seen) {
                     "~Module signature appended~\n",
                         9 + 12 + 28);
         ck_assert_ok(module_inspect(fd, &i, &error));
-        ck_assert(i->has_signature);
+        ck_assert(i->signature.present);
         check_both(i);
         close(fd);
         fd = append("\0\0\2\0\0\0\0\0" "\x7f\xff\xff\xff" "~Module signature appended~\n", 12 + 28);
         ck_assert_int_lt(module_inspect(fd, &none, &error), 0);
         ck_assert_ptr_nonnull(strstr(error.message, "signature"));
         close(fd);
+}
+END_TEST
+
+#define STATEFUL                                                                                   \
+        "STATIC struct klp_object objs[] = { " BOTH " { 0 } };\n"                                  \
+        "STATIC struct klp_patch patch = { .mod = &__this_module, .objs = objs, .states = STATES };\n" \
+        "void *keep(void) { return &patch; }\n"
+
+START_TEST(system_states_are_recovered) {
+        static const char states[] = "STATIC struct klp_state states[] = { { .id = 5, .version = 2 },\n"
+                        "{ .id = 0xffffffffffUL, .version = 3000000000U, .data = new_two }, { 0 } };\n";
+        _cleanup_module_info_free_ ModuleInfo *none = NULL, *two = NULL;
+
+        none = inspect(STRUCTURES INFOS FUNCS STATEFUL, "-DSTATES=0");
+        ck_assert(none->has_structures && none->n_states == 0);
+        for (size_t i = 0; i < 2; i++) {
+                _cleanup_free_ char *source = NULL;
+
+                ck_assert_int_ge(asprintf(&source, "%s%s%s", STRUCTURES INFOS FUNCS, states, STATEFUL), 0);
+                two = inspect(source, i ? "-DSTATES=states -USTATIC -DSTATIC=" : "-DSTATES=states");
+                check_both(two);
+                ck_assert_uint_eq(two->n_states, 2);
+                ck_assert_uint_eq(two->states[0].id, 5);
+                ck_assert_uint_eq(two->states[0].version, 2);
+                ck_assert_uint_eq(two->states[1].id, 0xffffffffffULL);
+                ck_assert_uint_eq(two->states[1].version, 3000000000U);
+                if (i == 0)
+                        two = module_info_free(two);
+        }
+}
+END_TEST
+
+/* No id 0 at the end: whatever comes behind it would be taken for a state. */
+START_TEST(endless_states_are_refused) {
+        refuse(STRUCTURES INFOS FUNCS "STATIC struct klp_state states[] = { { 5, 2 } };\n" STATEFUL,
+                        "-DSTATES=states", "system states");
 }
 END_TEST
 
@@ -573,6 +610,8 @@ static Suite *suite(void) {
         tcase_add_test(t, livepatch_relocation_sections);
         tcase_add_test(t, build_id_of_the_module);
         tcase_add_test(t, appended_signature_is_seen);
+        tcase_add_test(t, system_states_are_recovered);
+        tcase_add_test(t, endless_states_are_refused);
         tcase_add_test(t, modinfo_and_readelf_read_the_same);
         tcase_add_test(t, damage_everywhere);
         tcase_add_test(t, livepatch_symbols);

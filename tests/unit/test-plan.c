@@ -31,6 +31,7 @@ typedef struct World {
         PlanPatch patches[N];
         PlanStream streams[N];
         SymbolFacts symbols[8];
+        PlanPayload payloads[N];
         PlanFacts facts;
         PlanOptions options;
 } World;
@@ -66,6 +67,10 @@ static void world_init(World *w) {
         };
         for (size_t i = 0; i < N; i++) {
                 world_manifest(w, i);
+                w->payloads[i] = (PlanPayload) {
+                        .is_signed = true, .signer = "'Our key' with the serial number 01", .key = CERTAINLY,
+                        .ring = ".platform", .states_known = true,
+                };
                 w->symbols[i] = (SymbolFacts) {
                         .object = "vmlinux", .name = function_names[i], .matches = 1, .object_loaded = true,
                         .traceable = true,
@@ -75,7 +80,8 @@ static void world_init(World *w) {
         w->facts = (PlanFacts) {
                 .kernel = &w->kernel, .gates = &w->gates, .now_usec = 1000,
                 .modules = w->modules, .patches = w->patches, .streams = w->streams,
-                .symbols = w->symbols, .n_symbols = N,
+                .symbols = w->symbols, .n_symbols = N, .payloads = w->payloads,
+                .reliable_stacks = CERTAINLY,
         };
 }
 
@@ -470,9 +476,82 @@ static void forbid_second_pattern(World *w) {
         w->options.policy.forbid = patterns;
         source_of(w, 0, (char *) "fs/open.c");
 }
-static void signature_required(World *w) {
+static void sig_enforce(World *w) {
+        w->gates.module_signature_required = true;
+}
+static void lockdown(World *w) {
         w->gates.module_signature_required = true;
         w->gates.lockdown = (char *) "integrity";
+}
+static void unsigned_and_lockdown(World *w) {
+        lockdown(w);
+        w->payloads[0].is_signed = false;
+        w->payloads[0].signer = NULL;
+}
+static void unsigned_and_sig_enforce(World *w) {
+        sig_enforce(w);
+        w->payloads[0].is_signed = false;
+        w->payloads[0].signer = NULL;
+}
+static void unsigned_and_free(World *w) {
+        w->payloads[0].is_signed = false;
+        w->payloads[0].signer = NULL;
+}
+static void signature_unreadable(World *w) {
+        sig_enforce(w);
+        w->payloads[0].signer = NULL;
+}
+static void key_missing(World *w) {
+        lockdown(w);
+        w->payloads[0].key = CERTAINLY_NOT;
+}
+static void key_missing_and_free(World *w) {
+        w->payloads[0].key = CERTAINLY_NOT;
+}
+static void key_uncertain(World *w) {
+        lockdown(w);
+        w->payloads[0].key = UNCERTAIN;
+}
+static void second_unsigned(World *w) {
+        lockdown(w);
+        w->n_manifests = 2;
+        w->payloads[1].is_signed = false;
+}
+static void no_tracing(World *w) {
+        w->facts.no_tracing = "it is not mounted";
+        w->facts.n_symbols = 0;
+}
+static void states(World *w, char *mine, char *theirs) {
+        if (mine)
+                w->payloads[0].states = world_list(w, mine);
+        world_patch(w, 1)->states = theirs ? world_list(w, theirs) : NULL;
+}
+static void state_same(World *w) {
+        states(w, (char *) "5:2", (char *) "5:2");
+}
+static void state_higher(World *w) {
+        states(w, (char *) "5:10", (char *) "5:9");
+}
+static void state_lower(World *w) {
+        states(w, (char *) "5:9", (char *) "5:10");
+}
+static void state_unknown_to_one_more(World *w) {
+        states(w, NULL, (char *) "5:2");
+}
+static void state_unknown_to_one_that_replaces(World *w) {
+        states(w, (char *) "6:1", (char *) "5:2");
+        w->targets[0].replace = true;
+        w->manifests[0].supersedes = world_list(w, ids[1]);
+}
+static void state_lower_within(World *w) {
+        w->n_manifests = 2;
+        w->payloads[0].states = world_list(w, (char *) "5:2");
+        w->payloads[1].states = world_list(w, (char *) "5:1");
+}
+static void state_of_a_stranger(World *w) {
+        states(w, (char *) "5:1", NULL);
+        w->patches[0].recorded = false;
+        w->patches[0].id = NULL;
 }
 
 #define E(name) HOTPATCH_ERROR(name)
@@ -560,7 +639,23 @@ static const struct {
         { "source unknown", forbid_path_unknown, E("ForbiddenByPolicy"), "does not say which source file the function 'fa'" },
         { "source of one unknown", forbid_path_half_known, E("ForbiddenByPolicy"), "'fb'" },
         { "second pattern", forbid_second_pattern, E("ForbiddenByPolicy"), "'fs/*.c'" },
-        { "module signature required", signature_required, NULL, NULL },
+        { "lockdown, signed", lockdown, NULL, NULL },
+        { "lockdown, not signed", unsigned_and_lockdown, E("ModuleSignatureRequired"), "is not signed, and this kernel loads only modules that are signed with a key it trusts (lockdown is 'integrity')" },
+        { "sig_enforce, not signed", unsigned_and_sig_enforce, E("ModuleSignatureRequired"), "module.sig_enforce" },
+        { "not signed", unsigned_and_free, NULL, NULL },
+        { "signature unreadable", signature_unreadable, E("ModuleSignatureRequired"), "cannot be read" },
+        { "key missing", key_missing, E("ModuleSignatureRequired"), "'Our key' with the serial number 01, which is in none" },
+        { "key missing where nobody asks", key_missing_and_free, NULL, NULL },
+        { "key uncertain", key_uncertain, NULL, NULL },
+        { "second of two not signed", second_unsigned, E("ModuleSignatureRequired"), "'hp-b'" },
+        { "no tracefs", no_tracing, E("TracingUnavailable"), "not mounted" },
+        { "same version of a state", state_same, NULL, NULL },
+        { "higher version of a state", state_higher, NULL, NULL },
+        { "lower version of a state", state_lower, E("SystemStateIncompatible"), "state 5 in version 9, and 'hp-b' has it in version 10" },
+        { "state not known to one more", state_unknown_to_one_more, NULL, NULL },
+        { "state not known to one that replaces", state_unknown_to_one_that_replaces, E("SystemStateIncompatible"), "does not know the system state 5 of 'hp-b'" },
+        { "lower version in one go", state_lower_within, E("SystemStateIncompatible"), "'hp-a' has it in version 2" },
+        { "states of a stranger", state_of_a_stranger, NULL, NULL },
 };
 
 START_TEST(test_rules) {
@@ -600,6 +695,39 @@ START_TEST(test_all_conditions) {
         ck_assert(sd_bus_error_has_name(&p->refusal, HOTPATCH_ERROR("FtraceDisabled")));
         ck_assert_uint_eq(failed_conditions(p), 3);
         ck_assert_uint_eq(p->n_functions, 1);
+}
+END_TEST
+
+static const PlanCondition *find_condition(const Plan *p, const char *check) {
+        for (size_t i = 0; i < p->n_conditions; i++)
+                if (startswith(p->conditions[i].check, check))
+                        return &p->conditions[i];
+        ck_abort_msg("no condition '%s'", check);
+}
+
+static void assert_condition(const World *w, const char *check, bool note, const char *found) {
+        _cleanup_(plan_freep) Plan *p = apply(w);
+        const PlanCondition *c = find_condition(p, check);
+
+        ck_assert(c->ok);
+        ck_assert_msg(c->note == note, "%s: note %d", check, c->note);
+        ck_assert_msg(strstr(c->found, found), "\"%s\" does not say %s", c->found, found);
+}
+
+/* What cannot be known does not stand in the way, and is said. */
+START_TEST(test_notes) {
+        World w;
+
+        world_init(&w);
+        lockdown(&w);
+        assert_condition(&w, "signature hp_a", false, "in .platform");
+        key_uncertain(&w);
+        assert_condition(&w, "signature hp_a", true, "perhaps not");
+        assert_condition(&w, "system-states", false, "none");
+        state_of_a_stranger(&w);
+        assert_condition(&w, "system-states", true, "5:1; those of 'hp_b' are not known");
+        w.payloads[0].states_known = false;
+        assert_condition(&w, "system-states", true, "not known");
 }
 END_TEST
 
@@ -909,6 +1037,7 @@ static Suite *plan_suite(void) {
 
         tcase_add_loop_test(c, test_rules, 0, ELEMENTSOF(rules));
         tcase_add_test(c, test_all_conditions);
+        tcase_add_test(c, test_notes);
         suite_add_tcase(s, c);
 
         c = tcase_create("apply");
