@@ -329,6 +329,7 @@ static int fill_record(const Verified *v, const ManifestTarget *t, AdmittedRecor
         record->module = strdup(t->module);
         record->release = strdup(t->release);
         record->sequence = m->sequence;
+        record->force_safe = m->force_safe;
         if (!record->id || !record->title || !record->severity || !record->stream || !record->digest ||
             !record->module || !record->release)
                 return -ENOMEM;

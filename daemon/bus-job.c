@@ -12,7 +12,7 @@
 #include "dbus/names.h"
 #include "util/strv.h"
 
-static int on_cancel(sd_bus_message *call, void *userdata, sd_bus_error *error) {
+static int on_request(sd_bus_message *call, void *userdata, sd_bus_error *error) {
         const Job *j = userdata;
 
         return manager_handle(j->manager, call, error);
@@ -47,14 +47,35 @@ static int get_patches(_unused_ sd_bus *bus, _unused_ const char *path, _unused_
         return sd_bus_message_append_strv(reply, j->ids);
 }
 
+static int get_blockers(_unused_ sd_bus *bus, _unused_ const char *path, _unused_ const char *interface,
+                _unused_ const char *property, sd_bus_message *reply, void *userdata,
+                _unused_ sd_bus_error *error) {
+        const Job *j = userdata;
+
+        return stall_append(j->stall, reply);
+}
+
+static int get_blockers_note(_unused_ sd_bus *bus, _unused_ const char *path,
+                _unused_ const char *interface, _unused_ const char *property, sd_bus_message *reply,
+                void *userdata, _unused_ sd_bus_error *error) {
+        _cleanup_free_ char *note = NULL;
+        const Job *j = userdata;
+        int r = stall_note(j->stall, &note);
+
+        return r < 0 ? r : sd_bus_message_append(reply, "s", note);
+}
+
 const sd_bus_vtable bus_job_vtable[] = {
         SD_BUS_VTABLE_START(0),
-        SD_BUS_METHOD("Cancel", NULL, NULL, on_cancel, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("Cancel", NULL, NULL, on_request, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("Force", NULL, NULL, on_request, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_PROPERTY("Id", "u", NULL, offsetof(Job, id), SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Type", "s", get_word, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Patches", "as", get_patches, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("State", "s", get_word, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Progress", "d", NULL, offsetof(Job, progress), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("Blockers", "a(uusssss)", get_blockers, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("BlockersNote", "s", get_blockers_note, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Result", "s", get_word, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("ErrorName", "s", get_word, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("ErrorMessage", "s", get_word, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
@@ -137,7 +158,9 @@ static int flush(sd_event_source *source, void *userdata) {
                         continue;
                 m->jobs[i]->changed = false;
                 (void) sd_bus_emit_properties_changed(m->bus, m->jobs[i]->path,
-                        HOTPATCH_JOB_INTERFACE, "State", "Progress", "Patches", NULL);
+                        HOTPATCH_JOB_INTERFACE, "State", "Progress", "Patches",
+                        m->jobs[i]->blockers_changed ? "Blockers" : NULL, "BlockersNote", NULL);
+                m->jobs[i]->blockers_changed = false;
         }
         /* A job moves its patches along. */
         r = patches_refresh(m);
@@ -163,8 +186,10 @@ void bus_job_finished(Job *j) {
         sd_bus *bus = j->manager->bus;
 
         j->changed = false;
+        j->blockers_changed = false;
         (void) sd_bus_emit_properties_changed(bus, j->path, HOTPATCH_JOB_INTERFACE,
-                "State", "Progress", "Patches", "Result", "ErrorName", "ErrorMessage", NULL);
+                "State", "Progress", "Patches", "Blockers", "BlockersNote", "Result", "ErrorName",
+                "ErrorMessage", NULL);
         (void) sd_bus_emit_signal(bus, HOTPATCH_ROOT_PATH, HOTPATCH_MANAGER_INTERFACE, "JobRemoved",
                 "uosss", j->id, j->path, job_result_to_string(j->result),
                 strempty(j->error.name), strempty(j->error.message));

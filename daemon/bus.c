@@ -11,6 +11,7 @@
 #include <config.h> /* not daemon/config.h */
 #include "daemon/bus.h"
 #include "daemon/manager.h"
+#include "daemon/reboot.h"
 #include "dbus/names.h"
 
 static int on_request(sd_bus_message *call, void *userdata, sd_bus_error *error) {
@@ -70,6 +71,27 @@ static int get_disabled(_unused_ sd_bus *bus, _unused_ const char *path, _unused
         return sd_bus_message_append(reply, "s", strempty(disabled));
 }
 
+static int append_reason(void *userdata, const char *id, const char *sentence) {
+        return sd_bus_message_append(userdata, "(ss)", id, sentence);
+}
+
+static int get_reboot(_unused_ sd_bus *bus, _unused_ const char *path, _unused_ const char *interface,
+                _unused_ const char *property, sd_bus_message *reply, void *userdata,
+                _unused_ sd_bus_error *error) {
+        int r;
+
+        r = sd_bus_message_open_container(reply, 'a', "(ss)");
+        if (r >= 0)
+                r = reboot_reasons(userdata, append_reason, reply);
+        return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+/** bus_reboot_changed() - signal PropertiesChanged of RebootRequired */
+void bus_reboot_changed(Manager *m) {
+        (void) sd_bus_emit_properties_changed(m->bus, HOTPATCH_ROOT_PATH, HOTPATCH_MANAGER_INTERFACE,
+                "RebootRequired", NULL);
+}
+
 const sd_bus_vtable bus_manager_vtable[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_METHOD_WITH_ARGS("Stage",
@@ -114,6 +136,7 @@ const sd_bus_vtable bus_manager_vtable[] = {
         SD_BUS_PROPERTY("LivepatchSupported", "b", get_supported, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Disabled", "s", get_disabled, 0, 0),
         SD_BUS_PROPERTY("Findings", "a(ssssss)", bus_findings_get, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("RebootRequired", "a(ss)", get_reboot, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_VTABLE_END
 };
 

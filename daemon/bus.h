@@ -39,3 +39,6 @@ void bus_job_added(Job *j);
 void bus_job_changed(Job *j);
 void bus_job_finished(Job *j);
 void bus_job_forgotten(Job *j);
+
+/* bus.c: the property RebootRequired */
+void bus_reboot_changed(Manager *m);

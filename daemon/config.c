@@ -130,7 +130,7 @@ static void strictest_require_crl(Config *c) {
 }
 
 /* Words; they are added to those of the files before. */
-static int set_forbid(Config *c, const char *value) {
+static int add_words(char ***words, const char *value, unsigned max, bool (*valid)(const char *word)) {
         _cleanup_free_ char *copy = strdup(value);
         char *rest = copy, *word;
 
@@ -139,19 +139,43 @@ static int set_forbid(Config *c, const char *value) {
         while ((word = strsep(&rest, " \t\n"))) {
                 int r;
 
-                if (!*word || strv_contains(c->forbid, word))
+                if (!*word || strv_contains(*words, word))
                         continue;
-                if (!plan_pattern_is_valid(word) || strv_length(c->forbid) >= HOTPATCH_FORBID_MAX)
+                if (!valid(word) || strv_length(*words) >= max)
                         return -EINVAL;
-                r = strv_extend(&c->forbid, word);
+                r = strv_extend(words, word);
                 if (r < 0)
                         return r;
         }
         return 0;
 }
 
+static int set_forbid(Config *c, const char *value) {
+        return add_words(&c->forbid, value, HOTPATCH_FORBID_MAX, plan_pattern_is_valid);
+}
+
 static void strictest_forbid(Config *c) {
         c->forbid_unreadable = true;
+}
+
+/* A glob as fnmatch(3) takes it, for names of units. */
+static bool is_unit_glob(const char *word) {
+        static const char allowed[] =
+                "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789:-_.\\@*?[]!";
+
+        return strlen(word) <= HOTPATCH_UNIT_NAME_MAX && strspn(word, allowed) == strlen(word);
+}
+
+static int set_freeze_exclude(Config *c, const char *value) {
+        return add_words(&c->freeze_exclude, value, HOTPATCH_FREEZE_EXCLUDE_MAX, is_unit_glob);
+}
+
+static void strictest_freeze_exclude(Config *c) {
+        c->freeze_exclude_unreadable = true;
+}
+
+static int set_freeze_after(Config *c, const char *value) {
+        return parse_span(value, &c->freeze_after_usec);
 }
 
 static int set_transition_timeout(Config *c, const char *value) {
@@ -175,6 +199,10 @@ static const Key keys[] = {
         { "Policy", "Forbid", set_forbid, strictest_forbid, "patterns, separated by blanks", true },
         { "Transition", "TimeoutSec", set_transition_timeout, NULL,
           "a time span up to a day, 0 for no limit", false },
+        { "Transition", "FreezeAfterSec", set_freeze_after, NULL,
+          "a time span up to a day, 0 for never", false },
+        { "Transition", "FreezeExclude", set_freeze_exclude, strictest_freeze_exclude,
+          "patterns of unit names, separated by blanks", true },
         { "Service", "IdleTimeoutSec", set_idle_timeout, NULL, "a time span up to a day, not 0", false },
 };
 
@@ -353,6 +381,7 @@ int config_load(const char *root, Config *ret, char ***ret_warnings) {
         _cleanup_(config_done) Config c = {
                 .trust = { .signatures_min = 1, .require_crl = false },
                 .transition_timeout_usec = 60 * USEC_PER_SEC,
+                .freeze_after_usec = 5 * USEC_PER_SEC,
                 .idle_timeout_usec = 60 * USEC_PER_SEC,
         };
         int r;
@@ -373,4 +402,5 @@ int config_load(const char *root, Config *ret, char ***ret_warnings) {
 /** config_done() - free what a Config owns */
 void config_done(Config *c) {
         c->forbid = strv_free(c->forbid);
+        c->freeze_exclude = strv_free(c->freeze_exclude);
 }

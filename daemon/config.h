@@ -12,6 +12,9 @@
  * @forbid: patterns of functions that are not replaced, see plan-policy.c; NULL: none
  * @forbid_unreadable: one of them, or a file that may have some, cannot be read
  * @transition_timeout_usec: after that a transition is reversed; 0: never
+ * @freeze_after_usec: after that blocking units are frozen for a moment; 0: never
+ * @freeze_exclude: globs of units that are not frozen, beside those of freeze-policy.c; NULL: none
+ * @freeze_exclude_unreadable: one of them, or a file that may have some, cannot be read: freeze none
  * @idle_timeout_usec: the daemon exits when nothing happened for so long
  */
 typedef struct Config {
@@ -19,6 +22,9 @@ typedef struct Config {
         char **forbid;
         bool forbid_unreadable;
         uint64_t transition_timeout_usec;
+        uint64_t freeze_after_usec;
+        char **freeze_exclude;
+        bool freeze_exclude_unreadable;
         uint64_t idle_timeout_usec;
 } Config;
 

@@ -15,6 +15,7 @@
 
 #include "daemon/drift.h"
 #include "daemon/facts-internal.h"
+#include "daemon/store-forced.h"
 #include "dbus/errors.h"
 #include "livepatch/functions.h"
 #include "util/limits.h"
@@ -37,6 +38,7 @@ struct Facts {
         KernelIdentity identity;
         KernelGates gates;
         char *disabled;
+        char *forced;
         char *transition_module;
         AdmittedRecord *records;
         size_t n_records;
@@ -63,6 +65,7 @@ Facts *facts_free(Facts *f) {
         kernel_gates_done(&f->gates);
         strv_free(f->staged);
         free(f->disabled);
+        free(f->forced);
         free(f->transition_module);
         admitted_records_free(f->records, f->n_records);
         for (size_t i = 0; i < f->n_patches; i++) {
@@ -403,6 +406,9 @@ static int gather(Facts *f, const Kernel *k, const Store *s, const Manifest *con
         r = kernel_gates(k, &f->gates);
         if (r < 0)
                 return r;
+        r = store_forced_why(s, &f->forced);
+        if (r < 0)
+                return r;
         r = livepatch_transition_running(k, &f->transition_module);
         if (r < 0)
                 return r;
@@ -449,6 +455,7 @@ int facts_gather(const Kernel *k, const Store *s, const Manifest *const *manifes
                 .kernel = &f->identity,
                 .gates = &f->gates,
                 .disabled = f->disabled,
+                .forced = f->forced,
                 .transition_module = f->transition_module,
                 .now_usec = now_usec,
                 .modules = f->modules,

@@ -9,6 +9,8 @@
 
 /* The kernel drops the last reference of a disabled patch from a workqueue. kpatch waits as long. */
 #define HELD_TIMEOUT_USEC (15 * USEC_PER_SEC)
+/* After a forced transition it keeps it for ever. */
+#define HELD_FORCED_USEC USEC_PER_SEC
 
 /* The kernel says EBUSY while somebody else's livepatch is in transition, so a failed write to `enabled`
  * or unload is tried again. One that fails so often in a row will not succeed: the module has no exit
@@ -53,7 +55,6 @@ int job_step_insert(Job *j, sd_bus_error *error) _must_check_;
 int job_step_transition(Job *j, sd_bus_error *error) _must_check_;
 bool job_past_deadline(const Job *j);
 int job_fail_stalled(Job *j, const char *what);
-void job_show_transition(Job *j, bool patched);
 
 /* job-commit.c */
 int job_step_commit(Job *j, sd_bus_error *error) _must_check_;
@@ -88,5 +89,6 @@ typedef enum JobCall {
         JOB_CALL_ENABLE,
         JOB_CALL_DISABLE,
         JOB_CALL_UNLOAD,
+        JOB_CALL_FORCE,
 } JobCall;
 int job_call(Job *j, JobCall call, const char *module, JobCallDone done_function) _must_check_;

@@ -28,12 +28,33 @@ int job_step_disable(Job *j, _unused_ sd_bus_error *error) {
         return r < 0 ? r : STEP_UNDER_WAY;
 }
 
-static int fail_pinned(Job *j) {
-        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-        int r = sd_bus_error_setf(&error, HOTPATCH_ERROR("PinnedUntilReboot"),
-                "Module '%s' has no effect any more but cannot be unloaded", job_step(j)->module);
+/* A leftover of an earlier life of the patch is unloaded before its insertion. */
+static bool is_taken_out(const Job *j) {
+        return j->type == JOB_REMOVE || j->past_return;
+}
 
-        job_fail(j, r, &error);
+/* The module stays. The record of a removed patch must not: with it the next start would put the patch
+ * into force again. */
+static void fail_unload(Job *j, const char *why) {
+        _cleanup_(sd_bus_error_free) sd_bus_error pinned = SD_BUS_ERROR_NULL;
+        const PlanStep *s = job_step(j);
+        bool forgotten;
+        int r;
+
+        r = is_taken_out(j) ? store_admitted_remove(j->manager->store, s->id) : 0;
+        forgotten = r >= 0 || r == -ENOENT;
+        if (forgotten && is_taken_out(j))
+                job_record(j, HOTPATCH_MESSAGE_REMOVED, LOG_NOTICE, s->id, s->module,
+                        "Patch '%s' was removed, but its module '%s' stays in memory until the restart",
+                        s->id, s->module);
+        r = sd_bus_error_setf(&pinned, HOTPATCH_ERROR("PinnedUntilReboot"),
+                "Module '%s' has no effect any more but cannot be unloaded%s: %s", s->module,
+                forgotten ? "" : ", and its record cannot be removed", why);
+        job_fail(j, r, &pinned);
+}
+
+static int fail_pinned(Job *j) {
+        fail_unload(j, j->forced ? "its transition was forced" : "the kernel does not let it go");
         return WAIT_OVER;
 }
 
@@ -59,7 +80,7 @@ static int check_vanished(Job *j) {
                         return job_fail_cancelled(j);
                 if (job_past_deadline(j))
                         return job_fail_stalled(j, "The transition back from");
-                job_show_transition(j, false);
+                stall_look(j, job_step(j)->module, false);
                 return WAIT_AGAIN;
         default:
                 return job_fail_surprise(j, state);
@@ -73,31 +94,6 @@ int job_step_vanish(Job *j, _unused_ sd_bus_error *error) {
         job_set_state(j, JOB_DISABLING);
         r = job_wait(j, check_vanished);
         return r < 0 ? r : STEP_UNDER_WAY;
-}
-
-/* A leftover of an earlier life of the patch is unloaded before its insertion. */
-static bool is_taken_out(const Job *j) {
-        return j->type == JOB_REMOVE || j->past_return;
-}
-
-/* The module stays. The record of a removed patch must not: with it the next start would put the patch
- * into force again. */
-static void fail_unload(Job *j, const sd_bus_error *error) {
-        _cleanup_(sd_bus_error_free) sd_bus_error pinned = SD_BUS_ERROR_NULL;
-        const PlanStep *s = job_step(j);
-        bool forgotten;
-        int r;
-
-        r = is_taken_out(j) ? store_admitted_remove(j->manager->store, s->id) : 0;
-        forgotten = r >= 0 || r == -ENOENT;
-        if (forgotten && is_taken_out(j))
-                job_record(j, HOTPATCH_MESSAGE_REMOVED, LOG_NOTICE, s->id, s->module,
-                        "Patch '%s' was removed, but its module '%s' stays in memory until the restart",
-                        s->id, s->module);
-        r = sd_bus_error_setf(&pinned, HOTPATCH_ERROR("PinnedUntilReboot"),
-                "Module '%s' has no effect any more but cannot be unloaded%s: %s", s->module,
-                forgotten ? "" : ", and its record cannot be removed", strempty(error->message));
-        job_fail(j, r, &pinned);
 }
 
 static int unload_again(Job *j);
@@ -115,7 +111,7 @@ static void unload_done(Job *j, int r, const sd_bus_error *error) {
         }
         if (livepatch_state(j->manager->kernel, job_step(j)->module, &state) >= 0 &&
             (state == LIVEPATCH_INACTIVE || state == LIVEPATCH_HELD))
-                fail_unload(j, error);
+                fail_unload(j, strempty(error->message));
         else
                 job_fail(j, r, error);
 }

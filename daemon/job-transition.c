@@ -57,29 +57,23 @@ bool job_past_deadline(const Job *j) {
  */
 int job_fail_stalled(Job *j, const char *what) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-        unsigned done = 0, total = 0;
         bool patched = job_step(j)->action == STEP_TRANSITION;
+        _cleanup_free_ char *summary = NULL;
+        unsigned done = 0, total = 0;
         int r;
 
+        if (stall_summary(j->stall, &summary) < 0)
+                summary = NULL;
         if (livepatch_progress(j->manager->kernel, patched, &done, &total) < 0)
                 done = total = 0; /* the sentence is still true */
         r = sd_bus_error_setf(&error, HOTPATCH_ERROR("TransitionStalled"),
-                "%s module '%s' did not end within %" PRIu64 " seconds (%u of %u tasks had changed over)",
+                "%s module '%s' did not end within %" PRIu64 " seconds (%u of %u tasks had changed over)%s%s",
                 what, job_step(j)->module,
-                j->manager->config.transition_timeout_usec / USEC_PER_SEC, done, total);
+                j->manager->config.transition_timeout_usec / USEC_PER_SEC, done, total,
+                summary && *summary ? "; it waited for " : "", strempty(summary));
         job_fail(j, r, &error);
         return WAIT_OVER;
 }
-/** job_show_transition() - follow the share of the tasks that have changed over */
-void job_show_transition(Job *j, bool patched) {
-        unsigned done, total;
-
-        if (!job_progress_due(j))
-                return;
-        if (livepatch_progress(j->manager->kernel, patched, &done, &total) >= 0 && total > 0)
-                job_step_progress(j, (double) done / total);
-}
-
 static int check_transition(Job *j) {
         const char *module = job_step(j)->module;
         LivepatchState state;
@@ -100,7 +94,7 @@ static int check_transition(Job *j) {
                 return job_fail_surprise(j, state);
         if (job_past_deadline(j))
                 return job_fail_stalled(j, "The transition to");
-        job_show_transition(j, true);
+        stall_look(j, module, true);
         return WAIT_AGAIN;
 }
 

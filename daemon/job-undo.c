@@ -175,6 +175,9 @@ static int look_at(Job *j, LivepatchState state) {
                 return undo_call(j, JOB_CALL_DISABLE);
         case LIVEPATCH_INACTIVE:
                 return undo_call(j, JOB_CALL_UNLOAD);
+        case LIVEPATCH_UNPATCHING:
+                stall_look(j, last_inserted(j), false);
+                return WAIT_AGAIN;
         default:
                 if (job_held_too_long(j, last_inserted(j), state))
                         pinned(j);
@@ -230,8 +233,10 @@ static int check_turned(Job *j) {
 
         if (livepatch_state(j->manager->kernel, removal_module(j), &state) < 0)
                 return end_removal(j);
-        if (state == LIVEPATCH_PATCHING || state == LIVEPATCH_UNPATCHING)
+        if (state == LIVEPATCH_PATCHING || state == LIVEPATCH_UNPATCHING) {
+                stall_look(j, removal_module(j), state == LIVEPATCH_PATCHING);
                 return WAIT_AGAIN;
+        }
         if (!is_out(state))
                 return end_removal(j);
         go_on(j);

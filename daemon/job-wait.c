@@ -44,6 +44,7 @@ static int on_timer(sd_event_source *source, _unused_ uint64_t usec, void *userd
 /** job_wait_stop() - look no more */
 void job_wait_stop(Job *j) {
         j->timer = sd_event_source_disable_unref(j->timer);
+        j->stall = stall_free(j->stall);
 }
 
 /**
@@ -83,5 +84,5 @@ bool job_held_too_long(Job *j, const char *module, LivepatchState state) {
         }
         if (j->held_since_usec == 0)
                 j->held_since_usec = now;
-        return now - j->held_since_usec >= HELD_TIMEOUT_USEC;
+        return now - j->held_since_usec >= (j->forced ? HELD_FORCED_USEC : HELD_TIMEOUT_USEC);
 }

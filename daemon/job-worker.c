@@ -23,6 +23,10 @@ static int disable(const Kernel *k, const char *module, _unused_ sd_bus_error *e
         return livepatch_set_enabled(k, module, false);
 }
 
+static int force(const Kernel *k, const char *module, _unused_ sd_bus_error *error) {
+        return livepatch_force(k, module);
+}
+
 static const struct {
         const char *name;
         int (*function)(const Kernel *k, const char *argument, sd_bus_error *error);
@@ -30,6 +34,7 @@ static const struct {
         [JOB_CALL_LOAD] = { "load", module_load },
         [JOB_CALL_ENABLE] = { "enable", enable },
         [JOB_CALL_DISABLE] = { "disable", disable },
+        [JOB_CALL_FORCE] = { "force", force },
         [JOB_CALL_UNLOAD] = { "unload", module_unload },
 };
 

@@ -112,6 +112,7 @@ static void job_release(Job *j) {
         char name[16];
 
         job_wait_stop(j);
+        j->force_call = sd_bus_message_unref(j->force_call);
         j->worker = worker_free(j->worker);
         free(j->call_argument);
         j->call_argument = NULL;

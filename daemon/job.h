@@ -13,6 +13,7 @@
 #include "daemon/plan.h"
 #include "daemon/prepare.h"
 #include "daemon/request.h"
+#include "daemon/stall.h"
 #include "daemon/store.h"
 #include "daemon/worker.h"
 #include "util/base.h"
@@ -59,6 +60,9 @@ typedef enum JobResult {
  * @cancelled: somebody called Cancel
  * @unclean: it cleans up what a daemon before this one began
  * @call_*: the blocking call that a worker makes for it
+ * @stall: its transition does not end; NULL: none, or it is early
+ * @force_call: the call of Force() that waits for its answer
+ * @forced: its transition was forced
  * @wait_*: the wait for the kernel that is under way
  */
 typedef struct Job {
@@ -101,8 +105,13 @@ typedef struct Job {
         uint64_t held_since_usec;
         unsigned failures; /* of the same call to the kernel, in a row */
 
+        Stall *stall;
+        sd_bus_message *force_call;
+        bool forced;
+
         uint64_t progress_sent_usec;
         bool changed;
+        bool blockers_changed;
 } Job;
 
 int job_start(Manager *m, Request **request, Job **ret, sd_bus_error *error)
@@ -110,6 +119,8 @@ int job_start(Manager *m, Request **request, Job **ret, sd_bus_error *error)
 Job *job_free(Job *j);
 DEFINE_TRIVIAL_CLEANUP(Job *, job_free);
 int job_cancel(Job *j, sd_bus_error *error) _must_check_ _nonnull_(1);
+int job_force_check(const Job *j, sd_bus_error *error) _must_check_ _nonnull_(1);
+int job_force(Job *j, const Request *request, sd_bus_error *error) _must_check_ _nonnull_(1, 2);
 int job_recover(Manager *m) _must_check_ _nonnull_(1);
 PatchState job_patch_state(const Job *j, const char *id);
 

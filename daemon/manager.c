@@ -11,6 +11,7 @@
  */
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <sys/stat.h>
 #include <syslog.h>
 
@@ -56,6 +57,14 @@ static int cancel_job(Manager *m, Request *request, sd_bus_error *error) {
         return r < 0 ? r : sd_bus_reply_method_return(request->call, NULL);
 }
 
+static int force_job(Manager *m, const Request *request, sd_bus_error *error) {
+        Job *job = manager_find_job(m, request->job);
+
+        if (!job)
+                return sd_bus_error_setf(error, HOTPATCH_ERROR("NoSuchJob"), "No job %u", request->job);
+        return job_force(job, request, error);
+}
+
 /* AuthorizeContinue: the request may be carried out. */
 static int carry_out(void *userdata, Request **request, sd_bus_error *error) {
         Manager *m = userdata;
@@ -67,9 +76,18 @@ static int carry_out(void *userdata, Request **request, sd_bus_error *error) {
                 return start_job(m, request, error);
         case REQUEST_CANCEL:
                 return cancel_job(m, *request, error);
+        case REQUEST_FORCE:
+                return force_job(m, *request, error);
         default:
                 return query_start(m, request, error);
         }
+}
+
+/* Nobody types a password for what cannot be; and polkit is told which patches it is about. */
+static int freeze_request(Request *request, const Job *job, sd_bus_error *error) {
+        int r = job_force_check(job, error);
+
+        return r < 0 ? r : strv_copy(job->ids, &request->ids);
 }
 
 /**
@@ -89,14 +107,19 @@ int manager_handle(Manager *m, sd_bus_message *call, sd_bus_error *error) {
         if (r < 0)
                 return r;
         action = request_action(request);
-        if (request->verb == REQUEST_CANCEL) {
+        if (request->verb == REQUEST_CANCEL || request->verb == REQUEST_FORCE) {
                 void *found = NULL;
 
                 r = bus_job_find(m->bus, sd_bus_message_get_path(call), NULL, m, &found, error);
                 if (r <= 0)
                         return r < 0 ? r : -ENOENT;
                 request->job = ((Job *) found)->id;
-                action = ((Job *) found)->action;
+                if (request->verb == REQUEST_CANCEL)
+                        action = ((Job *) found)->action;
+                else
+                        r = freeze_request(request, found, error);
+                if (r < 0)
+                        return r;
         }
         r = check_busy(m, request, error);
         if (r < 0)
@@ -163,7 +186,34 @@ char *manager_disabled(const Manager *m) {
 /** manager_is_idle() - may the daemon exit? Not while anything is under way or watched. */
 bool manager_is_idle(const Manager *m) {
         return !manager_running_job(m) && !m->queries && authorizer_pending(m->authorizer) == 0 &&
-                !patches_pending(m);
+                !patches_pending(m) && !freezer_is_busy(m->freezer);
+}
+
+/* FreezerTold */
+static void freezer_told(_unused_ void *userdata, const char *unit, uint64_t usec, const char *error, bool stuck) {
+        char *units[] = { (char *) unit, NULL };
+        _cleanup_free_ char *text = NULL;
+        int n;
+
+        if (stuck)
+                n = asprintf(&text, "Unit '%s' stands still for longer than it should, going on to thaw it: %s",
+                        unit, error);
+        else if (error)
+                n = asprintf(&text, "Unit '%s' could not be paused: %s", unit, error);
+        else
+                n = asprintf(&text, "Unit '%s' was paused for %" PRIu64 " ms, so that its tasks change over",
+                        unit, usec / USEC_PER_MSEC);
+        if (n < 0) {
+                text = NULL;
+                return;
+        }
+        (void) record_write(&(Record) {
+                .message_id = HOTPATCH_MESSAGE_FROZEN,
+                .priority = stuck ? LOG_ERR : error ? LOG_WARNING : LOG_NOTICE,
+                .text = text,
+                .units = units,
+                .caller_uid = UINT32_MAX,
+        });
 }
 
 static int load_config(Manager *m) {
@@ -249,6 +299,7 @@ Manager *manager_free(Manager *m) {
         findings_free(m->findings);
         patch_set_done(&m->patches);
         authorizer_free(m->authorizer);
+        freezer_free(m->freezer);
         systemd_free(m->systemd);
         sd_event_source_disable_unref(m->flush);
         store_free(m->store);
@@ -276,6 +327,9 @@ int manager_attach_bus(Manager *m, sd_bus *bus) {
         if (r < 0)
                 return r;
         r = systemd_new(bus, &m->systemd);
+        if (r < 0)
+                return r;
+        r = freezer_new(m->event, m->systemd, kernel_root_fd(m->kernel), freezer_told, m, &m->freezer);
         return r < 0 ? r : bus_attach(m);
 }
 
@@ -288,6 +342,10 @@ int manager_attach_bus(Manager *m, sd_bus *bus) {
 int manager_start(Manager *m) {
         int r;
 
+        /* First of all: somebody's service may stand still. */
+        r = freezer_recover(m->freezer);
+        if (r < 0)
+                return r;
         r = job_recover(m);
         return r < 0 ? r : patches_refresh(m);
 }

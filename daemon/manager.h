@@ -10,6 +10,7 @@
 #include "daemon/authorize.h"
 #include "daemon/config.h"
 #include "daemon/findings.h"
+#include "daemon/freezer.h"
 #include "daemon/job.h"
 #include "daemon/patch.h"
 #include "daemon/query.h"
@@ -37,6 +38,7 @@ struct Manager {
         Store *store;
         Authorizer *authorizer;
         Systemd *systemd;
+        Freezer *freezer;
 
         PatchSet patches;
         uint64_t refreshed_iteration;

@@ -14,6 +14,8 @@
  *   HOTPATCH_CVE            what the patch repairs; one field for each
  *   HOTPATCH_FINDING        kind of a finding, see org.hotpatch.Hotpatch1(5), "FINDINGS"
  *   HOTPATCH_OBJECT         module, function or file that it is about
+ *   HOTPATCH_UNIT           systemd unit that blocks or was paused; one field for each
+ *   HOTPATCH_STACK          a task that blocks, and what it does in the kernel; one field for each
  *   HOTPATCH_CALLER_UID     who asked
  *   HOTPATCH_ERROR_NAME     D-Bus error name, org.hotpatch.Error.*
  *   HOTPATCH_ERROR_MESSAGE  the sentence that goes with it
@@ -39,6 +41,12 @@
 #define HOTPATCH_MESSAGE_JOB_CANCEL "d7db6c5456254272b2bca6dad7d21803"
 /* What a job did to the kernel is being taken back */
 #define HOTPATCH_MESSAGE_REVERSING "907a53aeab084bd1807f44915b8635d1"
+/* A transition does not end; who blocks it */
+#define HOTPATCH_MESSAGE_STALLED "f4e96e2a47914b379da9f8164b9f9737"
+/* A unit was frozen for a moment so that its tasks change over, or could not be */
+#define HOTPATCH_MESSAGE_FROZEN "0b1eafe9cd384bc8a788d01fe311525d"
+/* A transition is about to be forced */
+#define HOTPATCH_MESSAGE_FORCED "54828fd165d64f3fa8ed8015f6a9a3e9"
 /* Something could not be taken back and stays until the restart */
 #define HOTPATCH_MESSAGE_UNDO_FAILED "9d5935a37e004203a7dc6489d1bee7c3"
 /* Hotpatchd or the machine ended in the middle of a job */

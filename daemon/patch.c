@@ -394,8 +394,11 @@ static void signal_change(Patch *p, const Patch *old) {
         char *properties[4] = {};
         size_t n = 0;
 
-        if (p->state != old->state)
+        if (p->state != old->state) {
                 properties[n++] = (char *) "State";
+                if (p->state == PATCH_PINNED || old->state == PATCH_PINNED)
+                        bus_reboot_changed(p->manager);
+        }
         if (p->applied_usec != old->applied_usec)
                 properties[n++] = (char *) "AppliedUSec";
         if (p->tripped != old->tripped)

@@ -26,6 +26,17 @@ static int check_disabled(PlanBuild *b) {
                         "Hotpatching is switched off on this machine: %s", why);
 }
 
+/* A task may be inside a function that was replaced, and the kernel cannot see it any more. */
+static int check_forced(PlanBuild *b) {
+        const char *why = b->facts->forced;
+        int r = plan_condition(b->plan, NULL, !why, why ? "yes" : "no", "no", "forced-transition");
+
+        if (r < 0 || !why)
+                return r;
+        return plan_refuse(b->plan, HOTPATCH_ERROR("ForcedUntilReboot"),
+                        "Nothing more is applied before the restart: %s", why);
+}
+
 static int check_support(PlanBuild *b) {
         bool ok = b->facts->gates->livepatch_supported;
         int r = plan_condition(b->plan, NULL, ok, ok ? "yes" : "no", "yes", "livepatch-support");
@@ -100,8 +111,8 @@ static int report_gates(PlanBuild *b) {
  */
 int plan_check_machine(PlanBuild *b) {
         static int (*const checks[])(PlanBuild *) = {
-                check_disabled, check_support,    check_stacks, check_ftrace,
-                check_tracing,  check_transition, report_gates,
+                check_disabled, check_forced,  check_support,    check_stacks,
+                check_ftrace,   check_tracing, check_transition, report_gates,
         };
 
         for (size_t i = 0; i < ELEMENTSOF(checks); i++) {

@@ -86,6 +86,7 @@ typedef struct PlanFacts {
         const KernelIdentity *kernel;
         const KernelGates *gates;
         const char *disabled;           /* why hotpatching is off here, NULL: it is on */
+        const char *forced;             /* what was forced in this boot, NULL: nothing */
         const char *transition_module;  /* whose transition runs, NULL: none */
         uint64_t now_usec;
         const PlanModule *modules;

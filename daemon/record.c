@@ -23,8 +23,8 @@
 #include "util/limits.h"
 #include "util/strv.h"
 
-/* Fixes of one record; more tell nothing more. Journald takes some hundred fields of one entry. */
-#define FIXES_MAX 64U
+/* Values of one kind in a record; more tell nothing more. Journald takes some hundred fields of one entry. */
+#define LIST_MAX 64U
 
 static int add_field(char ***fields, const char *name, const char *value) {
         _cleanup_free_ char *text = NULL;
@@ -43,9 +43,9 @@ static int add_number(char ***fields, const char *name, uint64_t value) {
         return add_field(fields, name, text);
 }
 
-static int add_fixes(char ***fields, char *const *fixes) {
-        for (size_t i = 0; fixes && fixes[i] && i < FIXES_MAX; i++) {
-                int r = add_field(fields, "HOTPATCH_CVE", fixes[i]);
+static int add_list(char ***fields, const char *name, char *const *values) {
+        for (size_t i = 0; values && values[i] && i < LIST_MAX; i++) {
+                int r = add_field(fields, name, values[i]);
                 if (r < 0)
                         return r;
         }
@@ -78,7 +78,11 @@ static int add_all(char ***fields, const Record *record) {
         r = add_number(fields, "PRIORITY", (uint64_t) record->priority);
         if (r >= 0 && record->caller_uid != UINT32_MAX)
                 r = add_number(fields, "HOTPATCH_CALLER_UID", record->caller_uid);
-        return r < 0 ? r : add_fixes(fields, record->fixes);
+        if (r >= 0)
+                r = add_list(fields, "HOTPATCH_CVE", record->fixes);
+        if (r >= 0)
+                r = add_list(fields, "HOTPATCH_UNIT", record->units);
+        return r < 0 ? r : add_list(fields, "HOTPATCH_STACK", record->stacks);
 }
 
 /**

@@ -19,6 +19,8 @@
  * @patch, @module, @digest: HOTPATCH_PATCH, HOTPATCH_MODULE, HOTPATCH_DIGEST
  * @fixes: one HOTPATCH_CVE field each
  * @finding, @object: HOTPATCH_FINDING, HOTPATCH_OBJECT
+ * @units: one HOTPATCH_UNIT field each
+ * @stacks: one HOTPATCH_STACK field each
  * @caller_uid: who asked; UINT32_MAX: nobody
  * @error: HOTPATCH_ERROR_NAME and HOTPATCH_ERROR_MESSAGE
  */
@@ -33,6 +35,8 @@ typedef struct Record {
         const char *finding;
         const char *object;
         char *const *fixes;
+        char *const *units;
+        char *const *stacks;
         uint32_t caller_uid;
         const sd_bus_error *error;
 } Record;

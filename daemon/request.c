@@ -49,6 +49,7 @@ static const VerbInfo verbs[_REQUEST_VERB_MAX] = {
         [REQUEST_VERIFY_BUNDLE] = { "VerifyBundle", HOTPATCH_ACTION_VERIFY,
                 .takes_bundle = true, .takes_options = true },
         [REQUEST_CANCEL] = { "Cancel", NULL },
+        [REQUEST_FORCE] = { "Force", HOTPATCH_ACTION_FORCE },
 };
 
 static RequestVerb verb_from_member(const char *member) {

@@ -19,6 +19,7 @@ typedef enum RequestVerb {
         REQUEST_PLAN_BUNDLE,
         REQUEST_VERIFY_BUNDLE,
         REQUEST_CANCEL,
+        REQUEST_FORCE,
         _REQUEST_VERB_MAX,
         _REQUEST_VERB_INVALID = -EINVAL,
 } RequestVerb;
@@ -31,7 +32,7 @@ typedef enum RequestVerb {
  * @fd: own duplicate of the caller's bundle; -EBADF if the method takes none
  * @size: size of the bundle when the call came; for showing, not for trusting
  * @allow_downgrade: the option of that name
- * @job: job number, for Cancel
+ * @job: job number, for Cancel and Force
  * @caller_uid: effective uid of the caller; UINT32_MAX when unknown
  * @privileged: the caller is root
  */

@@ -79,11 +79,24 @@ static int on_idle_timer(sd_event_source *source, _unused_ uint64_t usec, void *
         return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 
+/* FreezerDone: every unit goes on */
+static void on_quiet(void *userdata) {
+        Service *s = userdata;
+
+        (void) sd_event_exit(s->event, 0);
+}
+
 static int on_signal(sd_event_source *source, _unused_ const struct signalfd_siginfo *si,
-                _unused_ void *userdata) {
-        /* An open intent tells the next start what was under way. */
+                void *userdata) {
+        Service *s = userdata;
+
+        /* An open intent tells the next start what was under way; but no unit is to stand still till then. */
         (void) sd_notify(false, "STOPPING=1");
-        return sd_event_exit(sd_event_source_get_event(source), 0);
+        if (!s->manager || !s->manager->freezer)
+                return sd_event_exit(sd_event_source_get_event(source), 0);
+        freezer_stop(s->manager->freezer);
+        freezer_when_quiet(s->manager->freezer, on_quiet, s);
+        return 0;
 }
 
 static int set_up_loop(Service *s) {
@@ -99,10 +112,10 @@ static int set_up_loop(Service *s) {
         r = sd_event_default(&s->event);
         if (r < 0)
                 return r;
-        r = sd_event_add_signal(s->event, NULL, SIGTERM, on_signal, NULL);
+        r = sd_event_add_signal(s->event, NULL, SIGTERM, on_signal, s);
         if (r < 0)
                 return r;
-        r = sd_event_add_signal(s->event, NULL, SIGINT, on_signal, NULL);
+        r = sd_event_add_signal(s->event, NULL, SIGINT, on_signal, s);
         if (r < 0)
                 return r;
         return sd_event_set_watchdog(s->event, true);

@@ -52,6 +52,7 @@ const Field store_admitted_fields[] = {
         { "STATE", FIELD_STRV, false, offsetof(AdmittedRecord, states), payload_state_is_valid },
         { "ADMITTED_USEC", FIELD_U64, true, offsetof(AdmittedRecord, admitted_usec), NULL },
         { "APPLIED_USEC", FIELD_U64, true, offsetof(AdmittedRecord, applied_usec), NULL },
+        { "FORCE_SAFE", FIELD_U64, false, offsetof(AdmittedRecord, force_safe), NULL },
         { "ORDER", FIELD_U64, true, offsetof(AdmittedRecord, order), NULL },
 };
 const size_t store_n_admitted_fields = ELEMENTSOF(store_admitted_fields);

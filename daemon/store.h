@@ -43,6 +43,7 @@ typedef struct AdmittedRecord {
         char **states;         /* system states of the module, "ID:VERSION" */
         uint64_t admitted_usec; /* time the certificates were checked against */
         uint64_t applied_usec;  /* last time Apply ended well; 0: never */
+        uint64_t force_safe;    /* the manifest's; its transition may be forced */
         uint64_t order;         /* grows with every Apply; removal goes the other way */
 } AdmittedRecord;
 

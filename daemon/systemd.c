@@ -237,6 +237,53 @@ int systemd_thaw_unit(Systemd *s, const char *unit, uint64_t timeout_usec, Syste
         return call_unit(s, "ThawUnit", unit, timeout_usec, done, userdata, ret);
 }
 
+/* --- a property of a unit --- */
+
+static int on_value(sd_bus_message *reply, void *userdata, _unused_ sd_bus_error *ret_error) {
+        SystemdCall *c = userdata;
+        const char *value;
+
+        if (sd_bus_message_is_method_error(reply, NULL))
+                call_end_refused(c, sd_bus_message_get_error(reply));
+        else if (sd_bus_message_read(reply, "v", "s", &value) < 0)
+                call_end_refused(c, &SD_BUS_ERROR_MAKE_CONST(SD_BUS_ERROR_FAILED,
+                        "its answer cannot be read"));
+        else
+                call_end(c, 0, value, &SD_BUS_ERROR_NULL);
+        return 0;
+}
+
+/**
+ * systemd_get_unit_string() - a property of org.freedesktop.systemd1.Unit that is a string
+ * @unit: its name; one that is not there is looked for, and is "inactive"
+ * @property: "ActiveState", "FreezerState", …
+ * @timeout_usec, @done, @userdata, @ret: as systemd_freeze_unit(); the answer is the value
+ */
+int systemd_get_unit_string(Systemd *s, const char *unit, const char *property, uint64_t timeout_usec,
+                SystemdDone done, void *userdata, SystemdCall **ret) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+        _cleanup_(systemd_call_freep) SystemdCall *c = NULL;
+        _cleanup_free_ char *path = NULL;
+        int r;
+
+        if (!systemd_unit_name_is_valid(unit))
+                return -EINVAL;
+        r = sd_bus_path_encode(SYSTEMD_UNIT_PATH, unit, &path);
+        if (r >= 0)
+                r = call_new(s, "Get", unit, timeout_usec, done, userdata, &c);
+        if (r >= 0)
+                r = sd_bus_message_new_method_call(s->bus, &m, SYSTEMD_NAME, path,
+                        "org.freedesktop.DBus.Properties", "Get");
+        if (r >= 0)
+                r = sd_bus_message_append(m, "ss", SYSTEMD_NAME ".Unit", property);
+        if (r >= 0)
+                r = call_send(c, m, on_value);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(c);
+        return 0;
+}
+
 /* --- whose process --- */
 
 static int on_unit_path(sd_bus_message *reply, void *userdata, _unused_ sd_bus_error *ret_error) {

@@ -224,6 +224,20 @@ int livepatch_transition_running(const Kernel *k, char **ret_module) {
         return 0;
 }
 
+static int attribute_write(const Kernel *k, const char *module, const char *file, const char *value) {
+        _cleanup_free_ char *path = NULL;
+        _cleanup_close_ int fd = -EBADF;
+        int r = kernel_module_path(LIVEPATCH_DIR, module, file, &path);
+
+        if (r < 0)
+                return r;
+        fd = openat(kernel_root_fd(k), path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+        if (fd < 0)
+                return -errno;
+        r = file_write_all(fd, value, strlen(value));
+        return r == -ENODEV ? -ENOENT : r;
+}
+
 /**
  * livepatch_set_enabled() - start to disable a livepatch, or reverse its running transition
  *
@@ -234,17 +248,20 @@ int livepatch_transition_running(const Kernel *k, char **ret_module) {
  * another one is in transition, -EINVAL when it is so already, or another negative errno.
  */
 int livepatch_set_enabled(const Kernel *k, const char *module, bool enabled) {
-        _cleanup_free_ char *path = NULL;
-        _cleanup_close_ int fd = -EBADF;
-        int r = kernel_module_path(LIVEPATCH_DIR, module, "enabled", &path);
+        return attribute_write(k, module, "enabled", enabled ? "1" : "0");
+}
 
-        if (r < 0)
-                return r;
-        fd = openat(kernel_root_fd(k), path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
-        if (fd < 0)
-                return -errno;
-        r = file_write_all(fd, enabled ? "1" : "0", 1);
-        return r == -ENODEV ? -ENOENT : r;
+/**
+ * livepatch_force() - declare every task changed over, whatever it is doing
+ *
+ * What is taken out by the transition, the patch itself or those that it replaces, stays in memory until
+ * the restart. The kernel keeps no trace of it that could be read.
+ *
+ * Return: 0, -ENOENT when there is no such livepatch, -EINVAL when it is not in transition, or another
+ * negative errno.
+ */
+int livepatch_force(const Kernel *k, const char *module) {
+        return attribute_write(k, module, "force", "1");
 }
 
 /**

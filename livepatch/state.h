@@ -29,6 +29,7 @@ int livepatch_list(const Kernel *k, char ***ret) _must_check_ _nonnull_(1, 2);
 int livepatch_transition_running(const Kernel *k, char **ret_module) _must_check_ _nonnull_(1);
 int livepatch_set_enabled(const Kernel *k, const char *module, bool enabled) _must_check_
                 _nonnull_(1, 2);
+int livepatch_force(const Kernel *k, const char *module) _must_check_ _nonnull_(1, 2);
 int livepatch_note(const Kernel *k, const char *module, PatchNote *ret) _must_check_
                 _nonnull_(1, 2, 3);
 int livepatch_progress(const Kernel *k, bool patched, unsigned *ret_done, unsigned *ret_total)

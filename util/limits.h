@@ -96,6 +96,9 @@
 /* systemd.unit(5): UNIT_NAME_MAX is 256 with the NUL. */
 #define HOTPATCH_UNIT_NAME_MAX 255U
 
+/* Units that are never frozen, FreezeExclude= of hotpatchd.conf(5). */
+#define HOTPATCH_FREEZE_EXCLUDE_MAX 256U
+
 /* Tasks that are named when a transition does not end; the others are counted. */
 #define HOTPATCH_BLOCKERS_MAX 128U
 /* fs/proc/array.c: some 50 numbers and a name. A cgroup's path is at most PATH_MAX, in up to 14

@@ -70,3 +70,23 @@ int strv_copy(char *const *v, char ***ret) {
         *ret = TAKE_PTR(copy);
         return 0;
 }
+
+/** strv_remove() - free all members equal to @s, which may be one of them, and close the gap */
+void strv_remove(char **v, const char *s) {
+        char **to = v, *keep = NULL;
+
+        for (; v && *v; v++) {
+                if (!streq(*v, s)) {
+                        *to++ = *v;
+                        continue;
+                }
+                /* @s is needed until the end */
+                if (*v == s)
+                        keep = *v;
+                else
+                        free(*v);
+        }
+        if (to)
+                *to = NULL;
+        free(keep);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Why this machine has to be restarted, as the property RebootRequired tells it: each reason has an id
+ * for programs and a sentence for people.
+ *
+ *   forced   a transition was forced in this boot; nothing more is applied
+ *   pinned   a module has no effect any more, and the kernel keeps it
+ */
+
+#include "daemon/manager.h"
+#include "daemon/reboot.h"
+#include "daemon/store-forced.h"
+#include "livepatch/state.h"
+#include "util/strv.h"
+
+static int add(RebootReason reason, void *userdata, const char *id, const char *format, const char *name) {
+        _cleanup_free_ char *text = NULL;
+
+        if (asprintf(&text, "%s'%s'%s", format, name,
+                    streq(id, "forced") ? " was forced; nothing more is applied before the restart"
+                                        : " has no effect any more but stays in memory until the restart") < 0) {
+                text = NULL;
+                return -ENOMEM;
+        }
+        return reason(userdata, id, text);
+}
+
+static int add_forced(const Manager *m, const Forced *f, RebootReason reason, void *userdata) {
+        int r = add(reason, userdata, "forced", "The transition of module ", f->module);
+
+        for (char **module = f->pinned; r >= 0 && module && *module; module++) {
+                LivepatchState state;
+
+                if (livepatch_state(m->kernel, *module, &state) >= 0 && state == LIVEPATCH_HELD)
+                        r = add(reason, userdata, "pinned", "Module ", *module);
+        }
+        return r;
+}
+
+/**
+ * reboot_reasons() - call @reason for each reason why the machine has to be restarted
+ *
+ * Return: 0 or a negative errno.
+ */
+int reboot_reasons(const Manager *m, RebootReason reason, void *userdata) {
+        _cleanup_(forced_done) Forced f = {};
+        sd_id128_t boot;
+        int r;
+
+        r = sd_id128_get_boot(&boot);
+        if (r < 0)
+                return r;
+        r = store_forced_read(m->store, boot, &f);
+        if (r == -EBADMSG)
+                r = reason(userdata, "forced", "The file '/var/lib/hotpatch/forced' cannot be read; "
+                        "nothing is applied before it was looked at");
+        else if (r >= 0)
+                r = add_forced(m, &f, reason, userdata);
+        else if (r == -ENOENT)
+                r = 0;
+        for (size_t i = 0; r >= 0 && i < m->patches.n_patches; i++) {
+                const Patch *p = m->patches.patches[i];
+
+                if (p->state == PATCH_PINNED && !strv_contains(f.pinned, p->module))
+                        r = add(reason, userdata, "pinned", "Module ", p->module);
+        }
+        return r < 0 ? r : 0;
+}
