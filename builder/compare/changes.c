@@ -35,33 +35,6 @@ Changes *changes_free(Changes *c) {
         return NULL;
 }
 
-/**
- * changes_function_parent() - the function that a `.cold` part belongs to
- * @function: a symbol of @o
- *
- * Return: its index; @function itself when it is no such part, or its function is not there.
- */
-uint32_t changes_function_parent(const Object *o, uint32_t function) {
-        static const char suffix[] = ".cold";
-        _cleanup_free_ char *name = NULL;
-        const char *part = o->symbols[function].name;
-        size_t n = strlen(part);
-        uint32_t parent;
-
-        while (n > 0 && part[n - 1] >= '0' && part[n - 1] <= '9')
-                n--;
-        /* Older gcc: `f.cold.3`. */
-        if (n > 0 && n < strlen(part) && part[n - 1] == '.')
-                n--;
-        else
-                n = strlen(part);
-        if (n < sizeof(suffix) || memcmp(part + n - (sizeof(suffix) - 1), suffix, sizeof(suffix) - 1) != 0)
-                return function;
-        name = strndup(part, n - (sizeof(suffix) - 1));
-        parent = name ? object_find(o, name) : 0;
-        return parent && object_symbol_is_function(o, parent) ? parent : function;
-}
-
 static ObjectSectionKind symbol_kind(const Object *o, uint32_t symbol) {
         return object_symbol_is_defined(o, symbol) ? o->sections[o->symbols[symbol].section].kind
                                                    : OBJECT_IGNORED;
@@ -148,7 +121,7 @@ static int join_parts(Changes *c) {
         int r = 0;
 
         for (uint32_t a = 1; a < c->after->n_symbols && r >= 0; a++) {
-                uint32_t parent = object_symbol_is_function(c->after, a) ? changes_function_parent(c->after, a) : a;
+                uint32_t parent = object_symbol_is_function(c->after, a) ? object_function_parent(c->after, a) : a;
 
                 if (parent == a)
                         continue;

@@ -46,5 +46,3 @@ Changes *changes_free(Changes *c);
 DEFINE_TRIVIAL_CLEANUP(Changes *, changes_free);
 #define _cleanup_changes_free_ _cleanup_(changes_freep)
 
-/** changes_function_parent() - the function that a .cold part belongs to, else the function itself */
-uint32_t changes_function_parent(const Object *o, uint32_t function) _nonnull_(1);

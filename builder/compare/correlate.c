@@ -252,13 +252,13 @@ static void pair_parts(Changes *c) {
 
                 if (c->symbols[a].before || !object_symbol_is_function(c->after, a))
                         continue;
-                parent = changes_function_parent(c->after, a);
+                parent = object_function_parent(c->after, a);
                 parent_before = c->symbols[parent].before;
                 if (parent == a || !parent_before)
                         continue;
                 for (uint32_t b = 1; b < c->before->n_symbols; b++)
                         if (b != parent_before && !c->after_of[b] && object_symbol_is_function(c->before, b) &&
-                                        changes_function_parent(c->before, b) == parent_before) {
+                                        object_function_parent(c->before, b) == parent_before) {
                                 pair(c, b, a);
                                 break;
                         }

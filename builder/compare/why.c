@@ -41,7 +41,7 @@ static const ObjectRelocation *only_here(const Object *o, uint32_t function, con
                 uint32_t there = o == c->after ? c->symbols[r[i].symbol].before : c->after_of[r[i].symbol];
 
                 if (names_something(o, r[i].symbol) && is_call(o, o->symbols + function, r + i) == calls &&
-                                changes_function_parent(o, r[i].symbol) != changes_function_parent(o, function) &&
+                                object_function_parent(o, r[i].symbol) != object_function_parent(o, function) &&
                                 (!there || !object_symbol_refers_to(other, counterpart, there)))
                         return r + i;
         }

@@ -98,7 +98,7 @@ static int take_roots(Extractor *e) {
 
         for (uint32_t i = 1; i < o->n_symbols && r >= 0; i++)
                 if (is_kept_code(o, i) && (change_kind(e, i) == CHANGE_CHANGED || is_provided(e->in->changes, i)))
-                        r = piece_add_function(e, changes_function_parent(o, i));
+                        r = piece_add_function(e, object_function_parent(o, i));
                 else if (is_provided(e->in->changes, i))
                         r = piece_add_data(e, i, &piece);
         return r;
@@ -172,7 +172,7 @@ static int check_carried(Extractor *e, uint32_t function) {
                         continue;
                 for (size_t n = 0; n < s->n_relocations && r >= 0; n++)
                         if (object_symbol_is_function(o, s->relocations[n].symbol) &&
-                                        changes_function_parent(o, s->relocations[n].symbol) == function)
+                                        object_function_parent(o, s->relocations[n].symbol) == function)
                                 r = check_carried_reference(e, function, i, s->relocations + n);
         }
         return r;

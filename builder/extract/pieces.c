@@ -193,7 +193,7 @@ int piece_add_function(Extractor *e, uint32_t function) {
 
         r = add_code(e, function, function);
         for (uint32_t i = 1; i < o->n_symbols && r >= 0; i++)
-                if (i != function && object_symbol_is_function(o, i) && changes_function_parent(o, i) == function)
+                if (i != function && object_symbol_is_function(o, i) && object_function_parent(o, i) == function)
                         r = add_code(e, i, function);
         return r;
 }

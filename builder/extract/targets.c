@@ -81,7 +81,7 @@ static int to_function(Extractor *e, size_t from, const ObjectRelocation *rel, T
 
         if (!object_symbol_is_function(o, rel->symbol))
                 return piece == NO_PIECE ? refuse_place(e, rel) : to_piece(e, piece, ret);
-        function = changes_function_parent(o, rel->symbol);
+        function = object_function_parent(o, rel->symbol);
         if (piece == NO_PIECE && change_of(e, function)->kind == CHANGE_NEW) {
                 r = piece_add_function(e, function);
                 if (r < 0)

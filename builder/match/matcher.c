@@ -208,17 +208,6 @@ static int prove(Matcher *m, uint32_t function, Findings *findings) {
         return r;
 }
 
-/* The function that a .cold part belongs to; the function itself when it is none. */
-static uint32_t find_parent(const Matcher *m, uint32_t function) {
-        for (size_t i = 1; i < m->object->n_symbols; i++)
-                if (i != function && strstr(m->object->symbols[function].name, ".cold") &&
-                    object_symbol_is_function(m->object, (uint32_t) i) &&
-                    object_symbol_is_defined(m->object, (uint32_t) i) &&
-                    reference_in_function(m, (uint32_t) i, function))
-                        return (uint32_t) i;
-        return function;
-}
-
 /* Assembly that does not say where its functions end. */
 static int refuse_assembly(const Matcher *m, uint32_t function, Findings *findings) {
         const char *name = m->object->symbols[function].name;
@@ -228,7 +217,7 @@ static int refuse_assembly(const Matcher *m, uint32_t function, Findings *findin
 
 /** matcher_try() - like matcher_prove(), without a result; @findings may be NULL */
 int matcher_try(Matcher *m, uint32_t function, Findings *findings) {
-        uint32_t parent = find_parent(m, function);
+        uint32_t parent = object_function_parent(m->object, function);
         Known *known = m->known + parent;
         int r;
 

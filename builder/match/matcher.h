@@ -150,7 +150,6 @@ int part_walk(Matcher *m, Body *b, size_t part) _must_check_ _nonnull_(1, 2);
 int reference_check(Matcher *m, Body *b, uint32_t section, Point at, const ObjectRelocation *relocation,
                 uint64_t target) _must_check_ _nonnull_(1, 2, 5);
 bool reference_named(const Matcher *m, uint32_t symbol, uint64_t address) _nonnull_(1);
-bool reference_in_function(const Matcher *m, uint32_t function, uint32_t symbol) _nonnull_(1);
 
 /* content.c: are the bytes of the object's section from an offset on those at an address? */
 bool content_same(const Matcher *m, uint32_t section, int64_t offset, uint64_t size, uint64_t address) _nonnull_(1);

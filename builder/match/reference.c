@@ -13,22 +13,6 @@
 
 #include <elf.h>
 
-/**
- * reference_in_function() - is a symbol the function itself or its .cold part?
- *
- * gcc appends ".cold" to the name it has given to the function, and keeps both in one object.
- */
-bool reference_in_function(const Matcher *m, uint32_t function, uint32_t symbol) {
-        const char *rest;
-
-        if (symbol == function)
-                return true;
-        if (!object_symbol_is_function(m->object, symbol) || !object_symbol_is_defined(m->object, symbol))
-                return false;
-        rest = startswith(m->object->symbols[symbol].name, m->object->symbols[function].name);
-        return rest && (streq(rest, ".cold") || startswith(rest, ".cold."));
-}
-
 /* The .cold part's address: that of its name, if it is there that the image's branch leads. */
 static uint64_t cold_address(const Matcher *m, uint32_t symbol, int64_t delta, uint64_t target) {
         const ImageSymbol *at = image_covering(m->image, target);
@@ -194,7 +178,7 @@ int reference_check(Matcher *m, Body *b, uint32_t section, Point at, const Objec
                 .from_section = section,
         };
 
-        if (reference_in_function(m, b->function, relocation->symbol))
+        if (object_function_parent(m->object, relocation->symbol) == b->function)
                 return check_inner(m, b, &branch, relocation->symbol);
         if (object_symbol_is_defined(m->object, relocation->symbol) && s->type == STT_SECTION)
                 return check_anonymous(m, b, &branch, relocation);

@@ -101,6 +101,8 @@ bool object_symbol_refers_to(const Object *o, uint32_t user, uint32_t symbol) _n
 /** object_field_is_branch() - is a field of that section the distance of a near call or jump? */
 bool object_field_is_branch(const ObjectSection *s, const ObjectRelocation *r) _nonnull_(1, 2);
 bool object_symbol_is_function(const Object *o, uint32_t symbol) _nonnull_(1);
+/** object_function_parent() - the function that a .cold part belongs to, else the symbol itself */
+uint32_t object_function_parent(const Object *o, uint32_t symbol) _nonnull_(1);
 /** object_symbol_is_alone() - is it the only function or data symbol of its section? */
 bool object_symbol_is_alone(const Object *o, uint32_t symbol) _nonnull_(1);
 bool object_symbol_is_defined(const Object *o, uint32_t symbol) _nonnull_(1);

@@ -251,3 +251,29 @@ size_t object_base_name_length(const char *name) {
         } while (size != before);
         return size;
 }
+
+/**
+ * object_function_parent() - the function that a `.cold` part belongs to
+ * @symbol: any symbol of @o
+ *
+ * gcc appends `.cold` to the name that it has given to the function, older ones `.cold.N`, and keeps both
+ * in one object.
+ *
+ * Return: its index; @symbol itself when it is no such part, or its function is not there.
+ */
+uint32_t object_function_parent(const Object *o, uint32_t symbol) {
+        static const char suffix[] = ".cold";
+        const char *part = o->symbols[symbol].name;
+        _cleanup_free_ char *name = NULL;
+        size_t n = strlen(part);
+        uint32_t parent;
+
+        if (!object_symbol_is_function(o, symbol) || !object_symbol_is_defined(o, symbol))
+                return symbol;
+        n -= number_suffix(part, n);
+        if (n < sizeof(suffix) || memcmp(part + n - (sizeof(suffix) - 1), suffix, sizeof(suffix) - 1) != 0)
+                return symbol;
+        name = strndup(part, n - (sizeof(suffix) - 1));
+        parent = name ? object_find(o, name) : 0;
+        return parent && object_symbol_is_function(o, parent) && object_symbol_is_defined(o, parent) ? parent : symbol;
+}

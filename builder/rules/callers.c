@@ -51,11 +51,11 @@ bool next_reference(const Object *o, uint32_t function, size_t *section, size_t 
                         uint32_t user;
 
                         if (!object_symbol_is_function(o, r->symbol) ||
-                                        changes_function_parent(o, r->symbol) != function)
+                                        object_function_parent(o, r->symbol) != function)
                                 continue;
                         user = object_covering(o, (uint32_t) *section, r->offset);
                         if (user != 0 && object_symbol_is_function(o, user))
-                                user = changes_function_parent(o, user);
+                                user = object_function_parent(o, user);
                         if (user == function)
                                 continue; /* its own jumps between its parts */
                         *ret_user = s->kind == OBJECT_CODE ? user : 0;
@@ -156,7 +156,7 @@ static int mark_family(Changes *c, uint32_t function, const char *callee) {
         for (uint32_t i = 1; i < c->after->n_symbols; i++) {
                 int r;
 
-                if (!object_symbol_is_function(c->after, i) || changes_function_parent(c->after, i) != function)
+                if (!object_symbol_is_function(c->after, i) || object_function_parent(c->after, i) != function)
                         continue;
                 r = mark(c, i, callee);
                 if (r < 0)
@@ -189,7 +189,7 @@ static int take_over(Changes *c, const Image *image, uint32_t i) {
         int r;
 
         if (c->symbols[i].kind != CHANGE_CHANGED || c->symbols[i].before == 0 || !s || s->kind != OBJECT_CODE ||
-                        !object_symbol_is_function(c->after, i) || changes_function_parent(c->after, i) != i ||
+                        !object_symbol_is_function(c->after, i) || object_function_parent(c->after, i) != i ||
                         image_has_site(image, c->before->symbols[c->symbols[i].before].name, &found))
                 return 0;
         r = callers_can_take_over(c, image, i);

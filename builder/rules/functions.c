@@ -82,7 +82,7 @@ int rule_functions(const RuleInput *in, Findings *findings) {
 
                 if (c->symbols[i].kind != CHANGE_CHANGED || c->symbols[i].before == 0 || !s ||
                                 s->kind != OBJECT_CODE || !object_symbol_is_function(c->after, i) ||
-                                changes_function_parent(c->after, i) != i)
+                                object_function_parent(c->after, i) != i)
                         continue;
                 r = check_site(in, c->symbols[i].before, findings);
                 if (r == 0)

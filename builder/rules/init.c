@@ -83,7 +83,7 @@ static bool is_changed_init(const Changes *c, uint32_t symbol) {
         const ObjectSection *s = symbol_section(c->after, symbol);
 
         return s->kind == OBJECT_INIT && c->symbols[symbol].kind == CHANGE_CHANGED && !startswith(s->name, ".initcall") &&
-                (!object_symbol_is_function(c->after, symbol) || changes_function_parent(c->after, symbol) == symbol);
+                (!object_symbol_is_function(c->after, symbol) || object_function_parent(c->after, symbol) == symbol);
 }
 
 int rule_init(const RuleInput *in, Findings *findings) {

@@ -61,7 +61,7 @@ static int check_table(const RuleInput *in, const ObjectSection *s, Findings *fi
                 if (!code || !key || !object_symbol_is_function(c->after, code->symbol) ||
                                 !change_is_taken(c, code->symbol))
                         continue;
-                r = check_key(in, changes_function_parent(c->after, code->symbol), key->symbol, findings);
+                r = check_key(in, object_function_parent(c->after, code->symbol), key->symbol, findings);
                 if (r < 0)
                         return r;
         }

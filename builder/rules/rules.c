@@ -22,7 +22,7 @@ bool change_is_taken(const Changes *c, uint32_t symbol) {
         uint32_t parent = symbol;
 
         if (object_symbol_is_function(c->after, symbol))
-                parent = changes_function_parent(c->after, symbol);
+                parent = object_function_parent(c->after, symbol);
         return c->symbols[symbol].kind == CHANGE_CHANGED || c->symbols[symbol].kind == CHANGE_NEW ||
                 c->symbols[parent].kind == CHANGE_CHANGED || c->symbols[parent].kind == CHANGE_NEW;
 }

@@ -3,35 +3,10 @@
 
 /* A prepared tree in small: makefiles as Kbuild's, and a top makefile that compiles as Kbuild does. */
 
-#include <fcntl.h>
-
 #include "builder/source/tree.h"
-#include "tests/unit/unit.h"
-#include "util/file.h"
+#include "tests/unit/scratch-files.h"
 
-static char *root;
 static Tree tree;
-
-static char *path_of(const char *name) {
-        char *path;
-
-        ck_assert_int_ge(asprintf(&path, "%s/%s", root, name), 0);
-        return path;
-}
-
-static void put(const char *name, const char *text) {
-        _cleanup_free_ char *path = path_of(name);
-        _cleanup_close_ int fd = -EBADF;
-
-        for (char *slash = path + strlen(root) + 1; (slash = strchr(slash, '/')); slash++) {
-                *slash = '\0';
-                ck_assert(mkdir(path, 0755) == 0 || errno == EEXIST);
-                *slash = '/';
-        }
-        fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-        ck_assert_int_ge(fd, 0);
-        ck_assert_ok(file_write_all(fd, text, strlen(text)));
-}
 
 static const struct {
         const char *name, *text;

@@ -234,8 +234,8 @@ START_TEST(test_cold_parts_belong_to_their_functions) {
                 "int f(int x) { if (x < 0) { rare(1); rare(3); return source(); } return x + 1; }\n");
         assert_kind("f.cold", CHANGE_CHANGED);
         assert_why("f", "'f.cold'");
-        ck_assert_uint_eq(changes_function_parent(after, object_find(after, "f.cold")), object_find(after, "f"));
-        ck_assert_uint_eq(changes_function_parent(after, object_find(after, "f")), object_find(after, "f"));
+        ck_assert_uint_eq(object_function_parent(after, object_find(after, "f.cold")), object_find(after, "f"));
+        ck_assert_uint_eq(object_function_parent(after, object_find(after, "f")), object_find(after, "f"));
         compare("int f(int x) { if (x < 0) { rare(1); rare(2); return source(); } return x + 1; }\n",
                 "int f(int x) { if (x < 0) { rare(1); rare(2); return source(); } return x + 2; }\n");
         assert_kind("f", CHANGE_CHANGED);

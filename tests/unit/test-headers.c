@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include <fcntl.h>
-
 #include "builder/module/headers.h"
 #include "dbus/errors.h"
-#include "tests/unit/unit.h"
-#include "util/file.h"
-
-static char *root;
+#include "tests/unit/scratch-files.h"
 
 static void setup(void) {
         ck_assert_ok(hotpatch_errors_register());
@@ -16,28 +11,6 @@ static void setup(void) {
 
 static void teardown(void) {
         scratch_free(root);
-}
-
-static char *path_of(const char *name) {
-        char *path;
-
-        ck_assert_int_ge(asprintf(&path, "%s/%s", root, name), 0);
-        return path;
-}
-
-/* A file below the scratch folder, and the folders above it. */
-static void put(const char *name, const char *text) {
-        _cleanup_free_ char *path = path_of(name);
-        _cleanup_close_ int fd = -EBADF;
-
-        for (char *slash = path + strlen(root) + 1; (slash = strchr(slash, '/')); slash++) {
-                *slash = '\0';
-                ck_assert(mkdir(path, 0755) == 0 || errno == EEXIST);
-                *slash = '/';
-        }
-        fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-        ck_assert_int_ge(fd, 0);
-        ck_assert_ok(file_write_all(fd, text, strlen(text)));
 }
 
 START_TEST(debians_headers_use_the_common_makefile_beside_them) {

@@ -3,12 +3,9 @@
 /* What make is given and what becomes of what it says: with a makefile of ours in the headers'
  * place. */
 
-#include <fcntl.h>
-
 #include "builder/module/kbuild.h"
 #include "dbus/errors.h"
-#include "tests/unit/unit.h"
-#include "util/file.h"
+#include "tests/unit/scratch-files.h"
 
 static const char patch_json[] =
         "{\"id\":\"x\",\"title\":\"t\",\"severity\":\"low\",\"stream\":\"s\",\"sequence\":1,%s"
@@ -18,29 +15,6 @@ static const char *const runtime[] = {
         "hotpatch.h", "reload.c", "runtime.c", "runtime.h", "shadow.h", "tripwire-begin.c", "tripwire-end.c",
         "tripwire.c",
 };
-
-static char *root;
-
-static char *path_of(const char *name) {
-        char *path;
-
-        ck_assert_int_ge(asprintf(&path, "%s/%s", root, name), 0);
-        return path;
-}
-
-static void put(const char *name, const char *text) {
-        _cleanup_free_ char *path = path_of(name);
-        _cleanup_close_ int fd = -EBADF;
-
-        for (char *slash = path + strlen(root) + 1; (slash = strchr(slash, '/')); slash++) {
-                *slash = '\0';
-                ck_assert(mkdir(path, 0755) == 0 || errno == EEXIST);
-                *slash = '/';
-        }
-        fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-        ck_assert_int_ge(fd, 0);
-        ck_assert_ok(file_write_all(fd, text, strlen(text)));
-}
 
 static char *get(const char *name) {
         _cleanup_free_ char *path = path_of(name);

@@ -194,6 +194,30 @@ START_TEST(test_base_names) {
 }
 END_TEST
 
+START_TEST(test_parents_of_cold_parts) {
+        /* A name, and whose part it is by this name: nobody's, or that one's. */
+        static const char *const names[][2] = {
+                { "f.cold", "f" }, { "f.cold.3", "f" }, { "f.part.0.cold", "f.part.0" }, { "f.part.0", "f.part.0" },
+                { "f.coldest", "f.coldest" }, { "f.cold.part", "f.cold.part" }, { "xf.cold", "xf.cold" },
+                { "data.cold", "data.cold" }, { "f", "f" },
+        };
+        _cleanup_object_free_ Object *o = object_compile_and_read(folder, "p",
+                "int f(void) { return 1; }\n"
+                "int a(void) __asm__(\"f.cold\"); int a(void) { return 2; }\n"
+                "int b(void) __asm__(\"f.cold.3\"); int b(void) { return 3; }\n"
+                "int c(void) __asm__(\"f.part.0\"); int c(void) { return 4; }\n"
+                "int d(void) __asm__(\"f.part.0.cold\"); int d(void) { return 5; }\n"
+                "int e(void) __asm__(\"f.coldest\"); int e(void) { return 6; }\n"
+                "int g(void) __asm__(\"f.cold.part\"); int g(void) { return 7; }\n"
+                "int h(void) __asm__(\"xf.cold\"); int h(void) { return 8; }\n"
+                "int data = 1; int i(void) __asm__(\"data.cold\"); int i(void) { return 9; }\n");
+
+        for (size_t i = 0; i < ELEMENTSOF(names); i++)
+                ck_assert_msg(object_function_parent(o, object_find(o, names[i][0])) == object_find(o, names[i][1]),
+                        "'%s'", names[i][0]);
+}
+END_TEST
+
 static int read_changed(const uint8_t *bytes, size_t size) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_object_free_ Object *o = NULL;
@@ -261,6 +285,7 @@ static Suite *suite(void) {
         tcase_add_test(t, test_all_symbols_and_relocations_are_there);
         tcase_add_test(t, test_covering_finds_the_one_that_lies_there);
         tcase_add_test(t, test_base_names);
+        tcase_add_test(t, test_parents_of_cold_parts);
         tcase_add_test(t, test_broken_files_are_refused);
         suite_add_tcase(s, t);
         return s;
