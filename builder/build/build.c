@@ -180,14 +180,27 @@ static int decide(Build *b, sd_bus_error *error) {
         return r;
 }
 
-static int require_change(Build *b) {
+/**
+ * build_require_effect() - refuse a fix that would redirect nothing
+ * @b: examined; the refusal goes to its findings
+ *
+ * New code alone has no effect: only replaced functions lead to it.
+ *
+ * Return: 0 or a negative errno.
+ */
+int build_require_effect(Build *b) {
+        bool changed = false;
+
         if (findings_refusals(&b->findings) > 0)
                 return 0;
-        for (size_t i = 0; i < b->n_units; i++)
-                if (unit_is_changed(b->units + i))
+        for (size_t i = 0; i < b->n_units; i++) {
+                if (b->units[i].extracted.n_functions > 0)
                         return 0;
-        return findings_refuse(&b->findings, RULE_NO_CHANGE, NULL,
-                "The fix changes nothing in the machine code of kernel '%s'", b->tree->release);
+                changed |= unit_is_changed(b->units + i);
+        }
+        return findings_refuse(&b->findings, RULE_NO_CHANGE, NULL, changed
+                ? "The fix only adds code to kernel '%s', and changes no function that would use it"
+                : "The fix changes nothing in the machine code of kernel '%s'", b->tree->release);
 }
 
 /**
@@ -215,7 +228,7 @@ int build_examine(Build *b, sd_bus_error *error) {
         begin = build_now_usec();
         r = decide(b, error);
         if (r >= 0)
-                r = require_change(b);
+                r = build_require_effect(b);
         b->times.analysis_usec = build_now_usec() - begin;
         return r;
 }

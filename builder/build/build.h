@@ -71,6 +71,7 @@ typedef struct Build {
 } Build;
 
 int build_examine(Build *b, sd_bus_error *error) _must_check_ _nonnull_(1);
+int build_require_effect(Build *b) _must_check_ _nonnull_(1);
 int build_module(Build *b, sd_bus_error *error) _must_check_ _nonnull_(1);
 void build_done(Build *b);
 

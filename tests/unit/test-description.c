@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
+#include <elf.h>
+
 #include "builder/build/description.h"
 #include "tests/unit/unit.h"
 #include "util/strv.h"
@@ -152,6 +154,39 @@ START_TEST(a_mistake_is_named) {
 }
 END_TEST
 
+static bool refused_for(Build *b, const char *words) {
+        ck_assert_ok(build_require_effect(b));
+        return b->findings.n == 1 && b->findings.items[0].refused && b->findings.items[0].rule == RULE_NO_CHANGE &&
+                strstr(b->findings.items[0].text, words);
+}
+
+START_TEST(a_fix_that_redirects_nothing_is_refused) {
+        ObjectSection sections[] = { {}, { .name = ".text.f", .kind = OBJECT_CODE, .flags = SHF_EXECINSTR } };
+        ObjectSymbol symbols[] = { {}, { .name = "f", .section = 1, .type = STT_FUNC, .bind = STB_GLOBAL, .size = 4 } };
+        Object after = { .sections = sections, .n_sections = 2, .symbols = symbols, .n_symbols = 2 };
+        SymbolChange changed[] = { {}, { .kind = CHANGE_NEW } };
+        Changes changes = { .after = &after, .symbols = changed };
+        Tree tree = { .release = (char *) "6.1" };
+        Case c;
+
+        begin(&c, 0);
+        c.build.tree = &tree;
+        ck_assert(refused_for(&c.build, "changes nothing"));
+        findings_done(&c.build.findings);
+        c.unit.changes = &changes;
+        ck_assert(refused_for(&c.build, "only adds code"));
+        /* One reason is enough. */
+        ck_assert_ok(build_require_effect(&c.build));
+        ck_assert_uint_eq(c.build.findings.n, 1);
+        findings_done(&c.build.findings);
+        end(&c);
+        begin(&c, 1);
+        ck_assert_ok(build_require_effect(&c.build));
+        ck_assert_uint_eq(c.build.findings.n, 0);
+        end(&c);
+}
+END_TEST
+
 static Suite *suite(void) {
         Suite *s = suite_create("description");
         TCase *t = tcase_create("description");
@@ -161,6 +196,7 @@ static Suite *suite(void) {
         tcase_add_test(t, the_fix_speaks_where_options_are_silent);
         tcase_add_test(t, without_a_subject_the_functions_are_the_title);
         tcase_add_test(t, a_long_title_ends_with_a_whole_character);
+        tcase_add_test(t, a_fix_that_redirects_nothing_is_refused);
         tcase_add_loop_test(t, a_mistake_is_named, 0, ELEMENTSOF(mistakes));
         suite_add_tcase(s, t);
         return s;
