@@ -163,7 +163,7 @@ static int find_objects(Step *s, sd_bus_error *error) {
         r = object_list_open(s->tree, shadow, s->work, &list, error);
         if (r < 0)
                 return r;
-        r = objects_find(s->tree->folder, list, s->fix, &s->result, s->findings);
+        r = objects_find(s->tree->folder, s->patched, list, s->fix, &s->result, s->findings);
         if (r < 0)
                 return r;
         r = step_open_folders(s);

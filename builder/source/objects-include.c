@@ -15,6 +15,7 @@
 
 #include "builder/source/objects-include.h"
 
+#include <ctype.h>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -258,11 +259,11 @@ static int scan_text(IncludeGraph *g, size_t user, const char *text, size_t size
         return 0;
 }
 
-static int scan_file(IncludeGraph *g, size_t user) {
-        _cleanup_close_ int fd = openat(g->tree, g->nodes[user].path, O_RDONLY | O_CLOEXEC);
+/* Returns 1 and the text of a file, for munmap(); 0 when it is empty. */
+static int map_file(const IncludeGraph *g, size_t node, void **ret, size_t *ret_size) {
+        _cleanup_close_ int fd = openat(g->tree, g->nodes[node].path, O_RDONLY | O_CLOEXEC);
         struct stat st;
         void *text;
-        int r;
 
         if (fd < 0 || fstat(fd, &st) < 0)
                 return -errno;
@@ -271,8 +272,21 @@ static int scan_file(IncludeGraph *g, size_t user) {
         text = mmap(NULL, (size_t) st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
         if (text == MAP_FAILED)
                 return -errno;
-        r = scan_text(g, user, text, (size_t) st.st_size);
-        (void) munmap(text, (size_t) st.st_size);
+        *ret = text;
+        *ret_size = (size_t) st.st_size;
+        return 1;
+}
+
+static int scan_file(IncludeGraph *g, size_t user) {
+        void *text;
+        size_t size;
+        int r;
+
+        r = map_file(g, user, &text, &size);
+        if (r <= 0)
+                return r;
+        r = scan_text(g, user, text, size);
+        (void) munmap(text, size);
         return r;
 }
 
@@ -341,37 +355,78 @@ static int compare_paths(const void *a, const void *b) {
         return strcmp(*(char *const *) a, *(char *const *) b);
 }
 
-/* Everything that reaches @start; the list of nodes is in the order in which they were found. */
-static int search(IncludeGraph *g, size_t start, char ***ret) {
-        _cleanup_free_ size_t *queue = calloc(g->n_nodes, sizeof(*queue));
-        _cleanup_strv_free_ char **users = NULL;
-        size_t n = 0;
+/* Does the text have the name, as a word of its own? */
+static bool text_has_name(const char *text, size_t size, const char *name) {
+        size_t n = strlen(name);
+
+        for (const char *at = text, *end = text + size; (at = memmem(at, (size_t) (end - at), name, n)); at++) {
+                bool begins = at == text || !(isalnum((unsigned char) at[-1]) || at[-1] == '_');
+
+                if (begins && (at + n == end || !(isalnum((unsigned char) at[n]) || at[n] == '_')))
+                        return true;
+        }
+        return false;
+}
+
+static int has_a_name(IncludeGraph *g, size_t node, char *const *names) {
+        void *text;
+        size_t size;
+        bool found = false;
         int r;
 
-        if (!queue)
-                return -ENOMEM;
-        for (size_t i = 0; i < g->n_nodes; i++)
-                g->nodes[i].seen = false;
-        queue[n++] = start;
-        g->nodes[start].seen = true;
+        r = map_file(g, node, &text, &size);
+        if (r <= 0)
+                return r;
+        for (; *names && !found; names++)
+                found = text_has_name(text, size, *names);
+        (void) munmap(text, size);
+        return found;
+}
+
+/* Marks what reaches one of the first @n of the queue, and puts it there too; returns their number. */
+static size_t spread(IncludeGraph *g, size_t *queue, size_t n) {
         for (size_t i = 0; i < n; i++) {
                 const Node *node = g->nodes + queue[i];
 
-                if (node->object && i > 0) {
-                        r = strv_extend(&users, node->path);
-                        if (r < 0)
-                                return r;
-                }
                 for (size_t k = 0; k < node->n_users; k++)
                         if (!g->nodes[node->users[k]].seen) {
                                 g->nodes[node->users[k]].seen = true;
                                 queue[n++] = node->users[k];
                         }
         }
+        return n;
+}
+
+static void forget(IncludeGraph *g) {
+        for (size_t i = 0; i < g->n_nodes; i++)
+                g->nodes[i].seen = false;
+}
+
+/* The C files of objects in the queue, but for its first @skip. */
+static int list_sources(const IncludeGraph *g, const size_t *queue, size_t skip, size_t n, char ***ret) {
+        _cleanup_strv_free_ char **users = NULL;
+
+        for (size_t i = skip; i < n; i++) {
+                int r = g->nodes[queue[i]].object ? strv_extend(&users, g->nodes[queue[i]].path) : 0;
+
+                if (r < 0)
+                        return r;
+        }
         if (users)
                 qsort(users, strv_length(users), sizeof(*users), compare_paths);
         *ret = TAKE_PTR(users);
         return 0;
+}
+
+static int search(IncludeGraph *g, size_t start, char ***ret) {
+        _cleanup_free_ size_t *queue = calloc(g->n_nodes, sizeof(*queue));
+
+        if (!queue)
+                return -ENOMEM;
+        forget(g);
+        queue[0] = start;
+        g->nodes[start].seen = true;
+        return list_sources(g, queue, 1, spread(g, queue, 1), ret);
 }
 
 /**
@@ -386,4 +441,31 @@ int include_graph_users(IncludeGraph *g, const char *path, char ***ret) {
 
         *ret = NULL;
         return slot == 0 ? 0 : search(g, slot - 1, ret);
+}
+
+/**
+ * include_graph_users_of_names() - C files of objects that may have a name
+ * @names: identifiers; NULL-terminated
+ * @ret: those files that have one of them, or may include a file that has; as of include_graph_users()
+ *
+ * Return: 0 or a negative errno.
+ */
+int include_graph_users_of_names(IncludeGraph *g, char *const *names, char ***ret) {
+        _cleanup_free_ size_t *queue = calloc(g->n_nodes, sizeof(*queue));
+        size_t n = 0;
+
+        if (!queue)
+                return -ENOMEM;
+        forget(g);
+        for (size_t i = 0; i < g->n_nodes; i++) {
+                int r = g->nodes[i].exists ? has_a_name(g, i, names) : 0;
+
+                if (r < 0)
+                        return r;
+                if (r > 0) {
+                        g->nodes[i].seen = true;
+                        queue[n++] = i;
+                }
+        }
+        return list_sources(g, queue, 0, spread(g, queue, n), ret);
 }

@@ -7,17 +7,25 @@
  * others, as the scheduler's are; a header belongs to all objects that include it. A file that nothing
  * of this kernel is made of is a remark where the fix changes something else that is, and a refusal
  * where it does not. A file that decides how the kernel is built is refused in any case.
+ *
+ * A header that only gets new names belongs to the objects that have such a name, see additions.c.
  */
 
 #include "builder/source/objects.h"
 
+#include <fcntl.h>
+
+#include "builder/source/additions.h"
 #include "builder/source/objects-include.h"
 #include "builder/source/objects-kind.h"
+#include "util/file.h"
+#include "util/limits.h"
 #include "util/strv.h"
 
 /** struct Search - files that lead nowhere wait until it is known whether others lead somewhere */
 typedef struct Search {
         const char *tree;
+        const char *patched;
         const ObjectList *list;
         const Fix *fix;
         IncludeGraph *graph;
@@ -82,24 +90,101 @@ static int add_objects(Search *s, const char *source, const char *header) {
         return (int) n;
 }
 
+static int find_users(Search *s, const char *path, char ***ret) {
+        if (!s->graph) {
+                int r = include_graph_new(s->tree, s->list, &s->graph);
+
+                if (r < 0)
+                        return r;
+        }
+        return include_graph_users(s->graph, path, ret);
+}
+
+static int add_all(Search *s, char *const *sources, const char *path) {
+        int r = 0;
+
+        for (; sources && *sources && r >= 0; sources++)
+                r = add_objects(s, *sources, path);
+        return r < 0 ? r : 0;
+}
+
 static int add_users(Search *s, const char *path) {
         _cleanup_strv_free_ char **users = NULL;
         int r;
 
-        if (!s->graph) {
-                r = include_graph_new(s->tree, s->list, &s->graph);
-                if (r < 0)
-                        return r;
-        }
-        r = include_graph_users(s->graph, path, &users);
+        r = find_users(s, path, &users);
+        if (r >= 0)
+                r = add_all(s, users, path);
+        return r < 0 ? r : (int) strv_length(users);
+}
+
+static int read_text(const char *folder, const char *path, char **ret) {
+        _cleanup_free_ char *joined = path_join(folder, path), *text = NULL;
+        void *data;
+        size_t size;
+        int r;
+
+        if (!joined)
+                return -ENOMEM;
+        r = file_read_at(AT_FDCWD, joined, HOTPATCH_SOURCE_FILE_MAX, &data, &size);
         if (r < 0)
                 return r;
-        for (char **u = users; u && *u; u++) {
-                r = add_objects(s, *u, path);
-                if (r < 0)
-                        return r;
+        text = strndup(data, size);
+        free(data);
+        if (!text)
+                return -ENOMEM;
+        *ret = TAKE_PTR(text);
+        return 0;
+}
+
+/* 1 and the names that are all that the fix brings into a header, or 0. */
+static int added_names(const Search *s, const char *path, char ***ret) {
+        _cleanup_free_ char *before = NULL, *after = NULL;
+        int r;
+
+        r = read_text(s->tree, path, &before);
+        if (r >= 0)
+                r = read_text(s->patched, path, &after);
+        return r < 0 ? r : additions_find(before, after, ret);
+}
+
+static int tell_left_out(const Search *s, const char *path, char *const *names, size_t n, size_t left) {
+        if (n == left)
+                return 0;
+        return findings_remark(s->findings, RULE_TOO_MANY_OBJECTS, path,
+                "'%s' only gets new names, '%s'%s; of %zu files that may include it, %zu may have them and are compiled",
+                path, names[0], names[1] ? " and others" : "", n, left);
+}
+
+/* Returns the number of files that may include the header, be they compiled or not. */
+static int add_users_of_header(Search *s, const char *path) {
+        _cleanup_strv_free_ char **users = NULL, **names = NULL, **having = NULL;
+        size_t n, left = 0;
+        int r;
+
+        r = added_names(s, path, &names);
+        if (r <= 0)
+                return r < 0 ? r : add_users(s, path);
+        r = find_users(s, path, &users);
+        if (r >= 0 && names)
+                r = include_graph_users_of_names(s->graph, names, &having);
+        if (r < 0)
+                return r;
+        n = strv_length(users);
+        /* What is kept of the users moves to the front; the others are freed. */
+        for (size_t i = 0; i < n; i++) {
+                char *user = users[i];
+
+                users[i] = NULL;
+                if (having && strv_contains(having, user))
+                        users[left++] = user;
+                else
+                        free(user);
         }
-        return (int) strv_length(users);
+        r = add_all(s, users, path);
+        if (r >= 0 && names)
+                r = tell_left_out(s, path, names, n, left);
+        return r < 0 ? r : (int) n;
 }
 
 static int refuse_build_file(Search *s, const char *path, const char *why) {
@@ -133,7 +218,7 @@ static int find_included(Search *s, const FixFile *file) {
 
         if (file->added) /* who includes it is touched himself */
                 return 0;
-        users = add_users(s, file->path);
+        users = file->removed ? add_users(s, file->path) : add_users_of_header(s, file->path);
         if (users < 0)
                 return users;
         return users > 0 ? 0 : strv_extend(&s->unbuilt, file->path);
@@ -219,6 +304,7 @@ static int compare_units(const void *a, const void *b) {
 /**
  * objects_find() - the objects that a fix may touch
  * @tree: source without the fix
+ * @patched: folder with the files of the fix as they are with it
  * @list: all objects of the configuration
  * @c: gets units, sorted by path, with path, target, source, object and header; those with a header are
  *   candidates, for the compiler to decide
@@ -226,9 +312,10 @@ static int compare_units(const void *a, const void *b) {
  *
  * Return: 0 or a negative errno.
  */
-int objects_find(const char *tree, const ObjectList *list, const Fix *fix, Compiled *c, Findings *findings) {
+int objects_find(const char *tree, const char *patched, const ObjectList *list, const Fix *fix, Compiled *c,
+                Findings *findings) {
         _cleanup_(search_done) Search s = {
-                .tree = tree, .list = list, .fix = fix, .compiled = c, .findings = findings,
+                .tree = tree, .patched = patched, .list = list, .fix = fix, .compiled = c, .findings = findings,
         };
         int r;
 

@@ -11,6 +11,6 @@
 #include "builder/source/objects-list.h"
 #include "builder/source/tree.h"
 
-int objects_find(const char *tree, const ObjectList *list, const Fix *fix, Compiled *c, Findings *findings)
-                _must_check_ _nonnull_(1, 2, 3, 4, 5);
+int objects_find(const char *tree, const char *patched, const ObjectList *list, const Fix *fix, Compiled *c,
+                Findings *findings) _must_check_ _nonnull_(1, 2, 3, 4, 5, 6);
 int objects_limit(Compiled *c, size_t limit, Findings *findings) _must_check_ _nonnull_(1, 3);

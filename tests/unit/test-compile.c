@@ -169,7 +169,7 @@ END_TEST
 
 /* A comment in a header: all objects come out the same. */
 START_TEST(test_header_without_effect) {
-        put("1.patch", CHANGE("include/quiet.h", "@@ -1,2 +1,4 @@\n /* one */\n+/* two\n+ */\n #define QUIET 1\n"));
+        put("1.patch", CHANGE("include/quiet.h", "@@ -1,2 +1,3 @@\n-/* one */\n+/* two\n+ */\n #define QUIET 1\n"));
         ck_assert_ok(compile_in("work"));
         ck_assert_uint_eq(compiled.n_units, 0);
         ck_assert_uint_eq(strv_length(compiled.unchanged), 2);
@@ -177,6 +177,41 @@ START_TEST(test_header_without_effect) {
         ck_assert_str_eq(compiled.unchanged[1], "kern/two.o");
         ck_assert_int_eq(only_finding()->rule, RULE_NO_CHANGE);
         ck_assert(only_finding()->refused);
+}
+END_TEST
+
+/* one.c includes it too, but does not know the name. */
+START_TEST(test_header_with_a_new_name) {
+        put("1.patch", CHANGE("include/quiet.h", "@@ -1,2 +1,3 @@\n /* one */\n+#define LOUD 2\n #define QUIET 1\n")
+                CHANGE("kern/two.c", "@@ -4,3 +4,3 @@\n int two(int x) {\n-        return x * 2 + QUIET + WAY;\n"
+                                "+        return x * 2 + LOUD + WAY;\n }\n"));
+        ck_assert_ok(compile_in("work"));
+        ck_assert_str_eq(only_unit()->path, "kern/two.o");
+        ck_assert_ptr_null(compiled.unchanged);
+        ck_assert_int_eq(only_finding()->rule, RULE_TOO_MANY_OBJECTS);
+        ck_assert(!only_finding()->refused);
+        ck_assert_msg(strstr(only_finding()->text, "'LOUD'") && strstr(only_finding()->text, "of 2 files"),
+                "%s", only_finding()->text);
+}
+END_TEST
+
+/* A name that was there already somewhere else may mean another thing now. */
+START_TEST(test_header_with_a_known_name) {
+        put("1.patch", CHANGE("include/quiet.h", "@@ -1,2 +1,3 @@\n /* one */\n+#define WAY 6\n #define QUIET 1\n"));
+        put("tree/far/touched.h", "#ifndef WAY\n#define WAY 5\n#endif\n");
+        ck_assert_ok(compile_in("work"));
+        ck_assert_str_eq(only_unit()->path, "kern/two.o");
+        ck_assert(!same_section(only_unit()->before, only_unit()->after, ".text.two"));
+}
+END_TEST
+
+START_TEST(test_header_with_a_name_that_nobody_uses) {
+        put("1.patch", CHANGE("include/quiet.h", "@@ -1,2 +1,3 @@\n /* one */\n+#define LOUD 2\n #define QUIET 1\n"));
+        ck_assert_ok(compile_in("work"));
+        ck_assert_uint_eq(compiled.n_units, 0);
+        ck_assert_ptr_null(compiled.unchanged);
+        ck_assert_uint_eq(findings_refusals(&findings), 1);
+        ck_assert_int_eq(findings.items[findings.n - 1].rule, RULE_NO_CHANGE);
 }
 END_TEST
 
@@ -382,6 +417,9 @@ static Suite *suite(void) {
         tcase_add_test(t, test_kept_object_of_other_source);
         tcase_add_test(t, test_header);
         tcase_add_test(t, test_header_without_effect);
+        tcase_add_test(t, test_header_with_a_new_name);
+        tcase_add_test(t, test_header_with_a_known_name);
+        tcase_add_test(t, test_header_with_a_name_that_nobody_uses);
         tcase_add_test(t, test_included_source);
         tcase_add_test(t, test_past_the_shadow);
         tcase_add_test(t, test_two_modules);
