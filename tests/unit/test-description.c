@@ -174,6 +174,7 @@ START_TEST(a_fix_that_redirects_nothing_is_refused) {
         ck_assert(refused_for(&c.build, "changes nothing"));
         findings_done(&c.build.findings);
         c.unit.changes = &changes;
+        c.unit.after = &after;
         ck_assert(refused_for(&c.build, "only adds code"));
         /* One reason is enough. */
         ck_assert_ok(build_require_effect(&c.build));
