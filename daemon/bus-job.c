@@ -169,16 +169,19 @@ static int flush(sd_event_source *source, void *userdata) {
         return 0;
 }
 
-/** bus_job_changed() - signal PropertiesChanged at the end of this turn of the event loop */
-void bus_job_changed(Job *j) {
-        Manager *m = j->manager;
-
-        j->changed = true;
+/** bus_patches_changed() - look at the patches again, and signal, at the end of this turn of the event loop */
+void bus_patches_changed(Manager *m) {
         if (m->flush)
                 (void) sd_event_source_set_enabled(m->flush, SD_EVENT_ONESHOT);
         else if (sd_event_add_defer(m->event, &m->flush, flush, m) >= 0)
                 /* after whatever else is ready in this turn */
                 (void) sd_event_source_set_priority(m->flush, SD_EVENT_PRIORITY_IDLE);
+}
+
+/** bus_job_changed() - signal PropertiesChanged at the end of this turn of the event loop */
+void bus_job_changed(Job *j) {
+        j->changed = true;
+        bus_patches_changed(j->manager);
 }
 
 /** bus_job_finished() - signal the last PropertiesChanged and JobRemoved, in this order */

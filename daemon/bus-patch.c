@@ -50,6 +50,8 @@ const sd_bus_vtable bus_patch_vtable[] = {
         SD_BUS_PROPERTY("Foreign", "b", get_foreign, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("AppliedUSec", "t", NULL, offsetof(Patch, applied_usec),
                 SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("TrialUntilUSec", "t", NULL, offsetof(Patch, trial_until_usec),
+                SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Tripped", "t", NULL, offsetof(Patch, tripped),
                 SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_VTABLE_END

@@ -28,6 +28,11 @@ void bus_patch_added(Patch *p);
 void bus_patch_removed(Patch *p);
 void bus_patch_changed(Patch *p, char **properties);
 
+/* bus-trial.c */
+int bus_get_rolled_back(sd_bus *bus, const char *path, const char *interface, const char *property,
+                sd_bus_message *reply, void *userdata, sd_bus_error *error);
+void bus_trial_ended(Manager *m, char **ids, const char *result, const char *reason);
+
 /* bus-job.c */
 int bus_job_find(sd_bus *bus, const char *path, const char *interface, void *userdata,
                 void **ret_found, sd_bus_error *error);
@@ -37,6 +42,7 @@ int bus_job_list(sd_bus_message *m, void *userdata, sd_bus_error *error);
 int bus_job_reply(Job *j, sd_bus_message *call);
 void bus_job_added(Job *j);
 void bus_job_changed(Job *j);
+void bus_patches_changed(Manager *m);
 void bus_job_finished(Job *j);
 void bus_job_forgotten(Job *j);
 

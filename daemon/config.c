@@ -192,6 +192,74 @@ static int set_idle_timeout(Config *c, const char *value) {
         return 0;
 }
 
+static int set_trial_min(Config *c, const char *value) {
+        return parse_span(value, &c->trial.min_usec);
+}
+
+static int set_trial_max(Config *c, const char *value) {
+        return parse_span(value, &c->trial.max_usec);
+}
+
+/* The words as a whole: a later file replaces the list of an earlier one. */
+static int set_trial_signs(Config *c, const char *value) {
+        static const struct {
+                const char *word;
+                unsigned sign;
+        } words[] = {
+                { "kernel-log", TRIAL_SIGN_KERNEL_LOG },
+                { "kernel-oops", TRIAL_SIGN_KERNEL_OOPS },
+                { "kernel-warning", TRIAL_SIGN_KERNEL_WARNING },
+                { "taint", TRIAL_SIGN_TAINT },
+                { "units", TRIAL_SIGN_UNITS },
+                { "pressure", TRIAL_SIGN_PRESSURE },
+                { "checks", TRIAL_SIGN_CHECKS },
+                { "tripwire", TRIAL_SIGN_TRIPWIRE },
+        };
+        unsigned signs = 0;
+
+        for (const char *p = value + strspn(value, " \t"); *p; p += strspn(p, " \t")) {
+                size_t n = strcspn(p, " \t"), i;
+
+                for (i = 0; i < ELEMENTSOF(words); i++)
+                        if (strlen(words[i].word) == n && memcmp(words[i].word, p, n) == 0)
+                                break;
+                if (i == ELEMENTSOF(words))
+                        return -EINVAL;
+                signs |= words[i].sign;
+                p += n;
+        }
+        c->trial.signs = signs;
+        return 0;
+}
+
+static int set_percent(unsigned *field, const char *value) {
+        uint64_t n;
+        int r = parse_unsigned(value, 100, &n, &value);
+
+        if (r < 0 || (*value && !streq(value, "%")))
+                return -EINVAL;
+        *field = (unsigned) n;
+        return 0;
+}
+
+static int set_trial_memory(Config *c, const char *value) {
+        return set_percent(&c->trial.memory_pressure, value);
+}
+
+static int set_trial_io(Config *c, const char *value) {
+        return set_percent(&c->trial.io_pressure, value);
+}
+
+static int set_trial_interval(Config *c, const char *value) {
+        uint64_t usec;
+        int r = parse_span(value, &usec);
+
+        if (r < 0 || usec < USEC_PER_SEC)
+                return -EINVAL;
+        c->trial.check_interval_usec = usec;
+        return 0;
+}
+
 static const Key keys[] = {
         { "Trust", "SignaturesMin", set_signatures_min, strictest_signatures_min,
           "a number from 1 to 8", false },
@@ -203,6 +271,12 @@ static const Key keys[] = {
           "a time span up to a day, 0 for never", false },
         { "Transition", "FreezeExclude", set_freeze_exclude, strictest_freeze_exclude,
           "patterns of unit names, separated by blanks", true },
+        { "Trial", "MinSec", set_trial_min, NULL, "a time span up to a day", false },
+        { "Trial", "MaxSec", set_trial_max, NULL, "a time span up to a day, 0 for no trials", false },
+        { "Trial", "Signs", set_trial_signs, NULL, "words of hotpatchd.conf(5), separated by blanks", true },
+        { "Trial", "MemoryPressurePercent", set_trial_memory, NULL, "a number from 0 to 100", false },
+        { "Trial", "IOPressurePercent", set_trial_io, NULL, "a number from 0 to 100", false },
+        { "Trial", "CheckIntervalSec", set_trial_interval, NULL, "a time span from a second to a day", false },
         { "Service", "IdleTimeoutSec", set_idle_timeout, NULL, "a time span up to a day, not 0", false },
 };
 
@@ -382,6 +456,14 @@ int config_load(const char *root, Config *ret, char ***ret_warnings) {
                 .trust = { .signatures_min = 1, .require_crl = false },
                 .transition_timeout_usec = 60 * USEC_PER_SEC,
                 .freeze_after_usec = 5 * USEC_PER_SEC,
+                .trial = {
+                        .max_usec = USEC_PER_DAY,
+                        .signs = TRIAL_SIGN_KERNEL_LOG | TRIAL_SIGN_KERNEL_OOPS | TRIAL_SIGN_TAINT |
+                                TRIAL_SIGN_UNITS | TRIAL_SIGN_PRESSURE | TRIAL_SIGN_CHECKS |
+                                TRIAL_SIGN_TRIPWIRE,
+                        .memory_pressure = 80,
+                        .check_interval_usec = 60 * USEC_PER_SEC,
+                },
                 .idle_timeout_usec = 60 * USEC_PER_SEC,
         };
         int r;

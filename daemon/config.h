@@ -4,6 +4,7 @@
 /* hotpatchd.conf(5): /usr/lib/hotpatch < /etc/hotpatch < drop-ins. */
 
 #include "bundle/trust.h"
+#include "daemon/trial-policy.h"
 #include "util/base.h"
 
 /**
@@ -15,6 +16,7 @@
  * @freeze_after_usec: after that blocking units are frozen for a moment; 0: never
  * @freeze_exclude: globs of units that are not frozen, beside those of freeze-policy.c; NULL: none
  * @freeze_exclude_unreadable: one of them, or a file that may have some, cannot be read: freeze none
+ * @trial: how patches are watched after they came into force
  * @idle_timeout_usec: the daemon exits when nothing happened for so long
  */
 typedef struct Config {
@@ -25,6 +27,7 @@ typedef struct Config {
         uint64_t freeze_after_usec;
         char **freeze_exclude;
         bool freeze_exclude_unreadable;
+        TrialPolicy trial;
         uint64_t idle_timeout_usec;
 } Config;
 

@@ -85,11 +85,44 @@ static bool more_to_add(const Job *j) {
         return false;
 }
 
+static const char *module_of(const Plan *plan, const char *id) {
+        for (size_t i = 0; i < plan->n_steps; i++)
+                if (plan->steps[i].action == STEP_COMMIT && streq_ptr(plan->steps[i].id, id))
+                        return plan->steps[i].module;
+        return "";
+}
+
+/* The longest trial that one of the bundles wants is that of the whole transaction. */
+static int begin_trial(Job *j, sd_bus_error *error) {
+        _cleanup_strv_free_ char **modules = NULL, **digests = NULL;
+        uint64_t seconds = 0;
+        int r = 0;
+
+        for (char **id = j->committed; r >= 0 && id && *id; id++) {
+                PreparedBundle *b;
+
+                r = bundle_of(j, *id, &b);
+                if (r < 0)
+                        return r;
+                if (verified_manifest(b->verified)->trial_seconds > seconds)
+                        seconds = verified_manifest(b->verified)->trial_seconds;
+                r = strv_extend(&modules, module_of(job_plan(j), *id));
+                if (r >= 0)
+                        r = strv_extend(&digests, verified_digest(b->verified));
+        }
+        return r < 0 ? r : trials_begin(j->manager->trials, j, j->committed, modules, digests, seconds, error);
+}
+
 /* The new patches are in force. What is left, if anything, is a removal. */
 static int pass_return(Job *j, sd_bus_error *error) {
         _cleanup_strv_free_ char **ids = NULL, **modules = NULL;
         const Plan *plan = job_plan(j);
-        int r = 0;
+        int r;
+
+        /* Before the intent is closed: whoever is interrupted between the two finds one of them. */
+        r = begin_trial(j, error);
+        if (r < 0)
+                return r;
 
         j->past_return = true;
         for (size_t i = j->step + 1; r >= 0 && i < plan->n_steps; i++)

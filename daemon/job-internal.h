@@ -59,6 +59,11 @@ int job_fail_stalled(Job *j, const char *what);
 /* job-commit.c */
 int job_step_commit(Job *j, sd_bus_error *error) _must_check_;
 
+/* job-rollback.c */
+void job_rollback_ended(Job *j);
+void job_rollback_failed(Job *j, int r, const sd_bus_error *error);
+void job_rollback_is_out(Job *j);
+
 /* job-remove-steps.c */
 int job_step_disable(Job *j, sd_bus_error *error) _must_check_;
 int job_step_vanish(Job *j, sd_bus_error *error) _must_check_;

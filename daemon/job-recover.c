@@ -7,12 +7,14 @@
  *   "apply", all committed   what it superseded is removed, or only the closing was missing
  *   "apply"                  undone: nobody watched the transition end, nobody committed it
  *   "remove"                 finished: it was authorised, and every part of it can be done again
+ *   "rollback"               begun again: the record of the trial has the reason, see job-rollback.c
  *
  * The work is an ordinary job, visible on the bus, that keeps others out until it is over.
  */
 
 #include <syslog.h>
 
+#include "daemon/admit.h"
 #include "daemon/job-internal.h"
 #include "daemon/loaddir.h"
 #include "daemon/messages.h"
@@ -113,12 +115,50 @@ static int list_superseded(const Store *s, char *const *by, Intent *intent) {
         return r;
 }
 
+static int trial_seconds(const Manager *m, const AdmittedRecord *record) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_close_ int fd = store_admitted_open(m->store, record->id);
+        _cleanup_verified_free_ Verified *v = NULL;
+
+        if (fd < 0 || admit_open(fd, m->root, &m->config.trust, record->admitted_usec, &v, &error) < 0)
+                return MANIFEST_TRIAL_SECONDS;
+        return (int) verified_manifest(v)->trial_seconds;
+}
+
+/* Interrupted between the last commit and the record of the trial? */
+static int begin_trial(Manager *m, Job *j) {
+        _cleanup_strv_free_ char **modules = NULL, **digests = NULL, **ids = NULL;
+        AdmittedRecord *records;
+        uint64_t seconds = 0;
+        size_t n;
+        int r;
+
+        r = store_admitted_list(m->store, &records, &n);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; r >= 0 && i < n; i++) {
+                if (!strv_contains(j->committed, records[i].id) || trials_have(m->trials, records[i].id))
+                        continue;
+                if ((uint64_t) trial_seconds(m, &records[i]) > seconds)
+                        seconds = (uint64_t) trial_seconds(m, &records[i]);
+                r = strv_extend(&ids, records[i].id);
+                if (r >= 0)
+                        r = strv_extend(&modules, records[i].module);
+                if (r >= 0)
+                        r = strv_extend(&digests, records[i].digest);
+        }
+        admitted_records_free(records, n);
+        return r < 0 ? r : trials_begin(m->trials, j, ids, modules, digests, seconds, NULL);
+}
+
 static int recover_committed(Manager *m, Job *j) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_(intent_done) Intent rest = {};
         int r;
 
-        r = list_superseded(m->store, j->committed, &rest);
+        r = begin_trial(m, j);
+        if (r >= 0)
+                r = list_superseded(m->store, j->committed, &rest);
         if (r < 0)
                 return r;
         if (!rest.ids) {
@@ -152,12 +192,23 @@ static int recover_apply(Manager *m, Job *j, const Intent *intent) {
         return 0;
 }
 
+/* The job itself is begun by trials_start(). */
+static int recover_rollback(Manager *m, const Intent *intent) {
+        int r;
+
+        r = trials_mark_failed(m->trials, intent->ids, "hotpatchd was interrupted while it took the patch out");
+        /* With such a trial the new job writes an intent in this one's place. */
+        return r == 0 ? store_intent_clear(m->store) : r;
+}
+
 static int recover(Manager *m, const Intent *intent) {
         JobType type = streq(intent->type, job_type_to_string(JOB_REMOVE)) ? JOB_REMOVE : JOB_APPLY;
         _cleanup_(job_freep) Job *j = NULL;
         Job *added;
         int r;
 
+        if (streq(intent->type, job_type_to_string(JOB_ROLLBACK)))
+                return recover_rollback(m, intent);
         r = job_new(m, type, &j);
         if (r < 0)
                 return r;
@@ -218,5 +269,6 @@ int job_recover(Manager *m) {
         r = sd_id128_get_boot(&boot);
         if (r < 0)
                 return r;
-        return sd_id128_equal(boot, intent.boot_id) ? recover(m, &intent) : recover_other_boot(m, &intent);
+        r = sd_id128_equal(boot, intent.boot_id) ? recover(m, &intent) : recover_other_boot(m, &intent);
+        return r < 0 ? r : 0;
 }

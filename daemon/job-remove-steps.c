@@ -33,6 +33,18 @@ static bool is_taken_out(const Job *j) {
         return j->type == JOB_REMOVE || j->past_return;
 }
 
+/* What a patch on trial has superseded is kept, to come back if that fails. */
+static int forget(Job *j, const char *id) {
+        Manager *m = j->manager;
+        const char *transaction = trials_superseder(m->trials, id);
+        int r;
+
+        r = transaction ? store_superseded_retire(m->store, transaction, id) : store_admitted_remove(m->store, id);
+        if (r >= 0 || r == -ENOENT)
+                trials_drop_patch(m->trials, id, transaction ? "it was superseded" : "it was removed");
+        return r;
+}
+
 /* The module stays. The record of a removed patch must not: with it the next start would put the patch
  * into force again. */
 static void fail_unload(Job *j, const char *why) {
@@ -41,7 +53,7 @@ static void fail_unload(Job *j, const char *why) {
         bool forgotten;
         int r;
 
-        r = is_taken_out(j) ? store_admitted_remove(j->manager->store, s->id) : 0;
+        r = is_taken_out(j) ? forget(j, s->id) : 0;
         forgotten = r >= 0 || r == -ENOENT;
         if (forgotten && is_taken_out(j))
                 job_record(j, HOTPATCH_MESSAGE_REMOVED, LOG_NOTICE, s->id, s->module,
@@ -149,7 +161,7 @@ int job_step_forget(Job *j, sd_bus_error *error) {
         const PlanStep *s = job_step(j);
         int r;
 
-        r = store_admitted_remove(j->manager->store, s->id);
+        r = forget(j, s->id);
         if (r < 0 && r != -ENOENT)
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("StateUnwritable"),
                         "The record of patch '%s' cannot be removed: %s", s->id, strerror(-r));

@@ -26,6 +26,9 @@
 static void finish(Job *j) {
         bool cancelled = j->cancelled && sd_bus_error_has_name(&j->error, HOTPATCH_ERROR("Cancelled"));
 
+        /* The end that a rollback must not have; the others go to job_rollback_is_out(). */
+        if (j->type == JOB_ROLLBACK)
+                trials_gave_up(j->manager->trials, j->rollback.transaction);
         job_finish(j, cancelled ? JOB_CANCELLED : JOB_FAILED);
 }
 
@@ -159,6 +162,10 @@ static int all_undone(Job *j) {
                 if (r < 0 && r != -ENOENT)
                         return give_up_record(j, *id);
         }
+        if (j->type == JOB_ROLLBACK) {
+                job_rollback_is_out(j);
+                return WAIT_OVER;
+        }
         tell_all_lost(j);
         job_close_intent(j);
         finish(j);
@@ -290,6 +297,8 @@ void job_undo(Job *j) {
  * A job that has not touched anything yet ends at once.
  */
 void job_fail(Job *j, int r, const sd_bus_error *error) {
+        if (j->type == JOB_ROLLBACK)
+                return job_rollback_failed(j, r, error);
         job_set_error(j, r, error);
         if (!j->intent_open && !j->inserted)
                 return finish(j);

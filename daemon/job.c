@@ -27,6 +27,7 @@
 static const char *const job_types[_JOB_TYPE_MAX] = {
         [JOB_APPLY] = "apply",
         [JOB_REMOVE] = "remove",
+        [JOB_ROLLBACK] = "rollback",
 };
 
 static const char *const job_states[_JOB_STATE_MAX] = {
@@ -135,6 +136,7 @@ Job *job_free(Job *j) {
         strv_free(j->ids);
         strv_free(j->inserted);
         strv_free(j->committed);
+        trial_record_done(&j->rollback);
         free(j->path);
         free(j->transaction);
         sd_bus_error_free(&j->error);
@@ -268,6 +270,7 @@ void job_finish(Job *j, JobResult result) {
         bus_job_changed(j); /* the patches changed with it */
         findings_look_later(j->manager->findings);
         j->manager->activity_usec = clock_usec(CLOCK_MONOTONIC);
+        trials_job_finished(j->manager->trials);
 }
 
 /* It says what a daemon before us was doing, if only a person could read it: not to be written over. */
@@ -377,7 +380,7 @@ int job_cancel(Job *j, sd_bus_error *error) {
         if (j->state == JOB_FINISHED)
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("NotCancellable"),
                         "Job %" PRIu32 " has ended", j->id);
-        if (j->past_return || j->unclean)
+        if (j->past_return || j->unclean || j->type == JOB_ROLLBACK)
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("NotCancellable"),
                         "Job %" PRIu32 " is past the point of no return", j->id);
         if (j->cancelled || j->state == JOB_REVERSING)
@@ -395,6 +398,51 @@ int job_cancel(Job *j, sd_bus_error *error) {
         return 0;
 }
 
+static void stop(Job *j, const char *name, const char *sentence) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        int r = sd_bus_error_set(&error, name, sentence);
+
+        job_set_error(j, r, &error);
+        j->cancelled = true;
+        if (j->state == JOB_VERIFYING || j->state == JOB_PLANNING)
+                job_fail(j, r, &error);
+        /* Otherwise the next look at the kernel finds the flag. */
+}
+
+/** job_reverse() - a bad sign while the patch is on its way in: turn around; @reason is a sentence */
+void job_reverse(Job *j, const char *reason) {
+        if (j->type != JOB_APPLY || j->past_return || j->cancelled || j->state == JOB_REVERSING)
+                return;
+        job_record(j, HOTPATCH_MESSAGE_TRIAL_FAILED, LOG_ALERT, j->ids ? j->ids[0] : NULL, NULL,
+                "Job %" PRIu32 " is turned around: %s", j->id, reason);
+        stop(j, HOTPATCH_ERROR("TrialFailed"), reason);
+}
+
+/**
+ * job_make_room() - a patch that failed its trial must be taken out: no other job may run
+ * @m: the manager
+ * @reason: why it failed
+ *
+ * An Apply is stopped and undone. A removal, and what an Apply has committed, is waited for.
+ *
+ * Return: whether a job still runs; trials_job_finished() tells when it does not.
+ */
+bool job_make_room(Manager *m, const char *reason) {
+        _cleanup_free_ char *text = NULL;
+        Job *j = manager_running_job(m);
+
+        if (!j)
+                return false;
+        if (j->type != JOB_APPLY || j->past_return || j->unclean || j->cancelled || j->state == JOB_REVERSING)
+                return true;
+        if (asprintf(&text, "Another patch has to be taken out first: %s", strempty(reason)) < 0)
+                text = NULL;
+        job_record(j, HOTPATCH_MESSAGE_JOB_CANCEL, LOG_NOTICE, j->ids ? j->ids[0] : NULL, NULL,
+                "Job %" PRIu32 " is being cancelled: %s", j->id, strempty(text));
+        stop(j, HOTPATCH_ERROR("Cancelled"), text ?: "Another patch has to be taken out first");
+        return manager_running_job(m);
+}
+
 /**
  * job_patch_state() - what a job makes of one of its patches
  *
@@ -405,7 +453,11 @@ PatchState job_patch_state(const Job *j, const char *id) {
         const PlanStep *step = plan && j->step < plan->n_steps ? &plan->steps[j->step] : NULL;
         bool current = step && streq_ptr(step->id, id);
 
-        if (j->state == JOB_FINISHED || strv_contains(j->committed, id))
+        if (j->state == JOB_FINISHED)
+                return _PATCH_STATE_INVALID;
+        if (j->type == JOB_ROLLBACK)
+                return j->returning ? _PATCH_STATE_INVALID : PATCH_REVERSING;
+        if (strv_contains(j->committed, id))
                 return _PATCH_STATE_INVALID;
         if (j->type == JOB_REMOVE)
                 return current && j->state != JOB_REVERSING ? PATCH_REMOVING : _PATCH_STATE_INVALID;

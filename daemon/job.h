@@ -21,6 +21,7 @@
 typedef enum JobType {
         JOB_APPLY,
         JOB_REMOVE,
+        JOB_ROLLBACK,
         _JOB_TYPE_MAX,
         _JOB_TYPE_INVALID = -EINVAL,
 } JobType;
@@ -59,6 +60,9 @@ typedef enum JobResult {
  * @past_return: everything it adds is committed; what is left only removes superseded patches
  * @cancelled: somebody called Cancel
  * @unclean: it cleans up what a daemon before this one began
+ * @rollback: the trial that failed; of a rollback only
+ * @returning: what failed is out; what it had superseded is on its way in
+ * @return_failed: some of that could not be brought back
  * @call_*: the blocking call that a worker makes for it
  * @stall: its transition does not end; NULL: none, or it is early
  * @force_call: the call of Force() that waits for its answer
@@ -94,6 +98,10 @@ typedef struct Job {
         bool cancelled;
         bool unclean;
 
+        TrialRecord rollback;
+        bool returning;
+        bool return_failed;
+
         Worker *worker;
         int (*call_function)(const Kernel *k, const char *argument, sd_bus_error *error);
         char *call_argument;
@@ -121,6 +129,9 @@ DEFINE_TRIVIAL_CLEANUP(Job *, job_free);
 int job_cancel(Job *j, sd_bus_error *error) _must_check_ _nonnull_(1);
 int job_force_check(const Job *j, sd_bus_error *error) _must_check_ _nonnull_(1);
 int job_force(Job *j, const Request *request, sd_bus_error *error) _must_check_ _nonnull_(1, 2);
+bool job_make_room(Manager *m, const char *reason) _nonnull_(1);
+void job_reverse(Job *j, const char *reason) _nonnull_(1, 2);
+int job_start_rollback(Manager *m, const TrialRecord *trial) _must_check_ _nonnull_(1, 2);
 int job_recover(Manager *m) _must_check_ _nonnull_(1);
 PatchState job_patch_state(const Job *j, const char *id);
 

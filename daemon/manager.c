@@ -65,6 +65,13 @@ static int force_job(Manager *m, const Request *request, sd_bus_error *error) {
         return job_force(job, request, error);
 }
 
+static int end_trials(Manager *m, Request *request, sd_bus_error *error) {
+        int r;
+
+        r = trials_end(m->trials, request->ids, error);
+        return r < 0 ? r : sd_bus_reply_method_return(request->call, NULL);
+}
+
 /* AuthorizeContinue: the request may be carried out. */
 static int carry_out(void *userdata, Request **request, sd_bus_error *error) {
         Manager *m = userdata;
@@ -74,6 +81,8 @@ static int carry_out(void *userdata, Request **request, sd_bus_error *error) {
         case REQUEST_APPLY_BUNDLE:
         case REQUEST_REMOVE:
                 return start_job(m, request, error);
+        case REQUEST_END_TRIAL:
+                return end_trials(m, *request, error);
         case REQUEST_CANCEL:
                 return cancel_job(m, *request, error);
         case REQUEST_FORCE:
@@ -186,7 +195,7 @@ char *manager_disabled(const Manager *m) {
 /** manager_is_idle() - may the daemon exit? Not while anything is under way or watched. */
 bool manager_is_idle(const Manager *m) {
         return !manager_running_job(m) && !m->queries && authorizer_pending(m->authorizer) == 0 &&
-                !patches_pending(m) && !freezer_is_busy(m->freezer);
+                !patches_pending(m) && !freezer_is_busy(m->freezer) && !trials_pending(m->trials);
 }
 
 /* FreezerTold */
@@ -280,6 +289,9 @@ int manager_new(sd_event *event, const char *root, const ModuleOps *ops, void *o
         r = store_open(root, &m->store, error);
         if (r < 0)
                 return r;
+        r = trials_new(m, &m->trials);
+        if (r < 0)
+                return r;
         r = findings_new(m, &m->findings);
         if (r < 0)
                 return r;
@@ -298,6 +310,7 @@ Manager *manager_free(Manager *m) {
         config_done(&m->config);
         findings_free(m->findings);
         patch_set_done(&m->patches);
+        trials_free(m->trials);
         authorizer_free(m->authorizer);
         freezer_free(m->freezer);
         systemd_free(m->systemd);
@@ -346,6 +359,11 @@ int manager_start(Manager *m) {
         r = freezer_recover(m->freezer);
         if (r < 0)
                 return r;
-        r = job_recover(m);
-        return r < 0 ? r : patches_refresh(m);
+        r = trials_load(m->trials);
+        if (r >= 0)
+                r = job_recover(m);
+        if (r < 0)
+                return r;
+        trials_start(m->trials);
+        return patches_refresh(m);
 }

@@ -16,6 +16,7 @@
 #include "daemon/query.h"
 #include "daemon/store.h"
 #include "daemon/systemd.h"
+#include "daemon/trial.h"
 #include "livepatch/identity.h"
 #include "util/limits.h"
 
@@ -39,6 +40,7 @@ struct Manager {
         Authorizer *authorizer;
         Systemd *systemd;
         Freezer *freezer;
+        Trials *trials;
 
         PatchSet patches;
         uint64_t refreshed_iteration;

@@ -65,3 +65,15 @@
 #define HOTPATCH_MESSAGE_FINDING_GONE "6078e7349b04471d8e77c5a18fdbf727"
 /* Something in the configuration was not understood */
 #define HOTPATCH_MESSAGE_CONFIGURATION "62e97a19879248f48de8edc3119b74ee"
+/* Patches came into force and are watched from now on */
+#define HOTPATCH_MESSAGE_TRIAL_BEGUN "6870bc3da8f2450a98febcb4a37a7ee0"
+/* The time is over and nothing speaks against the patches */
+#define HOTPATCH_MESSAGE_TRIAL_PASSED "0bb9ec42e1b6464f80493f2b513df180"
+/* A bad sign was seen; the patches are taken out */
+#define HOTPATCH_MESSAGE_TRIAL_FAILED "a4560ce214934ba4b204c2321a14d6ee"
+/* Patches were removed or superseded before their trial was over */
+#define HOTPATCH_MESSAGE_TRIAL_ENDED "418e887d1f3c46bc99c3797911012f15"
+/* A kind of sign cannot be seen */
+#define HOTPATCH_MESSAGE_TRIAL_BLIND "ee1f62c8214e4b3cba8e2451be47c365"
+/* The kernel wrote more than could be read */
+#define HOTPATCH_MESSAGE_LOG_LOST "776774e81f194096a97fe3b08a7e138d"

@@ -168,6 +168,7 @@ static int add_record(Manager *m, PatchSet *s, const AdmittedRecord *record) {
         p->recorded = true;
         p->sequence = record->sequence;
         p->applied_usec = record->applied_usec;
+        p->trial_until_usec = trials_until(m->trials, record->id);
         r = strv_copy(record->fixes, &p->fixes);
         if (r < 0)
                 return r;
@@ -391,7 +392,7 @@ static bool same_constants(const Patch *a, const Patch *b) {
 }
 
 static void signal_change(Patch *p, const Patch *old) {
-        char *properties[4] = {};
+        char *properties[5] = {};
         size_t n = 0;
 
         if (p->state != old->state) {
@@ -401,6 +402,8 @@ static void signal_change(Patch *p, const Patch *old) {
         }
         if (p->applied_usec != old->applied_usec)
                 properties[n++] = (char *) "AppliedUSec";
+        if (p->trial_until_usec != old->trial_until_usec)
+                properties[n++] = (char *) "TrialUntilUSec";
         if (p->tripped != old->tripped)
                 properties[n++] = (char *) "Tripped";
         if (p->tripped > old->tripped)

@@ -28,6 +28,7 @@ typedef enum PatchState {
 /**
  * struct Patch - one patch; all strings owned and never NULL
  * @recorded: there is an admitted record of it, so it is wanted
+ * @trial_until_usec: CLOCK_REALTIME; 0: it is not on trial
  * @staged_key: which file of the spool title, module and so on were read from
  * @tripwire_fd: watched for alarms while the patch is loaded; -EBADF when not
  */
@@ -45,6 +46,7 @@ typedef struct Patch {
         PatchState state;
         uint64_t applied_usec;
         uint64_t tripped;
+        uint64_t trial_until_usec;
         char *digest;
         char *path;
         char *staged_key;

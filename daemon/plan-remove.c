@@ -30,6 +30,70 @@ static const char *broken_requirement(const PlanFacts *facts, const bool *remove
         return NULL;
 }
 
+static int mark_dependants(const PlanFacts *facts, bool *removed) {
+        int marked = 0;
+
+        for (size_t i = 0; i < facts->n_patches; i++) {
+                const PlanPatch *p = &facts->patches[i];
+
+                if (removed[i] || !p->id || !p->module || !plan_patch_in_kernel(p) ||
+                    !broken_requirement(facts, removed, p))
+                        continue;
+                removed[i] = true;
+                marked = 1;
+        }
+        return marked;
+}
+
+/* The next in the order of application that was not taken yet. */
+static const PlanPatch *take_first(const PlanFacts *facts, bool *taken) {
+        const PlanPatch *first = NULL;
+
+        for (size_t i = 0; i < facts->n_patches; i++)
+                if (taken[i] && (!first || facts->patches[i].order < first->order))
+                        first = &facts->patches[i];
+        if (first)
+                taken[first - facts->patches] = false;
+        return first;
+}
+
+/**
+ * plan_dependants() - which patches cannot stay in force when these go
+ * @ids: patches that are taken out in any case
+ * @facts: symbols are not needed
+ * @ret_ids, @ret_modules: without those of @ids, in the order of application; free with strv_free()
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int plan_dependants(char *const *ids, const PlanFacts *facts, char ***ret_ids, char ***ret_modules) {
+        _cleanup_strv_free_ char **dependants = NULL, **modules = NULL;
+        _cleanup_free_ bool *removed = calloc(facts->n_patches + 1, sizeof(*removed));
+        const PlanPatch *p;
+        int r;
+
+        if (!removed)
+                return -ENOMEM;
+        for (char *const *id = ids; id && *id; id++) {
+                p = plan_find_patch(facts, *id);
+                if (p)
+                        removed[p - facts->patches] = true;
+        }
+        while (mark_dependants(facts, removed) > 0)
+                ;
+        while ((p = take_first(facts, removed))) {
+                if (strv_contains(ids, strempty(p->id)))
+                        continue;
+                r = strv_extend(&dependants, p->id);
+                if (r >= 0)
+                        r = strv_extend(&modules, p->module);
+                if (r < 0)
+                        return r;
+        }
+        *ret_ids = TAKE_PTR(dependants);
+        *ret_modules = TAKE_PTR(modules);
+        return 0;
+}
+
 static int check_required_by(Plan *p, const PlanFacts *facts, const bool *removed) {
         for (size_t i = 0; i < facts->n_patches; i++) {
                 const PlanPatch *stays = &facts->patches[i];

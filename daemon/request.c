@@ -50,6 +50,8 @@ static const VerbInfo verbs[_REQUEST_VERB_MAX] = {
                 .takes_bundle = true, .takes_options = true },
         [REQUEST_CANCEL] = { "Cancel", NULL },
         [REQUEST_FORCE] = { "Force", HOTPATCH_ACTION_FORCE },
+        [REQUEST_END_TRIAL] = { "EndTrial", HOTPATCH_ACTION_APPLY,
+                .takes_ids = true, .takes_options = true },
 };
 
 static RequestVerb verb_from_member(const char *member) {

@@ -20,6 +20,7 @@ typedef enum RequestVerb {
         REQUEST_VERIFY_BUNDLE,
         REQUEST_CANCEL,
         REQUEST_FORCE,
+        REQUEST_END_TRIAL,
         _REQUEST_VERB_MAX,
         _REQUEST_VERB_INVALID = -EINVAL,
 } RequestVerb;

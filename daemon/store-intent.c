@@ -15,7 +15,7 @@
 #define INTENT "intent"
 
 static bool valid_intent_type(const char *s) {
-        return streq(s, "apply") || streq(s, "remove");
+        return streq(s, "apply") || streq(s, "remove") || streq(s, "rollback");
 }
 
 const Field store_intent_fields[] = {

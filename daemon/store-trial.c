@@ -29,6 +29,9 @@ const Field store_trial_fields[] = {
         { "MODULE", FIELD_STRV, true, offsetof(TrialRecord, modules), manifest_module_is_valid },
         { "DIGEST", FIELD_STRV, true, offsetof(TrialRecord, digests), store_valid_digest },
         { "CLEAN", FIELD_BOOL, true, offsetof(TrialRecord, clean), NULL },
+        { "TAINT", FIELD_U64, false, offsetof(TrialRecord, taint), NULL },
+        { "REASON", FIELD_STRING, false, offsetof(TrialRecord, reason), NULL },
+        { "RETURN", FIELD_STRV, false, offsetof(TrialRecord, returns), manifest_id_is_valid },
 };
 const size_t store_n_trial_fields = ELEMENTSOF(store_trial_fields);
 

@@ -51,7 +51,7 @@ void admitted_record_done(AdmittedRecord *r);
 
 /** struct Intent - what is about to be done to the kernel; strings owned */
 typedef struct Intent {
-        char *type; /* "apply" or "remove" */
+        char *type; /* "apply", "remove" or "rollback" */
         char **ids;
         char **modules; /* of the id at the same place */
         char **digests; /* likewise, of the manifest; NULL: not known */
@@ -75,6 +75,9 @@ typedef struct TrialRecord {
         char **modules; /* of the id at the same place */
         char **digests; /* likewise, of the manifest */
         bool clean;     /* the machine was shut down in order */
+        uint64_t taint;  /* bits of the kernel that do not count as new */
+        char *reason;    /* it failed, and its patches are being taken out; NULL: it runs */
+        char **returns;  /* superseded patches that were brought back to admitted/ then */
 } TrialRecord;
 
 void trial_record_done(TrialRecord *r);

@@ -63,6 +63,14 @@
 /* Patches that are wanted at the same time; the kernel stacks each of them. */
 #define HOTPATCH_ADMITTED_MAX 128U
 
+/* Services that run when a trial begins; a large machine has some hundred. */
+#define HOTPATCH_UNITS_WATCHED_MAX 4096U
+
+/* Executables in /etc/hotpatch/checks.d, their names, and the end of what one says that is quoted. */
+#define HOTPATCH_CHECKS_MAX 32U
+#define HOTPATCH_CHECK_NAME_MAX 64U
+#define HOTPATCH_CHECK_OUTPUT_MAX 1024U
+
 /* Trials at a time; each is a transaction of the last day at most. */
 #define HOTPATCH_TRIALS_MAX 256U
 

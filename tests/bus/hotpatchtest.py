@@ -250,6 +250,8 @@ class Machine:
     def __init__(self, pki, functions=('hp_function', 'hp_other', 'hp_third')):
         self.root = tempfile.mkdtemp(prefix='hotpatch-bus-')
         self.pki = pki
+        self.log_fd = None
+        self.log_sequence = 1000
         build_id = bytes.fromhex(BUILD_ID)
         self.write('sys/kernel/notes', struct.pack('<III', 4, len(build_id), 3) + b'GNU\0' + build_id)
         self.write('proc/sys/kernel/osrelease', RELEASE + '\n')
@@ -275,9 +277,23 @@ class Machine:
     def write(self, path, data):
         write(self.path(path), data)
 
-    def configure(self, transition='30s', idle='10min'):
+    def configure(self, transition='30s', idle='10min', trial=()):
+        """@trial: lines of the section [Trial]."""
         self.write('etc/hotpatch/hotpatchd.conf',
-                   '[Transition]\nTimeoutSec=%s\n\n[Service]\nIdleTimeoutSec=%s\n' % (transition, idle))
+                   '[Transition]\nTimeoutSec=%s\n\n[Service]\nIdleTimeoutSec=%s\n\n[Trial]\n%s\n'
+                   % (transition, idle, '\n'.join(trial)))
+
+    def open_log(self):
+        """From now on /dev/kmsg wakes up who follows it; a pipe does that, a file does not."""
+        os.unlink(self.path('dev/kmsg'))
+        os.mkfifo(self.path('dev/kmsg'))
+        self.log_fd = os.open(self.path('dev/kmsg'), os.O_RDWR | os.O_CLOEXEC)
+
+    def say(self, *lines, priority=4):
+        """The kernel writes to its log; each line with one write, as the kernel gives it to readers."""
+        for line in lines:
+            self.log_sequence += 1
+            os.write(self.log_fd, b'%d,%d,%d,-;%s\n' % (priority, self.log_sequence, self.log_sequence, line.encode()))
 
     def bundle(self, bundle_id, **kwargs):
         path = self.path('fake', bundle_id + '.hpb')
@@ -313,6 +329,8 @@ class Machine:
     def close(self):
         self.kernel.running = False
         self.kernel.join()
+        if self.log_fd is not None:
+            os.close(self.log_fd)
         shutil.rmtree(self.root, ignore_errors=True)
 
 
@@ -450,13 +468,23 @@ class Client:
             finally:
                 os.seteuid(0)
         self.removed = {}
+        self.trials = []  # (ids, result, reason)
         self.properties = []
         self.connection.add_signal_receiver(self.on_removed, 'JobRemoved', MANAGER)
+        self.connection.add_signal_receiver(self.on_trial, 'TrialEnded', MANAGER)
         self.connection.add_signal_receiver(self.on_properties, 'PropertiesChanged', PROPERTIES,
                                             path_keyword='path')
 
     def on_removed(self, number, path, result, name, message):
         self.removed[str(path)] = (str(result), str(name), str(message))
+
+    def on_trial(self, ids, result, reason):
+        self.trials.append(([str(i) for i in ids], str(result), str(reason)))
+
+    def trial(self):
+        """Wait until a trial has ended. Return: (ids, result, reason)."""
+        wait_for('the end of a trial', lambda: self.trials)
+        return self.trials.pop(0)
 
     def on_properties(self, interface, changed, invalidated, path):
         self.properties.append((str(path), str(interface), dict(changed)))
@@ -508,7 +536,7 @@ class Client:
 NO_OPTIONS = dbus.Dictionary({}, signature='sv')
 SIGNATURES = {'Apply': 'asa{sv}', 'Remove': 'asa{sv}', 'Plan': 'asa{sv}', 'Stage': 'ha{sv}',
               'ApplyBundle': 'ha{sv}', 'PlanBundle': 'ha{sv}', 'VerifyBundle': 'ha{sv}', 'Describe': 's',
-              'ListPatches': '', 'ListJobs': '', 'Cancel': ''}
+              'ListPatches': '', 'EndTrial': 'asa{sv}', 'ListJobs': '', 'Cancel': ''}
 
 
 class Call:

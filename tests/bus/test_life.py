@@ -11,7 +11,7 @@ from hotpatchtest import (NO_OPTIONS, NOBODY, OBJECTS, PATCH, ROOT, Bus, Client,
 
 def test_it_leaves_when_idle(pki):
     with World(pki) as w:
-        w.machine.configure(idle='1s')
+        w.machine.configure(idle='1s', trial=['MaxSec=0'])
         w.start()
         w.root.patches()
         wait_for('the exit', lambda: w.daemon.process.poll() is not None, 10)
@@ -20,7 +20,7 @@ def test_it_leaves_when_idle(pki):
 
 def test_it_stays_while_a_transition_runs(pki):
     with World(pki) as w:
-        w.machine.configure(idle='1s')
+        w.machine.configure(idle='1s', trial=['MaxSec=0'])
         w.machine.kernel.stall = True
         w.start()
         w.machine.stage('hp-one')
@@ -35,7 +35,7 @@ def test_it_stays_while_a_transition_runs(pki):
 
 def test_it_stays_while_polkit_is_asked(pki):
     with World(pki, 'wait') as w:
-        w.machine.configure(idle='1s')
+        w.machine.configure(idle='1s', trial=['MaxSec=0'])
         w.start()
         w.machine.stage('hp-one')
         c = w.client(NOBODY)
@@ -55,7 +55,7 @@ def test_it_tells_systemd(pki):
         notify.settimeout(10)
         os.environ['NOTIFY_SOCKET'] = path
         try:
-            w.machine.configure(idle='1s')
+            w.machine.configure(idle='1s', trial=['MaxSec=0'])
             w.start()
         finally:
             del os.environ['NOTIFY_SOCKET']

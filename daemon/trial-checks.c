@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Trials: the site's own checks. Each executable in /etc/hotpatch/checks.d/ runs as
+ * hotpatch-check@NAME.service when a trial begins, at intervals, and once more before it passes; one that fails is a
+ * bad sign.
+ *
+ * They run outside this daemon's sandbox, which would make most of them fail: what a site wants to know is whether
+ * its own web server answers. So systemd starts them, with a time limit in the unit, and its journal keeps what
+ * they say; the end of that lies in /run/hotpatch/checks/ for the reason of the rollback.
+ *
+ * A check that cannot be run (not executable, writable by others, no systemd) is no sign, and is written down.
+ */
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <syslog.h>
+
+#include "daemon/check-name.h"
+#include "daemon/messages.h"
+#include "daemon/record.h"
+#include "daemon/trial-checks.h"
+#include "util/file.h"
+#include "util/strv.h"
+
+/* The unit gives up before (TimeoutStartSec=); this is for a systemd that does not. */
+#define START_TIMEOUT_USEC (120 * USEC_PER_SEC)
+
+typedef struct Check {
+        TrialChecks *checks;
+        char *name;
+        SystemdCall *call;
+} Check;
+
+struct TrialChecks {
+        Trials *trials;
+        sd_event_source *timer;
+        Check running[HOTPATCH_CHECKS_MAX];
+        size_t n_running; /* of them not ended yet */
+        bool again;
+};
+
+static void forget_all(TrialChecks *c) {
+        for (size_t i = 0; i < ELEMENTSOF(c->running); i++) {
+                systemd_call_free(c->running[i].call);
+                free(c->running[i].name);
+                c->running[i] = (Check) {};
+        }
+        c->n_running = 0;
+}
+
+/** trial_checks_free() - wait for no check any more; those that run go on. Returns NULL. */
+TrialChecks *trial_checks_free(TrialChecks *c) {
+        if (!c)
+                return NULL;
+        sd_event_source_disable_unref(c->timer);
+        forget_all(c);
+        free(c);
+        return NULL;
+}
+
+/** trial_checks_running() - is there one that has not ended? */
+bool trial_checks_running(const TrialChecks *c) {
+        return c && c->n_running > 0;
+}
+
+static void warn(const char *name, const char *why) {
+        _cleanup_free_ char *text = NULL;
+
+        if (asprintf(&text, "The check '%s' was not run: %s", name, why) < 0) {
+                text = NULL;
+                return;
+        }
+        (void) record_write(&(Record) {
+                .message_id = HOTPATCH_MESSAGE_TRIAL_BLIND,
+                .priority = LOG_WARNING,
+                .text = text,
+                .caller_uid = UINT32_MAX,
+        });
+}
+
+/* The end of what it said, in one line. Root's own programs wrote it; it is shown to people. */
+static char *read_output(const TrialChecks *c, const char *name) {
+        _cleanup_free_ char *path = path_join(CHECKS_OUTPUT_DIRECTORY, name);
+        _cleanup_free_ void *data = NULL;
+        size_t size;
+        char *text;
+
+        if (!path || file_read_at(kernel_root_fd(c->trials->manager->kernel), path, HOTPATCH_CHECK_OUTPUT_MAX, &data,
+                                  &size) < 0)
+                return NULL;
+        text = data;
+        while (size > 0 && text[size - 1] <= ' ')
+                text[--size] = 0;
+        for (char *p = text; *p; p++)
+                if (*p < ' ' || *p > '~')
+                        *p = *p == '\n' ? ' ' : '?';
+        return *text ? strdup(text) : NULL;
+}
+
+static void failed(TrialChecks *c, const char *name, const char *result) {
+        _cleanup_free_ char *output = read_output(c, name), *reason = NULL;
+        Trial *trial = trials_youngest(c->trials, UINT64_MAX);
+        int r;
+
+        if (!trial)
+                return;
+        if (output)
+                r = asprintf(&reason, "the check '%s' failed: %s", name, output);
+        else
+                r = asprintf(&reason, "the check '%s' failed (%s)", name, result);
+        if (r < 0)
+                reason = NULL;
+        trial_fail(trial, reason ?: "a check failed");
+}
+
+static void on_done(void *userdata, int r, const char *answer, const sd_bus_error *error) {
+        Check *check = userdata;
+        TrialChecks *c = check->checks;
+        Trials *trials = c->trials;
+        _cleanup_free_ char *name = TAKE_PTR(check->name);
+
+        check->call = systemd_call_free(check->call);
+        c->n_running--;
+        if (r < 0 && !answer)
+                warn(name, error && error->message ? error->message : strerror(-r));
+        else if (!streq_ptr(answer, "done") && !streq_ptr(answer, "canceled"))
+                return failed(c, name, strempty(answer)); /* c may be gone */
+        if (c->n_running > 0)
+                return;
+        if (c->again) {
+                c->again = false;
+                trial_checks_run(c);
+        }
+        trials_settle(trials);
+}
+
+static void start(TrialChecks *c, const char *name) {
+        Check *check = NULL;
+        _cleanup_free_ char *unit = NULL;
+        int r;
+
+        for (size_t i = 0; !check && i < ELEMENTSOF(c->running); i++)
+                if (!c->running[i].name)
+                        check = &c->running[i];
+        if (!check)
+                return warn(name, "there are too many");
+        if (asprintf(&unit, "hotpatch-check@%s.service", name) < 0) {
+                unit = NULL;
+                return;
+        }
+        check->checks = c;
+        check->name = strdup(name);
+        if (!check->name)
+                return;
+        r = systemd_start_unit(c->trials->manager->systemd, unit, START_TIMEOUT_USEC, on_done, check, &check->call);
+        if (r < 0) {
+                free(check->name);
+                check->name = NULL;
+                return warn(name, strerror(-r));
+        }
+        c->n_running++;
+}
+
+static void consider(TrialChecks *c, int dir_fd, const char *name) {
+        struct stat st;
+
+        if (*name == '.')
+                return;
+        if (!check_name_is_valid(name))
+                return warn(name, "its name may have letters, digits, '_', '.' and '-' only");
+        if (fstatat(dir_fd, name, &st, 0) < 0)
+                return warn(name, strerror(errno));
+        if (!S_ISREG(st.st_mode) || !(st.st_mode & S_IXUSR))
+                return warn(name, "it is no executable file");
+        if (!check_file_is_safe(&st))
+                return warn(name, "others than root may write to it");
+        start(c, name);
+}
+
+static void start_all(TrialChecks *c) {
+        _cleanup_closedir_ DIR *dir = NULL;
+        const struct dirent *entry;
+        struct stat st;
+        int fd;
+
+        fd = openat(kernel_root_fd(c->trials->manager->kernel), CHECKS_DIRECTORY, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0)
+                return; /* the site has none */
+        dir = fdopendir(fd);
+        if (!dir) {
+                safe_close(fd);
+                return;
+        }
+        if (fstat(dirfd(dir), &st) < 0 || !check_file_is_safe(&st))
+                return warn("*", "others than root may write to /etc/hotpatch/checks.d");
+        while ((entry = readdir(dir)))
+                consider(c, dirfd(dir), entry->d_name);
+}
+
+/** trial_checks_run() - run all checks now; if some still run, once more when they have ended */
+void trial_checks_run(TrialChecks *c) {
+        if (!c)
+                return;
+        if (c->n_running > 0) {
+                c->again = true;
+                return;
+        }
+        start_all(c);
+}
+
+static int on_interval(sd_event_source *source, _unused_ uint64_t usec, void *userdata) {
+        TrialChecks *c = userdata;
+        int r;
+
+        r = sd_event_source_set_time_relative(source, c->trials->manager->config.trial.check_interval_usec);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+        if (r < 0)
+                return r;
+        if (c->n_running == 0)
+                trial_checks_run(c);
+        return 0;
+}
+
+/**
+ * trial_checks_new() - run the checks at intervals from now on
+ * @t: the trials
+ * @ret: trial_checks_free() it
+ *
+ * Return: 0 or a negative errno.
+ */
+int trial_checks_new(Trials *t, TrialChecks **ret) {
+        _cleanup_(trial_checks_freep) TrialChecks *c = malloc(sizeof(*c));
+        uint64_t interval = t->manager->config.trial.check_interval_usec;
+        int r;
+
+        if (!c)
+                return -ENOMEM;
+        *c = (TrialChecks) { .trials = t };
+        r = sd_event_add_time_relative(t->manager->event, &c->timer, CLOCK_MONOTONIC, interval, USEC_PER_SEC,
+                on_interval, c);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(c);
+        return 0;
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What the files of the trials share, trial*.c. */
+
+#include <systemd/sd-event.h>
+
+#include "daemon/manager.h"
+#include "daemon/trial.h"
+#include "livepatch/kernelsigns.h"
+#include "livepatch/klog-follow.h"
+
+typedef struct TrialChecks TrialChecks;
+typedef struct TrialUnits TrialUnits;
+
+/**
+ * struct Trial - one transaction that is watched
+ * @timer: its end, CLOCK_BOOTTIME
+ * @due: its end has come; what still has to be looked at is under way
+ * @failed: a bad sign was seen, and its patches are to be taken out; record.reason says which
+ * @given_up: they cannot be taken out; the next start tries again
+ */
+typedef struct Trial {
+        Trials *trials;
+        TrialRecord record;
+        sd_event_source *timer;
+        bool due;
+        bool failed;
+        bool given_up;
+} Trial;
+
+/**
+ * struct Trials
+ * @list: oldest first
+ * @log: while a trial or an Apply is on
+ * @mark: number of the first kernel log record of the job that runs; KERNEL_LOG_NOW: none came yet
+ * @taint_before: of the kernel, when that job began
+ * @quiet: closes a report of the kernel after which nothing comes
+ * @look: the periodic look at what sends no event
+ * @next: goes on when a job has ended
+ */
+struct Trials {
+        Manager *manager;
+        Trial **list;
+        size_t n;
+
+        KernelLogFollower *log;
+        KernelSigns signs;
+        uint64_t mark;
+        uint64_t taint_before;
+        sd_event_source *quiet;
+        sd_event_source *look;
+        sd_event_source *next;
+        unsigned pressed; /* looks in a row at which the pressure was too high */
+
+        TrialUnits *units;
+        TrialChecks *checks;
+};
+
+/* trial.c */
+void trial_fail(Trial *t, const char *reason) _nonnull_(1, 2);
+Trial *trials_youngest(const Trials *t, uint64_t sequence) _nonnull_(1);
+void trials_settle(Trials *t) _nonnull_(1);
+
+/* trial-log.c: what the kernel says */
+void trial_log_open(Trials *t, uint64_t from);
+void trial_log_close(Trials *t);
+void trial_log_catch_up(Trials *t);
+
+/* trial-look.c: what has to be looked at */
+int trial_look_start(Trials *t) _must_check_;
+void trial_look_stop(Trials *t);
+void trial_look(Trials *t);
+uint64_t trial_taint(const Trials *t);
+uint64_t trial_taint_allowed(const Trials *t, uint64_t before);

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Trials: what sends no event and has to be looked at, every few seconds while a trial is on.
+ *
+ * Taint is the kernel's own memory of what happened to it. It backs up the log, which may overflow or
+ * be cleared. The bits that loading any module sets do not count (whoever loads a module in that time is not the
+ * patch), nor, unless the policy counts every warning, the bit of warnings.
+ *
+ * Pressure is the share of the last ten seconds in which every task waited for memory or a disk (/proc/pressure,
+ * "full"). A trigger that wakes us up needs CAP_SYS_RESOURCE in 6.1, which is not worth having for this. A burst is no
+ * sign: the limit must be passed at several looks in a row.
+ */
+
+#include <fcntl.h>
+#include <inttypes.h>
+
+#include "daemon/trial-internal.h"
+#include "util/file.h"
+
+#define LOOK_USEC (5 * USEC_PER_SEC)
+/* avg10 forgets in ten seconds; three looks are fifteen. */
+#define LOOKS_PRESSED 3U
+
+/* Documentation/admin-guide/tainted-kernels.rst: P, F, O, C, E, K, X, N, J are set by loading modules. */
+#define TAINT_BIT(n) (UINT64_C(1) << (n))
+#define TAINT_OF_MODULES                                                                                     \
+        (TAINT_BIT(0) | TAINT_BIT(1) | TAINT_BIT(10) | TAINT_BIT(12) | TAINT_BIT(13) | TAINT_BIT(15) |        \
+         TAINT_BIT(16) | TAINT_BIT(18) | TAINT_BIT(19))
+#define TAINT_WARN TAINT_BIT(9)
+
+static const char taint_letters[] = "PFSRMBUDAWCIOELKXTNJ";
+
+/** trial_taint() - the taint bits of the kernel; all of them when they cannot be read */
+uint64_t trial_taint(const Trials *t) {
+        _cleanup_free_ char *line = NULL;
+        char *end;
+        uint64_t bits;
+
+        if (file_read_line_at(kernel_root_fd(t->manager->kernel), "proc/sys/kernel/tainted", &line) < 0)
+                return UINT64_MAX;
+        errno = 0;
+        bits = strtoull(line, &end, 10);
+        return errno != 0 || end == line || *end ? UINT64_MAX : bits;
+}
+
+/** trial_taint_allowed() - the bits that are no sign in a trial that begins with these */
+uint64_t trial_taint_allowed(const Trials *t, uint64_t before) {
+        before |= TAINT_OF_MODULES;
+        return t->manager->config.trial.signs & TRIAL_SIGN_KERNEL_WARNING ? before : before | TAINT_WARN;
+}
+
+static void look_at_taint(Trials *t) {
+        uint64_t taint = trial_taint(t), fresh;
+        char letters[sizeof(taint_letters)], *p = letters;
+        _cleanup_free_ char *reason = NULL;
+        Trial *trial = trials_youngest(t, UINT64_MAX);
+
+        /* It names nobody. */
+        if (!trial || taint == UINT64_MAX)
+                return;
+        fresh = taint & ~trial->record.taint;
+        if (fresh == 0)
+                return;
+        for (size_t i = 0; taint_letters[i]; i++)
+                if (fresh & TAINT_BIT(i))
+                        *p++ = taint_letters[i];
+        *p = 0;
+        if (asprintf(&reason, "the kernel has marked itself as tainted: %s (new bits %" PRIu64 ")", letters, fresh) < 0)
+                reason = NULL;
+        trial_fail(trial, reason ?: "the kernel has marked itself as tainted");
+}
+
+/* "full avg10=1.23 …": whole percents, 0 when there is no such line. */
+static unsigned read_pressure(const Trials *t, const char *path) {
+        _cleanup_free_ void *data = NULL;
+        const char *line;
+        size_t size;
+
+        if (file_read_at(kernel_root_fd(t->manager->kernel), path, 4096, &data, &size) < 0)
+                return 0;
+        line = strstr(data, "full avg10=");
+        return line ? (unsigned) strtoul(line + strlen("full avg10="), NULL, 10) : 0;
+}
+
+static void look_at_pressure(Trials *t) {
+        const TrialPolicy *policy = &t->manager->config.trial;
+        const struct {
+                const char *path;
+                const char *what;
+                unsigned limit;
+        } looks[] = {
+                { "proc/pressure/memory", "memory", policy->memory_pressure },
+                { "proc/pressure/io", "disks", policy->io_pressure },
+        };
+        _cleanup_free_ char *reason = NULL;
+        unsigned found = 0, i;
+        Trial *trial;
+
+        for (i = 0; i < ELEMENTSOF(looks); i++) {
+                found = looks[i].limit > 0 ? read_pressure(t, looks[i].path) : 0;
+                if (found > looks[i].limit)
+                        break;
+        }
+        t->pressed = i < ELEMENTSOF(looks) ? t->pressed + 1 : 0;
+        if (t->pressed < LOOKS_PRESSED)
+                return;
+        t->pressed = 0;
+        trial = trials_youngest(t, UINT64_MAX);
+        if (!trial)
+                return;
+        if (asprintf(&reason, "all tasks have waited for %s %u percent of the time, more than %u", looks[i].what, found,
+                        looks[i].limit) < 0)
+                reason = NULL;
+        trial_fail(trial, reason ?: "the machine is short of memory");
+}
+
+/** trial_look() - look once; may fail the youngest trial */
+void trial_look(Trials *t) {
+        unsigned signs = t->manager->config.trial.signs;
+
+        if (signs & TRIAL_SIGN_TAINT)
+                look_at_taint(t);
+        if (signs & TRIAL_SIGN_PRESSURE)
+                look_at_pressure(t);
+}
+
+static int on_look(sd_event_source *source, _unused_ uint64_t usec, void *userdata) {
+        Trials *t = userdata;
+        int r;
+
+        r = sd_event_source_set_time_relative(source, LOOK_USEC);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+        if (r < 0)
+                return r;
+        trial_look(t);
+        return 0;
+}
+
+/** trial_look_start() - look every few seconds from now on. Return: 0 or a negative errno. */
+int trial_look_start(Trials *t) {
+        t->pressed = 0;
+        return sd_event_add_time_relative(t->manager->event, &t->look, CLOCK_MONOTONIC, LOOK_USEC,
+                USEC_PER_SEC, on_look, t);
+}
+
+/** trial_look_stop() - look no more */
+void trial_look_stop(Trials *t) {
+        t->look = sd_event_source_disable_unref(t->look);
+}

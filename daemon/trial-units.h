@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Services that fail during a trial. */
+
+#include "daemon/trial-internal.h"
+
+int trial_units_new(Trials *t, TrialUnits **ret) _must_check_ _nonnull_(1, 2);
+TrialUnits *trial_units_free(TrialUnits *u);
+DEFINE_TRIVIAL_CLEANUP(TrialUnits *, trial_units_free);

@@ -1,0 +1,382 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Trials: they pass, they fail by each sign, they outlive the daemon, and what was superseded comes back."""
+
+import os
+import time
+
+from hotpatchtest import (JOB, MANAGER, NO_OPTIONS, NOBODY, PATCH, ROOT, World, main, refused, wait_for)
+
+PATCH_PATH = ROOT + '/patch/'
+
+
+def warn(module, function='new_hp_function'):
+    return ('------------[ cut here ]------------', 'something is odd',
+            'WARNING: CPU: 0 PID: 1 at a.c:1 %s+0x1/0x2 [%s]' % (function, module),
+            'Modules linked in: hp_one(OEK) hp_two(OEK)', 'CPU: 0 PID: 1 Comm: a',
+            'Call Trace:', ' <TASK>', ' vfs_read+0x1/0x2', ' </TASK>', '---[ end trace 0000000000000000 ]---')
+
+
+OOPS = ('BUG: kernel NULL pointer dereference, address: 0000000000000000', 'Oops: 0002 [#1] PREEMPT SMP',
+        'CPU: 0 PID: 1 Comm: a', 'RIP: 0010:somewhere+0x1/0x2', 'Call Trace:', ' kthread+0x1/0x2',
+        '---[ end trace 0000000000000000 ]---')
+
+
+def until(w, name):
+    return int(w.root.get(PATCH_PATH + name.replace('-', '_2d'), PATCH, 'TrialUntilUSec'))
+
+
+def records(w):
+    return os.listdir(w.machine.path('var/lib/hotpatch/trials'))
+
+
+def superseded(w):
+    return os.listdir(w.machine.path('var/lib/hotpatch/superseded'))
+
+
+def jobs(w, kind):
+    return [j for j in w.root.call('ListJobs') if j[1] == kind]
+
+
+def start(pki, *trial, **kwargs):
+    w = World(pki, **kwargs)
+    w.machine.configure(trial=trial)
+    w.machine.open_log()
+    return w.start()
+
+
+def apply(w, *ids):
+    assert w.root.finish(w.root.apply(*ids)) == ('done', '', '')
+
+
+def rolled_back(w):
+    return [(str(i), str(r)) for i, _, r in w.root.get(ROOT, MANAGER, 'RolledBack')]
+
+
+def clean(w, loaded=()):
+    wait_for('the end of the rollback', lambda: not records(w) and not w.machine.leftovers())
+    assert w.machine.loaded() == sorted(loaded), w.machine.loaded()
+    assert superseded(w) == [], superseded(w)
+
+
+def test_a_trial_passes(pki):
+    with start(pki, 'MaxSec=1') as w:
+        w.machine.stage('hp-one')
+        before = time.time()
+        apply(w, 'hp-one')
+        assert before < until(w, 'hp-one') / 1e6 < time.time() + 1
+        assert w.root.patches() == {'hp-one': 'active'} and len(records(w)) == 1
+        assert w.root.trial() == (['hp-one'], 'passed', '')
+        assert until(w, 'hp-one') == 0
+        told = [int(c['TrialUntilUSec']) for _, i, c in w.root.properties if i == PATCH and 'TrialUntilUSec' in c]
+        wait_for('the property', lambda: [1 for _, i, c in w.root.properties
+                                          if i == PATCH and c.get('TrialUntilUSec') == 0] or told[-1:] == [0])
+        clean(w, ['hp_one'])
+        assert w.root.patches() == {'hp-one': 'active'} and rolled_back(w) == []
+
+
+def test_the_bundle_says_how_long_and_the_policy_has_limits(pki):
+    with start(pki, 'MinSec=100', 'MaxSec=1000') as w:
+        for name, seconds, expected in (('hp-one', 10, 100), ('hp-two', 500, 500), ('hp-three', 5000, 1000)):
+            w.machine.stage(name, functions=(('vmlinux', {'hp-one': 'hp_function', 'hp-two': 'hp_other',
+                                                          'hp-three': 'hp_third'}[name]),), trial={'seconds': seconds})
+            apply(w, name)
+            assert abs(until(w, name) / 1e6 - time.time() - expected) < 20
+        assert len(records(w)) == 3
+
+
+def test_no_trials_by_policy(pki):
+    with start(pki, 'MaxSec=0') as w:
+        w.machine.stage('hp-one')
+        apply(w, 'hp-one')
+        assert until(w, 'hp-one') == 0 and records(w) == []
+        w.machine.say(*warn('hp_one'))
+        time.sleep(0.5)
+        assert w.root.patches() == {'hp-one': 'active'}
+
+
+def test_a_warning_in_the_patch_takes_it_out(pki):
+    with start(pki) as w:
+        w.machine.stage('hp-one')
+        apply(w, 'hp-one')
+        said = time.monotonic()
+        w.machine.say(*warn('hp_one'))
+        wait_for('the rollback', lambda: jobs(w, 'rollback'))
+        assert time.monotonic() - said < 5
+        ids, result, reason = w.root.trial()
+        assert (ids, result) == (['hp-one'], 'failed') and 'something is odd' in reason, reason
+        assert 'new_hp_function [hp_one]' in reason, reason
+        (job,) = jobs(w, 'rollback')
+        result = w.root.finish((job[0], job[7]))
+        assert result[:2] == ('done', 'TrialFailed') and 'something is odd' in result[2], result
+        clean(w)
+        assert w.root.patches() == {'hp-one': 'staged'}
+        assert rolled_back(w) == [('hp-one', reason)]
+        # Once more is allowed, and the list is about what is not in force.
+        apply(w, 'hp-one')
+        assert rolled_back(w) == []
+
+
+def test_a_warning_about_nobody_is_no_sign(pki):
+    with start(pki) as w:
+        w.machine.stage('hp-one')
+        apply(w, 'hp-one')
+        w.machine.say(*warn('other'))
+        w.machine.say(*warn('hp_one_more'))
+        w.machine.say(*warn('hp_one'), priority=12)  # a program wrote it
+        time.sleep(0.7)
+        assert w.root.patches() == {'hp-one': 'active'} and not w.root.trials
+
+
+def test_any_warning_is_a_sign_by_policy(pki):
+    with start(pki, 'Signs=kernel-warning') as w:
+        w.machine.stage('hp-one')
+        apply(w, 'hp-one')
+        w.machine.say(*warn('other'))
+        assert w.root.trial()[1] == 'failed'
+        clean(w)
+
+
+def test_an_oops_without_a_name_belongs_to_the_youngest(pki):
+    with start(pki) as w:
+        w.machine.stage('hp-one')
+        w.machine.stage('hp-two', functions=(('vmlinux', 'hp_other'),))
+        apply(w, 'hp-one')
+        apply(w, 'hp-two')
+        w.machine.say(*OOPS)
+        ids, result, reason = w.root.trial()
+        assert (ids, result) == (['hp-two'], 'failed') and 'oops in somewhere' in reason, reason
+        wait_for('the end', lambda: w.root.patches() == {'hp-one': 'active', 'hp-two': 'staged'})
+        # A name decides against age.
+        w.root.call('Apply', ['hp-two'], NO_OPTIONS)
+        wait_for('the trial', lambda: until(w, 'hp-two'))
+        w.machine.say(*warn('hp_one'))
+        assert w.root.trial()[:2] == (['hp-one'], 'failed')
+        wait_for('the end', lambda: w.root.patches() == {'hp-one': 'staged', 'hp-two': 'active'})
+
+
+def test_a_report_without_an_end_counts_too(pki):
+    with start(pki) as w:
+        w.machine.stage('hp-one')
+        apply(w, 'hp-one')
+        w.machine.say('INFO: task a:1 blocked for more than 120 seconds.', 'Call Trace:', ' x+0x1/0x2 [hp_one]')
+        assert w.root.trial()[1] == 'failed'
+        clean(w)
+
+
+def test_the_whole_transaction_goes_and_who_requires_it(pki):
+    with start(pki) as w:
+        w.machine.stage('hp-one')
+        w.machine.stage('hp-two', functions=(('vmlinux', 'hp_other'),))
+        w.machine.stage('hp-three', functions=(('vmlinux', 'hp_third'),), requires=['hp-two'])
+        apply(w, 'hp-one', 'hp-two')
+        apply(w, 'hp-three')
+        w.machine.say(*warn('hp_one'))
+        ended = sorted((w.root.trial(), w.root.trial()))
+        assert [e[:2] for e in ended] == [(['hp-one', 'hp-two'], 'failed'), (['hp-three'], 'ended')], ended
+        clean(w)
+        assert set(w.root.patches().values()) == {'staged'}
+
+
+def test_what_was_superseded_comes_back(pki):
+    with start(pki) as w:
+        w.machine.stage('hp-one')
+        apply(w, 'hp-one')
+        w.root.call('EndTrial', ['hp-one'], NO_OPTIONS)
+        assert w.root.trial() == (['hp-one'], 'passed', '')
+        w.machine.stage('hp-two', supersedes=['hp-one'])
+        apply(w, 'hp-two')
+        assert w.machine.livepatches() == ['hp_two'] and len(superseded(w)) == 1
+        os.unlink(w.machine.path('var/lib/hotpatch/spool/hp-one.hpb'))
+        w.machine.say(*warn('hp_two'))
+        assert w.root.trial()[:2] == (['hp-two'], 'failed')
+        clean(w, ['hp_one'])
+        assert w.root.patches() == {'hp-one': 'active', 'hp-two': 'staged'}, w.root.patches()
+        assert w.machine.livepatches() == ['hp_one']
+
+
+def test_what_was_superseded_is_forgotten_when_the_trial_passes(pki):
+    with start(pki) as w:
+        w.machine.stage('hp-one')
+        w.machine.stage('hp-two', supersedes=['hp-one'])
+        apply(w, 'hp-one')
+        apply(w, 'hp-two')
+        assert w.root.trial() == (['hp-one'], 'ended', 'it was superseded')
+        assert len(superseded(w)) == 1
+        w.root.call('EndTrial', ['hp-two'], NO_OPTIONS)
+        clean(w, ['hp_two'])
+
+
+def test_what_was_superseded_cannot_come_back(pki):
+    with start(pki) as w:
+        w.machine.stage('hp-one')
+        w.machine.stage('hp-two', supersedes=['hp-one'])
+        apply(w, 'hp-one')
+        apply(w, 'hp-two')
+        assert w.root.trial()[1] == 'ended'
+        w.machine.write('fake/insert-errno', '22\n')
+        w.machine.say(*warn('hp_two'))
+        assert w.root.trial()[:2] == (['hp-two'], 'failed')
+        (job,) = jobs(w, 'rollback')
+        result = w.root.finish((job[0], job[7]))
+        assert result[:2] == ('failed', 'TrialFailed') and 'could not be brought back' in result[2], result
+        clean(w)
+        # It is wanted all the same.
+        assert os.path.exists(w.machine.path('var/lib/hotpatch/admitted/hp-one.record'))
+
+
+def test_a_removed_patch_is_not_on_trial(pki):
+    with start(pki) as w:
+        w.machine.stage('hp-one')
+        apply(w, 'hp-one')
+        assert w.root.finish(w.root.remove('hp-one'))[0] == 'done'
+        assert w.root.trial() == (['hp-one'], 'ended', 'it was removed')
+        clean(w)
+        w.machine.say(*warn('hp_one'))
+        time.sleep(0.4)
+        assert not w.root.trials
+
+
+def test_ending_a_trial_needs_one_and_the_right(pki):
+    with World(pki, 'deny') as w:
+        w.start()
+        w.machine.stage('hp-one')
+        with refused('NotOnTrial'):
+            w.root.call('EndTrial', ['hp-one'], NO_OPTIONS)
+        apply(w, 'hp-one')
+        with refused('AccessDenied', 'InteractiveAuthorizationRequired'):
+            w.client(NOBODY).call('EndTrial', ['hp-one'], NO_OPTIONS)
+        assert until(w, 'hp-one')
+        w.root.call('EndTrial', ['hp-one'], NO_OPTIONS)
+        assert not until(w, 'hp-one')
+
+
+def test_a_warning_during_the_transition_turns_it_around(pki):
+    with start(pki) as w:
+        w.machine.kernel.stall = True
+        w.machine.stage('hp-one')
+        job = w.root.apply('hp-one')
+        wait_for('the transition', lambda: w.root.patches() == {'hp-one': 'transition'})
+        w.machine.say(*warn('hp_one'))
+        result = w.root.finish(job)
+        assert result[:2] == ('failed', 'TrialFailed') and 'something is odd' in result[2], result
+        clean(w)
+
+
+def test_another_job_makes_room(pki):
+    with start(pki) as w:
+        w.machine.stage('hp-one')
+        w.machine.stage('hp-two', functions=(('vmlinux', 'hp_other'),))
+        apply(w, 'hp-one')
+        w.machine.kernel.stall = True
+        job = w.root.apply('hp-two')
+        wait_for('the transition', lambda: w.root.patches()['hp-two'] == 'transition')
+        w.machine.say(*warn('hp_one'))
+        result = w.root.finish(job)
+        assert result[:2] == ('cancelled', 'Cancelled') and 'something is odd' in result[2], result
+        w.machine.kernel.stall = False
+        assert w.root.trial()[:2] == (['hp-one'], 'failed')
+        clean(w)
+
+
+def test_new_taint(pki):
+    with World(pki) as w:
+        w.machine.write('proc/sys/kernel/tainted', '%d\n' % (1 << 6))
+        w.start()
+        w.machine.stage('hp-one')
+        apply(w, 'hp-one')
+        w.machine.write('proc/sys/kernel/tainted', '%d\n' % (1 << 6 | 1 << 9 | 1 << 12 | 1 << 13 | 1 << 15))
+        time.sleep(6)
+        assert w.root.patches() == {'hp-one': 'active'}
+        w.machine.write('proc/sys/kernel/tainted', '%d\n' % (1 << 6 | 1 << 9 | 1 << 5))
+        ids, result, reason = w.root.trial()
+        assert (ids, result) == (['hp-one'], 'failed') and 'tainted: B' in reason, reason
+        clean(w)
+
+
+def test_pressure(pki):
+    with World(pki) as w:
+        w.machine.configure(trial=['IOPressurePercent=50'])
+        w.machine.write('proc/pressure/io', 'some avg10=90.00 avg60=0.00\nfull avg10=49.99 avg60=0.00\n')
+        w.start()
+        w.machine.stage('hp-one')
+        apply(w, 'hp-one')
+        time.sleep(6)
+        w.machine.write('proc/pressure/io', 'some avg10=90.00 avg60=0.00\nfull avg10=77.20 avg60=0.00\n')
+        ids, result, reason = w.root.trial()
+        assert (ids, result) == (['hp-one'], 'failed') and 'disks 77 percent' in reason, reason
+
+
+def test_the_daemon_stays_for_a_trial(pki):
+    with World(pki) as w:
+        w.machine.configure(idle='1s', trial=['MaxSec=4'])
+        w.start()
+        w.machine.stage('hp-one')
+        apply(w, 'hp-one')
+        time.sleep(3)
+        assert w.daemon.process.poll() is None
+        assert w.root.trial()[1] == 'passed'
+        wait_for('the exit', lambda: w.daemon.process.poll() is not None, 10)
+
+
+def test_a_trial_outlives_the_daemon(pki):
+    with start(pki, 'MaxSec=100') as w:
+        w.machine.stage('hp-one')
+        apply(w, 'hp-one')
+        end = until(w, 'hp-one')
+        w.machine.say('something harmless')
+        w.daemon.kill()
+        w.machine.say(*warn('hp_one'))  # while nobody looks
+        w.start()
+        assert until(w, 'hp-one') in (0, end)
+        clean(w)
+        assert [i for i, _ in rolled_back(w)] == ['hp-one']
+
+
+def test_a_trial_passes_after_the_daemon_was_killed(pki):
+    with start(pki, 'MaxSec=3') as w:
+        w.machine.stage('hp-one')
+        apply(w, 'hp-one')
+        w.daemon.kill()
+        w.start()
+        assert w.root.trial() == (['hp-one'], 'passed', '')
+        clean(w, ['hp_one'])
+
+
+def test_the_daemon_is_killed_in_the_rollback(pki):
+    """Anywhere in it: what failed is out afterwards, and what it had superseded is back."""
+    for delay in (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4):
+        with start(pki) as w:
+            w.machine.kernel.delay = 0.1
+            w.machine.stage('hp-one')
+            w.machine.stage('hp-two', supersedes=['hp-one'])
+            apply(w, 'hp-one')
+            apply(w, 'hp-two')
+            w.machine.say(*warn('hp_two'))
+            wait_for('the rollback', lambda: jobs(w, 'rollback'))
+            time.sleep(delay)
+            w.daemon.kill()
+            w.start()
+            wait_for('the rollback after %g s' % delay, lambda: w.root.patches() == {
+                'hp-one': 'active', 'hp-two': 'staged'})
+            clean(w, ['hp_one'])
+            assert [i for i, _ in rolled_back(w)] == ['hp-two'], rolled_back(w)
+
+
+def test_a_rollback_cannot_be_cancelled(pki):
+    with start(pki) as w:
+        w.machine.kernel.delay = 0.5
+        w.machine.stage('hp-one')
+        apply(w, 'hp-one')
+        w.machine.say(*warn('hp_one'))
+        (job,) = wait_for('the rollback', lambda: jobs(w, 'rollback'))
+        assert w.root.patches() == {'hp-one': 'reversing'}
+        with refused('NotCancellable'):
+            w.root.call('Cancel', interface=JOB, path=str(job[7]))
+        with refused('Busy'):
+            w.root.apply('hp-one')
+        clean(w)
+
+
+if __name__ == '__main__':
+    main([f for name, f in sorted(globals().items()) if name.startswith('test_')])
