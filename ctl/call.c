@@ -36,10 +36,13 @@ int call_new(Ctl *ctl, const char *method, sd_bus_message **ret, sd_bus_error *e
 int call_append_options(const Ctl *ctl, sd_bus_message *m) {
         int r;
 
-        if (ctl->allow_downgrade)
-                r = sd_bus_message_append(m, "a{sv}", 1, "allow-downgrade", "b", 1);
-        else
-                r = sd_bus_message_append(m, "a{sv}", 0);
+        r = sd_bus_message_open_container(m, 'a', "{sv}");
+        if (r >= 0 && ctl->allow_downgrade)
+                r = sd_bus_message_append(m, "{sv}", "allow-downgrade", "b", 1);
+        if (r >= 0 && ctl->allow_replace_foreign)
+                r = sd_bus_message_append(m, "{sv}", "allow-replace-foreign", "b", 1);
+        if (r >= 0)
+                r = sd_bus_message_close_container(m);
         return r < 0 ? r : 0;
 }
 

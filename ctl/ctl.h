@@ -21,6 +21,8 @@
  * @ask_password: a password may be asked for (pkttyagent)
  * @wait: wait for the end of jobs
  * @allow_downgrade: accept a lower sequence than this machine has seen
+ * @dry_run: only say what would be done
+ * @allow_replace_foreign: patches that the bundle does not supersede may be taken out for it
  * @help, @version: print that and nothing else
  * @lines: how many entries of the history; 0: all
  * @since_usec: only history from then on; 0: all
@@ -37,6 +39,8 @@ typedef struct Ctl {
         bool ask_password;
         bool wait;
         bool allow_downgrade;
+        bool allow_replace_foreign;
+        bool dry_run;
         bool help;
         bool version;
         unsigned lines;
@@ -67,6 +71,7 @@ int verb_list(Ctl *ctl, int argc, char *argv[]);
 int verb_show(Ctl *ctl, int argc, char *argv[]);
 int verb_verify(Ctl *ctl, int argc, char *argv[]);
 int verb_plan(Ctl *ctl, int argc, char *argv[]);
+int plan_removal(Ctl *ctl, int argc, char *argv[]);
 int verb_stage(Ctl *ctl, int argc, char *argv[]);
 int verb_apply(Ctl *ctl, int argc, char *argv[]);
 int verb_remove(Ctl *ctl, int argc, char *argv[]);

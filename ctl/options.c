@@ -52,6 +52,16 @@ static int set_allow_downgrade(Ctl *ctl, _unused_ const char *value) {
         return 0;
 }
 
+static int set_allow_replace_foreign(Ctl *ctl, _unused_ const char *value) {
+        ctl->allow_replace_foreign = true;
+        return 0;
+}
+
+static int set_dry_run(Ctl *ctl, _unused_ const char *value) {
+        ctl->dry_run = true;
+        return 0;
+}
+
 static int set_help(Ctl *ctl, _unused_ const char *value) {
         ctl->help = true;
         return 0;
@@ -93,6 +103,10 @@ const Option ctl_options[] = {
           "return as soon as the job exists" },
         { "allow-downgrade", 0, NULL, false, OPTION_ALLOW_DOWNGRADE, set_allow_downgrade,
           "accept a lower sequence than seen before" },
+        { "allow-replace-foreign", 0, NULL, false, OPTION_ALLOW_REPLACE, set_allow_replace_foreign,
+          "other vendors' patches may be taken out for it" },
+        { "dry-run", 0, NULL, false, OPTION_DRY_RUN, set_dry_run,
+          "say what would be done, and do nothing" },
         { "lines", 'n', "NUMBER", false, OPTION_LINES, set_lines,
           "only the newest NUMBER entries" },
         { "since", 0, "TIME", false, OPTION_SINCE, set_since,

@@ -178,6 +178,8 @@ int verb_apply(Ctl *ctl, int argc, char *argv[]) {
         double started = seconds_now();
         int r;
 
+        if (ctl->dry_run)
+                return verb_plan(ctl, argc, argv);
         r = waiter_new(ctl, &w, &error);
         if (r < 0)
                 return ctl_fail(ctl, NULL, &error, r);
@@ -201,6 +203,8 @@ int verb_remove(Ctl *ctl, int argc, char *argv[]) {
         for (int i = 1; i < argc; i++)
                 if (!argument_is_id(argv[i]))
                         return ctl_usage("'%s' is not an id, see 'hotpatchctl list'", argv[i]);
+        if (ctl->dry_run)
+                return plan_removal(ctl, argc, argv);
         r = waiter_new(ctl, &w, &error);
         if (r < 0)
                 return ctl_fail(ctl, NULL, &error, r);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * `hotpatchctl plan`: what apply would do now, as the daemon itself decides it. With --json the
+ * `hotpatchctl plan`: what apply would do now, as the daemon itself decides it; `remove --dry-run` is the
+ * same for a removal. With --json the
  * daemon's answer is passed on as it is (doc/json-shapes.md). A refusal is an answer and not an
  * error of the question, but its exit code is that of the refused apply, so that `plan && apply`
  * makes sense.
@@ -57,14 +58,23 @@ static int print_functions(const Ctl *ctl, const Value *functions) {
         return r < 0 ? r : table_print_block(t);
 }
 
-static int add_condition(Table *t, const Value *c) {
+/* What holds of a function is in the table of functions already. */
+static bool is_worth_a_line(const Value *c) {
+        const char *check = value_string(c, "check");
+
+        return !value_bool(c, "ok") || value_bool(c, "note") || !check || !startswith(check, "function ");
+}
+
+/* @several: of several bundles it matters which one it is about. */
+static int add_condition(Table *t, const Value *c, bool several) {
         const char *found = value_string(c, "found"), *needed = value_string(c, "needed");
-        bool ok = value_bool(c, "ok");
+        bool ok = value_bool(c, "ok"), note = value_bool(c, "note");
         int r;
 
         r = table_add_row(t);
         if (r >= 0)
-                r = table_set(t, 0, ok ? "ok" : "NO", ok ? STYLE_GREEN : STYLE_RED);
+                r = table_set(t, 0, !ok ? "NO" : note ? "note" : "ok",
+                                !ok ? STYLE_RED : note ? STYLE_YELLOW : STYLE_GREEN);
         if (r >= 0)
                 r = table_set(t, 1, value_string(c, "check"), STYLE_NONE);
         if (r >= 0)
@@ -73,31 +83,41 @@ static int add_condition(Table *t, const Value *c) {
         if (r >= 0)
                 r = table_set(t, 3, ok && streq_ptr(found, needed) ? "the same" : needed,
                                 STYLE_NONE);
+        if (r >= 0 && several)
+                r = table_set(t, 4, value_string(c, "patch") ?: "the machine", STYLE_NONE);
         return r;
 }
 
-static int print_conditions(const Ctl *ctl, const Value *conditions) {
+static int print_conditions(const Ctl *ctl, const Value *conditions, bool several) {
         static const Column columns[] = {
                         {""},
                         {"CHECK", .wrap = true},
                         {"FOUND", .wrap = true},
                         {"NEEDED", .wrap = true},
+                        {"PATCH"},
         };
         _cleanup_table_ Table *t = NULL;
         int r;
 
-        r = table_new(ctl, columns, ELEMENTSOF(columns), &t);
+        r = table_new(ctl, columns, ELEMENTSOF(columns) - !several, &t);
         for (size_t i = 0; i < value_length(conditions) && r >= 0; i++)
-                r = add_condition(t, value_at(conditions, i));
+                if (is_worth_a_line(value_at(conditions, i)))
+                        r = add_condition(t, value_at(conditions, i), several);
         return r < 0 ? r : table_print_block(t);
+}
+
+static bool is_removal(const Value *plan) {
+        return streq_ptr(value_string(plan, "type"), "remove");
 }
 
 static const char *result_text(const Value *plan, const Value *refusal, Style *ret_style) {
         const char *message = value_string(refusal, "message");
 
         *ret_style = STYLE_GREEN;
+        if (!message && !value_bool(plan, "changed"))
+                return "nothing to do";
         if (!message)
-                return value_bool(plan, "changed") ? "can be applied" : "nothing to do";
+                return is_removal(plan) ? "can be removed" : "can be applied";
         *ret_style = STYLE_RED;
         return message;
 }
@@ -122,9 +142,9 @@ static int print_text(const Ctl *ctl, const Value *plan) {
         if (r >= 0)
                 r = print_functions(ctl, value_get(plan, "functions"));
         if (r >= 0)
-                r = print_conditions(ctl, value_get(plan, "conditions"));
+                r = print_conditions(ctl, value_get(plan, "conditions"), value_length(ids) > 1);
         for (size_t i = 0; i < value_length(ids) && r >= 0; i++)
-                r = field_print(ctl, i == 0 ? "Plan for" : "",
+                r = field_print(ctl, i > 0 ? "" : is_removal(plan) ? "To remove" : "Plan for",
                                 strempty(value_text(value_at(ids, i))), STYLE_BOLD);
         if (r >= 0)
                 r = field_print(ctl, "Kernel", strempty(value_string(kernel, "release")),
@@ -146,7 +166,7 @@ static int plan_exit_code(const Value *plan) {
         return row ? row->exit : HOTPATCH_EXIT_FAILURE;
 }
 
-static int ask_plan(Ctl *ctl, char *argv[], Value **ret, sd_bus_error *error) {
+static int ask_plan(Ctl *ctl, const char *method, char *argv[], Value **ret, sd_bus_error *error) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         const char *text;
         int r;
@@ -154,27 +174,36 @@ static int ask_plan(Ctl *ctl, char *argv[], Value **ret, sd_bus_error *error) {
         if (argument_is_file(argv[1]))
                 r = call_with_file(ctl, "PlanBundle", argv[1], &reply, error);
         else
-                r = call_with_ids(ctl, "Plan", argv + 1, &reply, error);
+                r = call_with_ids(ctl, method, argv + 1, &reply, error);
         if (r < 0)
                 return r;
         r = sd_bus_message_read(reply, "s", &text);
         return r < 0 ? r : value_parse(text, ret);
 }
 
-int verb_plan(Ctl *ctl, int argc, char *argv[]) {
+static int show_plan(Ctl *ctl, const char *method, int argc, char *argv[]) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_value_ Value *plan = NULL;
         int r;
 
-        for (int i = 1; i < argc && argc > 2; i++)
-                if (argument_is_file(argv[i]))
-                        return ctl_usage("'plan' takes one file or several ids; '%s' can be staged "
-                                         "first",
-                                        argv[i]);
-        r = ask_plan(ctl, argv, &plan, &error);
+        r = ask_plan(ctl, method, argv, &plan, &error);
         if (r >= 0)
                 r = ctl->json ? value_print(ctl, plan) : print_text(ctl, plan);
         if (r < 0)
                 return ctl_fail(ctl, argc == 2 ? argv[1] : NULL, &error, r);
         return plan_exit_code(plan);
+}
+
+/** plan_removal() - `remove --dry-run`; the arguments are ids. Return: exit status. */
+int plan_removal(Ctl *ctl, int argc, char *argv[]) {
+        return show_plan(ctl, "PlanRemove", argc, argv);
+}
+
+int verb_plan(Ctl *ctl, int argc, char *argv[]) {
+        for (int i = 1; i < argc && argc > 2; i++)
+                if (argument_is_file(argv[i]))
+                        return ctl_usage("'plan' takes one file or several ids; '%s' can be staged "
+                                         "first",
+                                        argv[i]);
+        return show_plan(ctl, "Plan", argc, argv);
 }

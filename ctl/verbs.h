@@ -12,6 +12,8 @@ typedef enum OptionSet {
         OPTION_ALLOW_DOWNGRADE = 1 << 1,
         OPTION_LINES = 1 << 2,
         OPTION_SINCE = 1 << 3,
+        OPTION_ALLOW_REPLACE = 1 << 8,
+        OPTION_DRY_RUN = 1 << 9,
 } OptionSet;
 
 /**

@@ -146,14 +146,16 @@ static json_t *kernel_value(const KernelIdentity *k) {
 }
 
 /**
- * describe_plan() - the answer of Plan and PlanBundle
+ * describe_plan() - the answer of Plan, PlanBundle and PlanRemove
+ * @type: of the job it would be
  * @ids: what was asked for; NULL: nothing
  * @ret: to be freed
  *
  * Return: 0 or -ENOMEM.
  */
-int describe_plan(const Plan *plan, const KernelIdentity *kernel, char *const *ids, char **ret) {
-        return finish(json_pack("{s:o, s:o, s:b, s:o, s:o, s:o, s:o}",
+int describe_plan(const Plan *plan, const char *type, const KernelIdentity *kernel, char *const *ids, char **ret) {
+        return finish(json_pack("{s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o}",
+                                "type", string_value(type),
                                 "ids", strv_value(ids),
                                 "kernel", kernel_value(kernel),
                                 "changed", plan->changed,

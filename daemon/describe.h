@@ -27,7 +27,7 @@ typedef struct Description {
         uint64_t tripped;
 } Description;
 
-int describe_plan(const Plan *plan, const KernelIdentity *kernel, char *const *ids, char **ret)
-        _must_check_ _nonnull_(1, 2, 4);
+int describe_plan(const Plan *plan, const char *type, const KernelIdentity *kernel, char *const *ids, char **ret)
+        _must_check_ _nonnull_(1, 2, 3, 5);
 int describe_bundle(const Verified *v, const KernelIdentity *kernel, char **ret) _must_check_ _nonnull_(1, 2, 3);
 int describe_patch(const Description *d, char **ret) _must_check_ _nonnull_(1, 2);

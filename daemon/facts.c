@@ -18,6 +18,7 @@
 #include "daemon/store-forced.h"
 #include "dbus/errors.h"
 #include "livepatch/functions.h"
+#include "livepatch/others.h"
 #include "util/limits.h"
 #include "util/strv.h"
 
@@ -55,6 +56,9 @@ struct Facts {
         PlanPayload *payloads; /* signers owned */
         size_t n_payloads;
         char **staged;
+        OtherPatcher *found_others;
+        PlanOther *others; /* strings of @found_others */
+        size_t n_others;
 };
 
 /** facts_free() - free everything that facts_for_plan() points to; accepts NULL. Returns NULL. */
@@ -89,6 +93,8 @@ Facts *facts_free(Facts *f) {
         free(f->symbols_text);
         free(f->symbols);
         free(f->no_tracing);
+        other_patchers_free(f->found_others, f->n_others);
+        free(f->others);
         facts_payloads_free(f->payloads, f->n_payloads);
         free(f);
         return NULL;
@@ -318,6 +324,23 @@ static int gather_patches(Facts *f, const Kernel *k, const Store *s) {
         return 0;
 }
 
+static int gather_others(Facts *f, const Kernel *k) {
+        int r = kernel_other_patchers(k, &f->found_others, &f->n_others);
+
+        if (r < 0)
+                return r;
+        f->others = calloc(f->n_others + 1, sizeof(*f->others));
+        if (!f->others)
+                return -ENOMEM;
+        for (size_t i = 0; i < f->n_others; i++)
+                f->others[i] = (PlanOther) {
+                        .name = f->found_others[i].name,
+                        .sign = f->found_others[i].sign,
+                        .hidden = f->found_others[i].hidden,
+                };
+        return 0;
+}
+
 /* --- modules and streams of the targets --- */
 
 static int add_module(Facts *f, const Kernel *k, const char *name) {
@@ -418,6 +441,9 @@ static int gather(Facts *f, const Kernel *k, const Store *s, const Manifest *con
         r = store_spool_list(s, &f->staged);
         if (r < 0)
                 return r;
+        r = gather_others(f, k);
+        if (r < 0)
+                return r;
         for (size_t i = 0; i < n_manifests; i++) {
                 r = gather_manifest(f, k, s, manifests[i], error);
                 if (r < 0)
@@ -465,6 +491,8 @@ int facts_gather(const Kernel *k, const Store *s, const Manifest *const *manifes
                 .streams = f->streams,
                 .n_streams = f->n_streams,
                 .staged = f->staged,
+                .others = f->others,
+                .n_others = f->n_others,
         };
         *ret = TAKE_PTR(f);
         return 0;

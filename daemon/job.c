@@ -350,7 +350,9 @@ int job_start(Manager *m, Request **request, Job **ret, sd_bus_error *error) {
         r = job_new(m, (*request)->verb == REQUEST_REMOVE ? JOB_REMOVE : JOB_APPLY, &j);
         if (r < 0)
                 return r;
-        j->action = request_action(*request);
+        /* To stop it takes what it took to start it; of several actions, the last. */
+        for (size_t i = 0; request_action(*request, i); i++)
+                j->action = request_action(*request, i);
         j->caller_uid = (*request)->caller_uid;
         r = strv_copy((*request)->ids, &j->ids);
         if (r < 0)

@@ -75,7 +75,10 @@ static int end_trials(Manager *m, Request *request, sd_bus_error *error) {
 /* AuthorizeContinue: the request may be carried out. */
 static int carry_out(void *userdata, Request **request, sd_bus_error *error) {
         Manager *m = userdata;
+        const char *next = request_action(*request, ++(*request)->n_authorized);
 
+        if (next)
+                return authorize(m->authorizer, request, next, error);
         switch ((*request)->verb) {
         case REQUEST_APPLY:
         case REQUEST_APPLY_BUNDLE:
@@ -115,7 +118,7 @@ int manager_handle(Manager *m, sd_bus_message *call, sd_bus_error *error) {
         r = request_new(call, &request, error);
         if (r < 0)
                 return r;
-        action = request_action(request);
+        action = request_action(request, 0);
         if (request->verb == REQUEST_CANCEL || request->verb == REQUEST_FORCE) {
                 void *found = NULL;
 

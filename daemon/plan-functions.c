@@ -6,8 +6,7 @@
  *
  * A function belongs to one patch at a time. The kernel would stack two (the newest wins), but then
  * taking the upper one out silently brings the lower one's code back, which nobody tested
- * together; so the newer bundle must supersede the older one. A replacing module is the extreme:
- * the kernel takes all other livepatches out for it, ours or not, so it needs to supersede all.
+ * together; so the newer bundle must supersede the older one.
  *
  * Functions of a module that is not loaded cannot be checked; the kernel checks them when the module
  * comes, and refuses the *module* then. The report marks them `deferred`.
@@ -172,6 +171,11 @@ static int refuse_overlap(PlanBuild *b, const PlanItem *item, const char *object
                         item->manifest->id, function, object, what, owner);
 }
 
+/* Then it does not matter whose it is. */
+static bool replaces_all_with_consent(const PlanBuild *b, const PlanItem *item) {
+        return b->options->allow_replace_foreign && item->target->replace;
+}
+
 /*
  * Return: 0 or -ENOMEM, and in @ret_change whether the function was patched before. A livepatch whose
  * functions nobody knows counts as one that has this function.
@@ -201,7 +205,7 @@ static int check_owner(PlanBuild *b, const PlanItem *item, const char *object, c
                 if (r < 0)
                         return r;
         }
-        if (s->livepatched && !livepatch_explained(b->facts, object, function)) {
+        if (s->livepatched && !livepatch_explained(b->facts, object, function) && !replaces_all_with_consent(b, item)) {
                 r = plan_refuse(b->plan, HOTPATCH_ERROR("Conflict"),
                                 "The bundle '%s' replaces the function '%s' of '%s', which a livepatch "
                                 "unknown to this machine's records replaces too",
@@ -235,47 +239,6 @@ static int check_function(PlanBuild *b, const PlanItem *item, const char *object
 
 /* --- all of them --- */
 
-/* Names of the livepatches that a replacing module would take out without superseding them. */
-static char *list_bystanders(const PlanBuild *b, const PlanItem *item) {
-        char *text = NULL;
-        size_t size, n = 0;
-        FILE *f = open_memstream(&text, &size);
-
-        if (!f)
-                return NULL;
-        for (size_t i = 0; i < b->facts->n_patches; i++)
-                if (plan_patch_in_kernel(&b->facts->patches[i]) && !b->dropped[i])
-                        fprintf(f, "%s'%s'", n++ ? ", " : "", plan_patch_name(&b->facts->patches[i]));
-        for (const PlanItem *other = b->items; other < item; other++)
-                if (!other->active)
-                        fprintf(f, "%s'%s'", n++ ? ", " : "", other->manifest->id);
-        if (fclose(f) != 0) {
-                free(text);
-                return NULL;
-        }
-        return text;
-}
-
-static int check_replace(PlanBuild *b, const PlanItem *item) {
-        _cleanup_free_ char *bystanders = NULL;
-        bool ok;
-        int r;
-
-        if (!item->target->replace)
-                return 0;
-        bystanders = list_bystanders(b, item);
-        if (!bystanders)
-                return -ENOMEM;
-        ok = *bystanders == 0;
-        r = plan_condition(b->plan, item->manifest->id, ok, ok ? "none" : bystanders, "none",
-                        "livepatches it would take out");
-        if (r < 0 || ok)
-                return r;
-        return plan_refuse(b->plan, HOTPATCH_ERROR("Conflict"),
-                        "The module of the bundle '%s' takes the place of all livepatches, and it does not "
-                        "supersede %s", item->manifest->id, bystanders);
-}
-
 /**
  * plan_check_functions() - the functions of one bundle, checked and reported
  *
@@ -293,7 +256,7 @@ int plan_check_functions(PlanBuild *b, const PlanItem *item) {
                                 return r;
                 }
         }
-        return check_replace(b, item);
+        return 0;
 }
 
 static bool taken_over(const PlanBuild *b, const char *object, const char *function) {
@@ -316,7 +279,7 @@ int plan_report_dropped(PlanBuild *b) {
 
                                 if (taken_over(b, p->objects[j].name, *f))
                                         continue;
-                                r = plan_add_function(b->plan, p->id, p->objects[j].name, *f,
+                                r = plan_add_function(b->plan, plan_patch_name(p), p->objects[j].name, *f,
                                                 FUNCTION_DROPPED, false);
                                 if (r < 0)
                                         return r;

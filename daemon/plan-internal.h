@@ -26,7 +26,7 @@ typedef struct PlanItem {
 /**
  * struct PlanBuild - a plan while it is made; all but @plan borrowed
  * @items: in the order in which they will be applied
- * @dropped: for each patch of the facts: an item supersedes it
+ * @dropped: for each patch of the facts: an item supersedes it, or takes its place with consent
  */
 typedef struct PlanBuild {
         const PlanFacts *facts;
@@ -63,12 +63,17 @@ int plan_check_policy(PlanBuild *b, const PlanItem *item) _must_check_;
 
 /* plan-relations.c: what it means for the other patches */
 void plan_mark_dropped(PlanBuild *b);
+int plan_check_superseded_within(PlanBuild *b, const PlanItem *item) _must_check_;
 int plan_check_relations(PlanBuild *b, const PlanItem *item) _must_check_;
 
 /* plan-functions.c: can each function be redirected, and whose is it now */
 int plan_check_functions(PlanBuild *b, const PlanItem *item) _must_check_;
 int plan_report_dropped(PlanBuild *b) _must_check_;
 bool plan_same_function(const char *a, const char *b) _nonnull_(1, 2);
+
+/* plan-replace.c: modules that take the place of all others */
+void plan_mark_replaced(PlanBuild *b);
+int plan_check_replace(PlanBuild *b, const PlanItem *item) _must_check_;
 
 /* plan-steps.c */
 int plan_steps_apply(PlanBuild *b) _must_check_;

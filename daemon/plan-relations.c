@@ -87,6 +87,36 @@ static int check_sequence(PlanBuild *b, const PlanItem *item) {
                         " on this machine", m->id, m->sequence, m->stream, mark);
 }
 
+/*
+ * Sequences of two streams say nothing about each other, so a patch that this machine knows under the same
+ * id in another stream would be a way around the mark. A bundle that supersedes a patch of another stream
+ * says by its signature that it is the later one; that is shown.
+ */
+static int check_stream(PlanBuild *b, const PlanItem *item) {
+        const Manifest *m = item->manifest;
+        const PlanPatch *p = item->patch;
+        int r = 0;
+
+        if (p && p->stream && !streq(p->stream, m->stream)) {
+                bool ok = b->options->allow_downgrade;
+
+                r = plan_condition(b->plan, m->id, ok, m->stream, ok ? "any" : p->stream, "stream");
+                if (r < 0 || ok)
+                        return r;
+                return plan_refuse(b->plan, HOTPATCH_ERROR("Downgrade"),
+                                "The bundle '%s' is of the stream '%s', and this machine knows it in the stream "
+                                "'%s', whose sequences cannot be compared", m->id, m->stream, p->stream);
+        }
+        for (size_t i = 0; i < b->facts->n_patches && r >= 0; i++) {
+                const PlanPatch *old = &b->facts->patches[i];
+
+                if (b->dropped[i] && old->id && old->stream && !streq(old->stream, m->stream) &&
+                    strv_contains(m->supersedes, old->id))
+                        r = plan_note(b->plan, m->id, old->stream, m->stream, "stream of %s", old->id);
+        }
+        return r;
+}
+
 /* Two bundles of one transaction: the order makes the higher one second, equal ones have no order. */
 static int check_sequence_within(PlanBuild *b, const PlanItem *item) {
         const Manifest *m = item->manifest;
@@ -102,14 +132,35 @@ static int check_sequence_within(PlanBuild *b, const PlanItem *item) {
         return 0;
 }
 
+/**
+ * plan_check_superseded_within() - somebody asks for a bundle and for what takes its place
+ *
+ * Also for one that is active: to take it out would not be what was asked for, nor to let it stay.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int plan_check_superseded_within(PlanBuild *b, const PlanItem *item) {
+        const char *id = item->manifest->id;
+
+        for (size_t i = 0; i < b->n_items; i++) {
+                const PlanItem *other = &b->items[i];
+
+                /* Both active: that is so already, whatever came of it. */
+                if ((item->active && other->active) || !strv_contains(other->manifest->supersedes, id))
+                        continue;
+                return plan_refuse(b->plan, HOTPATCH_ERROR("Conflict"),
+                                "The bundle '%s' supersedes '%s', which is in the same transaction",
+                                other->manifest->id, id);
+        }
+        return 0;
+}
+
 static int check_superseded(PlanBuild *b, const PlanItem *item) {
         const Manifest *m = item->manifest;
+        int r = plan_check_superseded_within(b, item);
 
-        for (size_t i = 0; i < b->n_items; i++)
-                if (strv_contains(b->items[i].manifest->supersedes, m->id))
-                        return plan_refuse(b->plan, HOTPATCH_ERROR("Conflict"),
-                                        "The bundle '%s' supersedes '%s', which is in the same transaction",
-                                        b->items[i].manifest->id, m->id);
+        if (r < 0)
+                return r;
         for (size_t i = 0; i < b->facts->n_patches; i++) {
                 const PlanPatch *p = &b->facts->patches[i];
 
@@ -141,6 +192,21 @@ static const char *provider(const PlanBuild *b, const PlanItem *item, const char
         return NULL;
 }
 
+/* It is active, and leaves with this very transaction: NULL: it does not. */
+static const PlanPatch *leaving(const PlanBuild *b, const char *id) {
+        const PlanPatch *p = plan_find_patch(b->facts, id);
+
+        return p && p->state == LIVEPATCH_PATCHED && b->dropped[p - b->facts->patches] ? p : NULL;
+}
+
+static int refuse_requires(PlanBuild *b, const Manifest *m, const char *id) {
+        if (leaving(b, id))
+                return plan_refuse(b->plan, HOTPATCH_ERROR("MissingRequirement"),
+                                "The bundle '%s' requires '%s', which this transaction takes out", m->id, id);
+        return plan_refuse(b->plan, HOTPATCH_ERROR("MissingRequirement"),
+                        "The bundle '%s' requires '%s', which is neither active nor applied with it", m->id, id);
+}
+
 static int check_requires(PlanBuild *b, const PlanItem *item) {
         const Manifest *m = item->manifest;
 
@@ -152,9 +218,7 @@ static int check_requires(PlanBuild *b, const PlanItem *item) {
                         return r;
                 if (by)
                         continue;
-                r = plan_refuse(b->plan, HOTPATCH_ERROR("MissingRequirement"),
-                                "The bundle '%s' requires '%s', which is neither active nor applied with it",
-                                m->id, *id);
+                r = refuse_requires(b, m, *id);
                 if (r < 0)
                         return r;
         }
@@ -254,8 +318,9 @@ static int check_module_name(PlanBuild *b, const PlanItem *item) {
  */
 int plan_check_relations(PlanBuild *b, const PlanItem *item) {
         static int (*const checks[])(PlanBuild *, const PlanItem *) = {
-                check_same_id,  check_sequence,  check_sequence_within, check_superseded,
-                check_requires, check_conflicts, check_module_name,
+                check_same_id,         check_stream,     check_sequence,
+                check_sequence_within, check_superseded, check_requires,
+                check_conflicts,       check_module_name,
         };
 
         for (size_t i = 0; i < ELEMENTSOF(checks); i++) {

@@ -94,9 +94,31 @@ int plan_dependants(char *const *ids, const PlanFacts *facts, char ***ret_ids, c
         return 0;
 }
 
+/* "'a', 'b'": the patches that stay and require it; NULL: none, or memory is out. */
+static char *list_requirers(const PlanFacts *facts, const bool *removed, const char *id) {
+        char *text = NULL;
+        size_t size, n = 0;
+        FILE *f = open_memstream(&text, &size);
+
+        if (!f)
+                return NULL;
+        for (size_t i = 0; i < facts->n_patches; i++) {
+                const PlanPatch *p = &facts->patches[i];
+
+                if (!removed[i] && p->id && p->state == LIVEPATCH_PATCHED && strv_contains(p->requires, id))
+                        fprintf(f, "%s'%s'", n++ ? ", " : "", p->id);
+        }
+        if (fclose(f) != 0) {
+                free(text);
+                return NULL;
+        }
+        return text;
+}
+
 static int check_required_by(Plan *p, const PlanFacts *facts, const bool *removed) {
         for (size_t i = 0; i < facts->n_patches; i++) {
                 const PlanPatch *stays = &facts->patches[i];
+                _cleanup_free_ char *names = NULL;
                 const char *id;
                 int r;
 
@@ -105,15 +127,16 @@ static int check_required_by(Plan *p, const PlanFacts *facts, const bool *remove
                 id = broken_requirement(facts, removed, stays);
                 if (!id)
                         continue;
-                r = plan_condition(p, id, false, stays->id, "none", "required-by");
+                names = list_requirers(facts, removed, id);
+                if (!names)
+                        return -ENOMEM;
+                r = plan_condition(p, id, false, names, "none", "required-by");
                 if (r < 0)
                         return r;
-                r = plan_refuse(p, HOTPATCH_ERROR("Conflict"), "The active patch '%s' requires '%s'",
-                                stays->id, id);
-                if (r < 0)
-                        return r;
+                return plan_refuse(p, HOTPATCH_ERROR("Conflict"), "'%s' is required by the active %s %s",
+                                id, strchr(names, ',') ? "patches" : "patch", names);
         }
-        return 0;
+        return plan_condition(p, NULL, true, "nobody", "nobody", "required-by");
 }
 
 static int refuse_unknown(Plan *p, const PlanFacts *facts, const char *id) {

@@ -44,6 +44,9 @@ static int add_steps(Plan *p, const PlanPatch *patch, const StepAction *actions,
  * pinned for good: it is forgotten first, so that it does not come back with the next start.
  */
 static int steps_remove(Plan *p, const PlanPatch *patch, bool replaced) {
+        /* Somebody else's, replaced with consent: its module is his to unload. */
+        if (!patch->id)
+                return 0;
         switch (patch->state) {
         case LIVEPATCH_PATCHING:
         case LIVEPATCH_PATCHED:

@@ -84,6 +84,53 @@ static int check_transition(PlanBuild *b) {
                         "The livepatch '%s' is in transition, and the kernel does one at a time", module);
 }
 
+/* Who uses the kernel's livepatch meets us in its rules. */
+static int check_others(PlanBuild *b) {
+        for (size_t i = 0; i < b->facts->n_others; i++) {
+                const PlanOther *o = &b->facts->others[i];
+                _cleanup_free_ char *found = NULL;
+                int r;
+
+                if (asprintf(&found, "%s: %s", o->name, o->sign) < 0)
+                        return -ENOMEM;
+                r = o->hidden ? plan_condition(b->plan, NULL, false, found, "none", "other-patchers")
+                              : plan_note(b->plan, NULL, found, "none", "other-patchers");
+                if (r < 0)
+                        return r;
+                if (!o->hidden)
+                        continue;
+                r = plan_refuse(b->plan, HOTPATCH_ERROR("OtherPatcherAtWork"),
+                                "%s patches this kernel in a way that the kernel does not show: %s", o->name,
+                                o->sign);
+                if (r < 0)
+                        return r;
+        }
+        return b->facts->n_others > 0 ? 0 :
+                plan_condition(b->plan, NULL, true, "none", "none", "other-patchers");
+}
+
+/* The record of each is written after it is in force: too late to find that there is no room. */
+static int check_room(PlanBuild *b) {
+        char found[32], needed[48];
+        size_t n = 0;
+        bool ok;
+        int r;
+
+        for (size_t i = 0; i < b->facts->n_patches; i++)
+                n += b->facts->patches[i].recorded;
+        for (size_t i = 0; i < b->n_items; i++)
+                n += !(b->items[i].patch && b->items[i].patch->recorded);
+        ok = n <= HOTPATCH_ADMITTED_MAX;
+        snprintf(found, sizeof(found), "%zu", n);
+        snprintf(needed, sizeof(needed), "at most %u", HOTPATCH_ADMITTED_MAX);
+        r = plan_condition(b->plan, NULL, ok, found, needed, "patches");
+        if (r < 0 || ok)
+                return r;
+        return plan_refuse(b->plan, HOTPATCH_ERROR("TooManyPatches"),
+                        "This machine would have %zu patches then, and it keeps at most %u", n,
+                        HOTPATCH_ADMITTED_MAX);
+}
+
 static int check_tracing(PlanBuild *b) {
         const char *why = b->facts->no_tracing;
         int r = plan_condition(b->plan, NULL, !why, why ?: "readable", "readable", "tracefs");
@@ -113,6 +160,7 @@ int plan_check_machine(PlanBuild *b) {
         static int (*const checks[])(PlanBuild *) = {
                 check_disabled, check_forced,  check_support,    check_stacks,
                 check_ftrace,   check_tracing, check_transition, report_gates,
+                check_others,   check_room,
         };
 
         for (size_t i = 0; i < ELEMENTSOF(checks); i++) {

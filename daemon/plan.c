@@ -42,7 +42,7 @@ static bool nothing_to_do(const PlanBuild *b) {
 static int check_items(PlanBuild *b) {
         static int (*const checks[])(PlanBuild *, const PlanItem *) = {
                 plan_check_target, plan_check_policy, plan_check_payload, plan_check_relations,
-                plan_check_functions,
+                plan_check_functions, plan_check_replace,
         };
         int r;
 
@@ -51,6 +51,8 @@ static int check_items(PlanBuild *b) {
 
                 if (item->active) {
                         r = plan_condition(b->plan, item->manifest->id, true, "active", "active", "state");
+                        if (r >= 0)
+                                r = plan_check_superseded_within(b, item);
                         if (r < 0)
                                 return r;
                         continue;
@@ -70,6 +72,7 @@ static int check_all(PlanBuild *b) {
         if (r < 0)
                 return r;
         plan_mark_dropped(b);
+        plan_mark_replaced(b);
         if (nothing_to_do(b) && !sd_bus_error_is_set(&b->plan->refusal))
                 return check_items(b);
         r = plan_check_machine(b);

@@ -81,6 +81,13 @@ typedef struct PlanPayload {
         char *const *states;
 } PlanPayload;
 
+/** struct PlanOther - another vendor's patcher, see livepatch/others.h */
+typedef struct PlanOther {
+        const char *name;
+        const char *sign;
+        bool hidden;
+} PlanOther;
+
 /** struct PlanFacts - everything a decision rests on; all borrowed */
 typedef struct PlanFacts {
         const KernelIdentity *kernel;
@@ -100,6 +107,8 @@ typedef struct PlanFacts {
         const char *no_tracing;    /* why tracefs, and so @symbols, cannot be read; NULL: it could be */
         const PlanPayload *payloads; /* of the bundle at the same place; NULL: not looked at */
         Certainty reliable_stacks; /* of sleeping tasks */
+        const PlanOther *others;
+        size_t n_others;
         char *const *staged; /* ids in the spool; NULL: none */
 } PlanFacts;
 
@@ -180,9 +189,12 @@ typedef struct PlanPolicy {
 /**
  * struct PlanOptions - what the caller asked for, and what the administrator allows
  * @allow_downgrade: accept a sequence that the stream has left behind
+ * @allow_replace_foreign: consent that a module takes the place of patches that it does not supersede, other
+ *   vendors' included
  */
 typedef struct PlanOptions {
         bool allow_downgrade;
+        bool allow_replace_foreign;
         PlanPolicy policy;
 } PlanOptions;
 

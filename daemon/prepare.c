@@ -46,6 +46,7 @@ static int make_plan(Preparation *p) {
         const Config *c = &p->p.manager->config;
         PlanOptions options = {
                 .allow_downgrade = p->p.request->allow_downgrade,
+                .allow_replace_foreign = p->p.request->allow_replace_foreign,
                 .policy = { .forbid = c->forbid, .unreadable = c->forbid_unreadable },
         };
 

@@ -11,6 +11,7 @@
 #include <syslog.h>
 
 #include "daemon/describe.h"
+#include "daemon/facts.h"
 #include "daemon/manager.h"
 #include "daemon/messages.h"
 #include "daemon/prepare.h"
@@ -75,7 +76,7 @@ static int answer_plan(Query *q, PreparedBundle *bundles, size_t n) {
 
         for (size_t i = 0; i < n && i < HOTPATCH_TRANSACTION_MAX; i++)
                 ids[i] = bundles[i].id;
-        r = describe_plan(preparation_plan(q->preparation), &q->manager->identity, ids, &json);
+        r = describe_plan(preparation_plan(q->preparation), "apply", &q->manager->identity, ids, &json);
         return r < 0 ? r : sd_bus_reply_method_return(q->request->call, "s", json);
 }
 
@@ -124,6 +125,23 @@ static int check_limits(const Manager *m, const Request *request, sd_bus_error *
         return 0;
 }
 
+/* Of a removal only small files are read: it is answered at once. */
+static int answer_plan_remove(Manager *m, const Request *request, sd_bus_error *error) {
+        _cleanup_(facts_freep) Facts *facts = NULL;
+        _cleanup_(plan_freep) Plan *plan = NULL;
+        _cleanup_free_ char *json = NULL;
+        int r;
+
+        r = facts_gather(m->kernel, m->store, NULL, 0, NULL, clock_usec(CLOCK_REALTIME), &facts, error);
+        if (r < 0)
+                return r;
+        r = plan_remove(request->ids, facts_for_plan(facts), &plan);
+        if (r < 0)
+                return r;
+        r = describe_plan(plan, "remove", &m->identity, request->ids, &json);
+        return r < 0 ? r : sd_bus_reply_method_return(request->call, "s", json);
+}
+
 /**
  * query_start() - begin to answer a question; the reply is sent later
  * @m: the manager
@@ -140,6 +158,8 @@ int query_start(Manager *m, Request **request, sd_bus_error *error) {
         r = check_limits(m, *request, error);
         if (r < 0)
                 return r;
+        if (verb == REQUEST_PLAN_REMOVE)
+                return answer_plan_remove(m, *request, error);
         q = malloc(sizeof(*q));
         if (!q)
                 return -ENOMEM;

@@ -29,7 +29,7 @@ typedef struct VerbInfo {
         bool takes_ids;
         bool takes_bundle;
         bool takes_options;
-        bool takes_downgrade; /* the option `allow-downgrade` */
+        bool takes_consent;   /* the options that allow-… */
         bool mutating;        /* needs the one job slot */
 } VerbInfo;
 
@@ -37,15 +37,17 @@ static const VerbInfo verbs[_REQUEST_VERB_MAX] = {
         [REQUEST_STAGE] = { "Stage", HOTPATCH_ACTION_APPLY,
                 .takes_bundle = true, .takes_options = true },
         [REQUEST_APPLY] = { "Apply", HOTPATCH_ACTION_APPLY,
-                .takes_ids = true, .takes_options = true, .takes_downgrade = true, .mutating = true },
+                .takes_ids = true, .takes_options = true, .takes_consent = true, .mutating = true },
         [REQUEST_APPLY_BUNDLE] = { "ApplyBundle", HOTPATCH_ACTION_APPLY,
-                .takes_bundle = true, .takes_options = true, .takes_downgrade = true, .mutating = true },
+                .takes_bundle = true, .takes_options = true, .takes_consent = true, .mutating = true },
         [REQUEST_REMOVE] = { "Remove", HOTPATCH_ACTION_REMOVE,
                 .takes_ids = true, .takes_options = true, .mutating = true },
         [REQUEST_PLAN] = { "Plan", NULL,
-                .takes_ids = true, .takes_options = true, .takes_downgrade = true },
+                .takes_ids = true, .takes_options = true, .takes_consent = true },
         [REQUEST_PLAN_BUNDLE] = { "PlanBundle", HOTPATCH_ACTION_VERIFY,
-                .takes_bundle = true, .takes_options = true, .takes_downgrade = true },
+                .takes_bundle = true, .takes_options = true, .takes_consent = true },
+        [REQUEST_PLAN_REMOVE] = { "PlanRemove", NULL,
+                .takes_ids = true, .takes_options = true },
         [REQUEST_VERIFY_BUNDLE] = { "VerifyBundle", HOTPATCH_ACTION_VERIFY,
                 .takes_bundle = true, .takes_options = true },
         [REQUEST_CANCEL] = { "Cancel", NULL },
@@ -83,9 +85,9 @@ static int read_ids(Request *request, sd_bus_error *error) {
         if (r < 0)
                 return r;
         while ((r = sd_bus_message_read(request->call, "s", &id)) > 0) {
-                /* Only Remove may be asked about a foreign patch: it has an answer for it. */
-                bool valid = request->verb == REQUEST_REMOVE ? request_id_is_valid(id)
-                                                             : manifest_id_is_valid(id);
+                /* Only a removal may be asked about a foreign patch: it has an answer for it. */
+                bool removal = request->verb == REQUEST_REMOVE || request->verb == REQUEST_PLAN_REMOVE;
+                bool valid = removal ? request_id_is_valid(id) : manifest_id_is_valid(id);
                 if (!valid)
                         return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS,
                                 "A patch id is 1 to 64 characters [a-z0-9._-], the first a letter or digit");
@@ -146,18 +148,34 @@ static int read_bundle(Request *request, sd_bus_error *error) {
         return request->fd < 0 ? -errno : 0;
 }
 
+/* What a caller may consent to; each is a risk of its own, with its own polkit action. */
+static const struct Consent {
+        const char *option;
+        size_t offset;
+        const char *action;
+} consents[] = {
+        { "allow-downgrade", offsetof(Request, allow_downgrade), HOTPATCH_ACTION_APPLY_DOWNGRADE },
+        { "allow-replace-foreign", offsetof(Request, allow_replace_foreign), HOTPATCH_ACTION_APPLY_REPLACE_FOREIGN },
+};
+
+static bool *consent_of(const Request *request, size_t i) {
+        return (bool *) ((uint8_t *) request + consents[i].offset);
+}
+
 static int read_option(Request *request, const char *key, sd_bus_error *error) {
         int value, r;
 
-        if (!streq(key, "allow-downgrade") || !verbs[request->verb].takes_downgrade)
-                return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS,
-                        "Unknown option '%s'", key);
-        r = sd_bus_message_read(request->call, "v", "b", &value);
-        if (r < 0)
-                return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS,
-                        "The option '%s' must be a boolean", key);
-        request->allow_downgrade = value;
-        return 0;
+        for (size_t i = 0; verbs[request->verb].takes_consent && i < ELEMENTSOF(consents); i++) {
+                if (!streq(key, consents[i].option))
+                        continue;
+                r = sd_bus_message_read(request->call, "v", "b", &value);
+                if (r < 0)
+                        return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS,
+                                "The option '%s' must be a boolean", key);
+                *consent_of(request, i) = value;
+                return 0;
+        }
+        return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "Unknown option '%s'", key);
 }
 
 static int read_options(Request *request, sd_bus_error *error) {
@@ -249,16 +267,22 @@ Request *request_free(Request *r) {
 }
 
 /**
- * request_action() - the polkit action that this request needs
+ * request_action() - the polkit actions that this request needs, one after the other
  * @r: a request
+ * @i: 0 for the first
  *
- * Return: the action, or NULL if everybody may do it. Cancel has none of its own: it needs the one
- * of the job's request.
+ * Each consent stands in for the plain action, which it implies; several consents are several questions.
+ *
+ * Return: the action, or NULL behind the last one; if everybody may do it there is none. Cancel has
+ * none of its own: it needs that of the job's request.
  */
-const char *request_action(const Request *r) {
-        if (r->allow_downgrade && verbs[r->verb].mutating)
-                return HOTPATCH_ACTION_APPLY_DOWNGRADE;
-        return verbs[r->verb].action;
+const char *request_action(const Request *r, size_t i) {
+        size_t n = 0;
+
+        for (size_t c = 0; c < ELEMENTSOF(consents) && verbs[r->verb].mutating; c++)
+                if (*consent_of(r, c) && n++ == i)
+                        return consents[c].action;
+        return n == 0 && i == 0 ? verbs[r->verb].action : NULL;
 }
 
 /** request_is_mutating() - does it start a job that changes the kernel? */

@@ -17,6 +17,7 @@ typedef enum RequestVerb {
         REQUEST_REMOVE,
         REQUEST_PLAN,
         REQUEST_PLAN_BUNDLE,
+        REQUEST_PLAN_REMOVE,
         REQUEST_VERIFY_BUNDLE,
         REQUEST_CANCEL,
         REQUEST_FORCE,
@@ -32,7 +33,8 @@ typedef enum RequestVerb {
  * @ids: patch ids, in the caller's order; NULL if the method takes none
  * @fd: own duplicate of the caller's bundle; -EBADF if the method takes none
  * @size: size of the bundle when the call came; for showing, not for trusting
- * @allow_downgrade: the option of that name
+ * @allow_downgrade, @allow_replace_foreign: the options of these names
+ * @n_authorized: how many of its actions somebody has said yes to
  * @job: job number, for Cancel and Force
  * @caller_uid: effective uid of the caller; UINT32_MAX when unknown
  * @privileged: the caller is root
@@ -44,6 +46,8 @@ typedef struct Request {
         int fd;
         uint64_t size;
         bool allow_downgrade;
+        bool allow_replace_foreign;
+        size_t n_authorized;
         uint32_t job;
         uint32_t caller_uid;
         bool privileged;
@@ -54,6 +58,6 @@ Request *request_free(Request *r);
 DEFINE_TRIVIAL_CLEANUP(Request *, request_free);
 #define _cleanup_request_free_ _cleanup_(request_freep)
 
-const char *request_action(const Request *r);
+const char *request_action(const Request *r, size_t i) _nonnull_(1);
 bool request_is_mutating(const Request *r);
 bool request_id_is_valid(const char *id);

@@ -16,5 +16,6 @@
 #define HOTPATCH_ACTION_VERIFY "org.hotpatch.hotpatch1.verify"
 #define HOTPATCH_ACTION_APPLY "org.hotpatch.hotpatch1.apply"
 #define HOTPATCH_ACTION_APPLY_DOWNGRADE "org.hotpatch.hotpatch1.apply-downgrade"
+#define HOTPATCH_ACTION_APPLY_REPLACE_FOREIGN "org.hotpatch.hotpatch1.apply-replace-foreign"
 #define HOTPATCH_ACTION_FORCE "org.hotpatch.hotpatch1.force"
 #define HOTPATCH_ACTION_REMOVE "org.hotpatch.hotpatch1.remove"

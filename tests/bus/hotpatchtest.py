@@ -197,6 +197,7 @@ class FakeKernel(threading.Thread):
         self.root = root
         self.delay = 0.05    # how long a transition takes
         self.stall = False   # it does not end (reversing one always does)
+        self.replacing = None  # a module that takes the place of all others when its transition ends
         self.held = 0.0      # how long the module keeps its reference after the directory went
         self.running = True
         self.known = {}      # module -> [enabled, when its transition ends]
@@ -235,9 +236,15 @@ class FakeKernel(threading.Thread):
 
     def end(self, module, enabled):
         if enabled:
+            for other in os.listdir(self.path('')) if module == self.replacing else ():
+                if other != module:
+                    self.drop(other)
             write_attribute(self.path(module, 'transition'), '0\n')
             self.known[module][2] = False
             return
+        self.drop(module)
+
+    def drop(self, module):
         gone = os.path.join(self.root, 'fake/gone-%s-%d' % (module, time.monotonic_ns()))
         self.releases.append((time.monotonic() + self.held, module))
         os.rename(self.path(module), gone)

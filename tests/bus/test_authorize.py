@@ -44,6 +44,28 @@ def test_every_method_works_when_polkit_allows(pki):
         assert w.machine.loaded() == ['hp_file', 'hp_one']
 
 
+def test_each_consent_is_a_question_of_its_own(pki):
+    with World(pki, 'allow').start() as w:
+        w.machine.stage('hp-one')
+        w.machine.stage('hp-two', functions=(('vmlinux', 'hp_other'),))
+        c = w.client(NOBODY)
+        c.finish(c.apply('hp-one', **{'allow-replace-foreign': True}))
+        c.finish(c.apply('hp-two', **{'allow-replace-foreign': True, 'allow-downgrade': True}))
+        asked = [q['action'].removeprefix(PREFIX) for q in w.polkit.log()]
+        assert asked == ['apply-replace-foreign', 'apply-downgrade', 'apply-replace-foreign'], asked
+        assert w.machine.loaded() == ['hp_one', 'hp_two']
+        with refused('InvalidArgs'):
+            c.call('Remove', ['hp-one'], dbus.Dictionary({'allow-replace-foreign': True}, signature='sv'))
+
+
+def test_a_no_to_a_consent_is_a_no(pki):
+    with World(pki, 'deny').start() as w:
+        w.machine.stage('hp-one')
+        with refused('AccessDenied'):
+            w.client(NOBODY).apply('hp-one', **{'allow-replace-foreign': True})
+        assert w.machine.loaded() == []
+
+
 def refused_everywhere(pki, temper, *names):
     with World(pki, temper).start() as w:
         w.machine.stage('hp-one')

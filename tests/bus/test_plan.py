@@ -148,7 +148,68 @@ def test_relations(pki):
         w.machine.stage('hp-b', functions=(('vmlinux', 'hp_third'),), requires=['hp-a'])
         check(w, ['hp-a', 'hp-b'], 'RequirementCycle', "'hp-a'", "'hp-b'")
         w.machine.stage('hp-all', functions=(('vmlinux', 'hp_other'),), replace=True)
-        check(w, ['hp-all'], 'Conflict', "'hp-one'")
+        check(w, ['hp-all'], 'WouldReplaceOthers', "does not supersede 'hp-one'")
+        check(w, ['hp-all', 'hp-one'], 'Conflict', "also of 'hp-one' in the same transaction",
+              **{'allow-replace-foreign': True})
+        w.machine.stage('hp-next', functions=(('vmlinux', 'hp_other'),), supersedes=['hp-one'])
+        check(w, ['hp-next', 'hp-one'], 'Conflict', "'hp-next' supersedes 'hp-one'")
+
+
+def test_others_are_replaced_with_consent_only(pki):
+    consent = {'allow-replace-foreign': True}
+    with World(pki).start() as w:
+        livepatch(w, 'kpatch_theirs', 'hp_third')
+        apply(w, 'hp-one', 'hp_function')
+        w.machine.stage('hp-all', functions=(('vmlinux', 'hp_other'),), replace=True)
+        check(w, ['hp-all'], 'WouldReplaceOthers', "'kpatch_theirs', which is not ours", "'hp-one'")
+        answer = plan(w, 'hp-all', **consent)
+        assert answer['refusal'] is None, answer
+        (c,) = condition(answer, 'replaces')
+        assert c['note'] and "'hp-one', 'kpatch_theirs'" == c['found'], c
+        dropped = {f['function']: f['patch'] for f in answer['functions'] if f['change'] == 'dropped'}
+        assert dropped == {'hp_function': 'hp-one', 'hp_third': 'kpatch_theirs'}, answer
+        w.machine.kernel.replacing = 'hp_all'
+        assert w.root.finish(w.root.apply('hp-all', **consent)) == ('done', '', '')
+        assert w.machine.livepatches() == ['hp_all'], w.machine.livepatches()
+        # ours is gone, theirs is theirs
+        assert w.machine.loaded() == ['hp_all', 'kpatch_theirs'], w.machine.loaded()
+        assert w.root.patches() == {'hp-all': 'active', 'hp-one': 'staged'}, w.root.patches()
+        assert w.machine.leftovers() == []
+
+
+def test_other_vendors(pki):
+    with World(pki).start() as w:
+        w.machine.stage('hp-one')
+        os.makedirs(w.machine.path('run/systemd/units'))
+        os.symlink('0123', w.machine.path('run/systemd/units/invocation:kpatch.service'))
+        answer = plan(w, 'hp-one')
+        (c,) = condition(answer, 'other-patchers')
+        assert c['note'] and c['ok'] and c['found'] == 'kpatch: kpatch.service is active', c
+        assert answer['refusal'] is None, answer
+        w.machine.write('sys/module/kcare/initstate', 'live\n')
+        check(w, ['hp-one'], 'OtherPatcherAtWork', "KernelCare", "module 'kcare' is loaded")
+
+
+def test_removals_are_planned_too(pki):
+    with World(pki).start() as w:
+        def removal(*ids):
+            return json.loads(w.root.call('PlanRemove', list(ids), NO_OPTIONS, signature='asa{sv}'))
+        apply(w, 'hp-base', 'hp_function')
+        apply(w, 'hp-top', 'hp_other', requires=['hp-base'])
+        apply(w, 'hp-side', 'hp_third', requires=['hp-base'])
+        answer = removal('hp-base')
+        assert answer['type'] == 'remove' and answer['steps'] == [], answer
+        assert answer['refusal']['message'] == "'hp-base' is required by the active patches 'hp-top', 'hp-side'", answer
+        result = w.root.finish(w.root.remove('hp-base'))
+        assert result == ('failed', 'Conflict', answer['refusal']['message']), result
+        answer = removal('hp-base', 'hp-side', 'hp-top')
+        assert answer['refusal'] is None and answer['changed'], answer
+        assert [s['patch'] for s in answer['steps'] if s['action'] == 'disable'] == ['hp-side', 'hp-top', 'hp-base']
+        assert w.root.patches() == {'hp-base': 'active', 'hp-top': 'active', 'hp-side': 'active'}
+        answer = removal('hp-nobody')
+        assert answer['refusal']['name'].endswith('.NoSuchPatch'), answer
+        livepatch(w, 'kpatch_theirs', 'hp_fourth')
+        assert removal('kpatch_theirs')['refusal']['name'].endswith('.NotOurs')
 
 
 def test_the_name_of_a_module(pki):

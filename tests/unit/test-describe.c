@@ -49,7 +49,7 @@ START_TEST(test_plan) {
         char *text = NULL;
         json_t *j;
 
-        ck_assert_ok(describe_plan(&p, &k, (char *[]) { (char *) "hp-a", NULL }, &text));
+        ck_assert_ok(describe_plan(&p, "apply", &k, (char *[]) { (char *) "hp-a", NULL }, &text));
         j = parse(text);
         ck_assert_str_eq(json_string_value(json_array_get(json_object_get(j, "ids"), 0)), "hp-a");
         ck_assert_str_eq(string_at(json_object_get(j, "kernel"), "build_id"), "aa");
@@ -79,7 +79,7 @@ START_TEST(test_refusal) {
         json_t *j;
 
         (void) sd_bus_error_set(&p.refusal, HOTPATCH_ERROR("Disabled"), NASTY);
-        ck_assert_ok(describe_plan(&p, &k, NULL, &text));
+        ck_assert_ok(describe_plan(&p, "remove", &k, NULL, &text));
         j = parse(text);
         refusal = json_object_get(j, "refusal");
         ck_assert_str_eq(string_at(refusal, "name"), HOTPATCH_ERROR("Disabled"));

@@ -411,6 +411,100 @@ static void replace_with_foreign(World *w) {
         w->targets[0].replace = true;
         world_foreign(w, 1);
 }
+static void replace_with_consent(World *w) {
+        replace_with_other(w);
+        w->options.allow_replace_foreign = true;
+}
+static void replace_foreign_with_consent(World *w) {
+        replace_with_foreign(w);
+        w->options.allow_replace_foreign = true;
+}
+static void replace_same_function_with_consent(World *w) {
+        w->targets[0].replace = true;
+        world_foreign(w, 0);
+        w->options.allow_replace_foreign = true;
+}
+static void replace_both(World *w) {
+        w->targets[0].replace = true;
+        world_patch(w, 1);
+        world_foreign(w, 2);
+}
+static void consent_without_replace(World *w) {
+        world_foreign(w, 0);
+        w->options.allow_replace_foreign = true;
+}
+static void replace_active_item(World *w) {
+        replace_with_consent(w);
+        w->n_manifests = 2;
+}
+static void replace_twice_with_consent(World *w) {
+        w->n_manifests = 2;
+        w->targets[0].replace = w->targets[1].replace = true;
+        w->options.allow_replace_foreign = true;
+}
+static void requires_what_leaves(World *w) {
+        w->n_manifests = 2;
+        w->manifests[0].requires = world_list(w, ids[1]);
+        /* the other one takes the place of all: it goes first */
+        w->order[1] = &w->manifests[2];
+        w->digests[1] = ids[2];
+        w->targets[2].replace = true;
+        w->options.allow_replace_foreign = true;
+        world_patch(w, 1);
+}
+static void superseding_a_requirement(World *w) {
+        w->n_manifests = 2;
+        w->manifests[0].requires = world_list(w, ids[2]);
+        w->manifests[1].supersedes = world_list(w, ids[2]);
+        world_patch(w, 2);
+}
+static void supersedes_active_item(World *w) {
+        w->n_manifests = 2;
+        w->manifests[0].supersedes = world_list(w, ids[1]);
+        world_patch(w, 1);
+}
+static void stream_changed(World *w) {
+        PlanPatch *p = world_patch(w, 0);
+
+        p->state = LIVEPATCH_ABSENT;
+        p->stream = "stream-z";
+        p->digest = "other";
+        w->symbols[0].livepatched = false;
+}
+static void stream_changed_allowed(World *w) {
+        stream_changed(w);
+        w->options.allow_downgrade = true;
+}
+static void supersedes_other_stream(World *w) {
+        w->manifests[0].supersedes = world_list(w, ids[1]);
+        world_patch(w, 1);
+}
+static void ksplice(World *w) {
+        static const PlanOther other = { "Ksplice", "module 'ksplice_x' is loaded", true };
+
+        w->facts.others = &other;
+        w->facts.n_others = 1;
+}
+static void kpatch_service(World *w) {
+        static const PlanOther other = { "kpatch", "kpatch.service is active", false };
+
+        w->facts.others = &other;
+        w->facts.n_others = 1;
+}
+static void many_records(World *w, size_t n) {
+        static PlanPatch many[HOTPATCH_ADMITTED_MAX];
+
+        for (size_t i = 0; i < n; i++)
+                many[i] = (PlanPatch) { .id = "hp-old", .module = "hp_old", .recorded = true, .state = LIVEPATCH_ABSENT };
+        w->facts.patches = many;
+        w->facts.n_patches = n;
+}
+static void no_room(World *w) {
+        many_records(w, HOTPATCH_ADMITTED_MAX);
+}
+static void room_for_one(World *w) {
+        many_records(w, HOTPATCH_ADMITTED_MAX - 1);
+}
 static void replace_twice(World *w) {
         w->n_manifests = 2;
         w->targets[0].replace = w->targets[1].replace = true;
@@ -621,9 +715,26 @@ static const struct {
         { "function twice in one go", overlap_within, E("Conflict"), "'hp-a'" },
         { "stranger's patch elsewhere", foreign_elsewhere, NULL, NULL },
         { "replace, nobody there", replace_alone, NULL, NULL },
-        { "replace, another there", replace_with_other, E("Conflict"), "'hp-b'" },
+        { "replace, another there", replace_with_other, E("WouldReplaceOthers"), "does not supersede 'hp-b'" },
+        { "replace, another there, with consent", replace_with_consent, NULL, NULL },
         { "replace, another superseded", replace_with_superseded, NULL, NULL },
-        { "replace, stranger there", replace_with_foreign, E("Conflict"), "'kpatch_foo'" },
+        { "replace, stranger there", replace_with_foreign, E("WouldReplaceOthers"), "take out 'kpatch_foo', which is not ours" },
+        { "replace, stranger there, with consent", replace_foreign_with_consent, NULL, NULL },
+        { "replace a stranger's function, with consent", replace_same_function_with_consent, NULL, NULL },
+        { "replace both", replace_both, E("WouldReplaceOthers"), "'kpatch_foo', which is not ours, and 'hp-b', which it does not supersede" },
+        { "consent is for replacing only", consent_without_replace, E("Conflict"), "'kpatch_foo'" },
+        { "replace what is asked for", replace_active_item, E("Conflict"), "also of 'hp-b' in the same transaction" },
+        { "two that replace, with consent", replace_twice_with_consent, E("Conflict"), "'hp-a'" },
+        { "requires what it takes out", requires_what_leaves, E("MissingRequirement"), "'hp-a' requires 'hp-b', which this transaction takes out" },
+        { "superseding what another requires", superseding_a_requirement, NULL, NULL },
+        { "supersedes an active one of the same go", supersedes_active_item, E("Conflict"), "'hp-a' supersedes 'hp-b'" },
+        { "same id, other stream", stream_changed, E("Downgrade"), "of the stream 'stream-a', and this machine knows it in the stream 'stream-z'" },
+        { "same id, other stream, allowed", stream_changed_allowed, NULL, NULL },
+        { "supersedes a patch of another stream", supersedes_other_stream, NULL, NULL },
+        { "Ksplice at work", ksplice, E("OtherPatcherAtWork"), "module 'ksplice_x' is loaded" },
+        { "kpatch's service", kpatch_service, NULL, NULL },
+        { "no room for a record", no_room, E("TooManyPatches"), "129 patches" },
+        { "room for the last record", room_for_one, NULL, NULL },
         { "two that replace", replace_twice, E("Conflict"), "'hp-a'" },
         { "policy unreadable", policy_unreadable, E("ForbiddenByPolicy"), "cannot be read" },
         { "object forbidden", forbid_object, E("ForbiddenByPolicy"), "'fa' of 'vmlinux', and the policy of this machine forbids 'vm*'" },
@@ -726,6 +837,8 @@ START_TEST(test_notes) {
         assert_condition(&w, "system-states", false, "none");
         state_of_a_stranger(&w);
         assert_condition(&w, "system-states", true, "5:1; those of 'hp_b' are not known");
+        kpatch_service(&w);
+        assert_condition(&w, "other-patchers", true, "kpatch: kpatch.service is active");
         w.payloads[0].states_known = false;
         assert_condition(&w, "system-states", true, "not known");
 }
@@ -831,6 +944,25 @@ START_TEST(test_supersede_by_replace) {
         p = apply(&w);
         /* the kernel disables it */
         assert_steps(p, "insert hp-a, transition hp-a, commit hp-a, vanish hp-b, unload hp-b, forget hp-b");
+}
+END_TEST
+
+/* Ours leave as if superseded, a stranger's module is not ours to unload. */
+START_TEST(test_replace_with_consent) {
+        _cleanup_(plan_freep) Plan *p = NULL;
+        const PlanCondition *c;
+        World w;
+
+        world_init(&w);
+        replace_both(&w);
+        w.options.allow_replace_foreign = true;
+        p = apply(&w);
+        assert_steps(p, "insert hp-a, transition hp-a, commit hp-a, vanish hp-b, unload hp-b, forget hp-b");
+        c = find_condition(p, "replaces");
+        ck_assert(c->ok && c->note);
+        ck_assert_str_eq(c->found, "'hp-b', 'kpatch_foo'");
+        ck_assert_int_eq(find_function(p, "hp-b", "fb")->change, FUNCTION_DROPPED);
+        ck_assert_int_eq(find_function(p, "kpatch_foo", "fc")->change, FUNCTION_DROPPED);
 }
 END_TEST
 
@@ -998,7 +1130,11 @@ START_TEST(test_remove_refusals) {
                 HOTPATCH_ERROR("NoSuchPatch"), "'hp-z'");
 
         world_patch(&w, 2)->requires = world_list(&w, ids[0]);
-        assert_remove_refused(&w, (char *[]) { ids[0], NULL }, HOTPATCH_ERROR("Conflict"), "'hp-c' requires 'hp-a'");
+        assert_remove_refused(&w, (char *[]) { ids[0], NULL }, HOTPATCH_ERROR("Conflict"),
+                "'hp-a' is required by the active patch 'hp-c'");
+        world_patch(&w, 3)->requires = world_list(&w, ids[0]);
+        assert_remove_refused(&w, (char *[]) { ids[0], NULL }, HOTPATCH_ERROR("Conflict"),
+                "required by the active patches 'hp-c', 'hp-d'");
 
         w.facts.transition_module = "other";
         assert_remove_refused(&w, (char *[]) { ids[0], NULL }, HOTPATCH_ERROR("TransitionInProgress"), "'other'");
@@ -1048,6 +1184,7 @@ static Suite *plan_suite(void) {
         tcase_add_test(c, test_replace_goes_first);
         tcase_add_test(c, test_supersede);
         tcase_add_test(c, test_supersede_by_replace);
+        tcase_add_test(c, test_replace_with_consent);
         tcase_add_loop_test(c, test_supersede_states, 0, 3);
         tcase_add_test(c, test_already);
         tcase_add_test(c, test_already_one_of_two);

@@ -44,9 +44,25 @@ START_TEST(each_verb_has_its_action) {
         for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
                 Request r = { .verb = rows[i].verb, .allow_downgrade = rows[i].downgrade };
 
-                ck_assert(streq_ptr(request_action(&r), rows[i].action));
+                ck_assert(streq_ptr(request_action(&r, 0), rows[i].action));
+                ck_assert_ptr_null(request_action(&r, 1));
                 ck_assert_int_eq(request_is_mutating(&r), rows[i].mutating);
         }
+}
+END_TEST
+
+/* Each risk is a question of its own. */
+START_TEST(two_consents_are_two_actions) {
+        Request r = { .verb = REQUEST_APPLY, .allow_replace_foreign = true };
+
+        ck_assert_str_eq(request_action(&r, 0), HOTPATCH_ACTION_APPLY_REPLACE_FOREIGN);
+        ck_assert_ptr_null(request_action(&r, 1));
+        r.allow_downgrade = true;
+        ck_assert_str_eq(request_action(&r, 0), HOTPATCH_ACTION_APPLY_DOWNGRADE);
+        ck_assert_str_eq(request_action(&r, 1), HOTPATCH_ACTION_APPLY_REPLACE_FOREIGN);
+        ck_assert_ptr_null(request_action(&r, 2));
+        r.verb = REQUEST_PLAN;
+        ck_assert_ptr_null(request_action(&r, 0));
 }
 END_TEST
 
@@ -56,6 +72,7 @@ static Suite *suite(void) {
 
         tcase_add_test(t, ids_are_names_and_never_paths);
         tcase_add_test(t, each_verb_has_its_action);
+        tcase_add_test(t, two_consents_are_two_actions);
         suite_add_tcase(s, t);
         return s;
 }
