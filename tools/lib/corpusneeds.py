@@ -95,8 +95,10 @@ class Update:
 
     def in_structure(self, name, structure):
         """Changes of headers that give a structure a member."""
+        word = re.compile(rf"\b{re.escape(name)}\b")
+
         def fits(side, at, line):
-            if not declares(line, name):
+            if not word.search(line):
                 return False
             head = next((side[n] for n in range(at, -1, -1) if re.match(r"\S.*\{\s*$", side[n])), "")
             return re.search(rf"\bstruct {re.escape(structure)}\b", head) is not None
