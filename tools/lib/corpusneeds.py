@@ -15,6 +15,7 @@ import kernelsource
 # So many rounds of compiling; each finds what the one before brought along.
 ROUNDS = 8
 FILES = 24
+HEADERS = 40
 
 ERROR = re.compile(r"^([^\s:]+):\d+:\d+: (?:fatal )?error: (.*)$")
 QUOTED = re.compile(r"['‘]([^'’]+)['’]")
@@ -105,8 +106,9 @@ class Update:
         return {path: found for path in self.mentioning(name) if (found := self.changes_with(path, fits))}
 
     def declaring(self, name):
-        """Changes of headers that introduce a name."""
-        return {path: found for path in self.mentioning(name) if path.endswith(".h")
+        """Changes of headers that introduce a name. A name that is everywhere is not what is missing."""
+        headers = [path for path in self.mentioning(name) if path.endswith(".h")]
+        return {path: found for path in headers if len(headers) <= HEADERS
                 if (found := self.changes_with(path, lambda side, at, line: declares(line, name)))}
 
     def defining(self, name):
