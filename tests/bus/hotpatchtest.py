@@ -225,7 +225,7 @@ class FakeKernel(threading.Thread):
         for module in patches:
             enabled = int(read(self.path(module, 'enabled')))
             if module not in self.known:
-                self.known[module] = [enabled, now + self.delay, False]
+                self.known[module] = [1, now + self.delay, False]  # it came enabled
             state = self.known[module]
             running = read(self.path(module, 'transition')).strip() == b'1'
             if enabled != state[0]:
@@ -356,6 +356,7 @@ POLICY = '''<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configurat
     <allow receive_type="error"/><allow receive_type="signal"/>
     <allow send_destination="org.freedesktop.DBus"/>
     <allow send_destination="org.freedesktop.PolicyKit1"/><allow own="org.freedesktop.PolicyKit1"/>
+    <allow send_destination="org.freedesktop.systemd1"/><allow own="org.freedesktop.systemd1"/>
   </policy>
   <include>%s</include>
 </busconfig>

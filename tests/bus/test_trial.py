@@ -5,7 +5,9 @@
 import os
 import time
 
-from hotpatchtest import (JOB, MANAGER, NO_OPTIONS, NOBODY, PATCH, ROOT, World, main, refused, wait_for)
+from systemdmock import Systemd, failure
+
+from hotpatchtest import (JOB, MANAGER, NAME, NO_OPTIONS, NOBODY, PATCH, ROOT, World, main, refused, wait_for)
 
 PATCH_PATH = ROOT + '/patch/'
 
@@ -305,6 +307,117 @@ def test_pressure(pki):
         w.machine.write('proc/pressure/io', 'some avg10=90.00 avg60=0.00\nfull avg10=77.20 avg60=0.00\n')
         ids, result, reason = w.root.trial()
         assert (ids, result) == (['hp-one'], 'failed') and 'disks 77 percent' in reason, reason
+
+
+def test_a_service_fails(pki):
+    with World(pki) as w:
+        systemd = w.add(Systemd(w.bus, ['web.service', 'hotpatchd.service']))
+        w.start()
+        w.machine.stage('hp-one')
+        apply(w, 'hp-one')
+        wait_for('the question', lambda: systemd.listed)
+        systemd.fail('update.service')      # did not run
+        systemd.fail('hotpatchd.service')   # ours
+        time.sleep(0.3)
+        assert w.root.patches() == {'hp-one': 'active'}
+        systemd.fail('web.service')
+        ids, result, reason = w.root.trial()
+        assert (ids, result) == (['hp-one'], 'failed') and "'web.service'" in reason, reason
+        clean(w)
+
+
+def test_a_forged_failure_is_no_sign(pki):
+    """A signal to hotpatchd alone would pass every match."""
+    with World(pki) as w:
+        systemd = w.add(Systemd(w.bus, ['web.service']))
+        w.start()
+        w.machine.stage('hp-one')
+        apply(w, 'hp-one')
+        wait_for('the question', lambda: systemd.listed)
+        forger = w.client(NOBODY)
+        forger.connection.send_message(failure('web.service', NAME))
+        forger.connection.flush()
+        time.sleep(0.5)
+        assert w.root.patches() == {'hp-one': 'active'} and not w.root.trials
+
+
+def check(w, name, mode=0o755):
+    w.machine.write('etc/hotpatch/checks.d/' + name, '#!/bin/sh\n')
+    os.chmod(w.machine.path('etc/hotpatch/checks.d', name), mode)
+    return 'hotpatch-check@%s.service' % name
+
+
+def test_checks_run_at_begin_at_intervals_and_at_the_end(pki):
+    with World(pki) as w:
+        w.machine.configure(trial=['CheckIntervalSec=1', 'MaxSec=3'])
+        systemd = w.add(Systemd(w.bus))
+        units = [check(w, 'web'), check(w, 'Data-base.2')]
+        check(w, 'not-executable', 0o644)
+        check(w, 'of-everybody', 0o777)
+        check(w, '.hidden')
+        check(w, 'odd name')
+        w.start()
+        w.machine.stage('hp-one')
+        apply(w, 'hp-one')
+        wait_for('the first run', lambda: sorted(systemd.started) == sorted(units))
+        assert w.root.trial() == (['hp-one'], 'passed', '')
+        assert set(systemd.started) == set(units)
+        assert 3 <= systemd.started.count(units[0]) <= 6, systemd.started
+        count = len(systemd.started)
+        time.sleep(1.5)
+        wait_for('nothing', lambda: True)
+        assert len(systemd.started) == count
+
+
+def test_a_check_fails(pki):
+    with World(pki) as w:
+        unit = None
+        systemd = w.add(Systemd(w.bus))
+        systemd.on_start = lambda u: w.machine.write('run/hotpatch/checks/web', 'a line\nno\x1b answer\n')
+        unit = check(w, 'web')
+        systemd.results[unit] = 'failed'
+        w.start()
+        w.machine.stage('hp-one')
+        apply(w, 'hp-one')
+        ended = w.root.trial()
+        assert ended == (['hp-one'], 'failed', "the check 'web' failed: a line no? answer"), ended
+        clean(w)
+
+
+def test_the_last_check_decides(pki):
+    with World(pki) as w:
+        w.machine.configure(trial=['MaxSec=1', 'CheckIntervalSec=1h'])
+        systemd = w.add(Systemd(w.bus))
+        unit = check(w, 'web')
+        w.start()
+        w.machine.stage('hp-one')
+        apply(w, 'hp-one')
+        wait_for('the first run', lambda: systemd.started)
+        systemd.results[unit] = 'timeout'
+        assert w.root.trial() == (['hp-one'], 'failed', "the check 'web' failed (timeout)")
+        clean(w)
+
+
+def test_checks_that_others_can_write_are_not_run(pki):
+    with World(pki) as w:
+        systemd = w.add(Systemd(w.bus))
+        check(w, 'web')
+        os.chmod(w.machine.path('etc/hotpatch/checks.d'), 0o777)
+        w.start()
+        w.machine.stage('hp-one')
+        apply(w, 'hp-one')
+        time.sleep(0.3)
+        assert w.root.patches() == {'hp-one': 'active'} and not systemd.started
+
+
+def test_without_systemd_checks_are_no_sign(pki):
+    with World(pki) as w:
+        w.machine.configure(trial=['MaxSec=2', 'CheckIntervalSec=1'])
+        check(w, 'web')
+        w.start()
+        w.machine.stage('hp-one')
+        apply(w, 'hp-one')
+        assert w.root.trial() == (['hp-one'], 'passed', '')
 
 
 def test_the_daemon_stays_for_a_trial(pki):
