@@ -12,19 +12,15 @@
 
 #include <elf.h>
 #include <endian.h>
-#include <fcntl.h>
 #include <fts.h>
-#include <sys/mman.h>
 
 #include "ctl/bundle-kernel.h"
 #include "livepatch/identity.h"
-#include "livepatch/inspect.h"
+#include "livepatch/modulefile.h"
 #include "livepatch/note.h"
 #include "livepatch/vmlinuz.h"
 #include "util/file.h"
 #include "util/strv.h"
-
-#define MODULES_DEP_MAX ((size_t) 16 * 1024 * 1024)
 
 /* The PT_NOTE segments of a 64-bit little-endian vmlinux. */
 static int elf_build_id(const uint8_t *data, size_t size, char **ret) {
@@ -197,37 +193,6 @@ int kernel_sources_build_id(const KernelSources *s, const char *release, char **
         return 0;
 }
 
-/* "kernel/net/core/pktgen.ko.xz"; in names of modules, dashes and underscores are the same. */
-static bool path_is_module(const char *path, size_t n, const char *module) {
-        const char *base = memrchr(path, '/', n), *end = path + n;
-
-        base = base ? base + 1 : path;
-        for (; *module && base < end; module++, base++)
-                if (*module != (*base == '-' ? '_' : *base))
-                        return false;
-        return !*module && startswith(base, ".ko");
-}
-
-/* modules.dep(5): "PATH: PATHS…"; it knows which of two modules of one name counts. */
-static int module_path_listed(const char *folder, const char *module, char **ret) {
-        _cleanup_free_ char *deps = NULL;
-        _cleanup_free_ void *text = NULL;
-        int r;
-
-        if (asprintf(&deps, "%s/modules.dep", folder) < 0)
-                return -ENOMEM;
-        r = file_read_at(AT_FDCWD, deps, MODULES_DEP_MAX, &text, NULL);
-        if (r < 0)
-                return r;
-        for (const char *line = text; line && *line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
-                size_t n = strcspn(line, ":\n");
-
-                if (line[n] == ':' && path_is_module(line, n, module))
-                        return asprintf(ret, "%s/%.*s", folder, (int) n, line) < 0 ? -ENOMEM : 0;
-        }
-        return -ENOENT;
-}
-
 /* A kernel package that was unpacked and not installed has no modules.dep yet. */
 static int module_path_walked(const char *folder, const char *module, char **ret) {
         _cleanup_free_ char *kernel = NULL;
@@ -240,7 +205,7 @@ static int module_path_walked(const char *folder, const char *module, char **ret
         if (!fts)
                 return -errno;
         for (FTSENT *e = fts_read(fts); e && r == -ENOENT; e = fts_read(fts))
-                if (e->fts_info == FTS_F && path_is_module(e->fts_path, e->fts_pathlen, module)) {
+                if (e->fts_info == FTS_F && module_file_is(e->fts_path, e->fts_pathlen, module)) {
                         *ret = strdup(e->fts_path);
                         r = *ret ? 0 : -ENOMEM;
                 }
@@ -254,24 +219,8 @@ static int module_path(const KernelSources *s, const char *release, const char *
 
         if (asprintf(&folder, "%s/lib/modules/%s", strempty(s->root), release) < 0)
                 return -ENOMEM;
-        r = module_path_listed(folder, module, ret);
+        r = module_file_find(folder, module, ret);
         return r < 0 ? module_path_walked(folder, module, ret) : r;
-}
-
-static int inspect_bytes(const void *data, size_t size, char **ret) {
-        _cleanup_(sd_bus_error_free) sd_bus_error ignored = SD_BUS_ERROR_NULL;
-        _cleanup_module_info_free_ ModuleInfo *info = NULL;
-        _cleanup_close_ int fd = memfd_create("module", MFD_CLOEXEC);
-        int r = fd < 0 ? -errno : file_write_all(fd, data, size);
-
-        if (r >= 0)
-                r = module_inspect(fd, &info, &ignored);
-        if (r < 0)
-                return r;
-        if (!info->build_id)
-                return -ENODATA;
-        *ret = TAKE_PTR(info->build_id);
-        return 0;
 }
 
 /**
@@ -282,11 +231,8 @@ static int inspect_bytes(const void *data, size_t size, char **ret) {
  */
 int kernel_sources_module_build_id(
                 const KernelSources *s, const char *release, const char *module, char **ret) {
-        _cleanup_vmlinuz_done_ Vmlinuz v = { 0 };
         _cleanup_free_ char *path = NULL;
         int r = module_path(s, release, module, &path);
 
-        if (r >= 0)
-                r = vmlinuz_open(path, &v);
-        return r < 0 ? r : inspect_bytes(v.data, v.size, ret);
+        return r < 0 ? r : module_file_build_id(path, ret);
 }

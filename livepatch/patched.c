@@ -7,10 +7,13 @@
  * an older one is taken at its word that a loaded object is.
  */
 
-#include "livepatch/functions.h"
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include "livepatch/identity.h"
 #include "livepatch/patched.h"
 #include "util/file.h"
+#include "util/limits.h"
 
 /** patched_state_to_string() - the word of the D-Bus contract */
 const char *patched_state_to_string(PatchedState s) {
@@ -51,6 +54,60 @@ static int object_state(const Kernel *k, const char *module, const char *object,
         return 0;
 }
 
+static int object_add(const Kernel *k, const char *module, const char *name, PatchedObject **objects, size_t *n) {
+        PatchedObject *grown;
+        PatchedState state;
+        int r;
+
+        if (*n >= HOTPATCH_OBJECTS_MAX)
+                return -E2BIG;
+        r = object_state(k, module, name, &state);
+        if (r < 0)
+                return r;
+        grown = reallocarray(*objects, *n + 1, sizeof(*grown));
+        if (!grown)
+                return -ENOMEM;
+        *objects = grown;
+        grown[*n] = (PatchedObject) { .name = strdup(name), .state = state };
+        return grown[(*n)++].name ? 0 : -ENOMEM;
+}
+
+static int directory_open(int dir_fd, const char *path, DIR **ret) {
+        _cleanup_close_ int fd = openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+        if (fd < 0)
+                return -errno;
+        *ret = fdopendir(fd);
+        if (!*ret)
+                return -errno;
+        (void) TAKE_FD(fd);
+        return 0;
+}
+
+/* The next object: a folder named as a module. Return: 1, 0 at the end, or errno. */
+static int next_object(DIR *d, const char **ret) {
+        for (;;) {
+                struct dirent *e;
+                struct stat st;
+
+                errno = 0;
+                e = readdir(d);
+                if (!e)
+                        return errno ? -errno : 0;
+                if (!kernel_module_name_valid(e->d_name) ||
+                    fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(st.st_mode))
+                        continue;
+                *ret = e->d_name;
+                return 1;
+        }
+}
+
+static int compare_objects(const void *a, const void *b) {
+        const PatchedObject *x = a, *y = b;
+
+        return strcmp(x->name, y->name);
+}
+
 /**
  * livepatch_patched() - the objects of an enabled livepatch, and which of them are patched
  * @ret: sorted by name; patched_objects_free()
@@ -58,23 +115,29 @@ static int object_state(const Kernel *k, const char *module, const char *object,
  * Return: 0, -ENOENT when the livepatch is not (or no longer) enabled, or another negative errno.
  */
 int livepatch_patched(const Kernel *k, const char *module, PatchedObject **ret, size_t *ret_n) {
-        InspectedObject *functions;
-        PatchedObject *objects;
-        size_t n, i;
-        int r = livepatch_functions(k, module, &functions, &n);
+        _cleanup_closedir_ DIR *d = NULL;
+        _cleanup_free_ char *path = NULL;
+        PatchedObject *objects = NULL;
+        const char *name = NULL;
+        size_t n = 0;
+        int r = kernel_module_path("sys/kernel/livepatch", module, NULL, &path);
 
         if (r < 0)
                 return r;
-        objects = calloc(n + 1, sizeof(*objects));
-        for (i = 0; objects && i < n && r >= 0; i++) {
-                objects[i].name = strdup(functions[i].name);
-                r = objects[i].name ? object_state(k, module, objects[i].name, &objects[i].state) : -ENOMEM;
+        r = directory_open(kernel_root_fd(k), path, &d);
+        if (r < 0)
+                return r;
+        while ((r = next_object(d, &name)) > 0) {
+                r = object_add(k, module, name, &objects, &n);
+                if (r < 0)
+                        break;
         }
-        inspected_objects_free(functions, n);
-        if (!objects || r < 0) {
-                patched_objects_free(objects, i);
-                return r < 0 ? r : -ENOMEM;
+        if (r < 0) {
+                patched_objects_free(objects, n);
+                return r;
         }
+        if (n > 1)
+                qsort(objects, n, sizeof(*objects), compare_objects);
         *ret = objects;
         *ret_n = n;
         return 0;

@@ -31,7 +31,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <inttypes.h>
+
 #include <sys/stat.h>
 
 #include "livepatch/identity.h"
@@ -345,44 +345,6 @@ int livepatch_progress(const Kernel *k, bool patched, unsigned *ret_done, unsign
         }
         *ret_done = done;
         *ret_total = total;
-        return 0;
-}
-
-/**
- * livepatch_tripped() - how often the tripwires of a loaded patch module were touched
- * @ret: the sum over all its tripwires; 0 when it has none
- *
- * Return: 0, -EBADMSG for a malformed attribute, or another negative errno.
- */
-int livepatch_tripped(const Kernel *k, const char *module, uint64_t *ret) {
-        _cleanup_free_ char *path = NULL;
-        _cleanup_free_ void *content = NULL;
-        uint64_t sum = 0;
-        char *rest, *line;
-        int r;
-
-        r = kernel_module_path("sys/module", module, "hotpatch/tripwires", &path);
-        if (r < 0)
-                return r;
-        r = file_read_at(kernel_root_fd(k), path, HOTPATCH_TRIPWIRES_MAX, &content, NULL);
-        if (r < 0 && !vanished(r))
-                return r;
-        for (rest = content; rest && (line = strsep(&rest, "\n"));) {
-                char *count = strrchr(line, ' '), *end;
-                uint64_t n;
-
-                if (!*line)
-                        continue;
-                if (!count || count[1] < '0' || count[1] > '9')
-                        return -EBADMSG;
-                errno = 0;
-                n = strtoumax(count + 1, &end, 10);
-                if (errno || *end)
-                        return -EBADMSG;
-                if (__builtin_add_overflow(sum, n, &sum))
-                        sum = UINT64_MAX;
-        }
-        *ret = sum;
         return 0;
 }
 

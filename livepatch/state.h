@@ -34,6 +34,4 @@ int livepatch_note(const Kernel *k, const char *module, PatchNote *ret) _must_ch
                 _nonnull_(1, 2, 3);
 int livepatch_progress(const Kernel *k, bool patched, unsigned *ret_done, unsigned *ret_total)
         _must_check_ _nonnull_(1, 3, 4);
-int livepatch_tripped(const Kernel *k, const char *module, uint64_t *ret) _must_check_
-                _nonnull_(1, 2, 3);
 int livepatch_tripwire_open(const Kernel *k, const char *module) _must_check_ _nonnull_(1, 2);

@@ -5,9 +5,9 @@
  * (scripts/Makefile.lib) and modules (CONFIG_MODULE_COMPRESS_*). The four libraries are those that
  * libsystemd and libkmod bring along anyway.
  *
- * The input is the kernel that the person who makes a bundle has installed, not a bundle: nothing
- * of this runs in the daemon or on what a stranger sent. So it is a library of its own, for
- * hotpatchctl and the builder.
+ * The input is a kernel or a module that root has installed, never a bundle or what a stranger sent.
+ * It is a library of its own for hotpatchctl, the builder, and the daemon's look at module files on
+ * disk, which happens in a child.
  */
 
 #include <endian.h>

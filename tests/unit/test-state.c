@@ -134,31 +134,6 @@ START_TEST(note_of_a_loaded_module) {
 }
 END_TEST
 
-START_TEST(tripwires_are_summed) {
-        _cleanup_(tree_free) Tree t = tree_new();
-        uint64_t n = 9;
-        int fd;
-
-        ck_assert_ok(livepatch_tripped(t.kernel, "hp_a", &n));
-        ck_assert_uint_eq(n, 0);
-        ck_assert_int_eq(livepatch_tripwire_open(t.kernel, "hp_a"), -ENOENT);
-        tree_file(&t, "sys/module/hp_a/hotpatch/tripwires",
-                        "CVE-2026-0001 3\nCVE-2026-0002 0\nlong name 4\n");
-        ck_assert_ok(livepatch_tripped(t.kernel, "hp_a", &n));
-        ck_assert_uint_eq(n, 7);
-        fd = livepatch_tripwire_open(t.kernel, "hp_a");
-        ck_assert_ok(fd);
-        close(fd);
-        tree_file(&t, "sys/module/hp_a/hotpatch/tripwires", "a 18446744073709551615\nb 2\n");
-        ck_assert_ok(livepatch_tripped(t.kernel, "hp_a", &n));
-        ck_assert_uint_eq(n, UINT64_MAX);
-        tree_file(&t, "sys/module/hp_a/hotpatch/tripwires", "a -1\n");
-        ck_assert_int_eq(livepatch_tripped(t.kernel, "hp_a", &n), -EBADMSG);
-        tree_file(&t, "sys/module/hp_a/hotpatch/tripwires", "a 1x\n");
-        ck_assert_int_eq(livepatch_tripped(t.kernel, "hp_a", &n), -EBADMSG);
-}
-END_TEST
-
 static Suite *suite(void) {
         Suite *s = suite_create("state");
         TCase *t = tcase_create("state");
@@ -170,7 +145,6 @@ static Suite *suite(void) {
         tcase_add_test(t, enabling_writes_one_digit);
         tcase_add_test(t, progress_counts_threads);
         tcase_add_test(t, note_of_a_loaded_module);
-        tcase_add_test(t, tripwires_are_summed);
         suite_add_tcase(s, t);
         return s;
 }
