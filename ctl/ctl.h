@@ -77,6 +77,7 @@ int verb_apply(Ctl *ctl, int argc, char *argv[]);
 int verb_remove(Ctl *ctl, int argc, char *argv[]);
 int verb_cancel(Ctl *ctl, int argc, char *argv[]);
 int verb_history(Ctl *ctl, int argc, char *argv[]);
+int verb_audit(Ctl *ctl, int argc, char *argv[]);
 int verb_monitor(Ctl *ctl, int argc, char *argv[]);
 
 /*

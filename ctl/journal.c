@@ -58,6 +58,9 @@ const char *journal_event(const char *message_id) {
                 { HOTPATCH_MESSAGE_DAMAGED, "damaged" },
                 { HOTPATCH_MESSAGE_FINDING, "finding" },
                 { HOTPATCH_MESSAGE_FINDING_GONE, "finding-gone" },
+                { HOTPATCH_MESSAGE_TARGET_PATCHED, "target-patched" },
+                { HOTPATCH_MESSAGE_TARGET_UNPATCHED, "target-unpatched" },
+                { HOTPATCH_MESSAGE_TARGET_REFUSED, "target-refused" },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(events); i++)

@@ -64,7 +64,8 @@ static const char *result_of(const JournalEntry *e) {
 }
 
 static Style event_style(const char *event) {
-        static const char *const bad[] = { "failed", "undo-failed", "interrupted", "tripped" };
+        static const char *const bad[] = { "failed", "undo-failed", "interrupted", "tripped",
+                        "finding", "target-refused" };
 
         for (size_t i = 0; i < ELEMENTSOF(bad); i++)
                 if (streq(bad[i], event))

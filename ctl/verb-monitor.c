@@ -14,6 +14,7 @@
 #include "ctl/json.h"
 #include "ctl/text.h"
 #include "dbus/names.h"
+#include "util/strv.h"
 
 typedef struct Monitor {
         Ctl *ctl;
@@ -104,6 +105,71 @@ static int on_job_removed(sd_bus_message *m, void *userdata, _unused_ sd_bus_err
         return print_event(userdata, line, TAKE_PTR(event));
 }
 
+static int on_tripwire(sd_bus_message *m, void *userdata, _unused_ sd_bus_error *error) {
+        _cleanup_value_ Value *event = value_object();
+        _cleanup_strv_free_ char **fixes = NULL;
+        _cleanup_free_ char *line = NULL;
+        const char *id;
+        uint64_t count;
+        size_t size;
+        FILE *f;
+
+        if (sd_bus_message_read(m, "s", &id) < 0 || sd_bus_message_read_strv(m, &fixes) < 0 ||
+                        sd_bus_message_read(m, "t", &count) < 0)
+                return 0;
+        f = open_memstream(&line, &size);
+        if (!f)
+                return -ENOMEM;
+        fprintf(f, "patch %s: TRIPWIRE, somebody tried what it fixes", id);
+        for (char **fix = fixes; fix && *fix; fix++)
+                fprintf(f, "%s%s", fix == fixes ? " (" : ", ", *fix);
+        fprintf(f, "%s, %" PRIu64 " %s since it was loaded", fixes && *fixes ? ")" : "", count,
+                        text_plural(count, "time", "times"));
+        if (fclose(f) != 0 || value_set_string(event, "event", "tripwire") < 0 ||
+                        value_set_string(event, "patch", id) < 0 || value_set_strv(event, "fixes", fixes) < 0 ||
+                        value_set_integer(event, "count", count) < 0)
+                return -ENOMEM;
+        return print_event(userdata, line, TAKE_PTR(event));
+}
+
+/* Pairs or sextuples of strings; people see the last word that says something. */
+static int read_structs(sd_bus_message *m, const char *name, Value *object, FILE *line) {
+        _cleanup_value_ Value *array = value_array();
+        bool findings = streq(name, "Findings");
+        const char *s[6] = { "", "", "", "", "", "" };
+        size_t n = 0;
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'v', findings ? "a(ssssss)" : "a(ss)");
+        if (r >= 0)
+                r = sd_bus_message_enter_container(m, 'a', findings ? "(ssssss)" : "(ss)");
+        while (r >= 0) {
+                Value *row;
+
+                r = findings ? sd_bus_message_read(m, "(ssssss)", &s[0], &s[1], &s[2], &s[3], &s[4], &s[5])
+                             : sd_bus_message_read(m, "(ss)", &s[0], &s[1]);
+                if (r <= 0)
+                        break;
+                fprintf(line, "%s%s", n++ == 0 ? " " : ", ", findings ? s[4] : s[0]);
+                if (!findings)
+                        fprintf(line, " is %s", s[1]);
+                row = value_object();
+                if (value_set_string(row, findings ? "kind" : "name", s[0]) < 0 ||
+                                value_set_string(row, findings ? "severity" : "state", s[1]) < 0 ||
+                                (findings && (value_set_string(row, "patch", *s[2] ? s[2] : NULL) < 0 ||
+                                value_set_string(row, "object", *s[3] ? s[3] : NULL) < 0 ||
+                                value_set_string(row, "message", s[4]) < 0)) || value_append(array, row) < 0)
+                        return -ENOMEM;
+        }
+        if (r >= 0 && n == 0)
+                fprintf(line, " %s", findings ? "nothing is found any more" : "no object");
+        if (r >= 0)
+                r = sd_bus_message_exit_container(m);
+        if (r >= 0)
+                r = sd_bus_message_exit_container(m);
+        return r < 0 ? r : value_set(object, name, TAKE_PTR(array));
+}
+
 /* One variant of a type that the contract uses, into the object and as "NAME=VALUE" into the line.
  */
 static int read_property(sd_bus_message *m, const char *name, Value *object, FILE *line) {
@@ -142,6 +208,8 @@ static int read_property(sd_bus_message *m, const char *name, Value *object, FIL
                         return r;
                 return value_set_real(object, name, d);
         }
+        if (streq(contents, "a(ssssss)") || streq(contents, "a(ss)"))
+                return read_structs(m, name, object, line);
         return sd_bus_message_skip(m, "v");
 }
 
@@ -224,6 +292,9 @@ static int listen(sd_bus *bus, Monitor *monitor) {
                         {"type='signal',sender='" HOTPATCH_BUS_NAME
                          "',interface='" HOTPATCH_MANAGER_INTERFACE "',member='JobRemoved'",
                                         on_job_removed},
+                        {"type='signal',sender='" HOTPATCH_BUS_NAME
+                         "',interface='" HOTPATCH_MANAGER_INTERFACE "',member='TripwireHit'",
+                                        on_tripwire},
                         {"type='signal',sender='" HOTPATCH_BUS_NAME
                          "',interface='org.freedesktop.DBus.Properties',"
                          "member='PropertiesChanged'",

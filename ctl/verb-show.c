@@ -54,6 +54,15 @@ static int show_fixes(const Ctl *ctl, const Value *fixes) {
         return r;
 }
 
+/* What the kernel shows of an object; nothing when it does not have the patch. */
+static const char *object_remark(const char *state) {
+        if (!state)
+                return "";
+        if (streq(state, "waiting"))
+                return " (when it is loaded)";
+        return streq(state, "unpatched") ? " (LOADED, BUT NOT PATCHED)" : " (patched)";
+}
+
 static int show_objects(const Ctl *ctl, const Value *objects) {
         int r = 0;
 
@@ -66,7 +75,8 @@ static int show_objects(const Ctl *ctl, const Value *objects) {
 
                 if (!f)
                         return -ENOMEM;
-                fprintf(f, "%s:", strempty(value_string(object, "name")));
+                fprintf(f, "%s%s:", strempty(value_string(object, "name")),
+                                object_remark(value_string(object, "state")));
                 for (size_t j = 0; j < value_length(functions); j++)
                         fprintf(f, " %s", strempty(value_text(value_at(functions, j))));
                 if (fclose(f) != 0)

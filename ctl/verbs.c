@@ -28,6 +28,8 @@ const VerbEntry ctl_verbs[] = {
                 {"cancel", "JOB", 1, 1, 0, false, verb_cancel, "stop a job and undo what it did"},
                 {"history", "", 0, 0, OPTION_LINES | OPTION_SINCE, false, verb_history,
                                 "what happened, from the journal"},
+                {"audit", "", 0, 0, 0, false, verb_audit,
+                                "do kernel, records, store and journal agree?"},
                 {"monitor", "", 0, 0, 0, false, verb_monitor, "print what happens as it happens"},
                 {"bundle", "VERB ...", 0, UINT_MAX, 0, true, verb_bundle,
                                 "make, sign, show, check and unpack bundles; needs no daemon"},

@@ -37,6 +37,18 @@ static int get_foreign(_unused_ sd_bus *bus, _unused_ const char *path, _unused_
         return sd_bus_message_append(reply, "b", (int) p->foreign);
 }
 
+static int get_objects(_unused_ sd_bus *bus, _unused_ const char *path, _unused_ const char *interface,
+                _unused_ const char *property, sd_bus_message *reply, void *userdata,
+                _unused_ sd_bus_error *error) {
+        const Patch *p = userdata;
+        int r = sd_bus_message_open_container(reply, 'a', "(ss)");
+
+        for (size_t i = 0; r >= 0 && i < p->n_objects; i++)
+                r = sd_bus_message_append(reply, "(ss)", p->objects[i].name,
+                        patched_state_to_string(p->objects[i].state));
+        return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
 const sd_bus_vtable bus_patch_vtable[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_PROPERTY("Id", "s", NULL, offsetof(Patch, id), SD_BUS_VTABLE_PROPERTY_CONST),
@@ -48,6 +60,7 @@ const sd_bus_vtable bus_patch_vtable[] = {
         SD_BUS_PROPERTY("Sequence", "t", NULL, offsetof(Patch, sequence), SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Fixes", "as", get_fixes, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Foreign", "b", get_foreign, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("Objects", "a(ss)", get_objects, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("AppliedUSec", "t", NULL, offsetof(Patch, applied_usec),
                 SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("TrialUntilUSec", "t", NULL, offsetof(Patch, trial_until_usec),
@@ -168,6 +181,8 @@ static int describe(Manager *m, const Patch *p, char **ret) {
                 .manifest = v ? verified_manifest(v) : NULL,
                 .digest = *p->digest ? p->digest : NULL,
                 .tripped = p->tripped,
+                .patched = p->objects,
+                .n_patched = p->n_objects,
         };
         if (v)
                 d.signers = verified_signers(v, &d.n_signers);

@@ -254,14 +254,31 @@ static const ManifestTarget *find_target(const Description *d) {
         return NULL;
 }
 
+/* Null as long as the kernel does not have the patch. */
+static json_t *patched_value(const Description *d, const char *object) {
+        for (size_t i = 0; i < d->n_patched; i++)
+                if (streq(d->patched[i].name, object))
+                        return string_value(patched_state_to_string(d->patched[i].state));
+        return json_null();
+}
+
+static int append_object(json_t *array, const Description *d, const char *name, char *const *functions) {
+        return json_array_append_new(array, json_pack("{s:o, s:o, s:o}",
+                                "name", string_value(name),
+                                "functions", strv_value(functions),
+                                "state", patched_value(d, name)));
+}
+
+/* As the manifest lists them; without one, as the kernel does. */
 static json_t *objects_value(const Description *d) {
         const ManifestTarget *t = find_target(d);
         _cleanup_json_ json_t *array = json_array();
 
         for (size_t i = 0; array && t && i < t->n_objects; i++)
-                if (json_array_append_new(array, json_pack("{s:o, s:o}",
-                                "name", string_value(t->objects[i].name),
-                                "functions", strv_value(t->objects[i].functions))) < 0)
+                if (append_object(array, d, t->objects[i].name, t->objects[i].functions) < 0)
+                        return NULL;
+        for (size_t i = 0; array && !t && i < d->n_patched; i++)
+                if (append_object(array, d, d->patched[i].name, NULL) < 0)
                         return NULL;
         return json_incref(array);
 }
@@ -295,5 +312,89 @@ int describe_patch(const Description *d, char **ret) {
                                 "admitted", time_value(record ? record->admitted_usec : 0),
                                 "applied", time_value(record ? record->applied_usec : 0),
                                 "tripped", integer_value(d->tripped)),
+                        ret);
+}
+
+/* --- audit --- */
+
+static json_t *states_value(const PatchedObject *objects, size_t n) {
+        _cleanup_json_ json_t *array = json_array();
+
+        for (size_t i = 0; array && i < n; i++)
+                if (json_array_append_new(array, json_pack("{s:o, s:o}",
+                                "name", string_value(objects[i].name),
+                                "state", string_value(patched_state_to_string(objects[i].state)))) < 0)
+                        return NULL;
+        return json_incref(array);
+}
+
+static json_t *audited_value(const AuditPatch *p) {
+        return json_pack("{s:o, s:o, s:o, s:b, s:b, s:o, s:o, s:o, s:o, s:o}",
+                        "id", string_value(p->id),
+                        "module", string_value(p->module),
+                        "state", string_value(p->state),
+                        "wanted", p->wanted,
+                        "foreign", p->foreign,
+                        "bundle", string_value(audit_bundle_to_string(p->bundle)),
+                        "functions", integer_value(p->n_functions),
+                        "objects", states_value(p->objects, p->n_objects),
+                        "last_event", string_value(p->last_event),
+                        "last_event_time", time_value(p->last_event_usec));
+}
+
+static json_t *audited_patches_value(const AuditReport *r) {
+        _cleanup_json_ json_t *array = json_array();
+
+        for (size_t i = 0; array && i < r->n_patches; i++)
+                if (json_array_append_new(array, audited_value(&r->patches[i])) < 0)
+                        return NULL;
+        return json_incref(array);
+}
+
+static json_t *findings_value(const FindingSet *s) {
+        _cleanup_json_ json_t *array = json_array();
+
+        for (size_t i = 0; array && i < s->n; i++) {
+                const Finding *f = &s->items[i];
+
+                if (json_array_append_new(array, json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}",
+                                "kind", string_value(finding_kind_to_string(f->kind)),
+                                "severity", string_value(finding_severity_to_string(finding_severity(f->kind))),
+                                "patch", string_value(*f->patch ? f->patch : NULL),
+                                "object", string_value(*f->object ? f->object : NULL),
+                                "message", string_value(f->sentence),
+                                "remedy", string_value(finding_remedy(f->kind)))) < 0)
+                        return NULL;
+        }
+        return json_incref(array);
+}
+
+static bool has_drift(const FindingSet *s) {
+        for (size_t i = 0; i < s->n; i++)
+                if (finding_is_drift(&s->items[i]))
+                        return true;
+        return false;
+}
+
+/**
+ * describe_audit() - the answer of Audit
+ * @findings: all that is found, also what is not in the report
+ * @ret: to be freed
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int describe_audit(const AuditReport *report, const FindingSet *findings, const KernelIdentity *kernel, char **ret) {
+        json_t *checked = json_pack("{s:o, s:o, s:b, s:o}",
+                        "bundles", integer_value(report->n_bundles),
+                        "bytes", integer_value(report->bytes),
+                        "journal", report->journal,
+                        "journal_patches", integer_value(report->n_records));
+
+        return finish(json_pack("{s:o, s:b, s:o, s:o, s:o}",
+                                "kernel", kernel_value(kernel),
+                                "drift", has_drift(findings),
+                                "checked", checked,
+                                "patches", audited_patches_value(report),
+                                "findings", findings_value(findings)),
                         ret);
 }

@@ -9,8 +9,10 @@
 #include <systemd/sd-bus.h>
 
 #include "bundle/bundle.h"
+#include "daemon/audit-report.h"
 #include "daemon/plan.h"
 #include "daemon/store.h"
+#include "livepatch/patched.h"
 
 /** struct Description - what Describe() knows about one patch; all borrowed, unset when unknown */
 typedef struct Description {
@@ -25,9 +27,13 @@ typedef struct Description {
         size_t n_signers;
         const char *digest;
         uint64_t tripped;
+        const PatchedObject *patched; /* what the kernel shows */
+        size_t n_patched;
 } Description;
 
 int describe_plan(const Plan *plan, const char *type, const KernelIdentity *kernel, char *const *ids, char **ret)
         _must_check_ _nonnull_(1, 2, 3, 5);
 int describe_bundle(const Verified *v, const KernelIdentity *kernel, char **ret) _must_check_ _nonnull_(1, 2, 3);
+int describe_audit(const AuditReport *report, const FindingSet *findings, const KernelIdentity *kernel, char **ret)
+        _must_check_ _nonnull_(1, 2, 3, 4);
 int describe_patch(const Description *d, char **ret) _must_check_ _nonnull_(1, 2);

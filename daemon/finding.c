@@ -15,7 +15,6 @@
 #include <stdarg.h>
 
 #include "daemon/finding.h"
-#include "util/file.h"
 
 static const struct {
         const char *name;
@@ -102,7 +101,8 @@ static FindingKind kind_from_string(const char *name) {
         return _FINDING_KIND_INVALID;
 }
 
-static void finding_done(Finding *f) {
+/** finding_done() - free what a finding holds */
+void finding_done(Finding *f) {
         free(f->patch);
         free(f->object);
         free(f->sentence);
@@ -213,21 +213,30 @@ const Finding *finding_set_find(const FindingSet *s, FindingKind kind, const cha
 }
 
 /**
- * finding_set_write() - send a set to another process: four strings each, NUL terminated
+ * finding_set_write() - a set as bytes for another process: four strings each, NUL terminated
+ * @ret: to be freed
  *
- * Return: 0 or a negative errno.
+ * Return: 0 or -ENOMEM.
  */
-int finding_set_write(const FindingSet *s, int fd) {
-        for (size_t i = 0; i < s->n; i++) {
-                const Finding *f = &s->items[i];
-                const char *texts[] = { finding_kind_to_string(f->kind), f->patch, f->object, f->sentence };
+int finding_set_write(const FindingSet *s, void **ret, size_t *ret_size) {
+        char *data;
+        size_t size;
+        FILE *f = open_memstream(&data, &size);
 
-                for (size_t t = 0; t < ELEMENTSOF(texts); t++) {
-                        int r = file_write_all(fd, texts[t], strlen(texts[t]) + 1);
-                        if (r < 0)
-                                return r;
-                }
+        if (!f)
+                return -ENOMEM;
+        for (size_t i = 0; i < s->n; i++) {
+                const Finding *x = &s->items[i];
+
+                fprintf(f, "%s%c%s%c%s%c%s%c", finding_kind_to_string(x->kind), 0, x->patch, 0, x->object, 0,
+                                x->sentence, 0);
         }
+        if (fclose(f) != 0) {
+                free(data);
+                return -ENOMEM;
+        }
+        *ret = data;
+        *ret_size = size;
         return 0;
 }
 

@@ -60,6 +60,7 @@ typedef struct FindingSet {
 /* A machine with more is not described better by a longer list. */
 #define FINDINGS_MAX 512U
 
+void finding_done(Finding *f) _nonnull_(1);
 void finding_set_done(FindingSet *s);
 int finding_set_add(FindingSet *s, FindingKind kind, const char *patch, const char *object,
                 const char *format, ...) _must_check_ _nonnull_(1, 5) _printf_(5, 6);
@@ -67,7 +68,7 @@ int finding_set_copy(FindingSet *to, const FindingSet *from) _must_check_ _nonnu
 void finding_set_sort(FindingSet *s) _nonnull_(1);
 bool finding_set_equal(const FindingSet *a, const FindingSet *b) _nonnull_(1, 2);
 const Finding *finding_set_find(const FindingSet *s, FindingKind kind, const char *patch) _nonnull_(1, 3);
-int finding_set_write(const FindingSet *s, int fd) _must_check_ _nonnull_(1);
+int finding_set_write(const FindingSet *s, void **ret, size_t *ret_size) _must_check_ _nonnull_(1, 2, 3);
 int finding_set_read(FindingSet *s, const void *data, size_t size) _must_check_ _nonnull_(1);
 
 bool finding_is_drift(const Finding *f) _nonnull_(1);

@@ -225,7 +225,34 @@ static void record_patches(const Findings *f) {
 
 /* --- the look --- */
 
-static int collect(Findings *f, FindingSet *ret) {
+static bool is_in_the_way(const FindingSet *s, const Finding *hook) {
+        for (size_t i = 0; i < s->n; i++)
+                if (s->items[i].kind == FINDING_HOOK_IN_THE_WAY && streq(s->items[i].object, hook->object))
+                        return true;
+        return false;
+}
+
+/* A hook that stands in the way of a patch is named once. */
+static void drop_double_hooks(FindingSet *s) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < s->n; i++) {
+                if (s->items[i].kind == FINDING_HOOK && is_in_the_way(s, &s->items[i]))
+                        finding_done(&s->items[i]);
+                else
+                        s->items[n++] = s->items[i];
+        }
+        s->n = n;
+}
+
+/**
+ * findings_collect() - all that is found now
+ * @deep: what the audit has found, see audit.c
+ * @ret: filled, sorted
+ *
+ * Return: 0 or a negative errno.
+ */
+int findings_collect(const Findings *f, const FindingSet *deep, FindingSet *ret) {
         _cleanup_free_ char *off = manager_disabled(f->manager);
         int r;
 
@@ -241,7 +268,12 @@ static int collect(Findings *f, FindingSet *ret) {
                 .release = f->manager->identity.release,
                 .off = off,
         }, ret);
+        if (r >= 0)
+                r = watch_add_refused(f->manager->watch, ret);
+        if (r >= 0)
+                r = finding_set_copy(ret, deep);
         finding_set_sort(ret);
+        drop_double_hooks(ret);
         return r;
 }
 
@@ -263,13 +295,19 @@ void findings_look(Findings *f) {
                         return;
                 f->iteration = iteration;
         }
-        if (collect(f, &next) < 0 || finding_set_equal(&f->set, &next))
+        if (findings_collect(f, audit_findings(f->manager->audit), &next) < 0 || finding_set_equal(&f->set, &next))
                 return;
         tell(f, &next);
         old = f->set;
         f->set = next;
         next = old;
         bus_findings_changed(f->manager);
+}
+
+/** findings_look_again() - look even if that was done in this turn of the event loop */
+void findings_look_again(Findings *f) {
+        f->iteration = UINT64_MAX;
+        findings_look(f);
 }
 
 static int on_later(_unused_ sd_event_source *source, void *userdata) {
@@ -310,6 +348,7 @@ void findings_start(Findings *f) {
                 return;
         record_patches(f);
         findings_look_later(f);
+        audit_later(f->manager->audit);
 }
 
 /** findings_stop() - this daemon ends in order */

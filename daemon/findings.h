@@ -19,7 +19,9 @@ Findings *findings_free(Findings *f);
 void findings_start(Findings *f) _nonnull_(1);
 void findings_stop(Findings *f) _nonnull_(1);
 void findings_look(Findings *f) _nonnull_(1);
+void findings_look_again(Findings *f) _nonnull_(1);
 void findings_look_later(Findings *f) _nonnull_(1);
+int findings_collect(const Findings *f, const FindingSet *deep, FindingSet *ret) _must_check_ _nonnull_(1, 2, 3);
 const FindingSet *findings_get(const Findings *f) _nonnull_(1);
 
 /* bus-finding.c */

@@ -269,6 +269,7 @@ void job_finish(Job *j, JobResult result) {
         bus_job_finished(j);
         bus_job_changed(j); /* the patches changed with it */
         findings_look_later(j->manager->findings);
+        audit_later(j->manager->audit);
         j->manager->activity_usec = clock_usec(CLOCK_MONOTONIC);
         trials_job_finished(j->manager->trials);
 }

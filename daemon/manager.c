@@ -90,6 +90,8 @@ static int carry_out(void *userdata, Request **request, sd_bus_error *error) {
                 return cancel_job(m, *request, error);
         case REQUEST_FORCE:
                 return force_job(m, *request, error);
+        case REQUEST_AUDIT:
+                return audit_start(m->audit, request, error);
         default:
                 return query_start(m, request, error);
         }
@@ -198,7 +200,8 @@ char *manager_disabled(const Manager *m) {
 /** manager_is_idle() - may the daemon exit? Not while anything is under way or watched. */
 bool manager_is_idle(const Manager *m) {
         return !manager_running_job(m) && !m->queries && authorizer_pending(m->authorizer) == 0 &&
-                !patches_pending(m) && !freezer_is_busy(m->freezer) && !trials_pending(m->trials);
+                !patches_pending(m) && !freezer_is_busy(m->freezer) && !trials_pending(m->trials) &&
+                !audit_pending(m->audit);
 }
 
 /* FreezerTold */
@@ -296,6 +299,10 @@ int manager_new(sd_event *event, const char *root, const ModuleOps *ops, void *o
         if (r < 0)
                 return r;
         r = findings_new(m, &m->findings);
+        if (r >= 0)
+                r = audit_new(m, &m->audit);
+        if (r >= 0)
+                r = watch_new(m, &m->watch);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(m);
@@ -311,6 +318,8 @@ Manager *manager_free(Manager *m) {
         for (size_t i = 0; i < m->n_jobs; i++)
                 job_free(m->jobs[i]);
         config_done(&m->config);
+        watch_free(m->watch);
+        audit_free(m->audit);
         findings_free(m->findings);
         patch_set_done(&m->patches);
         trials_free(m->trials);

@@ -7,6 +7,7 @@
 #include <systemd/sd-event.h>
 #include <time.h>
 
+#include "daemon/audit.h"
 #include "daemon/authorize.h"
 #include "daemon/config.h"
 #include "daemon/findings.h"
@@ -17,6 +18,7 @@
 #include "daemon/store.h"
 #include "daemon/systemd.h"
 #include "daemon/trial.h"
+#include "daemon/watch.h"
 #include "livepatch/identity.h"
 #include "util/limits.h"
 
@@ -53,6 +55,8 @@ struct Manager {
         size_t n_queries;
 
         Findings *findings;
+        Audit *audit;
+        Watch *watch;
 
         sd_event_source *flush;
         uint64_t activity_usec;

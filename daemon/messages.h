@@ -63,6 +63,12 @@
 #define HOTPATCH_MESSAGE_FINDING "f5ba682801de41a2b10476487fdff4bf"
 /* Something that was found before is over */
 #define HOTPATCH_MESSAGE_FINDING_GONE "6078e7349b04471d8e77c5a18fdbf727"
+/* A patch took effect on a module that was loaded later */
+#define HOTPATCH_MESSAGE_TARGET_PATCHED "472e27e8e28849b5ae361967cd4c758c"
+/* A patch left a module that was unloaded, or whose start failed */
+#define HOTPATCH_MESSAGE_TARGET_UNPATCHED "7312e2e0454e4b319630112b46333ea7"
+/* The kernel refused to load a module because a patch does not fit it */
+#define HOTPATCH_MESSAGE_TARGET_REFUSED "4dbd1597374a4b50a999e6d5d541b243"
 /* Something in the configuration was not understood */
 #define HOTPATCH_MESSAGE_CONFIGURATION "62e97a19879248f48de8edc3119b74ee"
 /* Patches came into force and are watched from now on */

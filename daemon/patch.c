@@ -49,8 +49,8 @@ const char *patch_state_to_string(PatchState s) {
 static Patch *patch_free(Patch *p) {
         if (!p)
                 return NULL;
-        sd_event_source_disable_unref(p->tripwire);
-        safe_close(p->tripwire_fd);
+        tripwire_free(p->tripwire);
+        patched_objects_free(p->objects, p->n_objects);
         free(p->id);
         free(p->title);
         free(p->severity);
@@ -110,7 +110,7 @@ static int patch_set_add(Manager *m, PatchSet *s, const char *id, Patch **ret) {
         p = malloc(sizeof(*p));
         if (!p)
                 return -ENOMEM;
-        *p = (Patch) { .manager = m, .tripwire_fd = -EBADF, .state = PATCH_STAGED };
+        *p = (Patch) { .manager = m, .state = PATCH_STAGED };
         if (set_string(&p->id, id) < 0 || set_string(&p->title, NULL) < 0 ||
             set_string(&p->severity, NULL) < 0 || set_string(&p->stream, NULL) < 0 ||
             set_string(&p->module, NULL) < 0 || set_string(&p->digest, NULL) < 0 ||
@@ -391,6 +391,15 @@ static bool same_constants(const Patch *a, const Patch *b) {
                 a->sequence == b->sequence && a->foreign == b->foreign;
 }
 
+static bool same_objects(const Patch *a, const Patch *b) {
+        if (a->n_objects != b->n_objects)
+                return false;
+        for (size_t i = 0; i < a->n_objects; i++)
+                if (!streq(a->objects[i].name, b->objects[i].name) || a->objects[i].state != b->objects[i].state)
+                        return false;
+        return true;
+}
+
 static void signal_change(Patch *p, const Patch *old) {
         char *properties[5] = {};
         size_t n = 0;
@@ -406,12 +415,24 @@ static void signal_change(Patch *p, const Patch *old) {
                 properties[n++] = (char *) "TrialUntilUSec";
         if (p->tripped != old->tripped)
                 properties[n++] = (char *) "Tripped";
-        if (p->tripped > old->tripped)
-                tripwire_alarm(p);
+        if (!same_objects(p, old))
+                properties[n++] = (char *) "Objects";
         if (p->state != old->state)
                 findings_look_later(p->manager->findings);
         if (n > 0)
                 bus_patch_changed(p, properties);
+}
+
+/* What the kernel shows of the objects of those that it has; one that goes at this moment has none. */
+static int add_objects(const Manager *m, const PatchSet *s) {
+        for (size_t i = 0; i < s->n_patches; i++) {
+                Patch *p = s->patches[i];
+
+                if (p->state != PATCH_STAGED && *p->module &&
+                    livepatch_patched(m->kernel, p->module, &p->objects, &p->n_objects) == -ENOMEM)
+                        return -ENOMEM;
+        }
+        return 0;
 }
 
 /* Put the new view in the place of the old one and tell the bus what differs. */
@@ -439,6 +460,7 @@ static void install(Manager *m, PatchSet *next) {
                         bus_patch_added(p);
         }
         patch_set_done(&old);
+        watch_update(m->watch);
 }
 
 static int compare_patches(const void *a, const void *b) {
@@ -469,6 +491,8 @@ int patches_refresh(Manager *m) {
                 r = add_job(m, &next);
         if (r >= 0 && m->livepatch_supported)
                 r = add_foreign(m, &next);
+        if (r >= 0)
+                r = add_objects(m, &next);
         if (r < 0)
                 return r;
         if (next.n_patches > 0)
@@ -477,11 +501,12 @@ int patches_refresh(Manager *m) {
         return 0;
 }
 
-/** patches_pending() - is a transition running, or a tripwire watched? Then the daemon stays. */
+/** patches_pending() - is a transition running, or a patch of ours in the kernel and watched? Then the daemon stays. */
 bool patches_pending(const Manager *m) {
         for (size_t i = 0; i < m->patches.n_patches; i++) {
                 const Patch *p = m->patches.patches[i];
-                if (p->tripwire || p->state == PATCH_TRANSITION || p->state == PATCH_REMOVING)
+                if ((p->state == PATCH_ACTIVE && !p->foreign) || p->state == PATCH_TRANSITION ||
+                    p->state == PATCH_REMOVING)
                         return true;
         }
         return false;

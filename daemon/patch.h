@@ -8,9 +8,11 @@
 
 #include <systemd/sd-event.h>
 
+#include "livepatch/patched.h"
 #include "util/base.h"
 
 typedef struct Manager Manager;
+typedef struct Tripwire Tripwire;
 
 typedef enum PatchState {
         PATCH_STAGED,
@@ -30,7 +32,8 @@ typedef enum PatchState {
  * @recorded: there is an admitted record of it, so it is wanted
  * @trial_until_usec: CLOCK_REALTIME; 0: it is not on trial
  * @staged_key: which file of the spool title, module and so on were read from
- * @tripwire_fd: watched for alarms while the patch is loaded; -EBADF when not
+ * @objects: what it patches, while it is in the kernel
+ * @tripwire: watched while the patch is loaded; NULL when not, or without tripwires
  */
 typedef struct Patch {
         Manager *manager;
@@ -50,9 +53,9 @@ typedef struct Patch {
         char *digest;
         char *path;
         char *staged_key;
-        int tripwire_fd;
-        sd_event_source *tripwire;
-        uint64_t tripwire_recorded_usec;
+        PatchedObject *objects;
+        size_t n_objects;
+        Tripwire *tripwire;
 } Patch;
 
 /** struct PatchSet - sorted by id */

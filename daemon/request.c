@@ -50,6 +50,7 @@ static const VerbInfo verbs[_REQUEST_VERB_MAX] = {
                 .takes_ids = true, .takes_options = true },
         [REQUEST_VERIFY_BUNDLE] = { "VerifyBundle", HOTPATCH_ACTION_VERIFY,
                 .takes_bundle = true, .takes_options = true },
+        [REQUEST_AUDIT] = { "Audit", HOTPATCH_ACTION_VERIFY },
         [REQUEST_CANCEL] = { "Cancel", NULL },
         [REQUEST_FORCE] = { "Force", HOTPATCH_ACTION_FORCE },
         [REQUEST_END_TRIAL] = { "EndTrial", HOTPATCH_ACTION_APPLY,

@@ -19,6 +19,7 @@ typedef enum RequestVerb {
         REQUEST_PLAN_BUNDLE,
         REQUEST_PLAN_REMOVE,
         REQUEST_VERIFY_BUNDLE,
+        REQUEST_AUDIT,
         REQUEST_CANCEL,
         REQUEST_FORCE,
         REQUEST_END_TRIAL,

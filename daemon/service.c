@@ -190,5 +190,7 @@ int service_run(const char *root, const ModuleOps *ops, void *ops_userdata) {
         r = sd_event_loop(s.event);
         if (r >= 0)
                 findings_stop(s.manager->findings);
+        if (r >= 0)
+                watch_stop(s.manager->watch);
         return r < 0 ? fail(r, "event loop", NULL) : r;
 }

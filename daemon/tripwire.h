@@ -5,5 +5,5 @@
 
 #include "daemon/patch.h"
 
-void tripwire_alarm(Patch *p) _nonnull_(1);
+Tripwire *tripwire_free(Tripwire *t);
 void tripwire_watch(Patch *p, Patch *old) _nonnull_(1);

@@ -27,6 +27,7 @@ enum hotpatchctl_exit {
         HOTPATCH_EXIT_NOT_APPLICABLE = 7, /* a good bundle, but not for this kernel or now */
         HOTPATCH_EXIT_KERNEL = 8,        /* the kernel refused or could not finish */
         HOTPATCH_EXIT_UNREACHABLE = 9,   /* hotpatchd cannot be reached on the bus */
+        HOTPATCH_EXIT_DRIFT = 10,        /* audit: kernel, records and store do not agree */
 };
 
 /**

@@ -2,11 +2,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What was done behind the daemon's back is seen, named, signalled; ours is adopted, others' is left alone."""
 
+import json
 import os
 import shutil
 import signal
+import struct
 
-from hotpatchtest import MANAGER, NOBODY, PATCH, ROOT, World, main, read, wait_for, write
+from hotpatchtest import (BUILD_ID, MANAGER, NOBODY, PATCH, RELEASE, ROOT, World, main, read, refused, wait_for, write,
+                          write_attribute)
 
 
 def findings(client):
@@ -153,6 +156,295 @@ def test_a_damaged_file_is_found(pki):
         apply_one(w)
         write(w.machine.path('var/lib/hotpatch/streams/test-hp-one'), b'nonsense')
         assert findings(w.root)['damaged'][2] == 'streams/test-hp-one'
+
+
+def audit(client):
+    return json.loads(client.call('Audit', signature=''))
+
+
+def kinds(report):
+    return sorted(f['kind'] for f in report['findings'])
+
+
+def build_id_note(build_id):
+    data = bytes.fromhex(build_id)
+    return struct.pack('<III', 4, len(data), 3) + b'GNU\0' + data + bytes(-len(data) % 4)
+
+
+def admitted(w, suffix):
+    d = w.machine.path('var/lib/hotpatch/admitted')
+    (name,) = [n for n in os.listdir(d) if n.endswith(suffix)]
+    return os.path.join(d, name)
+
+
+def test_an_audit_of_a_healthy_machine(pki):
+    with World(pki).start() as w:
+        apply_one(w)
+        os.makedirs(w.machine.path('sys/kernel/livepatch/hp_one/vmlinux/hp_function,1'))
+        report = audit(w.root)
+        assert not report['drift'] and report['findings'] == [], report
+        (patch,) = report['patches']
+        assert patch['id'] == 'hp-one' and patch['state'] == 'patched' and patch['wanted'], patch
+        assert patch['bundle'] == 'good' and patch['functions'] == 1, patch
+        assert patch['objects'] == [{'name': 'vmlinux', 'state': 'patched'}], patch
+        # The admitted and the staged one.
+        assert report['checked']['bundles'] == 2 and report['checked']['bytes'] > 1000, report
+        # This machine's journal is not about the made-up kernel.
+        assert not report['checked']['journal'] and patch['last_event'] is None, report
+
+
+def test_who_may_audit(pki):
+    """It makes root read the store: without polkit only root may; findings are everybody's."""
+    with World(pki).start() as w:
+        with refused('AuthorizationUnavailable'):
+            audit(w.client(NOBODY))
+    with World(pki, polkit='allow').start() as w:
+        assert not audit(w.client(NOBODY))['drift']
+        assert [c['action'] for c in w.polkit.log()][-1] == 'org.hotpatch.hotpatch1.verify', w.polkit.log()
+
+
+def test_a_changed_byte_in_the_store_is_found(pki):
+    with World(pki).start() as w:
+        apply_one(w)
+        assert audit(w.root)['patches'][0]['bundle'] == 'good'
+        path = admitted(w, '.hpb')
+        data = bytearray(read(path))
+        data[-3000] ^= 1
+        write(path, bytes(data), 0o600)
+        report = audit(w.root)
+        assert report['drift'] and kinds(report) == ['altered', 'bundle-changed'] or \
+            kinds(report) == ['bundle-changed'], report
+        assert report['patches'][0]['bundle'] == 'changed', report
+        # It joins what everybody sees.
+        assert findings(w.client(NOBODY))['bundle-changed'][:2] == ['alert', 'hp-one']
+        os.unlink(path)
+        report = audit(w.root)
+        assert kinds(report) == ['bundle-missing'] and report['patches'][0]['bundle'] == 'missing', report
+
+
+def test_a_staged_file_that_is_no_good_is_found(pki):
+    with World(pki).start() as w:
+        spool = w.machine.stage('hp-one')
+        shutil.copy(spool, w.machine.path('var/lib/hotpatch/spool/hp-two.hpb'))
+        write(spool, read(spool)[:-1024])
+        report = audit(w.root)
+        assert [(f['kind'], f['patch']) for f in report['findings']] == \
+            [('staged-refused', 'hp-one'), ('staged-refused', 'hp-two')], report
+        assert "holds the bundle 'hp-one'" in report['findings'][1]['message'], report
+
+
+def test_a_withdrawn_signer_is_found(pki):
+    """The anchor is gone from the machine: what was admitted under it would be refused at the next start."""
+    with World(pki).start() as w:
+        apply_one(w)
+        os.unlink(w.machine.path('var/lib/hotpatch/spool/hp-one.hpb'))
+        os.unlink(w.machine.path('etc/hotpatch/trust.d/test.pem'))
+        report = audit(w.root)
+        assert kinds(report) == ['bundle-refused'] and report['patches'][0]['bundle'] == 'refused', report
+
+
+def test_other_functions_than_signed_are_found(pki):
+    with World(pki).start() as w:
+        apply_one(w)
+        for f in ('hp_function,1', 'hp_secret,1'):
+            os.makedirs(w.machine.path('sys/kernel/livepatch/hp_one/vmlinux', f))
+        report = audit(w.root)
+        assert kinds(report) == ['altered'] and report['findings'][0]['object'] == 'hp_secret', report
+
+
+def test_a_hook_in_the_way_of_a_wanted_patch(pki):
+    with World(pki).start() as w:
+        apply_one(w)
+        w.machine.kernel.end('hp_one', 0)
+        shutil.rmtree(w.machine.path('sys/module/hp_one'))
+        w.machine.write('sys/kernel/tracing/enabled_functions',
+                        'hp_function (1)   I     \ttramp: 0xffffffffc0401000 (evil_handler+0x0/0x1c0) ->x\n')
+        report = audit(w.root)
+        assert kinds(report) == ['hook-in-the-way', 'not-loaded'], report
+        assert findings(w.root)['hook-in-the-way'][1:3] == ['hp-one', 'hp_function']
+
+
+def driver(w, build_id):
+    """A module file on disk, as depmod lists it."""
+    d = w.machine.path('lib/modules', RELEASE)
+    os.makedirs(os.path.join(d, 'kernel'), exist_ok=True)
+    write(os.path.join(d, 'drv.S'), '.section .modinfo,"a"\n.asciz "name=drv"\n.asciz "vermagic=%s "\n'
+          '.section .note.gnu.build-id,"a",@note\n.incbin "%s/drv.note"\n'
+          '.section .gnu.linkonce.this_module,"aw"\n.globl __this_module\n__this_module: .zero 24\n'
+          '.asciz "drv"\n.zero 1024\n.text\n.globl init_module\ninit_module: ret\n' % (RELEASE, d))
+    write(os.path.join(d, 'drv.note'), build_id_note(build_id))
+    assert os.system("cd '%s' && cc -c drv.S -o kernel/drv.ko" % d) == 0
+    # As depmod does it: in one step.
+    write(os.path.join(d, 'modules.dep.tmp'), 'kernel/drv.ko:\n')
+    os.rename(os.path.join(d, 'modules.dep.tmp'), os.path.join(d, 'modules.dep'))
+
+
+def test_driver_updates_are_found_without_asking(pki):
+    """inotify on the folder of modules.dep wakes the daemon; the file is another build than the patch was made for."""
+    with World(pki).start() as w:
+        driver(w, 'aa' * 20)
+        apply_one(w, targets=[{'arch': 'x86_64', 'release': RELEASE, 'build_id': BUILD_ID, 'member': 'hp_one.ko',
+                               'module': 'hp_one', 'replace': False, 'objects': [
+                                   {'name': 'drv', 'build_id': 'aa' * 20, 'functions': ['drv_function']}]}],
+                  functions=(('drv', 'drv_function'),))
+        os.makedirs(w.machine.path('sys/kernel/livepatch/hp_one/drv/drv_function,1'))
+        write(w.machine.path('sys/kernel/livepatch/hp_one/drv/patched'), '0\n')
+        path = [str(p[6]) for p in w.root.call('ListPatches')][0]
+        assert w.root.get(path, PATCH, 'Objects') == [('drv', 'waiting')]
+        description = json.loads(w.root.call('Describe', 'hp-one'))
+        assert description['objects'] == [{'name': 'drv', 'functions': ['drv_function'], 'state': 'waiting'}]
+        assert not audit(w.root)['drift']
+        w.root.properties.clear()
+        driver(w, 'bb' * 20)
+        wait_for('the finding', lambda: [1 for p, i, c in w.root.properties if i == MANAGER and
+                                         any(f[0] == 'driver-update' for f in c.get('Findings', []))])
+        assert findings(w.root)['driver-update'][:3] == ['attention', 'hp-one', 'drv']
+        # It is loaded all the same, and the kernel did not notice.
+        w.machine.write('sys/module/drv/initstate', 'live\n')
+        write(w.machine.path('sys/module/drv/notes/.note.gnu.build-id'), build_id_note('bb' * 20))
+        assert findings(w.root)['target-unpatched'][1:3] == ['hp-one', 'drv']
+        write_attribute(w.machine.path('sys/kernel/livepatch/hp_one/drv/patched'), '1\n')
+        w.root.patches()
+        assert w.root.get(path, PATCH, 'Objects') == [('drv', 'patched')]
+        assert kinds(audit(w.root)) == ['driver-update', 'target-mismatch']
+
+
+class Log:
+    """/dev/kmsg as a pipe: it wakes up who reads."""
+
+    def __init__(self, w):
+        path = w.machine.path('dev/kmsg')
+        os.unlink(path)
+        os.mkfifo(path)
+        self.fd = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+        self.n = 0
+
+    def say(self, text, facility=0):
+        self.n += 1
+        os.write(self.fd, ('%d,%d,%d,-;%s\n' % (facility * 8 + 4, self.n, self.n, text)).encode())
+
+
+def test_the_kernel_log_wakes_the_daemon(pki):
+    """Nobody asks: the patch is disabled by hand, a module is refused, and both are signalled."""
+    with World(pki) as w:
+        log = Log(w)
+        w.start()
+        apply_one(w)
+        log.say("livepatch: 'hp_one': patching complete")
+        w.root.properties.clear()
+        log.say("livepatch: patch 'hp_one' failed for module 'drv', refusing to load module 'drv'")
+        wait_for('the refusal', lambda: [1 for p, i, c in w.root.properties if i == MANAGER and
+                                         any(f[0] == 'target-refused' for f in c.get('Findings', []))])
+        assert findings(w.root)['target-refused'][1:3] == ['hp-one', 'drv']
+        # It survives a restart of the daemon, and is not told twice.
+        w.daemon.process.send_signal(signal.SIGTERM)
+        assert w.daemon.process.wait(30) == 0
+        assert read(w.machine.path('run/hotpatch/kernel-log')) == b'3\n'
+        w.daemon.start()
+        assert findings(w.root)['target-refused'][1:3] == ['hp-one', 'drv']
+        # In the end the module was loaded.
+        w.machine.write('sys/module/drv/initstate', 'live\n')
+        assert 'target-refused' not in findings(w.root)
+        assert read(w.machine.path('run/hotpatch/refused')) == b''
+        w.root.properties.clear()
+        w.machine.kernel.end('hp_one', 0)
+        log.say("livepatch: 'hp_one': unpatching complete")
+        wait_for('the drift', lambda: [1 for p, i, c in w.root.properties if i == MANAGER and
+                                       any(f[0] == 'not-in-force' for f in c.get('Findings', []))])
+
+
+def test_only_the_kernel_is_believed(pki):
+    with World(pki) as w:
+        log = Log(w)
+        w.start()
+        apply_one(w)
+        log.say("livepatch: patch 'hp_one' failed for module 'drv', refusing to load module 'drv'", facility=1)
+        log.say("livepatch: something")
+        wait_for('the log', lambda: os.path.exists(w.machine.path('run/hotpatch/kernel-log')) and
+                 read(w.machine.path('run/hotpatch/kernel-log')) == b'3\n')
+        assert findings(w.root) == {}
+
+
+def hits(w):
+    """Collect TripwireHit."""
+    seen = []
+    w.root.connection.add_signal_receiver(
+        lambda i, fixes, count: seen.append((str(i), [str(f) for f in fixes], int(count))), 'TripwireHit', MANAGER)
+    return seen
+
+
+def trip(w, count, name='CVE-2026-0001'):
+    w.machine.write('sys/module/hp_one/hotpatch/tripwires', '%s %d\nCVE-2026-0002 0\n' % (name, count))
+
+
+def noted(w, count):
+    path = w.machine.path('run/hotpatch/tripwires/hp_one')
+    wait_for('the note', lambda: os.path.exists(path) and b' %d\n' % count in read(path))
+
+
+def test_a_tripwire_is_told_with_its_name_and_count(pki):
+    with World(pki).start() as w:
+        apply_one(w)
+        seen = hits(w)
+        trip(w, 2)
+        w.root.patches()
+        wait_for('the signal', lambda: seen)
+        assert seen == [('hp-one', ['CVE-2026-0001'], 2)], seen
+        # Asking again tells nothing again.
+        w.root.patches()
+        trip(w, 3)
+        w.root.patches()
+        wait_for('the second', lambda: len(seen) == 2)
+        assert seen[1] == ('hp-one', ['CVE-2026-0001'], 3), seen
+
+
+def test_a_flood_of_hits_is_a_few_messages(pki):
+    with World(pki).start() as w:
+        apply_one(w)
+        seen = hits(w)
+        for count in range(1, 31):
+            trip(w, count)
+            w.root.patches()
+        wait_for('all of them', lambda: w.root.get([str(p[6]) for p in w.root.call('ListPatches')][0], PATCH,
+                                                   'Tripped') == 30)
+        assert 1 <= len(seen) <= 5, seen
+
+
+def test_hits_while_the_daemon_is_away_are_told_at_its_start(pki):
+    with World(pki).start() as w:
+        apply_one(w)
+        seen = hits(w)
+        trip(w, 2)
+        w.root.patches()
+        wait_for('the signal', lambda: seen)
+        noted(w, 2)
+        w.daemon.kill()
+        trip(w, 7)
+        w.daemon.start()
+        wait_for('the rest', lambda: len(seen) == 2)
+        assert seen[1] == ('hp-one', ['CVE-2026-0001'], 7), seen
+        # First the signal, then the note that it was sent: rather twice than never.
+        noted(w, 7)
+        # And what was told is not told again.
+        w.daemon.kill()
+        w.daemon.start()
+        w.root.patches()
+        w.root.patches()
+        assert len(seen) == 2, seen
+
+
+def test_a_watched_patch_keeps_the_daemon(pki):
+    with World(pki) as w:
+        w.machine.configure(idle='1s')
+        w.start()
+        apply_one(w)
+        try:
+            wait_for('nothing', lambda: w.daemon.process.poll() is not None, 6)
+            raise RuntimeError('it left')
+        except AssertionError:
+            pass
+        assert w.root.finish(w.root.remove('hp-one'))[0] == 'done'
+        wait_for('the end', lambda: w.daemon.process.poll() is not None)
 
 
 main([f for n, f in list(globals().items()) if n.startswith('test_')])

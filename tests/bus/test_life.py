@@ -30,6 +30,8 @@ def test_it_stays_while_a_transition_runs(pki):
         assert w.daemon.process.poll() is None
         w.machine.kernel.stall = False
         assert w.root.finish(job)[0] == 'done'
+        # What is in force is watched, see test_drift.py.
+        assert w.root.finish(w.root.remove('hp-one'))[0] == 'done'
         wait_for('the exit', lambda: w.daemon.process.poll() is not None, 10)
 
 

@@ -99,9 +99,8 @@ build_kbuild() {
 # build_fix OUTFILE KEYS NAME: the bundle of a fix in tests/fixes, out of the distribution's source; returns
 # what hotpatch-build does, whose words go to standard error and its JSON to standard output
 build_fix() {
-        local out=$1 keys=$2 folder=$top/tests/fixes/$3 work status=0 with=()
+        local out=$1 keys=$2 folder=$top/tests/fixes/$3 work status=0
 
-        [[ ! -e $folder/author.c ]] || with=(--with "$folder/author.c")
         work=$(mktemp -d)
         cleanup_paths+=("$work")
         "$top/tools/source-diff" --fix "$folder" >"$work/$3.patch"
@@ -109,7 +108,7 @@ build_fix() {
         hotpatch-build --json --cache "$cache/hotpatch-build" \
                 --runtime "$author_root/usr/share/hotpatch/module" --kernel "$(jq -r .kernel "$folder/fix.json")" \
                 --id "$(jq -r .id "$folder/fix.json")" --sign "$keys/signer.key" --cert "$keys/signer.pem" \
-                "${with[@]}" -o "$out" "$work/$3.patch" || status=$?
+                -o "$out" "$work/$3.patch" || status=$?
         rm -rf "$work"
         return $status
 }
