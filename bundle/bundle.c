@@ -278,8 +278,6 @@ static int verify(Verified *v, const Bundle *b, const Trust *trust, uint64_t now
         void *text;
         int r;
 
-        if (now_usec < HOTPATCH_BUILD_EPOCH * USEC_PER_SEC)
-                now_usec = HOTPATCH_BUILD_EPOCH * USEC_PER_SEC;
         if (b->archive.n_signatures == 0)
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("SignatureMissing"),
                         "The bundle is not signed");
@@ -303,12 +301,24 @@ static int verify(Verified *v, const Bundle *b, const Trust *trust, uint64_t now
 }
 
 /**
+ * bundle_present() - the present as certificates are to see it
+ * @clock_usec: CLOCK_REALTIME
+ *
+ * A clock that was set back, or a machine that lost it, must not make an old certificate good: it is never
+ * earlier than the build of this code.
+ */
+uint64_t bundle_present(uint64_t clock_usec) {
+        const uint64_t built = HOTPATCH_BUILD_EPOCH * USEC_PER_SEC;
+
+        return clock_usec < built ? built : clock_usec;
+}
+
+/**
  * bundle_verify() - turn a Bundle into a Verified, or refuse
  * @b: taken over on success, and set to NULL; stays the caller's on failure
  * @trust: needed for this call only
- * @now_usec: microseconds since 1970 at which certificates must be valid: the present, or the time
- *   of admission for a bundle that is applied again. Earlier than the build of this code counts as
- *   the time of the build.
+ * @now_usec: microseconds since 1970 at which certificates must be valid: bundle_present(), or what
+ *   that was on admission for a bundle that is restored
  * @ret: free with verified_free()
  * @error: SignatureMissing, NoTrustAnchors, SignaturesTooFew, those of signature_verify() and
  *   manifest_parse(), BundleMemberOrder, PayloadMismatch, BundleUnreadable

@@ -38,6 +38,7 @@ int bundle_unverified_read(const Bundle *b, const char *name, size_t max, void *
 int bundle_unverified_copy(const Bundle *b, const char *name, int fd_out, sd_bus_error *error)
         _must_check_ _nonnull_(1, 2);
 
+uint64_t bundle_present(uint64_t clock_usec);
 int bundle_verify(Bundle **b, const Trust *trust, uint64_t now_usec, Verified **ret, sd_bus_error *error)
         _must_check_ _nonnull_(1, 2, 4);
 

@@ -72,7 +72,7 @@ static int extract(const ExtractOptions *o, const char *path, const char *direct
                 if (r >= 0)
                         r = bundle_load_trust(&o->trust, &trust, error);
                 if (r >= 0)
-                        r = bundle_verify(&judged, trust, bundle_now_usec(), &v, error);
+                        r = bundle_verify(&judged, trust, bundle_present(bundle_now_usec()), &v, error);
         }
         if (r < 0)
                 return r;

@@ -50,7 +50,7 @@ static int verify(Judged *j, const TrustOptions *o, sd_bus_error *error) {
         int r = bundle_load_trust(o, &trust, error);
 
         if (r >= 0)
-                r = bundle_verify(&j->bundle, trust, bundle_now_usec(), &j->verified, error);
+                r = bundle_verify(&j->bundle, trust, bundle_present(bundle_now_usec()), &j->verified, error);
         return r < 0 ? r : verified_check_members(j->verified, error);
 }
 

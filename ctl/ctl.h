@@ -75,6 +75,7 @@ int plan_removal(Ctl *ctl, int argc, char *argv[]);
 int verb_stage(Ctl *ctl, int argc, char *argv[]);
 int verb_apply(Ctl *ctl, int argc, char *argv[]);
 int verb_remove(Ctl *ctl, int argc, char *argv[]);
+int verb_release(Ctl *ctl, int argc, char *argv[]);
 int verb_cancel(Ctl *ctl, int argc, char *argv[]);
 int verb_history(Ctl *ctl, int argc, char *argv[]);
 int verb_audit(Ctl *ctl, int argc, char *argv[]);

@@ -53,6 +53,12 @@ const char *journal_event(const char *message_id) {
                 { HOTPATCH_MESSAGE_UNDO_FAILED, "undo-failed" },
                 { HOTPATCH_MESSAGE_INTERRUPTED, "interrupted" },
                 { HOTPATCH_MESSAGE_TRIPPED, "tripped" },
+                { HOTPATCH_MESSAGE_STRUCK, "struck" },
+                { HOTPATCH_MESSAGE_QUARANTINED, "quarantined" },
+                { HOTPATCH_MESSAGE_RELEASED, "released" },
+                { HOTPATCH_MESSAGE_RESTORED, "restored" },
+                { HOTPATCH_MESSAGE_NOT_RESTORED, "not-restored" },
+                { HOTPATCH_MESSAGE_RESTORE_FAILED, "restore-failed" },
                 { HOTPATCH_MESSAGE_ADOPTED, "adopted" },
                 { HOTPATCH_MESSAGE_FOREIGN, "foreign" },
                 { HOTPATCH_MESSAGE_DAMAGED, "damaged" },
@@ -90,6 +96,10 @@ int journal_open(Journal **ret) {
                 return geteuid() == 0 ? -ENOENT : -EACCES;
         /* Matches of different fields: all must hold. */
         r = sd_journal_add_match(j->journal, "_SYSTEMD_UNIT=hotpatchd.service", 0);
+        if (r < 0)
+                return r;
+        /* The same field again: either of the two. */
+        r = sd_journal_add_match(j->journal, "_SYSTEMD_UNIT=hotpatch-restore.service", 0);
         if (r < 0)
                 return r;
         r = sd_journal_add_match(j->journal, "_UID=0", 0);

@@ -44,7 +44,12 @@ static int patch_to_value(const PatchInfo *p, Value **ret) {
                         value_set_strv(v, "fixes", p->fixes) < 0 ||
                         value_set_bool(v, "foreign", p->foreign) < 0 ||
                         value_set_time(v, "applied", p->applied_usec) < 0 ||
-                        value_set_integer(v, "tripped", p->tripped) < 0)
+                        value_set_integer(v, "tripped", p->tripped) < 0 ||
+                        value_set_bool(v, "wanted", p->wanted) < 0 ||
+                        value_set_bool(v, "quarantined", p->quarantined) < 0 ||
+                        value_set_strv(v, "strikes", p->strikes) < 0 ||
+                        value_set_string(v, "restore_result", or_null(strempty(p->restore_result))) < 0 ||
+                        value_set_string(v, "restore_reason", or_null(strempty(p->restore_reason))) < 0)
                 return -ENOMEM;
         *ret = TAKE_PTR(v);
         return 0;

@@ -40,6 +40,11 @@ static const Property patch_properties[] = {
         { "AppliedUSec", 't', offsetof(PatchInfo, applied_usec) },
         { "Tripped", 't', offsetof(PatchInfo, tripped) },
         { "Foreign", 'b', offsetof(PatchInfo, foreign) },
+        { "Wanted", 'b', offsetof(PatchInfo, wanted) },
+        { "Quarantined", 'b', offsetof(PatchInfo, quarantined) },
+        { "Strikes", 'A', offsetof(PatchInfo, strikes) },
+        { "RestoreResult", 's', offsetof(PatchInfo, restore_result) },
+        { "RestoreReason", 's', offsetof(PatchInfo, restore_reason) },
 };
 
 static const Property job_properties[] = {
@@ -371,6 +376,11 @@ int snapshot_read(Ctl *ctl, Snapshot **ret, sd_bus_error *error) {
 /** patch_is_active() - its code runs in the kernel, wholly */
 bool patch_is_active(const PatchInfo *p) {
         return streq(p->state, "active");
+}
+
+/** patch_is_missing() - it is wanted, and its code does not run in the kernel */
+bool patch_is_missing(const PatchInfo *p) {
+        return p->wanted && (streq(p->state, "staged") || streq(p->state, "inactive"));
 }
 
 bool job_is_running(const JobInfo *j) {

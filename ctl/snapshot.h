@@ -47,6 +47,11 @@ typedef struct PatchInfo {
         uint64_t applied_usec;
         uint64_t tripped;
         bool foreign;
+        bool wanted;
+        bool quarantined;
+        char **strikes;
+        char *restore_result;
+        char *restore_reason;
 } PatchInfo;
 
 /** struct JobInfo - properties of org.hotpatch.Hotpatch1.Job */
@@ -76,6 +81,7 @@ DEFINE_TRIVIAL_CLEANUP(Snapshot *, snapshot_free);
 
 int snapshot_read(Ctl *ctl, Snapshot **ret, sd_bus_error *error) _must_check_ _nonnull_(1, 2, 3);
 bool patch_is_active(const PatchInfo *p);
+bool patch_is_missing(const PatchInfo *p);
 bool job_is_running(const JobInfo *j);
 
 int job_read_properties(sd_bus_message *m, JobInfo *job) _must_check_ _nonnull_(1, 2);

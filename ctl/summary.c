@@ -124,12 +124,31 @@ static bool is_pinned(const PatchInfo *p) {
 }
 
 static bool is_inactive(const PatchInfo *p) {
-        return streq(p->state, "inactive");
+        return streq(p->state, "inactive") && !p->wanted;
+}
+
+static bool is_quarantined(const PatchInfo *p) {
+        return p->quarantined && !patch_is_active(p);
+}
+
+static bool is_for_other_kernel(const PatchInfo *p) {
+        return patch_is_missing(p) && !p->quarantined && streq_ptr(p->restore_result, "other-kernel");
+}
+
+/* Wanted for this kernel, and not in force. */
+static bool is_missing(const PatchInfo *p) {
+        return patch_is_missing(p) && !p->quarantined && !is_for_other_kernel(p);
+}
+
+/* The machine went down with it, and it was staged again. */
+static bool is_struck(const PatchInfo *p) {
+        return streq(p->state, "staged") && !p->wanted && !p->quarantined && strv_length(p->strikes) > 0;
 }
 
 /* Staged, and with a module for the kernel that runs. */
 static bool is_waiting(const PatchInfo *p) {
-        return streq(p->state, "staged") && *p->module;
+        return streq(p->state, "staged") && *p->module && !p->wanted && !p->quarantined &&
+                strv_length(p->strikes) == 0;
 }
 
 static int find_tripped(const Snapshot *s, Summary *to) {
@@ -194,6 +213,14 @@ static int find_states(const Snapshot *s, Summary *to) {
                   "See why with 'hotpatchctl history', then apply again: %s", " " },
                 { is_pinned, LEVEL_ALERT, "Switched off, but in memory until the restart: %s",
                   "Restart the machine to be rid of %s", ", " },
+                { is_missing, LEVEL_ALERT, "Wanted, but not in force: %s",
+                  "See why with 'hotpatchctl show ID', then apply again: %s", " " },
+                { is_quarantined, LEVEL_ALERT, "Quarantined, because the machine went down with it twice: %s",
+                  "See why with 'hotpatchctl show ID'; get a corrected bundle, or release it: %s", " " },
+                { is_struck, LEVEL_ATTENTION, "Not in force, because the machine went down while it was new: %s",
+                  "See why with 'hotpatchctl show ID' and 'journalctl -b -1 -k -e' before you apply again: %s", " " },
+                { is_for_other_kernel, LEVEL_ATTENTION, "Kept for another kernel, not in force here: %s",
+                  "Get bundles for this kernel, if it is to stay, in place of %s", ", " },
                 { is_inactive, LEVEL_ATTENTION, "Loaded without effect: %s",
                   "Apply or remove: %s", " " },
                 { is_waiting, LEVEL_ATTENTION, "Staged for this kernel, not applied yet: %s",

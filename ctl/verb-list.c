@@ -22,6 +22,13 @@ static const Column narrow_columns[] = {
                 {"TITLE", .wrap = true},
 };
 
+/* In one word what matters most: --json has the state and the rest apart. */
+static const char *state_word(const PatchInfo *p) {
+        if (p->quarantined && !patch_is_active(p))
+                return "quarantined";
+        return patch_is_missing(p) ? "missing" : p->state;
+}
+
 static int add_patch(Table *t, const PatchInfo *p, bool narrow) {
         char sequence[32] = "";
         size_t column = 0;
@@ -33,7 +40,8 @@ static int add_patch(Table *t, const PatchInfo *p, bool narrow) {
         if (r >= 0)
                 r = table_set(t, column++, p->id, STYLE_NONE);
         if (r >= 0)
-                r = table_set(t, column++, p->state, patch_state_style(p->state));
+                r = table_set(t, column++, state_word(p),
+                                p->quarantined || patch_is_missing(p) ? STYLE_RED : patch_state_style(p->state));
         if (r >= 0)
                 r = table_set(t, column++, p->severity, STYLE_NONE);
         if (r >= 0 && !narrow)

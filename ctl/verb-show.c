@@ -125,6 +125,29 @@ static int show_subject(const Ctl *ctl, const Value *v) {
         return r < 0 ? r : show_stream(ctl, v);
 }
 
+static int show_strikes(const Ctl *ctl, const Value *v) {
+        const Value *strikes = value_get(v, "strikes");
+        int r = 0;
+
+        for (size_t i = 0; i < value_length(strikes) && r >= 0; i++)
+                r = field_print(ctl, i == 0 ? "Strikes" : "", strempty(value_text(value_at(strikes, i))),
+                                STYLE_YELLOW);
+        if (r >= 0 && value_bool(v, "quarantined"))
+                r = field_printf(ctl, "Quarantine", STYLE_RED,
+                                "not applied or restored any more; to try it again: hotpatchctl release %s",
+                                strempty(value_string(v, "id")));
+        return r;
+}
+
+static int show_restore(const Ctl *ctl, const Value *restore) {
+        const char *result = value_string(restore, "result"), *reason = value_string(restore, "reason");
+
+        if (!result)
+                return 0;
+        return field_printf(ctl, "At start", reason ? STYLE_YELLOW : STYLE_NONE, "%s%s%s", result,
+                        reason ? ": " : "", strempty(reason));
+}
+
 static int show_description(const Ctl *ctl, const Value *v) {
         const char *state = strempty(value_string(v, "state"));
         int64_t tripped = value_integer(v, "tripped");
@@ -136,6 +159,10 @@ static int show_description(const Ctl *ctl, const Value *v) {
                                 value_bool(v, "foreign") ? ", loaded by somebody else; hotpatchd "
                                                            "does not touch it"
                                                          : "");
+        if (r >= 0)
+                r = show_strikes(ctl, v);
+        if (r >= 0)
+                r = show_restore(ctl, value_get(v, "restore"));
         if (r >= 0 && tripped > 0)
                 r = field_printf(ctl, "Tripped", STYLE_RED,
                                 "%" PRId64 " %s: somebody tried what this fixes", tripped,

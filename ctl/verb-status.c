@@ -59,12 +59,21 @@ static int print_patch(const Ctl *ctl, const PatchInfo *p, const char *label) {
         fprintf(f, "%s: %s%s%s", p->id, p->state, *p->severity ? ", " : "", p->severity);
         for (char **fix = p->fixes; fix && *fix; fix++)
                 fprintf(f, "%s%s", fix == p->fixes ? ", fixes " : ", ", *fix);
+        if (p->quarantined)
+                fprintf(f, ", QUARANTINED after %zu strikes", strv_length(p->strikes));
+        else if (strv_length(p->strikes) > 0)
+                fprintf(f, ", one strike");
+        if (patch_is_missing(p))
+                fprintf(f, ", wanted but not in force%s%s", *strempty(p->restore_reason) ? ": " : "",
+                                strempty(p->restore_reason));
+        else if (streq_ptr(p->restore_result, "restored"))
+                fprintf(f, ", restored at the start");
         if (p->tripped > 0)
                 fprintf(f, ", TRIPPED %" PRIu64 " %s", p->tripped,
                                 text_plural(p->tripped, "time", "times"));
         if (fclose(f) != 0)
                 return -ENOMEM;
-        style = p->tripped > 0 ? STYLE_RED : patch_state_style(p->state);
+        style = p->tripped > 0 || p->quarantined ? STYLE_RED : patch_state_style(p->state);
         /* Green would be the whole screen. */
         return field_print(ctl, label, text, style == STYLE_GREEN ? STYLE_NONE : style);
 }

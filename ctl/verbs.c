@@ -25,6 +25,8 @@ const VerbEntry ctl_verbs[] = {
                                 "change the running kernel; several: all or none"},
                 {"remove", "ID...", 1, HOTPATCH_TRANSACTION_MAX, OPTION_NO_WAIT | OPTION_DRY_RUN, false, verb_remove,
                                 "take patches out of the running kernel"},
+                {"release", "ID...", 1, HOTPATCH_TRANSACTION_MAX, 0, false, verb_release,
+                                "let a quarantined patch be used again"},
                 {"cancel", "JOB", 1, 1, 0, false, verb_cancel, "stop a job and undo what it did"},
                 {"history", "", 0, 0, OPTION_LINES | OPTION_SINCE, false, verb_history,
                                 "what happened, from the journal"},

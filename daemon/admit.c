@@ -269,6 +269,11 @@ int admit_open(int copy_fd, const char *root, const TrustPolicy *policy, uint64_
         return bundle_verify(&bundle, trust, now_usec, ret, error);
 }
 
+static int refuse_other_id(const char *expected, const char *found, sd_bus_error *error) {
+        return sd_bus_error_setf(error, HOTPATCH_ERROR("NoSuchBundle"),
+                        "The file staged as '%s' holds the bundle '%s'", expected, found);
+}
+
 /**
  * admit_copy() - copy a bundle, verify the copy and all its payloads, and look at the module in it
  * @q: the request
@@ -299,10 +304,36 @@ int admit_copy(const AdmitRequest *q, int output_fd, sd_bus_error *error) {
         if (r < 0)
                 return r;
         if (q->expected_id && !streq(verified_manifest(v)->id, q->expected_id))
-                return sd_bus_error_setf(error, HOTPATCH_ERROR("NoSuchBundle"),
-                                "The file staged as '%s' holds the bundle '%s'", q->expected_id,
-                                verified_manifest(v)->id);
+                return refuse_other_id(q->expected_id, verified_manifest(v)->id, error);
         return admit_module(q, v, output_fd, error);
+}
+
+/**
+ * admit_again() - verify an admitted bundle as if it were new, and take its module out
+ * @q: @source_fd is the admitted bundle, which is nobody else's: it is not copied; @now_usec is when it
+ *   was admitted
+ * @ret: free with verified_free()
+ * @error: as admit_copy()
+ *
+ * Return: 0 or a negative errno; then nothing is left in the load directory.
+ */
+int admit_again(const AdmitRequest *q, Verified **ret, sd_bus_error *error) {
+        _cleanup_verified_free_ Verified *v = NULL;
+        int r;
+
+        r = admit_open(q->source_fd, q->root, q->policy, q->now_usec, &v, error);
+        if (r < 0)
+                return r;
+        r = verified_check_members(v, error);
+        if (r < 0)
+                return r;
+        if (q->expected_id && !streq(verified_manifest(v)->id, q->expected_id))
+                return refuse_other_id(q->expected_id, verified_manifest(v)->id, error);
+        r = admit_module(q, v, -EBADF, error);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(v);
+        return 0;
 }
 
 static int copy_fixes(const Manifest *m, char ***ret) {

@@ -49,6 +49,22 @@ static int get_objects(_unused_ sd_bus *bus, _unused_ const char *path, _unused_
         return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
+static int get_strikes(_unused_ sd_bus *bus, _unused_ const char *path, _unused_ const char *interface,
+                _unused_ const char *property, sd_bus_message *reply, void *userdata,
+                _unused_ sd_bus_error *error) {
+        const Patch *p = userdata;
+
+        return sd_bus_message_append_strv(reply, p->strikes);
+}
+
+static int get_wanted(_unused_ sd_bus *bus, _unused_ const char *path, _unused_ const char *interface,
+                const char *property, sd_bus_message *reply, void *userdata,
+                _unused_ sd_bus_error *error) {
+        const Patch *p = userdata;
+
+        return sd_bus_message_append(reply, "b", (int) (streq(property, "Wanted") ? p->recorded : p->quarantined));
+}
+
 const sd_bus_vtable bus_patch_vtable[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_PROPERTY("Id", "s", NULL, offsetof(Patch, id), SD_BUS_VTABLE_PROPERTY_CONST),
@@ -66,6 +82,13 @@ const sd_bus_vtable bus_patch_vtable[] = {
         SD_BUS_PROPERTY("TrialUntilUSec", "t", NULL, offsetof(Patch, trial_until_usec),
                 SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Tripped", "t", NULL, offsetof(Patch, tripped),
+                SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("Wanted", "b", get_wanted, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("Strikes", "as", get_strikes, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("Quarantined", "b", get_wanted, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("RestoreResult", "s", NULL, offsetof(Patch, restore_result),
+                SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("RestoreReason", "s", NULL, offsetof(Patch, restore_reason),
                 SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_VTABLE_END
 };
@@ -150,7 +173,7 @@ static int find_record(const Manager *m, const char *id, AdmittedRecord *ret) {
 static void open_bundle(Manager *m, const Patch *p, const AdmittedRecord *record, Verified **ret) {
         _cleanup_(sd_bus_error_free) sd_bus_error ignored = SD_BUS_ERROR_NULL;
         _cleanup_close_ int fd = -EBADF;
-        uint64_t now = record ? record->admitted_usec : clock_usec(CLOCK_REALTIME);
+        uint64_t now = record ? record->admitted_usec : bundle_present(clock_usec(CLOCK_REALTIME));
 
         if (p->foreign)
                 return;
@@ -183,6 +206,10 @@ static int describe(Manager *m, const Patch *p, char **ret) {
                 .tripped = p->tripped,
                 .patched = p->objects,
                 .n_patched = p->n_objects,
+                .quarantined = p->quarantined,
+                .strikes = p->strikes,
+                .restore_result = *p->restore_result ? p->restore_result : NULL,
+                .restore_reason = *p->restore_reason ? p->restore_reason : NULL,
         };
         if (v)
                 d.signers = verified_signers(v, &d.n_signers);

@@ -283,6 +283,14 @@ static json_t *objects_value(const Description *d) {
         return json_incref(array);
 }
 
+static json_t *restore_value(const Description *d) {
+        if (!d->restore_result)
+                return json_null();
+        return json_pack("{s:o, s:o}",
+                        "result", string_value(d->restore_result),
+                        "reason", string_value(d->restore_reason));
+}
+
 /**
  * describe_patch() - the answer of Describe
  * @ret: to be freed
@@ -294,7 +302,8 @@ int describe_patch(const Description *d, char **ret) {
         const Manifest *m = d->manifest;
         uint64_t sequence = m ? m->sequence : record ? record->sequence : 0;
 
-        return finish(json_pack("{s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+        return finish(json_pack("{s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o,"
+                                " s:b, s:b, s:o, s:o}",
                                 "id", string_value(d->id),
                                 "title", string_value(m ? m->title : record ? record->title : NULL),
                                 "description", string_value(m ? m->description : NULL),
@@ -311,7 +320,11 @@ int describe_patch(const Description *d, char **ret) {
                                 "signers", signers_value(d->signers, d->n_signers),
                                 "admitted", time_value(record ? record->admitted_usec : 0),
                                 "applied", time_value(record ? record->applied_usec : 0),
-                                "tripped", integer_value(d->tripped)),
+                                "tripped", integer_value(d->tripped),
+                                "wanted", record != NULL,
+                                "quarantined", d->quarantined,
+                                "strikes", strv_value(d->strikes),
+                                "restore", restore_value(d)),
                         ret);
 }
 

@@ -29,6 +29,10 @@ typedef struct Description {
         uint64_t tripped;
         const PatchedObject *patched; /* what the kernel shows */
         size_t n_patched;
+        bool quarantined;
+        char *const *strikes;       /* sentences */
+        const char *restore_result; /* of this boot; NULL: it was not wanted then */
+        const char *restore_reason;
 } Description;
 
 int describe_plan(const Plan *plan, const char *type, const KernelIdentity *kernel, char *const *ids, char **ret)

@@ -59,6 +59,9 @@ struct Facts {
         OtherPatcher *found_others;
         PlanOther *others; /* strings of @found_others */
         size_t n_others;
+        StrikeRecord *strike_records;
+        PlanStrikes *strikes; /* borrowed from @strike_records */
+        size_t n_strikes;
 };
 
 /** facts_free() - free everything that facts_for_plan() points to; accepts NULL. Returns NULL. */
@@ -96,6 +99,8 @@ Facts *facts_free(Facts *f) {
         other_patchers_free(f->found_others, f->n_others);
         free(f->others);
         facts_payloads_free(f->payloads, f->n_payloads);
+        strike_records_free(f->strike_records, f->n_strikes);
+        free(f->strikes);
         free(f);
         return NULL;
 }
@@ -418,6 +423,29 @@ static int gather_manifest(Facts *f, const Kernel *k, const Store *s, const Mani
         return add_leftover(f, k, m, t->module);
 }
 
+/* --- strikes --- */
+
+static int gather_strikes(Facts *f, const Store *s) {
+        int r = store_strike_list(s, &f->strike_records, &f->n_strikes);
+
+        if (r < 0)
+                return r;
+        f->strikes = calloc(f->n_strikes + 1, sizeof(*f->strikes));
+        if (!f->strikes)
+                return -ENOMEM;
+        for (size_t i = 0; i < f->n_strikes; i++) {
+                const StrikeRecord *record = &f->strike_records[i];
+                size_t n = strike_record_count(record);
+
+                f->strikes[i] = (PlanStrikes) {
+                        .id = record->id, .digest = record->digest, .count = n,
+                        .quarantined = strike_record_is_quarantined(record),
+                        .last = n > 0 ? record->reasons[n - 1] : NULL,
+                };
+        }
+        return 0;
+}
+
 /* --- all of it --- */
 
 static int gather(Facts *f, const Kernel *k, const Store *s, const Manifest *const *manifests,
@@ -442,6 +470,9 @@ static int gather(Facts *f, const Kernel *k, const Store *s, const Manifest *con
         if (r < 0)
                 return r;
         r = gather_others(f, k);
+        if (r < 0)
+                return r;
+        r = gather_strikes(f, s);
         if (r < 0)
                 return r;
         for (size_t i = 0; i < n_manifests; i++) {
@@ -493,6 +524,8 @@ int facts_gather(const Kernel *k, const Store *s, const Manifest *const *manifes
                 .staged = f->staged,
                 .others = f->others,
                 .n_others = f->n_others,
+                .strikes = f->strikes,
+                .n_strikes = f->n_strikes,
         };
         *ret = TAKE_PTR(f);
         return 0;

@@ -3,7 +3,7 @@
 /*
  * After an unclean end: an open intent in the state directory says what the last daemon was doing.
  *
- *   intent of another boot   the kernel it was about is gone; it is recorded and closed
+ *   of another boot          the kernel it was about is gone: aftermath.c
  *   "apply", all committed   what it superseded is removed, or only the closing was missing
  *   "apply"                  undone: nobody watched the transition end, nobody committed it
  *   "remove"                 finished: it was authorised, and every part of it can be done again
@@ -15,6 +15,7 @@
 #include <syslog.h>
 
 #include "daemon/admit.h"
+#include "daemon/aftermath.h"
 #include "daemon/job-internal.h"
 #include "daemon/loaddir.h"
 #include "daemon/messages.h"
@@ -230,21 +231,6 @@ static int recover(Manager *m, const Intent *intent) {
         return type == JOB_APPLY ? recover_apply(m, added, intent) : finish_removal(added, intent);
 }
 
-/* Nobody sees this job; it only lends its name to the record. */
-static int recover_other_boot(Manager *m, const Intent *intent) {
-        _cleanup_(job_freep) Job *j = NULL;
-        int r;
-
-        r = job_new(m, JOB_APPLY, &j);
-        if (r < 0)
-                return r;
-        job_record(j, HOTPATCH_MESSAGE_INTERRUPTED, LOG_WARNING,
-                intent->ids ? intent->ids[0] : NULL, intent->modules ? intent->modules[0] : NULL,
-                "The machine restarted while hotpatchd was at work on '%s' (%s)",
-                intent->ids ? intent->ids[0] : "", intent->type);
-        return store_intent_clear(m->store);
-}
-
 /**
  * job_recover() - clean up after a daemon that did not end well
  * @m: a manager with a bus, before it owns its name
@@ -257,6 +243,12 @@ int job_recover(Manager *m) {
         int r;
 
         loaddir_clear(kernel_root_fd(m->kernel));
+        r = sd_id128_get_boot(&boot);
+        if (r < 0)
+                return r;
+        /* hotpatch-restore has done it, if it is enabled; then there is nothing left. A state directory
+         * that cannot be written keeps nobody from looking and removing. */
+        (void) (aftermath_settle(m->store, boot, clock_usec(CLOCK_REALTIME)) < 0);
         r = store_intent_read(m->store, &intent);
         if (r == -ENOENT)
                 return 0;
@@ -266,9 +258,6 @@ int job_recover(Manager *m) {
                 return 0;
         if (r < 0)
                 return r;
-        r = sd_id128_get_boot(&boot);
-        if (r < 0)
-                return r;
-        r = sd_id128_equal(boot, intent.boot_id) ? recover(m, &intent) : recover_other_boot(m, &intent);
+        r = sd_id128_equal(boot, intent.boot_id) ? recover(m, &intent) : 0;
         return r < 0 ? r : 0;
 }

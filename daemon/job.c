@@ -300,6 +300,7 @@ static void take_intent_back(const Store *s, const Intent *ours) {
  * @ids, @modules: borrowed for the call
  */
 int job_open_intent(Job *j, const char *type, char **ids, char **modules, sd_bus_error *error) {
+        _cleanup_strv_free_ char **digests = NULL;
         Intent intent = {
                 .type = (char *) type,
                 .ids = ids,
@@ -311,6 +312,10 @@ int job_open_intent(Job *j, const char *type, char **ids, char **modules, sd_bus
         r = sd_id128_get_boot(&intent.boot_id);
         if (r < 0)
                 return r;
+        r = job_digests(j, ids, &digests);
+        if (r < 0)
+                return r;
+        intent.digests = digests;
         r = j->intent_open ? 0 : check_no_damaged_intent(j->manager->store, error);
         if (r < 0)
                 return r;

@@ -10,19 +10,17 @@
  * types a password in vain) and again afterwards (it may have changed).
  */
 
-#include <fcntl.h>
 #include <inttypes.h>
-#include <sys/stat.h>
 #include <syslog.h>
 
 #include "daemon/bus.h"
 #include "daemon/manager.h"
 #include "daemon/messages.h"
+#include "daemon/quarantine.h"
 #include "daemon/record.h"
+#include "daemon/switch.h"
 #include "dbus/errors.h"
 #include "util/strv.h"
-
-static const char disable_file[] = "etc/hotpatch/disable";
 
 static int check_busy(const Manager *m, const Request *request, sd_bus_error *error) {
         const Job *job = manager_running_job(m);
@@ -54,6 +52,12 @@ static int cancel_job(Manager *m, Request *request, sd_bus_error *error) {
         if (!job)
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("NoSuchJob"), "No job %u", request->job);
         r = job_cancel(job, error);
+        return r < 0 ? r : sd_bus_reply_method_return(request->call, NULL);
+}
+
+static int release(Manager *m, const Request *request, sd_bus_error *error) {
+        int r = quarantine_release(m, request, error);
+
         return r < 0 ? r : sd_bus_reply_method_return(request->call, NULL);
 }
 
@@ -92,6 +96,8 @@ static int carry_out(void *userdata, Request **request, sd_bus_error *error) {
                 return force_job(m, *request, error);
         case REQUEST_AUDIT:
                 return audit_start(m->audit, request, error);
+        case REQUEST_RELEASE:
+                return release(m, *request, error);
         default:
                 return query_start(m, request, error);
         }
@@ -185,16 +191,9 @@ int manager_add_job(Manager *m, Job *j) {
  * Return: a sentence, owned by the caller; NULL when it is on (or memory ran out).
  */
 char *manager_disabled(const Manager *m) {
-        KernelGates gates;
-        bool off;
+        const char *why = switch_off_reason(m->kernel);
 
-        if (faccessat(kernel_root_fd(m->kernel), disable_file, F_OK, AT_SYMLINK_NOFOLLOW) >= 0)
-                return strdup("the file /etc/hotpatch/disable exists");
-        if (kernel_gates(m->kernel, &gates) < 0)
-                return NULL;
-        off = gates.command_line_off;
-        kernel_gates_done(&gates);
-        return off ? strdup("'hotpatch=off' is on the kernel command line") : NULL;
+        return why ? strdup(why) : NULL;
 }
 
 /** manager_is_idle() - may the daemon exit? Not while anything is under way or watched. */

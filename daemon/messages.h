@@ -51,6 +51,18 @@
 #define HOTPATCH_MESSAGE_UNDO_FAILED "9d5935a37e004203a7dc6489d1bee7c3"
 /* Hotpatchd or the machine ended in the middle of a job */
 #define HOTPATCH_MESSAGE_INTERRUPTED "9f15b924287f4ca39491f9e177113d00"
+/* The machine went down while a patch was being changed or tried, which speaks against it */
+#define HOTPATCH_MESSAGE_STRUCK "2946600ee9794aa0978b05a5d7f94675"
+/* So much speaks against a bundle that it is not applied any more */
+#define HOTPATCH_MESSAGE_QUARANTINED "8ba8240246384fdc9567253c17828b6d"
+/* Somebody released a bundle from its quarantine */
+#define HOTPATCH_MESSAGE_RELEASED "a38bbddba17e41888ed8152bd4451003"
+/* A patch was put back into the kernel at the start of the machine */
+#define HOTPATCH_MESSAGE_RESTORED "417ac213474e4f02a32608b6de023ccb"
+/* A wanted patch was left out at the start of the machine, as it should be */
+#define HOTPATCH_MESSAGE_NOT_RESTORED "af4c6e99a6844269a7389bbcc4e16a7f"
+/* A wanted patch could not be put back at the start of the machine */
+#define HOTPATCH_MESSAGE_RESTORE_FAILED "2f7ec2498c614a09929987abccf27267"
 /* A tripwire of a patch was hit: somebody tried what the patch repairs */
 #define HOTPATCH_MESSAGE_TRIPPED "9edd19c4db8b402bbcba3a9bd09edb60"
 /* The kernel has a patch of ours that this hotpatchd did not load */

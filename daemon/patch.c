@@ -25,6 +25,8 @@
 #include "daemon/facts.h"
 #include "daemon/manager.h"
 #include "daemon/patch.h"
+#include "daemon/quarantine.h"
+#include "daemon/restored.h"
 #include "daemon/tripwire.h"
 #include "dbus/names.h"
 #include "livepatch/state.h"
@@ -58,6 +60,9 @@ static Patch *patch_free(Patch *p) {
         free(p->module);
         strv_free(p->fixes);
         free(p->digest);
+        strv_free(p->strikes);
+        free(p->restore_result);
+        free(p->restore_reason);
         free(p->path);
         free(p->staged_key);
         free(p);
@@ -114,6 +119,7 @@ static int patch_set_add(Manager *m, PatchSet *s, const char *id, Patch **ret) {
         if (set_string(&p->id, id) < 0 || set_string(&p->title, NULL) < 0 ||
             set_string(&p->severity, NULL) < 0 || set_string(&p->stream, NULL) < 0 ||
             set_string(&p->module, NULL) < 0 || set_string(&p->digest, NULL) < 0 ||
+            set_string(&p->restore_result, NULL) < 0 || set_string(&p->restore_reason, NULL) < 0 ||
             sd_bus_path_encode(HOTPATCH_PATCH_PATH, id, &p->path) < 0)
                 return -ENOMEM;
         *ret = p;
@@ -336,7 +342,7 @@ static int fill_staged(Manager *m, Patch *p, int fd) {
         const Manifest *manifest;
         int r;
 
-        r = admit_open(fd, m->root, &m->config.trust, clock_usec(CLOCK_REALTIME), &v, &error);
+        r = admit_open(fd, m->root, &m->config.trust, bundle_present(clock_usec(CLOCK_REALTIME)), &v, &error);
         if (r == -ENOMEM)
                 return r;
         if (r < 0)
@@ -385,6 +391,25 @@ static int add_spool(Manager *m, PatchSet *s) {
         return 0;
 }
 
+/* What the start of the machine made of those that are wanted still. */
+static int mark_restored(const Manager *m, PatchSet *s) {
+        _cleanup_(restored_done) Restored restored = {};
+        int r = restored_read(kernel_root_fd(m->kernel), &restored);
+
+        if (r < 0)
+                return r == -ENOMEM ? r : 0; /* nothing was restored, or nobody can tell */
+        for (size_t i = 0; restored.ids && restored.ids[i]; i++) {
+                Patch *p = patch_find(s, restored.ids[i]);
+
+                if (!p || !p->recorded)
+                        continue;
+                if (set_string(&p->restore_result, restored.results[i]) < 0 ||
+                    set_string(&p->restore_reason, restored.reasons[i]) < 0)
+                        return -ENOMEM;
+        }
+        return 0;
+}
+
 static bool same_constants(const Patch *a, const Patch *b) {
         return streq(a->title, b->title) && streq(a->severity, b->severity) &&
                 streq(a->module, b->module) && streq(a->stream, b->stream) &&
@@ -401,7 +426,7 @@ static bool same_objects(const Patch *a, const Patch *b) {
 }
 
 static void signal_change(Patch *p, const Patch *old) {
-        char *properties[5] = {};
+        char *properties[8] = {};
         size_t n = 0;
 
         if (p->state != old->state) {
@@ -417,6 +442,12 @@ static void signal_change(Patch *p, const Patch *old) {
                 properties[n++] = (char *) "Tripped";
         if (!same_objects(p, old))
                 properties[n++] = (char *) "Objects";
+        if (p->recorded != old->recorded)
+                properties[n++] = (char *) "Wanted";
+        if (strv_length(p->strikes) != strv_length(old->strikes))
+                properties[n++] = (char *) "Strikes";
+        if (p->quarantined != old->quarantined)
+                properties[n++] = (char *) "Quarantined";
         if (p->state != old->state)
                 findings_look_later(p->manager->findings);
         if (n > 0)
@@ -493,6 +524,10 @@ int patches_refresh(Manager *m) {
                 r = add_foreign(m, &next);
         if (r >= 0)
                 r = add_objects(m, &next);
+        if (r >= 0)
+                r = quarantine_mark(m->store, &next);
+        if (r >= 0)
+                r = mark_restored(m, &next);
         if (r < 0)
                 return r;
         if (next.n_patches > 0)

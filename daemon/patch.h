@@ -31,6 +31,8 @@ typedef enum PatchState {
  * struct Patch - one patch; all strings owned and never NULL
  * @recorded: there is an admitted record of it, so it is wanted
  * @trial_until_usec: CLOCK_REALTIME; 0: it is not on trial
+ * @strikes: sentences, against its content; NULL: none
+ * @restore_result, @restore_reason: what hotpatch-restore made of it in this boot
  * @staged_key: which file of the spool title, module and so on were read from
  * @objects: what it patches, while it is in the kernel
  * @tripwire: watched while the patch is loaded; NULL when not, or without tripwires
@@ -50,6 +52,10 @@ typedef struct Patch {
         uint64_t applied_usec;
         uint64_t tripped;
         uint64_t trial_until_usec;
+        bool quarantined;
+        char **strikes;
+        char *restore_result;
+        char *restore_reason;
         char *digest;
         char *path;
         char *staged_key;

@@ -60,6 +60,8 @@ int plan_check_payload(PlanBuild *b, const PlanItem *item) _must_check_;
 
 /* plan-policy.c: what the administrator forbids */
 int plan_check_policy(PlanBuild *b, const PlanItem *item) _must_check_;
+/* plan-quarantine.c */
+int plan_check_quarantine(PlanBuild *b, const PlanItem *item) _must_check_;
 
 /* plan-relations.c: what it means for the other patches */
 void plan_mark_dropped(PlanBuild *b);

@@ -41,8 +41,8 @@ static bool nothing_to_do(const PlanBuild *b) {
 
 static int check_items(PlanBuild *b) {
         static int (*const checks[])(PlanBuild *, const PlanItem *) = {
-                plan_check_target, plan_check_policy, plan_check_payload, plan_check_relations,
-                plan_check_functions, plan_check_replace,
+                plan_check_target, plan_check_quarantine, plan_check_policy, plan_check_payload,
+                plan_check_relations, plan_check_functions, plan_check_replace,
         };
         int r;
 

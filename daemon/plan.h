@@ -88,6 +88,18 @@ typedef struct PlanOther {
         bool hidden;
 } PlanOther;
 
+/**
+ * struct PlanStrikes - what speaks against a bundle of a certain content
+ * @last: the latest reason; NULL: the record of them is damaged
+ */
+typedef struct PlanStrikes {
+        const char *id;
+        const char *digest;
+        size_t count;
+        bool quarantined;
+        const char *last;
+} PlanStrikes;
+
 /** struct PlanFacts - everything a decision rests on; all borrowed */
 typedef struct PlanFacts {
         const KernelIdentity *kernel;
@@ -109,6 +121,8 @@ typedef struct PlanFacts {
         Certainty reliable_stacks; /* of sleeping tasks */
         const PlanOther *others;
         size_t n_others;
+        const PlanStrikes *strikes;
+        size_t n_strikes;
         char *const *staged; /* ids in the spool; NULL: none */
 } PlanFacts;
 

@@ -223,7 +223,7 @@ static int start_admission(Preparation *p, sd_bus_error *error) {
         b->copy_fd = store_tmpfile(m->store, error);
         if (b->copy_fd < 0)
                 return b->copy_fd;
-        b->admitted_usec = clock_usec(CLOCK_REALTIME);
+        b->admitted_usec = bundle_present(clock_usec(CLOCK_REALTIME));
         return worker_start(m->event, "admit", ADMIT_TIMEOUT_USEC, admit_worker, p,
                 admission_done, p, &p->worker);
 }

@@ -51,6 +51,8 @@ static const VerbInfo verbs[_REQUEST_VERB_MAX] = {
         [REQUEST_VERIFY_BUNDLE] = { "VerifyBundle", HOTPATCH_ACTION_VERIFY,
                 .takes_bundle = true, .takes_options = true },
         [REQUEST_AUDIT] = { "Audit", HOTPATCH_ACTION_VERIFY },
+        [REQUEST_RELEASE] = { "Release", HOTPATCH_ACTION_MANAGE,
+                .takes_ids = true, .takes_options = true },
         [REQUEST_CANCEL] = { "Cancel", NULL },
         [REQUEST_FORCE] = { "Force", HOTPATCH_ACTION_FORCE },
         [REQUEST_END_TRIAL] = { "EndTrial", HOTPATCH_ACTION_APPLY,

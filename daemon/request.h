@@ -20,6 +20,7 @@ typedef enum RequestVerb {
         REQUEST_PLAN_REMOVE,
         REQUEST_VERIFY_BUNDLE,
         REQUEST_AUDIT,
+        REQUEST_RELEASE,
         REQUEST_CANCEL,
         REQUEST_FORCE,
         REQUEST_END_TRIAL,

@@ -333,3 +333,33 @@ int store_admitted_remove(const Store *s, const char *id) {
         (void) store_admitted_clean(s);
         return 0;
 }
+
+/* The bundle goes (back) where Apply finds it by id; what somebody staged under that id stays. */
+static int stage_again(const Store *s, const AdmittedRecord *record) {
+        _cleanup_free_ char *from = store_bundle_name(record->id, record->digest), *to = NULL;
+
+        if (!from || asprintf(&to, "%s" STORE_BUNDLE_SUFFIX, record->id) < 0)
+                return -ENOMEM;
+        if (linkat(s->admitted_fd, from, s->spool_fd, to, 0) < 0 && errno != EEXIST && errno != ENOENT)
+                return -errno;
+        return fsync(s->spool_fd) < 0 ? -errno : 0;
+}
+
+/**
+ * store_admitted_demote() - a bundle is no longer wanted, but staged for a new Apply
+ *
+ * Return: 0 (also when it was not admitted) or a negative errno; then it may still be admitted.
+ */
+int store_admitted_demote(const Store *s, const char *id) {
+        _cleanup_(admitted_record_done) AdmittedRecord record = { 0 };
+        int r;
+
+        if (!manifest_id_is_valid(id))
+                return -EINVAL;
+        r = store_record_read(s->admitted_fd, id, &record);
+        if (r >= 0)
+                r = stage_again(s, &record);
+        if (r >= 0)
+                r = store_admitted_remove(s, id);
+        return r == -ENOENT ? 0 : r;
+}

@@ -42,9 +42,9 @@ size_t strike_record_count(const StrikeRecord *r) {
         return strv_length(r->reasons);
 }
 
-/** strike_record_is_quarantined() - are there enough of them? */
+/** strike_record_is_quarantined() - are there enough of them, or so many that they cannot be read? */
 bool strike_record_is_quarantined(const StrikeRecord *r) {
-        return strike_record_count(r) >= HOTPATCH_STRIKES_QUARANTINE;
+        return r->damaged || strike_record_count(r) >= HOTPATCH_STRIKES_QUARANTINE;
 }
 
 static char *file_name(const char *id, const char *digest) {
@@ -177,16 +177,39 @@ typedef struct StrikeList {
         size_t n;
 } StrikeList;
 
+/* What a damaged file's name still says. Return: 1, 0 when it says nothing, or -ENOMEM. */
+static int strike_from_name(const char *name, StrikeRecord *ret) {
+        const char *dot = strrchr(name, '.');
+        _cleanup_(strike_record_done) StrikeRecord record = { .damaged = true };
+
+        if (!dot || !store_valid_digest(dot + 1))
+                return 0;
+        record.id = strndup(name, (size_t) (dot - name));
+        record.digest = strdup(dot + 1);
+        if (!record.id || !record.digest)
+                return -ENOMEM;
+        if (!manifest_id_is_valid(record.id))
+                return 0;
+        *ret = record;
+        record = (StrikeRecord) {};
+        return 1;
+}
+
 static int list_visit(_unused_ int dir_fd, const char *name, void *userdata) {
         StrikeList *list = userdata;
-        StrikeRecord *grown, record;
+        StrikeRecord *grown, record = { 0 };
         int r;
 
         if (startswith(name, STORE_TEMPORARY_PREFIX))
                 return 0;
         r = strike_read(list->store, name, &record);
+        if (r < 0 && r != -ENOMEM) {
+                r = strike_from_name(name, &record);
+                if (r == 0)
+                        return 0;
+        }
         if (r < 0)
-                return r == -ENOMEM ? r : 0;
+                return r;
         grown = reallocarray(list->records, list->n + 1, sizeof(*grown));
         if (!grown) {
                 strike_record_done(&record);
@@ -208,7 +231,7 @@ static int compare_names(const void *a, const void *b) {
  * store_strike_list() - all bundles that something speaks against, by id
  * @ret: array of @ret_n; free with strike_records_free()
  *
- * Damaged records are left out; store_damaged() names them.
+ * A damaged record is in it as such if its name tells whose it is.
  *
  * Return: 0 or a negative errno.
  */

@@ -148,6 +148,36 @@ int store_superseded_restore(const Store *s, const char *transaction, const char
         return move_record(fd, s->admitted_fd, id);
 }
 
+static int adopt_record(int dir_fd, const char *name, void *userdata) {
+        _cleanup_free_ char *id = store_id_of(name, STORE_RECORD_SUFFIX);
+        int r;
+
+        if (!id)
+                return 0;
+        r = move_record(dir_fd, *(int *) userdata, id);
+        /* A damaged one stays, and its folder with it. */
+        return r == -EBADMSG ? 0 : r;
+}
+
+/**
+ * store_superseded_adopt() - a trial goes on under another name, and what it superseded with it
+ * @from: the transaction of a trial that was cut short by a shutdown
+ * @to: the one that tries the same patches again
+ *
+ * Return: 0 (also when there is nothing) or a negative errno.
+ */
+int store_superseded_adopt(const Store *s, const char *from, const char *to) {
+        _cleanup_close_ int from_fd = open_folder(s, from), to_fd = -EBADF;
+        int r;
+
+        if (from_fd == -ENOENT)
+                return 0;
+        if (from_fd < 0)
+                return from_fd;
+        r = make_folder(s, to, &to_fd);
+        return r < 0 ? r : store_walk(from_fd, adopt_record, &to_fd);
+}
+
 /* --- dropping --- */
 
 static int remove_record(int dir_fd, const char *name, _unused_ void *userdata) {

@@ -107,6 +107,39 @@ static int store_open_all(const char *root, Store *s) {
         return r < 0 ? r : store_clean(s);
 }
 
+static Store *store_new(void) {
+        Store *s = malloc(sizeof(*s));
+
+        if (s)
+                *s = (Store) {
+                        .dir_fd = -EBADF, .lock_fd = -EBADF, .spool_fd = -EBADF, .admitted_fd = -EBADF,
+                        .streams_fd = -EBADF, .trials_fd = -EBADF, .strikes_fd = -EBADF,
+                        .superseded_fd = -EBADF,
+                };
+        return s;
+}
+
+/**
+ * store_open_to_look() - open the state directory beside a daemon that may be at work in it
+ * @ret: the store, for reading only; free with store_free()
+ *
+ * Return: 0 or a negative errno.
+ */
+int store_open_to_look(const char *root, Store **ret) {
+        _cleanup_(store_freep) Store *s = store_new();
+        int r;
+
+        if (!s)
+                return -ENOMEM;
+        r = open_state_directory(root, &s->dir_fd);
+        if (r >= 0)
+                r = open_directories(s);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(s);
+        return 0;
+}
+
 /**
  * store_open() - open the state directory, make what is missing, remove what a crash left half done
  * @root: root directory; the state is at @root/var/lib/hotpatch
@@ -116,15 +149,11 @@ static int store_open_all(const char *root, Store *s) {
  * Return: 0 or a negative errno.
  */
 int store_open(const char *root, Store **ret, sd_bus_error *error) {
-        _cleanup_(store_freep) Store *s = malloc(sizeof(*s));
+        _cleanup_(store_freep) Store *s = store_new();
         int r;
 
         if (!s)
                 return -ENOMEM;
-        *s = (Store) {
-                .dir_fd = -EBADF, .lock_fd = -EBADF, .spool_fd = -EBADF, .admitted_fd = -EBADF,
-                .streams_fd = -EBADF, .trials_fd = -EBADF, .strikes_fd = -EBADF, .superseded_fd = -EBADF,
-        };
         r = store_open_all(root, s);
         if (r < 0)
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("StateUnwritable"),

@@ -90,6 +90,7 @@ typedef struct StrikeRecord {
         char **causes;    /* boot (UUID) or transaction; each strikes once */
         char **when_usec; /* CLOCK_REALTIME, decimal */
         char **reasons;   /* sentences */
+        bool damaged;     /* only id and digest are known, from the name; counts as a quarantine */
 } StrikeRecord;
 
 void strike_record_done(StrikeRecord *r);
@@ -98,6 +99,7 @@ size_t strike_record_count(const StrikeRecord *r) _nonnull_(1);
 bool strike_record_is_quarantined(const StrikeRecord *r) _nonnull_(1);
 
 int store_open(const char *root, Store **ret, sd_bus_error *error) _must_check_ _nonnull_(1, 2);
+int store_open_to_look(const char *root, Store **ret) _must_check_ _nonnull_(1, 2);
 Store *store_free(Store *s);
 DEFINE_TRIVIAL_CLEANUP(Store *, store_free);
 
@@ -114,6 +116,7 @@ int store_admitted_commit(const Store *s, int fd, const AdmittedRecord *r, sd_bu
 int store_admitted_open(const Store *s, const char *id) _must_check_;
 int store_admitted_list(const Store *s, AdmittedRecord **ret, size_t *ret_n) _must_check_;
 int store_admitted_remove(const Store *s, const char *id) _must_check_;
+int store_admitted_demote(const Store *s, const char *id) _must_check_;
 void admitted_records_free(AdmittedRecord *records, size_t n);
 
 /* streams; sequence 0: none yet. ret_digest (of the manifest) may be NULL; *ret_digest may become NULL */
@@ -146,6 +149,7 @@ int store_superseded_list(const Store *s, const char *transaction, AdmittedRecor
         _must_check_;
 int store_superseded_open(const Store *s, const char *transaction, const char *id) _must_check_;
 int store_superseded_restore(const Store *s, const char *transaction, const char *id) _must_check_;
+int store_superseded_adopt(const Store *s, const char *from, const char *to) _must_check_;
 int store_superseded_drop(const Store *s, const char *transaction) _must_check_;
 
 /* names of state files that are there and cannot be read as what they should be */

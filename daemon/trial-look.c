@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 
+#include "daemon/taint.h"
 #include "daemon/trial-internal.h"
 #include "util/file.h"
 
@@ -22,32 +23,18 @@
 /* avg10 forgets in ten seconds; three looks are fifteen. */
 #define LOOKS_PRESSED 3U
 
-/* Documentation/admin-guide/tainted-kernels.rst: P, F, O, C, E, K, X, N, J are set by loading modules. */
 #define TAINT_BIT(n) (UINT64_C(1) << (n))
-#define TAINT_OF_MODULES                                                                                     \
-        (TAINT_BIT(0) | TAINT_BIT(1) | TAINT_BIT(10) | TAINT_BIT(12) | TAINT_BIT(13) | TAINT_BIT(15) |        \
-         TAINT_BIT(16) | TAINT_BIT(18) | TAINT_BIT(19))
-#define TAINT_WARN TAINT_BIT(9)
 
 static const char taint_letters[] = "PFSRMBUDAWCIOELKXTNJ";
 
 /** trial_taint() - the taint bits of the kernel; all of them when they cannot be read */
 uint64_t trial_taint(const Trials *t) {
-        _cleanup_free_ char *line = NULL;
-        char *end;
-        uint64_t bits;
-
-        if (file_read_line_at(kernel_root_fd(t->manager->kernel), "proc/sys/kernel/tainted", &line) < 0)
-                return UINT64_MAX;
-        errno = 0;
-        bits = strtoull(line, &end, 10);
-        return errno != 0 || end == line || *end ? UINT64_MAX : bits;
+        return taint_read(t->manager->kernel);
 }
 
 /** trial_taint_allowed() - the bits that are no sign in a trial that begins with these */
 uint64_t trial_taint_allowed(const Trials *t, uint64_t before) {
-        before |= TAINT_OF_MODULES;
-        return t->manager->config.trial.signs & TRIAL_SIGN_KERNEL_WARNING ? before : before | TAINT_WARN;
+        return taint_allowed(&t->manager->config.trial, before);
 }
 
 static void look_at_taint(Trials *t) {

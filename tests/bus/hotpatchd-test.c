@@ -16,6 +16,8 @@
 #include <time.h>
 
 #include "daemon/service.h"
+#include "dbus/errors.h"
+#include "restore/restore.h"
 #include "util/file.h"
 
 static int read_number(int root_fd, const char *path) {
@@ -88,12 +90,23 @@ static int fake_remove(void *userdata, const char *name) {
         return unlinkat(root_fd, module, AT_REMOVEDIR) < 0 ? -errno : 0;
 }
 
+/* hotpatch-restore as it is, on the same machine. */
+static int be_restore(const char *root, const char *what, const ModuleOps *ops, int *root_fd) {
+        int r = hotpatch_errors_register();
+
+        if (r < 0)
+                return r;
+        if (streq(what, "--check"))
+                return restore_check(root, ops, root_fd);
+        return streq(what, "--clean") ? restore_mark_clean(root) : restore_run(root, ops, root_fd);
+}
+
 int main(int argc, char *argv[]) {
         static const ModuleOps ops = { .insert = fake_insert, .remove = fake_remove };
         int root_fd;
 
-        if (argc != 3 || !streq(argv[1], "--root")) {
-                fprintf(stderr, "Usage: %s --root DIR\n", argv[0]);
+        if (argc < 3 || argc > 4 || !streq(argv[1], "--root")) {
+                fprintf(stderr, "Usage: %s --root DIR [--restore|--check|--clean]\n", argv[0]);
                 return EXIT_FAILURE;
         }
         root_fd = open(argv[2], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -101,5 +114,7 @@ int main(int argc, char *argv[]) {
                 fprintf(stderr, "%s: %m\n", argv[2]);
                 return EXIT_FAILURE;
         }
+        if (argc == 4)
+                return be_restore(argv[2], argv[3], &ops, &root_fd) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
         return service_run(argv[2], &ops, &root_fd) != 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -175,7 +175,8 @@ def test_json_is_the_contract(pki):
         ctl(w, 'apply', path)
         ((patch,),) = ctl_json(w, 'list')
         assert set(patch) == {'id', 'title', 'severity', 'state', 'module', 'stream', 'sequence', 'fixes',
-                              'foreign', 'applied', 'tripped'}, patch
+                              'foreign', 'applied', 'tripped', 'wanted', 'quarantined', 'strikes',
+                              'restore_result', 'restore_reason'}, patch
         assert patch['fixes'] == ['CVE-2026-0001'] and patch['applied'].endswith('Z'), patch
         (status,) = ctl_json(w, 'status')
         assert status['patches'] == [patch] and status['kernel']['release'].startswith('6.1.0'), status

@@ -475,6 +475,14 @@ START_TEST(key_and_certificate_must_belong_together) {
 }
 END_TEST
 
+/* A clock that was set back makes no old certificate good. */
+START_TEST(test_present) {
+        ck_assert_uint_eq(bundle_present(NOW), NOW);
+        ck_assert_uint_gt(bundle_present(0), UINT64_C(1577836800) * USEC_PER_SEC);
+        ck_assert_uint_eq(bundle_present(bundle_present(0)), bundle_present(0));
+}
+END_TEST
+
 static Suite *suite(void) {
         Suite *s = suite_create("bundle");
         TCase *t = tcase_create("bundle");
@@ -497,6 +505,7 @@ static Suite *suite(void) {
         tcase_add_test(t, a_bad_file_stops_all);
         tcase_add_test(t, generated_keys_sign_and_are_not_overwritten);
         tcase_add_test(t, key_and_certificate_must_belong_together);
+        tcase_add_test(t, test_present);
         suite_add_tcase(s, t);
         return s;
 }

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * After the machine was started again: intents and trials of a boot that has ended. hotpatch-restore
+ * settles them before it loads anything, and hotpatchd when hotpatch-restore did not run.
+ *
+ *                          shut down in order             went down in the middle
+ *   intent "apply"         nothing is admitted by it, or all of it: both are as wanted
+ *                          -                              a strike; what it admitted is only staged again
+ *   intent "remove"        finished: the records go       likewise, and a strike
+ *   trial of an Apply      the patch stays wanted         a strike; the patch is only staged again, what
+ *                                                         it had superseded is wanted again
+ *   trial of a restore     the patch stays wanted         a strike; the patch stays wanted, until the
+ *                                                         second strike
+ *   trial that had failed  as after a crash, with its own reason for the strike: it was being rolled back
+ *
+ * Why a patch whose Apply was never seen to end well does not come back: a machine that panics 15 s
+ * after its start cannot be logged into. One crash for what is new; two for what has worked.
+ *
+ * Each part can be done again: strikes are counted once for each boot, the rest is moving and deleting,
+ * and the record that led to it goes last. So a crash in here is settled by the next start.
+ */
+
+#include <syslog.h>
+
+#include "bundle/manifest.h"
+#include "daemon/aftermath.h"
+#include "daemon/messages.h"
+#include "daemon/record.h"
+#include "util/limits.h"
+#include "util/strv.h"
+
+/** struct Aftermath - one settlement */
+typedef struct Aftermath {
+        const Store *store;
+        uint64_t now_usec;
+        char *restore; /* transaction of this boot's restore */
+} Aftermath;
+
+/** aftermath_restore_transaction() - the name of a boot's restore; NULL without memory */
+char *aftermath_restore_transaction(sd_id128_t boot_id) {
+        char *name;
+
+        return asprintf(&name, SD_ID128_UUID_FORMAT_STR "-restore", SD_ID128_FORMAT_VAL(boot_id)) < 0 ? NULL : name;
+}
+
+/* --- strikes --- */
+
+static void tell(const char *message_id, int priority, const char *id, const char *digest, const char *text) {
+        (void) record_write(&(Record) {
+                .message_id = message_id,
+                .priority = priority,
+                .text = text,
+                .patch = id,
+                .digest = digest,
+                .caller_uid = UINT32_MAX,
+        });
+}
+
+static int tell_strike(const char *id, const char *digest, const char *reason, int count) {
+        _cleanup_free_ char *text = NULL;
+
+        if (asprintf(&text, "'%s': %s; strike %d", id, reason, count) < 0) {
+                text = NULL;
+                return -ENOMEM;
+        }
+        tell(HOTPATCH_MESSAGE_STRUCK, LOG_WARNING, id, digest, text);
+        if (count < (int) HOTPATCH_STRIKES_QUARANTINE)
+                return 0;
+        free(text);
+        if (asprintf(&text, "'%s' is quarantined from now on", id) < 0) {
+                text = NULL;
+                return -ENOMEM;
+        }
+        tell(HOTPATCH_MESSAGE_QUARANTINED, LOG_ERR, id, digest, text);
+        return 0;
+}
+
+/* "The machine went down while @doing, which began at TIME". */
+static char *spell_reason(const char *doing, uint64_t started_usec) {
+        char when[MANIFEST_TIME_SIZE];
+        char *reason;
+
+        if (manifest_time_format(started_usec, when) < 0)
+                snprintf(when, sizeof(when), "an unknown time");
+        return asprintf(&reason, "The machine went down without a shutdown while %s, which began at %s",
+                doing, when) < 0 ? NULL : reason;
+}
+
+static int strike(const Aftermath *a, const char *id, const char *digest, const char *cause, const char *reason) {
+        _cleanup_(strike_record_done) StrikeRecord before = { 0 };
+        size_t n = 0;
+        int r;
+
+        if (store_strike_get(a->store, id, digest, &before) >= 0)
+                n = strike_record_count(&before);
+        r = store_strike_add(a->store, id, digest, cause, a->now_usec, reason, NULL);
+        /* A damaged record is a quarantine already. */
+        if (r == -EBADMSG)
+                return 0;
+        if (r < 0)
+                return r;
+        return (size_t) r > n ? tell_strike(id, digest, reason, r) : 0;
+}
+
+static int strike_all(const Aftermath *a, char *const *ids, char *const *digests, sd_id128_t boot_id,
+                const char *doing, uint64_t started_usec) {
+        _cleanup_free_ char *reason = spell_reason(doing, started_usec);
+        char cause[SD_ID128_UUID_STRING_MAX];
+
+        if (!reason)
+                return -ENOMEM;
+        sd_id128_to_uuid_string(boot_id, cause);
+        for (size_t i = 0; ids && ids[i] && digests && digests[i]; i++) {
+                int r = strike(a, ids[i], digests[i], cause, reason);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+/* --- trials --- */
+
+static int bring_back_superseded(const Store *s, const char *transaction) {
+        AdmittedRecord *records;
+        size_t n;
+        int r;
+
+        r = store_superseded_list(s, transaction, &records, &n);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < n && r >= 0; i++) {
+                r = store_superseded_restore(s, transaction, records[i].id);
+                if (r == -EEXIST) /* applied again meanwhile: that one counts */
+                        r = 0;
+        }
+        admitted_records_free(records, n);
+        return r;
+}
+
+static int demote_all(const Store *s, char *const *ids) {
+        for (; ids && *ids; ids++) {
+                int r = store_admitted_demote(s, *ids);
+
+                /* A damaged record is not wanted by anybody, and is for a person to look at. */
+                if (r < 0 && r != -EBADMSG)
+                        return r;
+        }
+        return 0;
+}
+
+static int settle_crashed_trial(const Aftermath *a, const TrialRecord *t) {
+        bool restore = streq(t->kind, "restore");
+        int r;
+
+        r = strike_all(a, t->ids, t->digests, t->boot_id,
+                restore ? "the patch, put back at its start, was on trial"
+                        : "the patch was on trial after it had been applied",
+                t->started_usec);
+        if (r < 0 || restore)
+                return r;
+        r = demote_all(a->store, t->ids);
+        return r < 0 ? r : bring_back_superseded(a->store, t->transaction);
+}
+
+/* The daemon was taking the patches out, or had failed to: the restart has done it. */
+static int settle_failed_trial(const Aftermath *a, const TrialRecord *t) {
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && t->ids[i]; i++)
+                r = strike(a, t->ids[i], t->digests[i], t->transaction, t->reason);
+        if (r >= 0)
+                r = demote_all(a->store, t->ids);
+        return r < 0 ? r : bring_back_superseded(a->store, t->transaction);
+}
+
+static int settle_trial(const Aftermath *a, const TrialRecord *t) {
+        int r;
+
+        if (t->reason)
+                r = settle_failed_trial(a, t);
+        else
+                r = t->clean ? store_superseded_adopt(a->store, t->transaction, a->restore)
+                             : settle_crashed_trial(a, t);
+        return r < 0 ? r : store_trial_remove(a->store, t->transaction);
+}
+
+static int settle_trials(const Aftermath *a, sd_id128_t boot_id) {
+        TrialRecord *trials;
+        size_t n;
+        int r;
+
+        r = store_trial_list(a->store, &trials, &n);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < n && r >= 0; i++)
+                if (!sd_id128_equal(trials[i].boot_id, boot_id))
+                        r = settle_trial(a, &trials[i]);
+        trial_records_free(trials, n);
+        return r;
+}
+
+/* --- the intent --- */
+
+static void tell_interrupted(const Intent *i) {
+        _cleanup_free_ char *text = NULL;
+
+        if (asprintf(&text, "The machine %s while hotpatchd was at work on '%s' (%s)",
+                     i->clean ? "was shut down" : "went down", i->ids[0], i->type) < 0) {
+                text = NULL;
+                return;
+        }
+        (void) record_write(&(Record) {
+                .message_id = HOTPATCH_MESSAGE_INTERRUPTED,
+                .priority = LOG_WARNING,
+                .text = text,
+                .patch = i->ids[0],
+                .module = i->modules ? i->modules[0] : NULL,
+                .caller_uid = UINT32_MAX,
+        });
+}
+
+/* Whether a patch was being taken out because another one, whose trial has just failed, is in its place. */
+static bool is_wanted_back(const AdmittedRecord *records, size_t n, const TrialRecord *trials, size_t n_trials,
+                sd_id128_t boot_id, const char *id) {
+        for (size_t i = 0; i < n_trials; i++) {
+                const TrialRecord *t = &trials[i];
+
+                if (t->clean || !streq(t->kind, "apply") || !sd_id128_equal(t->boot_id, boot_id))
+                        continue;
+                for (size_t j = 0; j < n; j++)
+                        if (strv_contains(t->ids, records[j].id) && strv_contains(records[j].supersedes, id))
+                                return true;
+        }
+        return false;
+}
+
+/* What was being taken out was no longer to be there: the restart took it out. */
+static int forget(const Store *s, const char *id) {
+        int r = manifest_id_is_valid(id) ? store_admitted_remove(s, id) : 0;
+
+        return r == -ENOENT ? 0 : r;
+}
+
+static int forget_all(const Store *s, const Intent *intent) {
+        AdmittedRecord *records = NULL;
+        TrialRecord *trials = NULL;
+        size_t n = 0, n_trials = 0;
+        int r;
+
+        r = store_admitted_list(s, &records, &n);
+        if (r >= 0)
+                r = store_trial_list(s, &trials, &n_trials);
+        for (char **id = intent->ids; r >= 0 && id && *id; id++)
+                if (!is_wanted_back(records, n, trials, n_trials, intent->boot_id, *id))
+                        r = forget(s, *id);
+        trial_records_free(trials, n_trials);
+        admitted_records_free(records, n);
+        return r;
+}
+
+static int settle_intent(const Aftermath *a, const Intent *i) {
+        bool apply = streq(i->type, "apply");
+        int r = 0;
+
+        tell_interrupted(i);
+        /* Its trial has failed, and says all that is needed. */
+        if (streq(i->type, "rollback"))
+                return 0;
+        if (!i->clean)
+                r = strike_all(a, i->ids, i->digests, i->boot_id,
+                        apply ? "the patch was being applied" : "the patch was being removed", i->started_usec);
+        if (r < 0)
+                return r;
+        if (!apply)
+                return forget_all(a->store, i);
+        return i->clean ? 0 : demote_all(a->store, i->ids);
+}
+
+/* The intent goes first: who is on trial tells why something was being removed. */
+static int settle_intents(const Aftermath *a, sd_id128_t boot_id) {
+        _cleanup_(intent_done) Intent intent = { 0 };
+        int r = store_intent_read(a->store, &intent);
+
+        /* A damaged one is left for a person. */
+        if (r == -ENOENT || r == -EBADMSG)
+                return 0;
+        if (r < 0 || sd_id128_equal(intent.boot_id, boot_id))
+                return r;
+        r = settle_intent(a, &intent);
+        return r < 0 ? r : store_intent_clear(a->store);
+}
+
+/**
+ * aftermath_settle() - strikes, and what becomes of the records of boots that have ended
+ * @boot_id: of this boot; what belongs to it is left alone
+ * @now_usec: CLOCK_REALTIME
+ *
+ * Return: 0 or a negative errno; then the rest is settled by the next call.
+ */
+int aftermath_settle(const Store *s, sd_id128_t boot_id, uint64_t now_usec) {
+        _cleanup_free_ char *restore = aftermath_restore_transaction(boot_id);
+        Aftermath a = { .store = s, .now_usec = now_usec, .restore = restore };
+        int r;
+
+        if (!restore)
+                return -ENOMEM;
+        r = settle_intents(&a, boot_id);
+        return r < 0 ? r : settle_trials(&a, boot_id);
+}

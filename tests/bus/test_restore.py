@@ -1,0 +1,392 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The machine starts again: what is restored, what is not, and what speaks against a bundle.
+
+hotpatch-restore is the real one, run beside the daemon's test program on the same made-up machine. A restart
+is played: the modules are gone, /run is empty, and the boot id in the state directory is another one.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+
+from hotpatchtest import (DAEMON, PATCH, Pki, World, main, read, refused, tar_member, wait_for, write)
+
+BOOT = open('/proc/sys/kernel/random/boot_id', encoding='ascii').read().strip()
+
+
+def restore(w, what='--restore'):
+    """Run hotpatch-restore. Return: (exit status, what it said)."""
+    run = subprocess.run([DAEMON, '--root', w.machine.root, what], capture_output=True, text=True, timeout=120)
+    return run.returncode, run.stderr
+
+
+def state_files(w):
+    for folder, _, files in os.walk(w.machine.path('var/lib/hotpatch')):
+        for name in files:
+            if folder.endswith(('trials', 'hotpatch')) and name != 'lock':
+                yield os.path.join(folder, name)
+
+
+class Boots:
+    number = 0
+
+
+def power_off(w, clean):
+    """The end of this boot. @clean: by a shutdown."""
+    if w.daemon and w.daemon.process.poll() is None:
+        w.daemon.kill()
+    if clean:
+        assert restore(w, '--clean')[0] == 0
+    Boots.number += 1
+    other = '%032x' % (0xb007 << 64 | Boots.number)
+    for path in state_files(w):
+        text = read(path).decode().replace('BOOT_ID=' + BOOT.replace('-', ''), 'BOOT_ID=' + other)
+        # A transaction has the boot in its name, and is a file's name.
+        write(path, text, 0o600)
+    for module in w.machine.livepatches():
+        shutil.rmtree(w.machine.path('sys/kernel/livepatch', module))
+    for module in w.machine.loaded():
+        shutil.rmtree(w.machine.path('sys/module', module))
+    shutil.rmtree(w.machine.path('run/hotpatch'), ignore_errors=True)
+
+
+def reboot(w, clean=True):
+    power_off(w, clean)
+    status, said = restore(w)
+    assert status == 0, said
+    w.daemon.start()
+    w.root = w.client()
+    return said
+
+
+def applied(pki, *ids, **extra):
+    w = World(pki).start()
+    for i in ids:
+        w.machine.stage(i, **extra)
+        result = w.root.finish(w.root.apply(i))
+        assert result[0] == 'done', result
+    return w
+
+
+def patch(w, i):
+    return {str(k): v for k, v in w.root.call('GetAll', PATCH, interface='org.freedesktop.DBus.Properties',
+                                              path='/org/hotpatch/Hotpatch1/patch/' + i.replace('-', '_2d'),
+                                              signature='s').items()}
+
+
+def trials(w):
+    return os.listdir(w.machine.path('var/lib/hotpatch/trials'))
+
+
+def strikes(w, i):
+    return len(patch(w, i)['Strikes'])
+
+
+def test_after_a_shutdown_all_is_as_before(pki):
+    with applied(pki, 'hp-one') as w:
+        w.machine.stage('hp-two', functions=(('vmlinux', 'hp_other'),))
+        assert w.root.finish(w.root.apply('hp-two'))[0] == 'done'
+        os.unlink(w.machine.path('var/lib/hotpatch/spool/hp-one.hpb'))
+        reboot(w)
+        assert w.root.patches() == {'hp-one': 'active', 'hp-two': 'active'}, w.root.patches()
+        got = patch(w, 'hp-one')
+        assert got['RestoreResult'] == 'restored' and got['RestoreReason'] == '' and got['Wanted'], got
+        assert not got['Quarantined'] and len(got['Strikes']) == 0, got
+        assert restore(w, '--check') == (0, ''), restore(w, '--check')
+        assert w.machine.leftovers() == [], w.machine.leftovers()
+        assert w.root.finish(w.root.remove('hp-one'))[0] == 'done'
+
+
+def test_nothing_to_do(pki):
+    with World(pki).start() as w:
+        reboot(w)
+        assert w.machine.loaded() == []
+        assert restore(w, '--check')[0] == 0
+
+
+def test_again_in_the_same_boot_changes_nothing(pki):
+    with applied(pki, 'hp-one') as w:
+        reboot(w)
+        w.daemon.kill()
+        before = sorted(trials(w))
+        assert restore(w)[0] == 0
+        assert sorted(trials(w)) == before
+        w.daemon.start()
+        w.root = w.client()
+        assert w.root.patches() == {'hp-one': 'active'}
+        assert patch(w, 'hp-one')['RestoreResult'] == 'present'
+
+
+def test_beside_a_running_daemon_it_does_nothing(pki):
+    with applied(pki, 'hp-one') as w:
+        status, said = restore(w)
+        assert status != 0 and 'another hotpatchd' in said, said
+        assert w.root.patches() == {'hp-one': 'active'}
+
+
+def test_off_switches(pki):
+    def command_line(w):
+        w.machine.write('proc/cmdline', 'quiet hotpatch=off\n')
+
+    def file(w):
+        w.machine.write('etc/hotpatch/disable', '')
+    for switch in (command_line, file):
+        with applied(pki, 'hp-one') as w:
+            switch(w)
+            said = reboot(w)
+            assert 'Nothing is restored' in said, said
+            assert w.machine.loaded() == []
+            assert patch(w, 'hp-one')['Wanted']
+            assert restore(w, '--check')[0] == 0
+
+
+def set_release(w, i, release):
+    """As if it had been admitted when another kernel ran."""
+    path = w.machine.path('var/lib/hotpatch/admitted/%s.record' % i)
+    write(path, re.sub('RELEASE=.*', 'RELEASE=' + release, read(path).decode()), 0o600)
+
+
+def test_another_kernel(pki):
+    with applied(pki, 'hp-one') as w:
+        w.machine.write('proc/sys/kernel/osrelease', '6.1.0-51-cloud-amd64\n')
+        reboot(w)
+        got = patch(w, 'hp-one')
+        assert w.machine.loaded() == [] and got['RestoreResult'] == 'other-kernel' and got['Wanted'], got
+        assert '6.1.0-50-cloud-amd64' in got['RestoreReason'], got
+        assert restore(w, '--check')[0] == 0
+        w.machine.write('proc/sys/kernel/osrelease', '6.1.0-50-cloud-amd64\n')
+        reboot(w)
+        assert w.root.patches() == {'hp-one': 'active'}
+
+
+def test_another_build_of_the_same_release(pki):
+    with applied(pki, 'hp-one') as w:
+        notes = w.machine.path('sys/kernel/notes')
+        write(notes, read(notes)[:-1] + b'\0')
+        reboot(w)
+        assert w.machine.loaded() == []
+        assert patch(w, 'hp-one')['RestoreResult'] == 'other-kernel'
+        assert restore(w, '--check')[0] == 0
+
+
+def test_a_failure_stops_only_what_requires_it(pki):
+    with World(pki).start() as w:
+        w.machine.stage('hp-a', functions=(('vmlinux', 'hp_function'),))
+        w.machine.stage('hp-b', functions=(('vmlinux', 'hp_other'),), requires=['hp-a'])
+        w.machine.stage('hp-c', functions=(('vmlinux', 'hp_third'),))
+        for i in ('hp-a', 'hp-b', 'hp-c'):
+            assert w.root.finish(w.root.apply(i))[0] == 'done'
+        folder = w.machine.path('var/lib/hotpatch/admitted')
+        bundle = [f for f in os.listdir(folder) if f.startswith('hp-a.') and f.endswith('.hpb')][0]
+        data = bytearray(read(os.path.join(folder, bundle)))
+        data[-1500] ^= 1
+        write(os.path.join(folder, bundle), bytes(data), 0o600)
+        reboot(w)
+        assert w.machine.loaded() == ['hp_c'], w.machine.loaded()
+        assert patch(w, 'hp-a')['RestoreResult'] == 'failed'
+        assert 'hp-a' in patch(w, 'hp-b')['RestoreReason'], patch(w, 'hp-b')
+        status, said = restore(w, '--check')
+        assert status != 0 and "'hp-a'" in said and "'hp-b'" in said and "'hp-c'" not in said, said
+
+
+def test_what_the_kernel_refuses_is_not_on_trial(pki):
+    with applied(pki, 'hp-one') as w:
+        w.machine.write('fake/insert-errno', '22\n')
+        reboot(w)
+        assert patch(w, 'hp-one')['RestoreResult'] == 'failed'
+        assert trials(w) == [], trials(w)
+        w.machine.write('fake/insert-errno', '0\n')
+        reboot(w, clean=False)
+        assert strikes(w, 'hp-one') == 0
+        assert w.root.patches() == {'hp-one': 'active'}
+
+
+def test_two_crashes_after_a_restore(pki):
+    with applied(pki, 'hp-one') as w:
+        reboot(w)
+        assert trials(w) == [BOOT + '-restore'], trials(w)
+        reboot(w, clean=False)
+        assert w.root.patches() == {'hp-one': 'active'} and strikes(w, 'hp-one') == 1
+        reboot(w, clean=False)
+        got = patch(w, 'hp-one')
+        assert w.machine.loaded() == [] and got['Quarantined'] and got['Wanted'], got
+        assert got['RestoreResult'] == 'quarantined' and len(got['Strikes']) == 2, got
+        assert all('The machine went down without a shutdown' in s for s in got['Strikes']), got
+        # said, and no reason to go back to an older kernel
+        status, said = restore(w, '--check')
+        assert status == 0 and 'quarantined' in said, said
+        # nor by hand
+        result = w.root.finish(w.root.apply('hp-one'))
+        assert result[:2] == ('failed', 'Quarantined') and 'went down' in result[2], result
+        w.root.call('Release', ['hp-one'], {})
+        with refused('NotQuarantined'):
+            w.root.call('Release', ['hp-one'], {})
+        assert not patch(w, 'hp-one')['Quarantined']
+        reboot(w)
+        assert w.root.patches() == {'hp-one': 'active'}
+
+
+def open_apply(w, i):
+    """An Apply that stands in its transition."""
+    w.machine.kernel.stall = True
+    w.machine.stage(i)
+    job = w.root.apply(i)
+    wait_for('transition', lambda: w.root.job(job[1])['State'] == 'transition')
+
+
+def test_a_crash_in_an_apply(pki):
+    with World(pki).start() as w:
+        for n in (1, 2):
+            open_apply(w, 'hp-one')
+            w.machine.kernel.stall = False
+            # Only a little: FakeKernel must not end it before the machine goes down.
+            w.machine.kernel.delay = 60
+            reboot(w, clean=False)
+            w.machine.kernel.delay = 0.05
+            got = patch(w, 'hp-one')
+            assert w.machine.loaded() == [] and not got['Wanted'], got
+            assert len(got['Strikes']) == n and got['Quarantined'] == (n == 2), got
+        assert not os.path.exists(w.machine.path('var/lib/hotpatch/intent'))
+        # another build under the same id has a clean sheet
+        w.machine.stage('hp-one', title='Another build')
+        assert strikes(w, 'hp-one') == 0
+        assert w.root.finish(w.root.apply('hp-one'))[0] == 'done'
+
+
+def test_a_shutdown_in_an_apply_is_no_strike(pki):
+    with World(pki).start() as w:
+        open_apply(w, 'hp-one')
+        reboot(w, clean=True)
+        assert w.machine.loaded() == [] and strikes(w, 'hp-one') == 0
+        assert w.root.patches() == {'hp-one': 'staged'}
+
+
+def test_the_daemon_settles_it_when_nothing_is_restored(pki):
+    with World(pki).start() as w:
+        open_apply(w, 'hp-one')
+        power_off(w, clean=False)
+        w.daemon.start()
+        w.root = w.client()
+        assert strikes(w, 'hp-one') == 1
+
+
+def test_a_transition_that_does_not_end_is_left_behind(pki):
+    with applied(pki, 'hp-one') as w:
+        w.machine.kernel.stall = True
+        reboot(w)
+        assert patch(w, 'hp-one')['RestoreResult'] == 'unfinished', patch(w, 'hp-one')
+        assert w.root.patches() == {'hp-one': 'transition'}
+        assert restore(w, '--check')[0] != 0
+        w.machine.kernel.stall = False
+        wait_for('the end of the transition', lambda: w.root.patches() == {'hp-one': 'active'})
+        assert restore(w, '--check')[0] == 0
+
+
+def test_a_damaged_strike_is_a_quarantine(pki):
+    with applied(pki, 'hp-one') as w:
+        digest = re.search('DIGEST=(.*)', read(w.machine.path('var/lib/hotpatch/admitted/hp-one.record')).decode())[1]
+        write(w.machine.path('var/lib/hotpatch/strikes/hp-one.' + digest), 'x', 0o600)
+        reboot(w)
+        got = patch(w, 'hp-one')
+        assert w.machine.loaded() == [] and got['Quarantined'] and got['RestoreResult'] == 'quarantined', got
+        w.root.call('Release', ['hp-one'], {})
+        reboot(w)
+        assert w.root.patches() == {'hp-one': 'active'}
+
+
+CA_CONFIG = '''[ca]
+default_ca=c
+[c]
+dir=.
+database=$dir/index.txt
+serial=$dir/serial
+crlnumber=$dir/crlnumber
+new_certs_dir=.
+default_md=sha256
+policy=p
+unique_subject=no
+[p]
+commonName=supplied
+'''
+
+
+class DatedPki(Pki):
+    """Certificates that begin and end when they are told to, and can be revoked."""
+
+    def __init__(self, directory, leaf_end):
+        os.makedirs(directory, exist_ok=True)
+        for name, text in (('ca.cnf', CA_CONFIG), ('index.txt', ''), ('serial', '1000\n'), ('crlnumber', '01\n')):
+            write(os.path.join(directory, name), text)
+        self.leaf_end = leaf_end
+        super().__init__(directory)
+
+    def ca(self, *args):
+        self.openssl('ca', '-config', 'ca.cnf', '-batch', *args)
+
+    def make(self, name, issuer, extensions):
+        write(self.path(name + '.ext'), '[e]\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n'
+              + extensions + '\n')
+        self.openssl('ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-out', name + '.key')
+        self.openssl('req', '-new', '-key', name + '.key', '-subj', '/CN=Hotpatch Test ' + name, '-out', name + '.csr')
+        by = issuer or name
+        self.ca('-in', name + '.csr', '-out', name + '.pem', '-notext', '-keyfile', by + '.key', '-startdate',
+                '20200101000000Z', '-enddate', self.leaf_end if name == 'leaf' else '20490101000000Z',
+                '-extfile', name + '.ext', '-extensions', 'e',
+                *(['-selfsign'] if issuer is None else ['-cert', issuer + '.pem']))
+
+
+def signed_again(w, i, pki, admitted):
+    """The admitted bundle with another signature over the same manifest, and another time of admission."""
+    folder = w.machine.path('var/lib/hotpatch/admitted')
+    bundle = [f for f in os.listdir(folder) if f.startswith(i + '.') and f.endswith('.hpb')][0]
+    data = read(os.path.join(folder, bundle))
+    size = int(data[124:135], 8)
+    manifest = data[512:512 + size]
+    rest = 512 + -(-size // 512) * 512
+    signature = int(data[rest + 124:rest + 135], 8)
+    module = data[rest + 512 + -(-signature // 512) * 512:]
+    write(os.path.join(folder, bundle), tar_member('manifest.json', manifest)
+          + tar_member('manifest.json.p7s', pki.sign(manifest)) + module, 0o600)
+    path = os.path.join(folder, i + '.record')
+    write(path, re.sub('ADMITTED_USEC=.*', 'ADMITTED_USEC=%d' % (admitted * 1000000), read(path).decode()), 0o600)
+    write(w.machine.path('etc/hotpatch/trust.d/test.pem'), read(pki.path('root.pem')))
+
+
+def test_an_expired_certificate_is_no_obstacle_and_a_revoked_one_is(pki):
+    with tempfile.TemporaryDirectory() as directory, applied(pki, 'hp-one') as w:
+        old = DatedPki(directory, '20200301000000Z')
+        signed_again(w, 'hp-one', old, 1580515200)  # in February 2020
+        reboot(w)
+        assert w.root.patches() == {'hp-one': 'active'}, patch(w, 'hp-one')
+        # admitted when it had ended already: that cannot have been
+        signed_again(w, 'hp-one', old, 1590000000)
+        reboot(w)
+        assert 'expired' in patch(w, 'hp-one')['RestoreReason'], patch(w, 'hp-one')
+        signed_again(w, 'hp-one', old, 1580515200)
+        old.ca('-revoke', 'leaf.pem', '-keyfile', 'ca.key', '-cert', 'ca.pem')
+        old.ca('-gencrl', '-out', 'ca.crl', '-crldays', '30', '-keyfile', 'ca.key', '-cert', 'ca.pem')
+        write(w.machine.path('etc/hotpatch/trust.d/ca.crl'), read(old.path('ca.crl')))
+        reboot(w)
+        got = patch(w, 'hp-one')
+        assert w.machine.loaded() == [] and got['RestoreResult'] == 'failed', got
+        assert 'revoked' in got['RestoreReason'], got
+        assert restore(w, '--check')[0] != 0
+
+
+def test_releasing_is_a_decision(pki):
+    with World(pki, polkit='deny').start() as w:
+        with refused('AccessDenied'):
+            w.client(65534).call('Release', ['hp-one'], {})
+        with refused('InvalidArgs'):
+            w.root.call('Release', ['../x'], {})
+        with refused('InvalidArgs'):
+            w.root.call('Release', [], {})
+        with refused('NotQuarantined'):
+            w.root.call('Release', ['hp-one'], {})
+
+
+
+main([f for n, f in list(globals().items()) if n.startswith('test_')])
