@@ -40,28 +40,62 @@ static int bundle_of(Job *j, const char *id, PreparedBundle **ret) {
         return -ENOENT;
 }
 
-static int write_record(Job *j, const PreparedBundle *b, const char *module, sd_bus_error *error) {
+/* All but what is only known when it is written. */
+static int fill_record(const Job *j, const PreparedBundle *b, AdmittedRecord *ret) {
+        int r = admit_record(b->verified, &j->manager->identity, b->admitted_usec, ret);
+
+        if (r < 0)
+                return r;
+        r = strv_copy(b->payload.states, &ret->states);
+        if (r < 0 || !b->payload.build_id)
+                return r;
+        ret->module_build_id = strdup(b->payload.build_id);
+        return ret->module_build_id ? 0 : -ENOMEM;
+}
+
+static int write_record(Job *j, const PreparedBundle *b, sd_bus_error *error) {
         _cleanup_(admitted_record_done) AdmittedRecord record = {};
         const Manager *m = j->manager;
-        int r;
+        int r = fill_record(j, b, &record);
 
-        r = admit_record(b->verified, &m->identity, b->admitted_usec, &record);
         if (r < 0)
                 return r;
-        r = strv_copy(b->payload.states, &record.states);
-        if (r < 0)
-                return r;
-        if (!record.module_build_id) {
-                r = kernel_module_build_id(m->kernel, module, &record.module_build_id);
-                if (r == -ENOMEM)
-                        return r; /* any other: the module has none */
-        }
         record.applied_usec = clock_usec(CLOCK_REALTIME);
         /* A clock that was set back meanwhile must not make it older than the intent, see job-recover.c. */
         if (record.applied_usec < j->intent_usec)
                 record.applied_usec = j->intent_usec;
         record.order = next_order(m->store);
         return store_admitted_commit(m->store, b->copy_fd, &record, error);
+}
+
+/**
+ * job_prepare_commit() - look, before the kernel is touched, for what could keep the commit from being written
+ *
+ * What a module took the place of is gone when its transition has ended, and then it is too late.
+ *
+ * Return: 0 or a negative errno with StateUnwritable.
+ */
+int job_prepare_commit(Job *j, sd_bus_error *error) {
+        const Plan *plan = job_plan(j);
+        size_t n = 0;
+
+        for (size_t i = 0; i < plan->n_steps; i++) {
+                _cleanup_(admitted_record_done) AdmittedRecord record = {};
+                PreparedBundle *b;
+                int r;
+
+                if (plan->steps[i].action != STEP_COMMIT)
+                        continue;
+                r = bundle_of(j, plan->steps[i].id, &b);
+                if (r >= 0)
+                        r = fill_record(j, b, &record);
+                if (r >= 0)
+                        r = store_admitted_check(&record, error);
+                if (r < 0)
+                        return r;
+                n++;
+        }
+        return store_reserve(j->manager->store, n, error);
 }
 
 static int raise_stream(const Store *s, const Verified *v) {
@@ -148,6 +182,7 @@ int job_step_commit(Job *j, sd_bus_error *error) {
         r = bundle_of(j, s->id, &b);
         if (r < 0)
                 return r;
+        store_release(j->manager->store);
         /* First the name in the undo list, then the file. */
         r = strv_extend(&j->committed, s->id);
         if (r < 0)
@@ -158,7 +193,7 @@ int job_step_commit(Job *j, sd_bus_error *error) {
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("StateUnwritable"),
                         "The sequence of stream '%s' cannot be written: %s",
                         verified_manifest(b->verified)->stream, strerror(-r));
-        r = write_record(j, b, s->module, error);
+        r = write_record(j, b, error);
         if (r < 0)
                 return r;
         if (!more_to_add(j)) {

@@ -32,6 +32,9 @@ int job_open_intent(Job *j, const char *type, char **ids, char **modules, sd_bus
         _must_check_;
 void job_close_intent(Job *j);
 
+/* job-commit.c */
+int job_prepare_commit(Job *j, sd_bus_error *error) _must_check_;
+
 /* job-digests.c */
 int job_digests(const Job *j, char *const *ids, char ***ret) _must_check_;
 

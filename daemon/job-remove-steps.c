@@ -45,6 +45,25 @@ static int forget(Job *j, const char *id) {
         return r;
 }
 
+/* The new patches are in force and written down: that a module of an old one stays in memory is to be
+ * told, and is no failure of what was asked for. */
+static bool is_only_tidying(const Job *j) {
+        return j->type == JOB_APPLY && j->past_return;
+}
+
+static void pass_pinned(Job *j) {
+        const Plan *plan = job_plan(j);
+        const char *module = job_step(j)->module;
+
+        job_record(j, HOTPATCH_MESSAGE_UNDO_FAILED, LOG_WARNING, job_step(j)->id, job_step(j)->module,
+                "Module '%s' has no effect any more and stays in memory until the restart", job_step(j)->module);
+        /* no use in trying to unload it */
+        while (j->step + 1 < plan->n_steps && plan->steps[j->step + 1].action == STEP_UNLOAD &&
+               streq_ptr(plan->steps[j->step + 1].module, module))
+                j->step++;
+        job_step_over(j);
+}
+
 /* The module stays. The record of a removed patch must not: with it the next start would put the patch
  * into force again. */
 static void fail_unload(Job *j, const char *why) {
@@ -53,6 +72,8 @@ static void fail_unload(Job *j, const char *why) {
         bool forgotten;
         int r;
 
+        if (is_only_tidying(j))
+                return pass_pinned(j);
         r = is_taken_out(j) ? forget(j, s->id) : 0;
         forgotten = r >= 0 || r == -ENOENT;
         if (forgotten && is_taken_out(j))

@@ -14,6 +14,7 @@
 
 #include "daemon/bus.h"
 #include "daemon/job-internal.h"
+#include "daemon/leftovers.h"
 #include "daemon/loaddir.h"
 #include "daemon/messages.h"
 #include "daemon/record.h"
@@ -113,6 +114,8 @@ static void job_release(Job *j) {
         char name[16];
 
         job_wait_stop(j);
+        if (j->preparation)
+                store_release(j->manager->store);
         j->force_call = sd_bus_message_unref(j->force_call);
         j->worker = worker_free(j->worker);
         free(j->call_argument);
@@ -272,6 +275,7 @@ void job_finish(Job *j, JobResult result) {
         audit_later(j->manager->audit);
         j->manager->activity_usec = clock_usec(CLOCK_MONOTONIC);
         trials_job_finished(j->manager->trials);
+        leftovers_sweep(j->manager);
 }
 
 /* It says what a daemon before us was doing, if only a person could read it: not to be written over. */

@@ -14,6 +14,7 @@
 #include <syslog.h>
 
 #include "daemon/bus.h"
+#include "daemon/leftovers.h"
 #include "daemon/manager.h"
 #include "daemon/messages.h"
 #include "daemon/quarantine.h"
@@ -200,7 +201,7 @@ char *manager_disabled(const Manager *m) {
 bool manager_is_idle(const Manager *m) {
         return !manager_running_job(m) && !m->queries && authorizer_pending(m->authorizer) == 0 &&
                 !patches_pending(m) && !freezer_is_busy(m->freezer) && !trials_pending(m->trials) &&
-                !audit_pending(m->audit);
+                !audit_pending(m->audit) && !leftovers_pending(m);
 }
 
 /* FreezerTold */
@@ -314,6 +315,7 @@ Manager *manager_free(Manager *m) {
                 return NULL;
         while (m->queries)
                 query_free(m->queries);
+        m->leftovers = leftovers_free(m->leftovers);
         for (size_t i = 0; i < m->n_jobs; i++)
                 job_free(m->jobs[i]);
         config_done(&m->config);
@@ -376,5 +378,6 @@ int manager_start(Manager *m) {
         if (r < 0)
                 return r;
         trials_start(m->trials);
+        leftovers_sweep(m);
         return patches_refresh(m);
 }

@@ -13,6 +13,7 @@
 #include "daemon/findings.h"
 #include "daemon/freezer.h"
 #include "daemon/job.h"
+#include "daemon/leftovers.h"
 #include "daemon/patch.h"
 #include "daemon/query.h"
 #include "daemon/store.h"
@@ -51,6 +52,7 @@ struct Manager {
         size_t n_jobs;
         uint32_t last_job;
 
+        Leftovers *leftovers; /* NULL: no sweep is under way */
         Query *queries;
         size_t n_queries;
 

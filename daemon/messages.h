@@ -47,6 +47,8 @@
 #define HOTPATCH_MESSAGE_FROZEN "0b1eafe9cd384bc8a788d01fe311525d"
 /* A transition is about to be forced */
 #define HOTPATCH_MESSAGE_FORCED "54828fd165d64f3fa8ed8015f6a9a3e9"
+/* A module of a patch that nobody wants was still loaded, without effect */
+#define HOTPATCH_MESSAGE_LEFTOVER "22eeeb8675f447b88304dd01c5640325"
 /* Something could not be taken back and stays until the restart */
 #define HOTPATCH_MESSAGE_UNDO_FAILED "9d5935a37e004203a7dc6489d1bee7c3"
 /* Hotpatchd or the machine ended in the middle of a job */

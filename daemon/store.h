@@ -113,6 +113,10 @@ int store_tmpfile(const Store *s, sd_bus_error *error) _must_check_;
 int store_spool_commit(const Store *s, int fd, const char *id, sd_bus_error *error) _must_check_;
 /* admitted bundles; fd -EBADF: only the record changes, the bundle of its digest is there */
 int store_admitted_commit(const Store *s, int fd, const AdmittedRecord *r, sd_bus_error *error) _must_check_;
+/* before the point of no return, see store-reserve.c */
+int store_admitted_check(const AdmittedRecord *r, sd_bus_error *error) _must_check_;
+int store_reserve(const Store *s, size_t n, sd_bus_error *error) _must_check_;
+void store_release(const Store *s);
 int store_admitted_open(const Store *s, const char *id) _must_check_;
 int store_admitted_list(const Store *s, AdmittedRecord **ret, size_t *ret_n) _must_check_;
 int store_admitted_remove(const Store *s, const char *id) _must_check_;

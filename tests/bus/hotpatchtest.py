@@ -140,12 +140,16 @@ def note(kind, desc):
     return struct.pack('<III', len(owner), len(desc), kind) + pad(owner) + pad(desc)
 
 
+def notes(bundle_id, sequence, functions):
+    """The section .note.hotpatch of a patch module."""
+    table = ''.join('%s %s 0 new_%s\n' % (o, f, f) for o, f in functions).encode() + b'\0'
+    return note(1, struct.pack('<IIQ', 1, 0, sequence) + hashlib.sha256(table).digest()
+                + bundle_id.encode() + b'\0') + note(2, table)
+
+
 def module_file(directory, name, bundle_id, sequence, functions):
     """A relocatable ELF file with what the daemon looks at: .modinfo and our note."""
-    table = ''.join('%s %s 0 new_%s\n' % (o, f, f) for o, f in functions).encode() + b'\0'
-    notes = note(1, struct.pack('<IIQ', 1, 0, sequence) + hashlib.sha256(table).digest()
-                 + bundle_id.encode() + b'\0') + note(2, table)
-    write(os.path.join(directory, name + '.note'), notes)
+    write(os.path.join(directory, name + '.note'), notes(bundle_id, sequence, functions))
     info = ('name=' + name, 'vermagic=' + RELEASE + ' SMP preempt mod_unload modversions ',
             'livepatch=Y', 'license=GPL', 'depends=')
     source = '.section .modinfo,"a"\n' + ''.join('.asciz "%s"\n' % i for i in info)

@@ -7,7 +7,7 @@ import json
 import os
 
 import dbus
-from hotpatchtest import NO_OPTIONS, RELEASE, World, main
+from hotpatchtest import NO_OPTIONS, RELEASE, World, main, notes, wait_for
 
 
 def plan(w, *ids, **options):
@@ -210,6 +210,56 @@ def test_removals_are_planned_too(pki):
         assert answer['refusal']['name'].endswith('.NoSuchPatch'), answer
         livepatch(w, 'kpatch_theirs', 'hp_fourth')
         assert removal('kpatch_theirs')['refusal']['name'].endswith('.NotOurs')
+
+
+def test_what_could_spoil_the_commit_is_seen_before_the_kernel_is_touched(pki):
+    with World(pki).start() as w:
+        apply(w, 'hp-old', 'hp_other')
+        w.machine.stage('hp-all', replace=True, supersedes=['hp-old'])
+        for folder in ('admitted', 'streams'):
+            spoiler = w.machine.path('var/lib/hotpatch', folder, '.#reserved-0')
+            os.mkdir(spoiler)
+            result = w.root.finish(w.root.apply('hp-all'))
+            assert result[:2] == ('failed', 'StateUnwritable') and 'records' in result[2], result
+            os.rmdir(spoiler)
+            assert w.machine.loaded() == ['hp_old'], w.machine.loaded()
+            assert w.machine.leftovers() == [], w.machine.leftovers()
+        w.machine.kernel.replacing = 'hp_all'
+        assert w.root.finish(w.root.apply('hp-all'))[0] == 'done'
+        assert w.machine.loaded() == ['hp_all'] and w.machine.leftovers() == [], w.machine.leftovers()
+
+
+def test_an_old_module_that_stays_is_no_failure_of_the_new_patch(pki):
+    with World(pki).start() as w:
+        apply(w, 'hp-old', 'hp_other')
+        w.machine.stage('hp-new', supersedes=['hp-old'])
+        w.machine.kernel.held = 3600
+        job = w.root.apply('hp-new')
+        wait_for('the end', lambda: w.root.job(job[1])['State'] == 'finished', 90)
+        assert w.root.finish(job) == ('done', '', ''), w.root.finish(job)
+        assert w.machine.loaded() == ['hp_new', 'hp_old'], w.machine.loaded()
+        assert not os.path.exists(w.machine.path('var/lib/hotpatch/admitted/hp-old.record'))
+        w.machine.kernel.held = 0
+
+
+def leftover(w, module, bundle_id, refcnt=0):
+    w.machine.write('sys/module/%s/initstate' % module, 'live\n')
+    w.machine.write('sys/module/%s/refcnt' % module, '%d\n' % refcnt)
+    if bundle_id:
+        w.machine.write('sys/module/%s/notes/.note.hotpatch' % module, notes(bundle_id, 1, [('vmlinux', 'hp_other')]))
+
+
+def test_what_a_crash_left_loaded_without_effect_is_unloaded(pki):
+    with World(pki) as w:
+        leftover(w, 'hp_left', 'hp-left')
+        leftover(w, 'hp_used', 'hp-used', refcnt=1)
+        leftover(w, 'ordinary', None)
+        w.start()
+        wait_for('the sweep', lambda: w.machine.loaded() == ['hp_used', 'ordinary'])
+        # … and by a job, which ends with a sweep
+        leftover(w, 'hp_left', 'hp-left')
+        apply(w, 'hp-one', 'hp_function')
+        wait_for('the sweep', lambda: w.machine.loaded() == ['hp_one', 'hp_used', 'ordinary'])
 
 
 def test_the_name_of_a_module(pki):

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include "daemon/store.h"
 #include "dbus/errors.h"
@@ -346,6 +347,46 @@ START_TEST(test_leftovers) {
 }
 END_TEST
 
+/* Room is taken, given back, and deleted after a crash; what stands in the way is told. */
+START_TEST(test_reserve) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_free_ char *path = state_path("streams/.#reserved-1");
+        struct stat st;
+
+        ck_assert_ok(store_reserve(store, 2, NULL));
+        ck_assert(exists("admitted/.#reserved-0") && exists("streams/.#reserved-1"));
+        ck_assert_int_eq(stat(path, &st), 0);
+        ck_assert_int_ge(st.st_blocks * 512, 16 * 1024);
+        store_release(store);
+        store_release(store);
+        ck_assert(!exists("admitted/.#reserved-0") && !exists("streams/.#reserved-1"));
+
+        ck_assert_int_eq(mkdir(path, 0700), 0);
+        ck_assert_int_lt(store_reserve(store, 2, &error), 0);
+        ck_assert_str_eq(error.name, HOTPATCH_ERROR("StateUnwritable"));
+        ck_assert(!exists("admitted/.#reserved-0") && !exists("admitted/.#reserved-1"));
+        ck_assert(!exists("streams/.#reserved-0"));
+        ck_assert_int_eq(rmdir(path), 0);
+        ck_assert_int_lt(store_reserve(store, HOTPATCH_TRANSACTION_MAX + 1, NULL), 0);
+
+        ck_assert_ok(store_reserve(store, 2, NULL));
+        store = store_free(store);
+        ck_assert_ok(store_open(root, &store, NULL));
+        ck_assert(!exists("admitted/.#reserved-0") && !exists("streams/.#reserved-1"));
+}
+END_TEST
+
+START_TEST(test_admitted_check) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        AdmittedRecord r = record("hp-a", DIGEST_A, 1);
+
+        ck_assert_ok(store_admitted_check(&r, &error));
+        r.release = (char *) "6.1 with a blank";
+        ck_assert_int_lt(store_admitted_check(&r, &error), 0);
+        ck_assert_str_eq(error.name, HOTPATCH_ERROR("StateUnwritable"));
+}
+END_TEST
+
 START_TEST(test_streams) {
         _cleanup_free_ char *digest = NULL;
         uint64_t n = 5;
@@ -406,6 +447,8 @@ static Suite *store_suite(void) {
         tcase_add_test(c, test_damage);
         tcase_add_test(c, test_renamed_record);
         tcase_add_test(c, test_leftovers);
+        tcase_add_test(c, test_reserve);
+        tcase_add_test(c, test_admitted_check);
         tcase_add_test(c, test_streams);
         tcase_add_test(c, test_intent);
         suite_add_tcase(s, c);
