@@ -55,7 +55,7 @@ prepare() {
                 -e "s/^static struct klp_patch/${state/VERSION/2}\n\n&/"
         variant hp_state_1 uptime_proc_show -e 's/\.objs = objects,/&\n\t.states = states,/' \
                 -e "s/^static struct klp_patch/${state/VERSION/1}\n\n&/"
-        cp "$top/tests/data/plan/prober.c" "$work/"
+        cp "$top/tests/data/handwritten/prober.c" "$work/"
         (cd "$work" && echo "obj-m := $(echo *.c | sed 's/\.c/.o/g')") >"$work/Kbuild"
         build_kbuild "$work" "$2" "$work"
         kernel_root "$2"
