@@ -6,6 +6,7 @@
  * which watches the same files. Not installed: the product has no way to be told another root.
  *
  *   DIR/fake/insert-errno   what loading fails with (a number); no file: it works
+ *   DIR/fake/insert-errno-NAME  the same for one module
  *   DIR/fake/insert-msec    how long loading takes
  *   DIR/fake/remove-errno   what unloading fails with
  */
@@ -13,11 +14,15 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "daemon/service.h"
 #include "dbus/errors.h"
 #include "restore/restore.h"
+#include "tests/faults/fault-marks.h"
 #include "util/file.h"
 
 static int read_number(int root_fd, const char *path) {
@@ -45,49 +50,78 @@ static int make_module(int root_fd, const char *name) {
                 return -ENOMEM;
         if (mkdirat(root_fd, module, 0755) < 0)
                 return -errno;
-        if (write_file(root_fd, module, "initstate", "live\n") < 0 ||
+        if (write_file(root_fd, module, "initstate", "coming\n") < 0 ||
             write_file(root_fd, module, "refcnt", "1\n") < 0 || mkdirat(root_fd, made, 0755) < 0 ||
             write_file(root_fd, made, "enabled", "1\n") < 0 ||
             write_file(root_fd, made, "transition", "1\n") < 0)
                 return -EIO;
-        return renameat(root_fd, made, root_fd, patch) < 0 ? -errno : 0;
+        if (renameat(root_fd, made, root_fd, patch) < 0)
+                return -errno;
+        return write_file(root_fd, module, "initstate", "live\n");
 }
 
-static int fake_insert(void *userdata, const char *path) {
-        int root_fd = *(int *) userdata, msec = read_number(root_fd, "fake/insert-msec");
-        _cleanup_free_ char *name = strdup(strrchr(path, '/') + 1);
+/* What follows, up to the end of the kernel's work, is one system call for tests/faults/fault-tracer.c.
+ * Return: 0, or what that one was made to fail with. */
+static int enter_kernel(unsigned mark) {
+        return syscall(SYS_close, mark) < 0 && errno != EBADF ? -errno : 0;
+}
+
+/* In a process of its own: nobody kills a kernel in the middle of a system call. */
+static int in_kernel(unsigned mark, int (*function)(void *userdata, const char *argument), void *userdata,
+                const char *argument) {
+        int r = enter_kernel(mark), status = 0;
+        pid_t pid;
+
+        if (r < 0)
+                return r;
+        pid = fork();
+        if (pid == 0)
+                _exit(-function(userdata, argument));
+        r = pid < 0 || waitpid(pid, &status, 0) < 0 ? -errno : -WEXITSTATUS(status);
+        (void) syscall(SYS_close, FAULT_LEAVE);
+        return r;
+}
+
+static int do_insert(void *userdata, const char *path) {
+        int root_fd = *(int *) userdata;
+        _cleanup_free_ char *name = strdup(strrchr(path, '/') + 1), *own = NULL;
         int r = read_number(root_fd, "fake/insert-errno");
 
         if (access(path, R_OK) < 0)
                 return -errno;
-        (void) nanosleep(&(struct timespec) { msec / 1000, msec % 1000 * 1000000L }, NULL);
         if (r > 0)
                 return -r;
         *strrchr(name, '.') = 0;
-        return make_module(root_fd, name);
+        if (asprintf(&own, "fake/insert-errno-%s", name) < 0)
+                return -ENOMEM;
+        r = read_number(root_fd, own);
+        return r > 0 ? -r : make_module(root_fd, name);
 }
 
-static int fake_remove(void *userdata, const char *name) {
+static int fake_insert(void *userdata, const char *path) {
+        int msec = read_number(*(int *) userdata, "fake/insert-msec");
+
+        (void) nanosleep(&(struct timespec) { msec / 1000, msec % 1000 * 1000000L }, NULL);
+        return in_kernel(FAULT_INSERT, do_insert, userdata, path);
+}
+
+static int do_remove(void *userdata, const char *name) {
         int root_fd = *(int *) userdata, r = read_number(root_fd, "fake/remove-errno");
-        static const char *const files[] = { "initstate", "refcnt", "notes/.note.hotpatch",
-                "notes/.note.gnu.build-id", "notes", "hotpatch/tripwires", "hotpatch" };
-        _cleanup_free_ char *refcnt = NULL, *module = NULL;
+        _cleanup_free_ char *refcnt = NULL, *module = NULL, *gone = NULL;
 
         if (r > 0)
                 return -r;
         if (asprintf(&refcnt, "sys/module/%s/refcnt", name) < 0 ||
-            asprintf(&module, "sys/module/%s", name) < 0)
+            asprintf(&module, "sys/module/%s", name) < 0 ||
+            asprintf(&gone, "fake/removed-%s-%d", name, getpid()) < 0)
                 return -ENOMEM;
         if (read_number(root_fd, refcnt) != 0)
                 return -EWOULDBLOCK;
-        for (size_t i = 0; i < ELEMENTSOF(files); i++) {
-                _cleanup_free_ char *file = NULL;
-                if (asprintf(&file, "%s/%s", module, files[i]) < 0)
-                        return -ENOMEM;
-                if (unlinkat(root_fd, file, 0) < 0 && errno == EISDIR)
-                        (void) unlinkat(root_fd, file, AT_REMOVEDIR);
-        }
-        return unlinkat(root_fd, module, AT_REMOVEDIR) < 0 ? -errno : 0;
+        return renameat(root_fd, module, root_fd, gone) < 0 ? -errno : 0;
+}
+
+static int fake_remove(void *userdata, const char *name) {
+        return in_kernel(FAULT_REMOVE, do_remove, userdata, name);
 }
 
 /* hotpatch-restore as it is, on the same machine. */
