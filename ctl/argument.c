@@ -53,6 +53,11 @@ static int copy_stdin(int *ret_fd, sd_bus_error *error) {
         return 0;
 }
 
+/** argument_is_job() - is it a number that a job could have? */
+bool argument_is_job(const char *arg) {
+        return *arg && strspn(arg, "0123456789") == strlen(arg) && strlen(arg) <= strlen("4294967295");
+}
+
 /**
  * argument_open() - open a bundle file for reading
  * @arg: its name, or "-" for standard input

@@ -98,3 +98,32 @@ int call_with_file(Ctl *ctl, const char *method, const char *file, sd_bus_messag
         r = call_append_options(ctl, m);
         return r < 0 ? r : call_ask(ctl, m, ret, error);
 }
+
+/**
+ * call_job() - call a method of a job that takes and returns nothing
+ * @job: its number
+ * @error: NoSuchJob, or why the job does not do it
+ *
+ * Return: 0 or a negative errno.
+ */
+int call_job(Ctl *ctl, const char *job, const char *method, sd_bus_error *error) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL, *reply = NULL;
+        _cleanup_free_ char *path = NULL;
+        sd_bus *bus;
+        int r;
+
+        if (asprintf(&path, HOTPATCH_JOB_PATH "/%s", job) < 0)
+                return -ENOMEM;
+        r = ctl_bus(ctl, &bus, error);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_new_method_call(bus, &m, HOTPATCH_BUS_NAME, path, HOTPATCH_JOB_INTERFACE, method);
+        if (r < 0)
+                return r;
+        r = call_ask(ctl, m, &reply, error);
+        if (r < 0 && sd_bus_error_has_names(error, SD_BUS_ERROR_UNKNOWN_OBJECT, SD_BUS_ERROR_UNKNOWN_METHOD)) {
+                sd_bus_error_free(error);
+                return sd_bus_error_setf(error, HOTPATCH_ERROR("NoSuchJob"), "There is no such job");
+        }
+        return r;
+}

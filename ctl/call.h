@@ -10,6 +10,8 @@ int call_new(Ctl *ctl, const char *method, sd_bus_message **ret, sd_bus_error *e
 int call_append_options(const Ctl *ctl, sd_bus_message *m) _must_check_ _nonnull_(1, 2);
 int call_ask(Ctl *ctl, sd_bus_message *m, sd_bus_message **ret, sd_bus_error *error)
         _must_check_ _nonnull_(1, 2, 3, 4);
+int call_job(Ctl *ctl, const char *job, const char *method, sd_bus_error *error) _must_check_
+        _nonnull_(1, 2, 3, 4);
 int call_with_ids(Ctl *ctl, const char *method, char *const *ids, sd_bus_message **ret,
                 sd_bus_error *error) _must_check_ _nonnull_(1, 2, 3, 4, 5);
 int call_with_file(Ctl *ctl, const char *method, const char *file, sd_bus_message **ret,

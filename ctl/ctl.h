@@ -76,6 +76,7 @@ int verb_stage(Ctl *ctl, int argc, char *argv[]);
 int verb_apply(Ctl *ctl, int argc, char *argv[]);
 int verb_remove(Ctl *ctl, int argc, char *argv[]);
 int verb_release(Ctl *ctl, int argc, char *argv[]);
+int verb_force(Ctl *ctl, int argc, char *argv[]);
 int verb_cancel(Ctl *ctl, int argc, char *argv[]);
 int verb_history(Ctl *ctl, int argc, char *argv[]);
 int verb_audit(Ctl *ctl, int argc, char *argv[]);

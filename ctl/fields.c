@@ -8,6 +8,7 @@
 #include <stdarg.h>
 
 #include "ctl/fields.h"
+#include "util/strv.h"
 
 #define LABEL_WIDTH 10
 
@@ -50,4 +51,15 @@ int field_printf(const Ctl *ctl, const char *label, Style style, const char *for
                 return -ENOMEM;
         }
         return field_print(ctl, label, text, style);
+}
+
+/** fields_print_blockers() - who holds the transition of a job up; nothing when nobody does */
+int fields_print_blockers(const Ctl *ctl, const JobInfo *job) {
+        _cleanup_strv_free_ char **lines = NULL;
+        int r;
+
+        r = blocker_list_lines(&job->blockers, job->blockers_note, &lines);
+        for (char **line = lines; r >= 0 && line && *line; line++)
+                r = field_print(ctl, line == lines ? "Waits for" : "", *line, STYLE_YELLOW);
+        return r;
 }

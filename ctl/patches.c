@@ -101,9 +101,25 @@ int findings_to_value(const FindingList *l, Value **ret) {
         return 0;
 }
 
+/** reboot_to_value() - reasons for a restart as an array; to be freed */
+int reboot_to_value(const RebootList *l, Value **ret) {
+        _cleanup_value_ Value *array = value_array();
+
+        for (size_t i = 0; i < l->n; i++) {
+                Value *v = value_object();
+
+                if (value_append(array, v) < 0 || value_set_string(v, "reason", l->items[i].reason) < 0 ||
+                                value_set_string(v, "message", l->items[i].sentence) < 0)
+                        return -ENOMEM;
+        }
+        *ret = TAKE_PTR(array);
+        return 0;
+}
+
 /** job_to_value() - one job as an object; to be freed */
 int job_to_value(const JobInfo *j, Value **ret) {
         _cleanup_value_ Value *v = value_object();
+        Value *blockers = NULL;
 
         if (value_set_integer(v, "id", j->id) < 0 || value_set_string(v, "type", j->type) < 0 ||
                         value_set_strv(v, "patches", j->patches) < 0 ||
@@ -111,7 +127,10 @@ int job_to_value(const JobInfo *j, Value **ret) {
                         value_set_real(v, "progress", j->progress) < 0 ||
                         value_set_string(v, "result", or_null(j->result)) < 0 ||
                         value_set_string(v, "error_name", or_null(j->error_name)) < 0 ||
-                        value_set_string(v, "error_message", or_null(j->error_message)) < 0)
+                        value_set_string(v, "error_message", or_null(j->error_message)) < 0 ||
+                        blocker_list_to_value(&j->blockers, &blockers) < 0 ||
+                        value_set(v, "blockers", blockers) < 0 ||
+                        value_set_string(v, "blockers_note", or_null(strempty(j->blockers_note))) < 0)
                 return -ENOMEM;
         *ret = TAKE_PTR(v);
         return 0;

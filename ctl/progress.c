@@ -10,6 +10,7 @@
 
 #include "ctl/progress.h"
 #include "ctl/text.h"
+#include "util/strv.h"
 
 #define BAR_MAX 30U
 
@@ -71,16 +72,56 @@ static void print_state(Progress *p, const JobInfo *job) {
         fprintf(stderr, "job %" PRIu32 ": %s\n", job->id, strempty(state));
 }
 
+static int join_lines(char *const *lines, char **ret) {
+        char *text = NULL;
+        size_t size;
+        FILE *f = open_memstream(&text, &size);
+
+        if (!f)
+                return -ENOMEM;
+        for (; lines && *lines; lines++) {
+                _cleanup_free_ char *clean = text_line(*lines);
+                fprintf(f, "  waits for %s\n", strempty(clean));
+        }
+        if (fclose(f) != 0) {
+                free(text);
+                return -ENOMEM;
+        }
+        *ret = text;
+        return 0;
+}
+
+/* Told once, and again when it is somebody else or more is known. */
+static void print_blockers(Progress *p, const JobInfo *job) {
+        _cleanup_strv_free_ char **lines = NULL;
+        _cleanup_free_ char *text = NULL;
+
+        if (job->blockers.n == 0 || blocker_list_lines(&job->blockers, job->blockers_note, &lines) < 0 ||
+            join_lines(lines, &text) < 0 || streq_ptr(text, p->last_blockers))
+                return;
+        progress_clear(p);
+        fputs(text, stderr);
+        free(p->last_blockers);
+        p->last_blockers = TAKE_PTR(text);
+}
+
+/** progress_done() - free what it holds */
+void progress_done(Progress *p) {
+        free(p->last_blockers);
+        p->last_blockers = NULL;
+}
+
 /** progress_update() - show how far @job is now */
 void progress_update(Progress *p, const JobInfo *job) {
         _cleanup_free_ char *line = NULL;
 
         if (!p->shown || !*job->state || !job_is_running(job))
                 return;
-        if (!p->live) {
+        if (!p->live)
                 print_state(p, job);
+        print_blockers(p, job);
+        if (!p->live)
                 return;
-        }
         if (progress_format(job, terminal_width(STDERR_FILENO), &line) < 0)
                 return;
         fprintf(stderr, WIPE "%s", line);

@@ -12,7 +12,7 @@
 
 typedef struct Property {
         const char *name;
-        char type; /* s, b, u, t, d, A for as, or F for findings */
+        char type; /* s, b, u, t, d, A for as, F for findings, B for blockers, or R for reasons */
         size_t offset;
 } Property;
 
@@ -26,6 +26,7 @@ static const Property manager_properties[] = {
         { "ModuleSignatureRequired", 'b', offsetof(ManagerInfo, signature_required) },
         { "LivepatchSupported", 'b', offsetof(ManagerInfo, supported) },
         { "Findings", 'F', offsetof(ManagerInfo, findings) },
+        { "RebootRequired", 'R', offsetof(ManagerInfo, reboot) },
 };
 
 static const Property patch_properties[] = {
@@ -55,6 +56,8 @@ static const Property job_properties[] = {
         { "ErrorMessage", 's', offsetof(JobInfo, error_message) },
         { "Patches", 'A', offsetof(JobInfo, patches) },
         { "Progress", 'd', offsetof(JobInfo, progress) },
+        { "Blockers", 'B', offsetof(JobInfo, blockers) },
+        { "BlockersNote", 's', offsetof(JobInfo, blockers_note) },
         { "Id", 'u', offsetof(JobInfo, id) },
 };
 
@@ -71,6 +74,15 @@ static void findings_done(FindingList *l) {
         *l = (FindingList) { 0 };
 }
 
+static void reboot_done(RebootList *l) {
+        for (size_t i = 0; i < l->n; i++) {
+                free(l->items[i].reason);
+                free(l->items[i].sentence);
+        }
+        free(l->items);
+        *l = (RebootList) { 0 };
+}
+
 static void properties_done(const Property *table, size_t n, void *object) {
         for (size_t i = 0; i < n; i++) {
                 void *field = (char *) object + table[i].offset;
@@ -81,6 +93,10 @@ static void properties_done(const Property *table, size_t n, void *object) {
                         strv_free(*(char ***) field);
                 else if (table[i].type == 'F')
                         findings_done(field);
+                else if (table[i].type == 'B')
+                        blocker_list_done(field);
+                else if (table[i].type == 'R')
+                        reboot_done(field);
         }
 }
 
@@ -130,6 +146,37 @@ static int read_findings(sd_bus_message *m, FindingList *l) {
         return r < 0 ? r : sd_bus_message_exit_container(m);
 }
 
+static int read_reason(sd_bus_message *m, RebootList *l) {
+        const char *reason, *sentence;
+        RebootInfo *grown, *f;
+        int r;
+
+        r = sd_bus_message_read(m, "(ss)", &reason, &sentence);
+        if (r <= 0)
+                return r;
+        grown = reallocarray(l->items, l->n + 1, sizeof(*grown));
+        if (!grown)
+                return -ENOMEM;
+        l->items = grown;
+        f = &grown[l->n++];
+        *f = (RebootInfo) { strdup(reason), strdup(sentence) };
+        return f->reason && f->sentence ? 1 : -ENOMEM;
+}
+
+static int read_reboot(sd_bus_message *m, RebootList *l) {
+        int r;
+
+        reboot_done(l);
+        r = sd_bus_message_enter_container(m, 'v', "a(ss)");
+        if (r >= 0)
+                r = sd_bus_message_enter_container(m, 'a', "(ss)");
+        while (r >= 0 && (r = read_reason(m, l)) > 0)
+                ;
+        if (r >= 0)
+                r = sd_bus_message_exit_container(m);
+        return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
 static int read_value(sd_bus_message *m, char type, void *field) {
         const char *s;
         char *copy;
@@ -161,6 +208,10 @@ static int read_value(sd_bus_message *m, char type, void *field) {
         }
         case 'F':
                 return read_findings(m, field);
+        case 'B':
+                return blocker_list_read(m, field);
+        case 'R':
+                return read_reboot(m, field);
         case 'b':
                 r = sd_bus_message_read(m, "v", "b", &b);
                 if (r >= 0)

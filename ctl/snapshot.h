@@ -3,6 +3,7 @@
 
 /* What hotpatchd tells about itself, its patches and its jobs, read in two calls. */
 
+#include "ctl/blockers.h"
 #include "ctl/ctl.h"
 
 /** struct FindingInfo - one finding of hotpatchd; strings are never NULL */
@@ -21,6 +22,17 @@ typedef struct FindingList {
         size_t n;
 } FindingList;
 
+/** struct RebootInfo - one reason why the machine has to be restarted; strings are never NULL */
+typedef struct RebootInfo {
+        char *reason;
+        char *sentence;
+} RebootInfo;
+
+typedef struct RebootList {
+        RebootInfo *items;
+        size_t n;
+} RebootList;
+
 /** struct ManagerInfo - properties of org.hotpatch.Hotpatch1.Manager; strings are never NULL */
 typedef struct ManagerInfo {
         char *version;
@@ -32,6 +44,7 @@ typedef struct ManagerInfo {
         bool signature_required;
         bool supported;
         FindingList findings;
+        RebootList reboot;
 } ManagerInfo;
 
 /** struct PatchInfo - properties of org.hotpatch.Hotpatch1.Patch */
@@ -63,6 +76,8 @@ typedef struct JobInfo {
         char *error_name;
         char *error_message;
         char **patches;
+        BlockerList blockers;
+        char *blockers_note;
         double progress;
         uint32_t id;
 } JobInfo;

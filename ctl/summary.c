@@ -271,6 +271,22 @@ static int find_findings(const Snapshot *s, Summary *to) {
         return 0;
 }
 
+/* Why the machine has to be restarted, each with its own sentence. */
+static int find_reboot(const Snapshot *s, Summary *to) {
+        const RebootList *l = &s->manager.reboot;
+        int r = 0;
+
+        for (size_t i = 0; i < l->n && r >= 0; i++) {
+                bool forced = streq(l->items[i].reason, "forced");
+
+                raise_level(to, forced ? LEVEL_ALERT : LEVEL_ATTENTION);
+                r = set_safety(to, "%s", l->items[i].sentence);
+                if (r >= 0 && i == 0)
+                        r = add_todo(to, "Restart the machine when it suits");
+        }
+        return r;
+}
+
 static int find_jobs(const Snapshot *s, Summary *to) {
         for (size_t i = 0; i < s->n_jobs; i++) {
                 const JobInfo *j = &s->jobs[i];
@@ -340,7 +356,7 @@ static int say_running(const Snapshot *s, Summary *to) {
  */
 int summary_make(const Snapshot *s, Summary **ret) {
         static int (*const findings[])(const Snapshot *, Summary *) = {
-                find_tripped, find_closed_gates, find_findings, find_jobs, find_states, say_safe, say_running,
+                find_tripped, find_closed_gates, find_findings, find_jobs, find_reboot, find_states, say_safe, say_running,
         };
         _cleanup_summary_ Summary *to = calloc(1, sizeof(*to));
 

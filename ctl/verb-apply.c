@@ -244,40 +244,15 @@ int verb_stage(Ctl *ctl, int argc, char *argv[]) {
         return HOTPATCH_EXIT_OK;
 }
 
-static int cancel(Ctl *ctl, const char *job, sd_bus_error *error) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL, *reply = NULL;
-        _cleanup_free_ char *path = NULL;
-        sd_bus *bus;
-        int r;
-
-        if (asprintf(&path, HOTPATCH_JOB_PATH "/%s", job) < 0)
-                return -ENOMEM;
-        r = ctl_bus(ctl, &bus, error);
-        if (r < 0)
-                return r;
-        r = sd_bus_message_new_method_call(
-                        bus, &m, HOTPATCH_BUS_NAME, path, HOTPATCH_JOB_INTERFACE, "Cancel");
-        if (r < 0)
-                return r;
-        r = call_ask(ctl, m, &reply, error);
-        if (r < 0 && sd_bus_error_has_names(error, SD_BUS_ERROR_UNKNOWN_OBJECT,
-                                     SD_BUS_ERROR_UNKNOWN_METHOD)) {
-                sd_bus_error_free(error);
-                return sd_bus_error_setf(
-                                error, HOTPATCH_ERROR("NoSuchJob"), "There is no such job");
-        }
-        return r;
-}
-
 int verb_cancel(Ctl *ctl, _unused_ int argc, char *argv[]) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         char subject[16];
         int r;
 
-        if (!*argv[1] || strspn(argv[1], "0123456789") != strlen(argv[1]) || strlen(argv[1]) > 10)
+        if (!argument_is_job(argv[1]))
                 return ctl_usage("'%s' is not the number of a job, see 'hotpatchctl status'",
                                 argv[1]);
-        r = cancel(ctl, argv[1], &error);
+        r = call_job(ctl, argv[1], "Cancel", &error);
         snprintf(subject, sizeof(subject), "job %s", argv[1]);
         if (r < 0)
                 return ctl_fail(ctl, subject, &error, r);

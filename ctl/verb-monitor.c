@@ -11,6 +11,7 @@
 #include <systemd/sd-event.h>
 #include <time.h>
 
+#include "ctl/blockers.h"
 #include "ctl/json.h"
 #include "ctl/text.h"
 #include "dbus/names.h"
@@ -135,7 +136,7 @@ static int on_tripwire(sd_bus_message *m, void *userdata, _unused_ sd_bus_error 
 /* Pairs or sextuples of strings; people see the last word that says something. */
 static int read_structs(sd_bus_message *m, const char *name, Value *object, FILE *line) {
         _cleanup_value_ Value *array = value_array();
-        bool findings = streq(name, "Findings");
+        bool findings = streq(name, "Findings"), reboot = streq(name, "RebootRequired");
         const char *s[6] = { "", "", "", "", "", "" };
         size_t n = 0;
         int r;
@@ -152,22 +153,40 @@ static int read_structs(sd_bus_message *m, const char *name, Value *object, FILE
                         break;
                 fprintf(line, "%s%s", n++ == 0 ? " " : ", ", findings ? s[4] : s[0]);
                 if (!findings)
-                        fprintf(line, " is %s", s[1]);
+                        fprintf(line, "%s%s", reboot ? ": " : " is ", s[1]);
                 row = value_object();
-                if (value_set_string(row, findings ? "kind" : "name", s[0]) < 0 ||
-                                value_set_string(row, findings ? "severity" : "state", s[1]) < 0 ||
+                if (value_set_string(row, findings ? "kind" : reboot ? "reason" : "name", s[0]) < 0 ||
+                                value_set_string(row, findings ? "severity" : reboot ? "message" : "state", s[1]) < 0 ||
                                 (findings && (value_set_string(row, "patch", *s[2] ? s[2] : NULL) < 0 ||
                                 value_set_string(row, "object", *s[3] ? s[3] : NULL) < 0 ||
                                 value_set_string(row, "message", s[4]) < 0)) || value_append(array, row) < 0)
                         return -ENOMEM;
         }
         if (r >= 0 && n == 0)
-                fprintf(line, " %s", findings ? "nothing is found any more" : "no object");
+                fprintf(line, " %s", findings ? "nothing is found any more" : reboot ? "no restart is needed" : "no object");
         if (r >= 0)
                 r = sd_bus_message_exit_container(m);
         if (r >= 0)
                 r = sd_bus_message_exit_container(m);
         return r < 0 ? r : value_set(object, name, TAKE_PTR(array));
+}
+
+static int read_blockers(sd_bus_message *m, const char *name, Value *object, FILE *line) {
+        _cleanup_(blocker_list_done) BlockerList blockers = { 0 };
+        _cleanup_strv_free_ char **lines = NULL;
+        Value *v = NULL;
+        int r;
+
+        r = blocker_list_read(m, &blockers);
+        if (r >= 0)
+                r = blocker_list_lines(&blockers, NULL, &lines);
+        if (r >= 0)
+                r = blocker_list_to_value(&blockers, &v);
+        if (r < 0)
+                return r;
+        for (char **text = lines; text && *text; text++)
+                fprintf(line, "%s %s", text == lines ? " waits for" : ";", *text);
+        return value_set(object, name, v);
 }
 
 /* One variant of a type that the contract uses, into the object and as "NAME=VALUE" into the line.
@@ -210,6 +229,8 @@ static int read_property(sd_bus_message *m, const char *name, Value *object, FIL
         }
         if (streq(contents, "a(ssssss)") || streq(contents, "a(ss)"))
                 return read_structs(m, name, object, line);
+        if (streq(contents, "a(uusssss)"))
+                return read_blockers(m, name, object, line);
         return sd_bus_message_skip(m, "v");
 }
 

@@ -15,6 +15,7 @@
 #include "ctl/fields.h"
 #include "ctl/json.h"
 #include "ctl/patches.h"
+#include "util/strv.h"
 
 static int show_string(const Ctl *ctl, const char *label, const Value *v, const char *key) {
         const char *text = value_string(v, key);
@@ -236,6 +237,18 @@ static int describe(Ctl *ctl, const char *id, sd_bus_message **ret, sd_bus_error
         return r < 0 ? r : 0;
 }
 
+/* Whom the transition of this patch waits for, if it does. */
+static int show_blockers(Ctl *ctl, const char *id, sd_bus_error *error) {
+        _cleanup_snapshot_ Snapshot *s = NULL;
+        int r;
+
+        r = snapshot_read(ctl, &s, error);
+        for (size_t i = 0; r >= 0 && i < s->n_jobs; i++)
+                if (strv_contains(s->jobs[i].patches, id))
+                        r = fields_print_blockers(ctl, &s->jobs[i]);
+        return r;
+}
+
 int verb_show(Ctl *ctl, int argc, char *argv[]) {
         int code = HOTPATCH_EXIT_OK;
 
@@ -247,6 +260,8 @@ int verb_show(Ctl *ctl, int argc, char *argv[]) {
                 r = describe(ctl, argv[i], &reply, &error);
                 if (r >= 0)
                         r = read_answer(ctl, reply, show_description, i == 1);
+                if (r >= 0 && !ctl->json)
+                        r = show_blockers(ctl, argv[i], &error);
                 if (r >= 0)
                         continue;
                 failed = ctl_fail(ctl, argv[i], &error, r);

@@ -119,6 +119,8 @@ static int print_jobs(const Ctl *ctl, const Snapshot *s) {
                             j->progress * 100) < 0)
                         return -ENOMEM;
                 r = field_print(ctl, "Job", text, STYLE_YELLOW);
+                if (r >= 0)
+                        r = fields_print_blockers(ctl, j);
                 if (r < 0)
                         return r;
         }
@@ -159,7 +161,7 @@ static int manager_to_value(const ManagerInfo *m, Value **ret) {
 static int print_json(const Ctl *ctl, const Snapshot *s, const Summary *summary) {
         _cleanup_value_ Value *answer = value_object();
         const char *disabled = *s->manager.disabled ? s->manager.disabled : NULL;
-        Value *kernel, *patches, *jobs, *findings;
+        Value *kernel, *patches, *jobs, *findings, *reboot;
 
         if (value_set_string(answer, "level", level_to_string(summary->level)) < 0 ||
                         value_set_string(answer, "safety", summary->safety) < 0 ||
@@ -171,6 +173,8 @@ static int print_json(const Ctl *ctl, const Snapshot *s, const Summary *summary)
                         patches_to_value(s, &patches) < 0 ||
                         value_set(answer, "patches", patches) < 0 ||
                         findings_to_value(&s->manager.findings, &findings) < 0 ||
+                        reboot_to_value(&s->manager.reboot, &reboot) < 0 ||
+                        value_set(answer, "reboot_required", reboot) < 0 ||
                         value_set(answer, "findings", findings) < 0 || jobs_to_value(s, &jobs) < 0 ||
                         value_set(answer, "jobs", jobs) < 0)
                 return -ENOMEM;

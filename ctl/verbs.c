@@ -28,6 +28,7 @@ const VerbEntry ctl_verbs[] = {
                 {"release", "ID...", 1, HOTPATCH_TRANSACTION_MAX, 0, false, verb_release,
                                 "let a quarantined patch be used again"},
                 {"cancel", "JOB", 1, 1, 0, false, verb_cancel, "stop a job and undo what it did"},
+                {"force", "JOB", 1, 1, 0, false, verb_force, "end a stalled transition; wants a restart afterwards"},
                 {"history", "", 0, 0, OPTION_LINES | OPTION_SINCE, false, verb_history,
                                 "what happened, from the journal"},
                 {"audit", "", 0, 0, 0, false, verb_audit,

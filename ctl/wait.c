@@ -35,6 +35,7 @@ Waiter *waiter_free(Waiter *w) {
         if (!w)
                 return NULL;
         progress_clear(&w->progress);
+        progress_done(&w->progress);
         sd_bus_slot_unref(w->removed_slot);
         sd_bus_slot_unref(w->changed_slot);
         sd_bus_slot_unref(w->owner_slot);
