@@ -1,0 +1,46 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# A removal that was forced: the kernel keeps the module for ever, and hotpatchd says so.
+# kernels: 6.1.0-50-cloud-amd64 6.12.117+deb12-cloud-amd64
+# shellcheck disable=SC2154 # variables of lib.sh and lib-guest.sh
+
+prepare() {
+        # shellcheck source=lib-stall.sh
+        . "$top/tests/vm/lib-stall.sh"
+        cp "$top/tests/vm/lib-stall.sh" "$1/"
+        build_stall "$1" "$2" "$top/tests/data/patches/stall-back"
+}
+
+# shellcheck source=/dev/null
+[[ -z ${HOTPATCH_SCENARIO:-} ]] || . "$scenario_folder/lib-stall.sh"
+
+testcase_a_removal_that_is_forced_pins_the_module() {
+        mkdir -p /etc/hotpatch/trust.d
+        cp keys/root.pem keys/revocation.crl /etc/hotpatch/trust.d/
+        insmod hp_stall.ko
+        configure 'FreezeAfterSec=0' 'TimeoutSec=0'
+        run hotpatchctl apply stall-back.hpb
+        expect_status 0
+        # Sits in the new function now, and keeps it from being taken out.
+        sit stubborn hard
+        begin remove test-stall-back
+        eventually 60 names_blocker '"stubborn.service","sleeping","hp_back_hard"'
+        sleep 16
+        run hotpatchctl force "$job"
+        expect_status 0
+        eventually 30 [ ! -e /sys/kernel/livepatch/hp_test_back ]
+        eventually 30 bash -c 'hotpatchctl status | grep "has no effect any more but stays in memory"'
+        run hotpatchctl history
+        expect_output 'stays in memory until the restart'
+        [[ $(cat /sys/module/hp_test_back/refcnt) == 1 ]]
+        expect_file /var/lib/hotpatch/forced '^PINNED=hp_test_back$'
+        # It is not wanted any more.
+        [[ -z $(ls /var/lib/hotpatch/admitted/*.record 2>/dev/null) ]]
+        systemctl restart hotpatchd.service
+        run hotpatchctl status
+        expect_output 'hp_test_back.*stays in memory'
+        echo 1 >/sys/module/hp_test_back/parameters/release
+        ended stubborn
+}
+
+. "$(dirname "$0")/lib.sh"
