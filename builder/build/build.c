@@ -150,14 +150,16 @@ static int examine_with(Build *b, sd_bus_error *error) {
 }
 
 static int extract_units(Build *b, const UnitContext *context, sd_bus_error *error) {
-        _cleanup_strv_free_ char **provided = NULL;
-        int r = strv_copy(b->with.provided, &provided);
+        _cleanup_(provided_done) Provided provided = {};
+        int r = 0;
 
+        for (char **name = b->with.provided; name && *name && r >= 0; name++)
+                r = provided_add(&provided, *name, "");
         for (size_t i = 0; i < b->n_units && r >= 0; i++)
                 if (b->units[i].proved)
-                        r = extract_provided(b->units[i].changes, &provided);
+                        r = extract_provided(b->units[i].changes, b->units[i].compiled->object, &provided);
         for (size_t i = 0; i < b->n_units && r >= 0; i++)
-                r = unit_extract(b->units + i, context, provided, (unsigned) i, error);
+                r = unit_extract(b->units + i, context, &provided, (unsigned) i, error);
         return r;
 }
 

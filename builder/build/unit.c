@@ -123,7 +123,7 @@ int unit_examine(BuildUnit *u, const UnitContext *c, sd_bus_error *error) {
  *
  * Return: 0 or a negative errno.
  */
-int unit_extract(BuildUnit *u, const UnitContext *c, char *const *provided, unsigned number, sd_bus_error *error) {
+int unit_extract(BuildUnit *u, const UnitContext *c, const Provided *provided, unsigned number, sd_bus_error *error) {
         ExtractInput in = {
                 .changes = u->changes,
                 .image = u->image,

@@ -41,7 +41,7 @@ typedef struct UnitContext {
 } UnitContext;
 
 int unit_examine(BuildUnit *u, const UnitContext *c, sd_bus_error *error) _must_check_ _nonnull_(1, 2);
-int unit_extract(BuildUnit *u, const UnitContext *c, char *const *provided, unsigned number, sd_bus_error *error)
+int unit_extract(BuildUnit *u, const UnitContext *c, const Provided *provided, unsigned number, sd_bus_error *error)
         _must_check_ _nonnull_(1, 2);
 bool unit_is_changed(const BuildUnit *u) _nonnull_(1);
 void unit_done(BuildUnit *u);

@@ -71,17 +71,31 @@ static bool is_provided(const Changes *c, uint32_t symbol) {
                                                         o->sections[s->section].kind == OBJECT_READ_ONLY));
 }
 
+/** provided_add() - one more; @object is "" for the patch itself. Returns 0 or -ENOMEM. */
+int provided_add(Provided *p, const char *name, const char *object) {
+        int r = strv_extend(&p->names, name);
+
+        return r < 0 ? r : strv_extend(&p->objects, object);
+}
+
+void provided_done(Provided *p) {
+        strv_free(p->names);
+        strv_free(p->objects);
+        *p = (Provided) {};
+}
+
 /**
  * extract_provided() - what of an object other objects of the fix may use
  * @changes: of the object
- * @names: a list of strings that is added to
+ * @object: `vmlinux` or the module that it belongs to
+ * @p: is added to
  *
  * Return: 0 or -ENOMEM.
  */
-int extract_provided(const Changes *changes, char ***names) {
+int extract_provided(const Changes *changes, const char *object, Provided *p) {
         for (uint32_t i = 1; i < changes->after->n_symbols; i++)
                 if (is_provided(changes, i)) {
-                        int r = strv_extend(names, changes->after->symbols[i].name);
+                        int r = provided_add(p, changes->after->symbols[i].name, object);
 
                         if (r < 0)
                                 return r;

@@ -17,10 +17,18 @@
 #include "builder/findings.h"
 
 /**
+ * struct Provided - new global functions and data, by name, and who brings each
+ * @objects: as many as @names: the patched object whose code it is; "": the patch itself
+ */
+typedef struct Provided {
+        char **names;
+        char **objects;
+} Provided;
+
+/**
  * struct ExtractInput - what to take from where; nothing is owned
  * @number: of the object in the fix, from 0: makes names unique in the module
- * @provided: new global functions and data that the other objects of the fix bring, NULL-terminated, see
- *   extract_provided(); optional
+ * @provided: what the other objects of the fix bring, see extract_provided(); optional
  */
 typedef struct ExtractInput {
         const Changes *changes;
@@ -29,7 +37,7 @@ typedef struct ExtractInput {
         Matcher *matcher;
         const Symvers *symvers;
         unsigned number;
-        char *const *provided;
+        const Provided *provided;
 } ExtractInput;
 
 /**
@@ -50,5 +58,6 @@ int extract(const ExtractInput *in, const char *path, Extracted *ret, Findings *
         _must_check_ _nonnull_(1, 2, 3, 4);
 void extracted_done(Extracted *e);
 
-/** extract_provided() - add the new global functions and data of an object to a list of strings */
-int extract_provided(const Changes *changes, char ***names) _must_check_ _nonnull_(1, 2);
+int provided_add(Provided *p, const char *name, const char *object) _must_check_ _nonnull_(1, 2, 3);
+void provided_done(Provided *p);
+int extract_provided(const Changes *changes, const char *object, Provided *p) _must_check_ _nonnull_(1, 2, 3);

@@ -49,14 +49,24 @@ static int module_name(const char *path, char **ret) {
 }
 
 /* Does the module that is patched use something of the other one already? Only then the kernel has both. */
-static bool image_depends_on(const Extractor *e, const char *exporter) {
+static int image_depends_on(const Extractor *e, const char *module) {
         const Image *image = e->in->image;
 
-        for (size_t i = 0; i < image->n_symbols; i++)
-                if (image->symbols[i].undefined &&
-                                streq_ptr(symvers_find(e->in->symvers, image->symbols[i].name), exporter))
-                        return true;
-        return false;
+        for (size_t i = 0; i < image->n_symbols; i++) {
+                const char *exporter = image->symbols[i].undefined
+                                ? symvers_find(e->in->symvers, image->symbols[i].name) : NULL;
+                _cleanup_free_ char *name = NULL;
+                int r;
+
+                if (!exporter)
+                        continue;
+                r = module_name(exporter, &name);
+                if (r < 0)
+                        return r;
+                if (streq(name, module))
+                        return 1;
+        }
+        return 0;
 }
 
 static const char *symbol_name(const Extractor *e, uint32_t symbol) {
@@ -212,8 +222,9 @@ static int add_export_of_module(Extractor *e, uint32_t symbol, const char *expor
                 return r;
         if (streq(module, e->in->image->object))
                 return add_by_image(e, symbol, ret);
-        if (!image_depends_on(e, exporter))
-                return findings_refuse(e->findings, RULE_LATE_SYMBOL, from.name,
+        r = image_depends_on(e, module);
+        if (r <= 0)
+                return r < 0 ? r : findings_refuse(e->findings, RULE_LATE_SYMBOL, from.name,
                         "'%s' is of module '%s', which need not be loaded when '%s' is", from.name, module,
                         e->in->image->object);
         from.object = module;
@@ -255,13 +266,36 @@ static bool module_has_own(const Extractor *e, const char *name) {
                 !found[0]->undefined;
 }
 
+static const char *provider_of(const Extractor *e, const char *name) {
+        const Provided *p = e->in->provided;
+
+        for (size_t i = 0; p && p->names && p->names[i]; i++)
+                if (streq(p->names[i], name))
+                        return p->objects[i];
+        return NULL;
+}
+
+/* What the fix adds to a module lies in the patch, but refers to that module. */
+static int add_provided(Extractor *e, const char *name, const char *provider, size_t *ret) {
+        int r = 1;
+
+        if (*provider && !streq(provider, "vmlinux") && !streq(provider, e->in->image->object))
+                r = image_depends_on(e, provider);
+        if (r == 0)
+                return findings_refuse(e->findings, RULE_LATE_SYMBOL, name,
+                        "'%s' is added to module '%s', which need not be loaded when '%s' is", name, provider,
+                        e->in->image->object);
+        return r < 0 ? r : add_undefined(e, name, STB_GLOBAL, ret);
+}
+
 static int add_external(Extractor *e, uint32_t symbol, size_t *ret) {
         const ObjectSymbol *s = e->object->symbols + symbol;
         const char *exporter = s->bind == STB_LOCAL ? NULL : symvers_find(e->in->symvers, s->name);
+        const char *provider = s->section == SHN_UNDEF ? provider_of(e, s->name) : NULL;
         const ImageSymbol *const *found;
 
-        if (s->section == SHN_UNDEF && e->in->provided && strv_contains((char **) e->in->provided, s->name))
-                return add_undefined(e, s->name, STB_GLOBAL, ret);
+        if (provider)
+                return add_provided(e, s->name, provider, ret);
         if (exporter && module_has_own(e, s->name))
                 return add_by_image(e, symbol, ret);
         if (exporter && streq(exporter, "vmlinux"))

@@ -67,6 +67,7 @@ typedef struct Fixture {
         Changes *changes;
         Matcher *matcher;
         Symvers *symvers;
+        Provided provided;
         Findings findings;
         Extracted result;
         char *relocations; /* "SECTION+OFFSET TYPE SYMBOL ADDEND" lines */
@@ -100,6 +101,7 @@ static void setup(void) {
 
 static void teardown(void) {
         extracted_done(&fx.result);
+        provided_done(&fx.provided);
         findings_done(&fx.findings);
         matcher_free(fx.matcher);
         changes_free(fx.changes);
@@ -151,6 +153,7 @@ static void extract_in(const char *module, const char *before, const char *after
                 .kernel = fx.image,
                 .matcher = fx.matcher,
                 .symvers = fx.symvers,
+                .provided = &fx.provided,
                 .number = 3,
         }, fx.path, &fx.result, &fx.findings, &error);
         ck_assert_msg(r >= 0, "%s: %s", strerror(-r), error.message);
@@ -316,17 +319,17 @@ START_TEST(debug_messages_bring_their_descriptor_and_its_key) {
 END_TEST
 
 START_TEST(other_objects_of_the_fix_may_bring_symbols) {
-        char *provided[] = { (char *) "fresh", NULL };
         _cleanup_free_ char *other = path_of("other.o"), *symbols = NULL;
-        _cleanup_strv_free_ char **brought = NULL;
+        _cleanup_(provided_done) Provided brought = {};
         Extracted second;
 
         extracted("int f(int a) { return exported(a); }",
                   "int counter; int fresh(int a) { return exported(a) + counter; } static int local(int a) { return a; }\n"
                   "int f(int a) { return exported(a) + local(a); }");
-        ck_assert_ok(extract_provided(fx.changes, &brought));
-        ck_assert_uint_eq(strv_length(brought), 2);
-        ck_assert(strv_contains(brought, "fresh") && strv_contains(brought, "counter"));
+        ck_assert_ok(extract_provided(fx.changes, "vmlinux", &brought));
+        ck_assert_uint_eq(strv_length(brought.names), 2);
+        ck_assert(strv_contains(brought.names, "fresh") && strv_contains(brought.names, "counter"));
+        ck_assert_str_eq(brought.objects[1], "vmlinux");
         symbols = object_command("readelf -sW %s | grep -E 'GLOBAL.* (fresh|counter)$' | grep -vc UND", fx.path);
         ck_assert_str_eq(symbols, "2\n");
         changes_free(fx.changes);
@@ -334,7 +337,7 @@ START_TEST(other_objects_of_the_fix_may_bring_symbols) {
         fx.after = compile("second", "extern int fresh(int); int f(int a) { return exported(a) + fresh(a); }");
         ck_assert_ok(changes_find(fx.before, fx.after, &fx.changes, NULL));
         ck_assert_ok(extract(&(ExtractInput) { .changes = fx.changes, .image = fx.image, .kernel = fx.image,
-                .matcher = fx.matcher, .symvers = fx.symvers, .provided = provided }, other, &second, &fx.findings, NULL));
+                .matcher = fx.matcher, .symvers = fx.symvers, .provided = &brought }, other, &second, &fx.findings, NULL));
         ck_assert_uint_eq(second.n_symbols, 0);
         ck_assert_uint_eq(findings_refusals(&fx.findings), 0);
         extracted_done(&second);
@@ -618,6 +621,35 @@ START_TEST(modules_that_may_be_absent_are_not_used) {
 }
 END_TEST
 
+/* Whose code a new function is: the patch's own, the kernel's, the same module's, or one's that is there. */
+START_TEST(additions_to_modules_that_are_there_are_used) {
+        static const char *const owners[] = { "", "vmlinux", "driver", "the_other" };
+
+        ck_assert_ok(provided_add(&fx.provided, "fresh", owners[_i]));
+        extract_in("driver", "extern int module_export(int); int f(int a) { return module_export(a); }",
+                "extern int fresh(int), module_export(int); int f(int a) { return module_export(fresh(a)); }");
+        ck_assert_uint_eq(findings_refusals(&fx.findings), 0);
+        read_back();
+        has("R_X86_64_PLT32 fresh-4");
+}
+END_TEST
+
+START_TEST(additions_to_modules_that_may_be_absent_are_not_used) {
+        ck_assert_ok(provided_add(&fx.provided, "fresh", "the_other"));
+        extract_in("driver", "int f(int a) { return exported(a); }",
+                "extern int fresh(int); int f(int a) { return exported(fresh(a)); }");
+        refused(RULE_LATE_SYMBOL, "'fresh' is added to module 'the_other', which need not be loaded when 'driver' is");
+}
+END_TEST
+
+START_TEST(additions_to_modules_are_not_for_the_kernel) {
+        ck_assert_ok(provided_add(&fx.provided, "fresh", "the_other"));
+        extract_in("vmlinux", "int f(int a) { return exported(a); }",
+                "extern int fresh(int); int f(int a) { return exported(fresh(a)); }");
+        refused(RULE_LATE_SYMBOL, "'fresh' is added to module 'the_other', which need not be loaded when 'vmlinux' is");
+}
+END_TEST
+
 START_TEST(keys_of_modules_are_refused_and_tracepoints_silenced) {
 #define SOURCE(key, n) "long " key "[2]; int hidden(int); int f(int a) { BRANCH(" key ", yes); return exported(a) + " n ";\n"  \
                        "yes: return hidden(a); }"
@@ -676,6 +708,9 @@ static Suite *suite(void) {
         tcase_add_test(t, shifts_of_the_kernels_start_are_refused);
         tcase_add_test(t, symbols_of_modules_come_with_the_patched_one);
         tcase_add_test(t, modules_that_may_be_absent_are_not_used);
+        tcase_add_loop_test(t, additions_to_modules_that_are_there_are_used, 0, 4);
+        tcase_add_test(t, additions_to_modules_that_may_be_absent_are_not_used);
+        tcase_add_test(t, additions_to_modules_are_not_for_the_kernel);
         tcase_add_test(t, keys_of_modules_are_refused_and_tracepoints_silenced);
         tcase_add_test(t, keys_of_modules_are_refused);
         suite_add_tcase(s, t);
