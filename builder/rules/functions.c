@@ -73,6 +73,37 @@ static int check_stack(const RuleInput *in, uint32_t before, Findings *findings)
                         "'%s' is always on some stack, so that the transition would never end: %s", name, reason);
 }
 
+/* include/linux/kprobes.h, NOKPROBE_SYMBOL(): the address, in a list that only the start reads */
+static bool is_hidden_from_kprobes(const Object *o, uint32_t function) {
+        const ObjectSection *own = symbol_section(o, function);
+
+        if (own && startswith(own->name, ".kprobes.text"))
+                return true;
+        for (size_t i = 1; i < o->n_sections; i++) {
+                const ObjectSection *s = o->sections + i;
+
+                for (size_t k = 0; startswith(s->name, "_kprobe_blacklist") && k < s->n_relocations; k++)
+                        if (s->relocations[k].symbol == function)
+                                return true;
+        }
+        return false;
+}
+
+/* What the kernel knows of a function by its place, and not of one in a module. */
+static int tell_lost_marks(const Object *o, uint32_t function, Findings *findings) {
+        const ObjectSection *s = symbol_section(o, function);
+        const char *name = o->symbols[function].name;
+        int r = 0;
+
+        if (s && startswith(s->name, ".sched.text"))
+                r = findings_remark(findings, RULE_UNSUPPORTED, name,
+                                "the new '%s' is no longer marked __sched: where a task waits will be told as '%s'", name, name);
+        if (r >= 0 && is_hidden_from_kprobes(o, function))
+                r = findings_remark(findings, RULE_UNSUPPORTED, name,
+                                "'%s' must not be probed (NOKPROBE_SYMBOL), and nothing keeps kprobes from the new one", name);
+        return r;
+}
+
 int rule_functions(const RuleInput *in, Findings *findings) {
         const Changes *c = in->changes;
         int r;
@@ -87,6 +118,8 @@ int rule_functions(const RuleInput *in, Findings *findings) {
                 r = check_site(in, c->symbols[i].before, findings);
                 if (r == 0)
                         r = check_stack(in, c->symbols[i].before, findings);
+                if (r == 0)
+                        r = tell_lost_marks(c->after, i, findings);
                 if (r < 0)
                         return r;
         }

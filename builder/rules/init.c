@@ -86,6 +86,17 @@ static bool is_changed_init(const Changes *c, uint32_t symbol) {
                 (!object_symbol_is_function(c->after, symbol) || object_function_parent(c->after, symbol) == symbol);
 }
 
+/* include/linux/init.h, __setup(): struct obs_kernel_param, read when the command line is. */
+static int check_boot_parameter(const RuleInput *in, uint32_t symbol, Findings *findings) {
+        const char *name = startswith(in->changes->after->symbols[symbol].name, "__setup_");
+
+        if (!name || in->changes->symbols[symbol].kind != CHANGE_NEW ||
+                        !startswith(symbol_section(in->changes->after, symbol)->name, ".init.setup"))
+                return 0;
+        return findings_remark(findings, RULE_INIT_CODE, name,
+                        "the new parameter of the kernel's command line that '%s' reads has no effect: it has been read", name);
+}
+
 int rule_init(const RuleInput *in, Findings *findings) {
         const Object *o = in->changes->after;
         int r = 0;
@@ -97,6 +108,8 @@ int rule_init(const RuleInput *in, Findings *findings) {
                         continue;
                 if (is_changed_init(in->changes, i))
                         r = check_changed(in, i, findings);
+                else if (s->kind == OBJECT_INIT)
+                        r = check_boot_parameter(in, i, findings);
                 else if (s->kind == OBJECT_CODE && object_symbol_is_function(o, i) && change_is_taken(in->changes, i))
                         r = check_references(in, i, findings);
         }

@@ -116,7 +116,33 @@ START_TEST(a_thread_that_ends_by_itself_is_fine) {
 }
 END_TEST
 
+START_TEST(marks_that_the_new_code_loses_are_told) {
+#define SOURCE(n) "int section(\".sched.text\") f(int a) { return helper(a) + " n "; } int g(int a) { return helper(a) * " n "; }\n" \
+        "int h(int a) { return helper(a); } static unsigned long __attribute__((used)) section(\"_kprobe_blacklist\") " \
+        "_kbl_addr_g = (unsigned long) g; static unsigned long __attribute__((used)) section(\"_kprobe_blacklist\") " \
+        "_kbl_addr_h = (unsigned long) h;"
+        check_rules(SOURCE("1"), SOURCE("2"));
+#undef SOURCE
+        ck_assert_ptr_nonnull(strstr(find(RULE_UNSUPPORTED, false, "f")->text, "no longer marked __sched"));
+        ck_assert_ptr_nonnull(strstr(find(RULE_UNSUPPORTED, false, "g")->text, "must not be probed"));
+        ck_assert_uint_eq(rules_findings.n, 2);
+}
+END_TEST
+
 /* ---- initialisation ---- */
+
+START_TEST(a_new_boot_parameter_is_told) {
+#define SETUP "int __init quiet(char *s) { return helper(*s); } struct { int (*call)(char *); } " \
+        "__setup_quiet section(\".init.setup\") = { quiet };"
+        check_rules("int f(int a) { return helper(a); }", "int f(int a) { return helper(a + 1); } " SETUP);
+        expect_remark(RULE_INIT_CODE, "quiet", "has no effect");
+        ck_assert_uint_eq(rules_findings.n, 1);
+        findings_done(&rules_findings);
+        check_rules("int f(int a) { return helper(a); } " SETUP, "int f(int a) { return helper(a + 1); } " SETUP);
+        expect_nothing();
+#undef SETUP
+}
+END_TEST
 
 START_TEST(init_code_has_run) {
         check_rules("int __init f(void) { return helper(1); }", "int __init f(void) { return helper(2); }");
@@ -475,6 +501,8 @@ static Suite *suite(void) {
         tcase_add_test(c, a_function_of_a_module_may_be_called_schedule);
         tcase_add_test(c, the_main_loop_of_a_kernel_thread_is_always_on_its_stack);
         tcase_add_test(c, a_thread_that_ends_by_itself_is_fine);
+        tcase_add_test(c, marks_that_the_new_code_loses_are_told);
+        tcase_add_test(c, a_new_boot_parameter_is_told);
         tcase_add_test(c, init_code_has_run);
         tcase_add_test(c, init_code_behind_changed_init_code_is_the_same);
         tcase_add_test(c, init_data_has_been_read);
