@@ -106,6 +106,8 @@ uint32_t object_function_parent(const Object *o, uint32_t symbol) _nonnull_(1);
 /** object_symbol_is_alone() - is it the only function or data symbol of its section? */
 bool object_symbol_is_alone(const Object *o, uint32_t symbol) _nonnull_(1);
 bool object_symbol_is_defined(const Object *o, uint32_t symbol) _nonnull_(1);
+/** object_producer() - compiler and options, as the debug information tells; NULL: it does not */
+const char *object_producer(const Object *o) _nonnull_(1);
 /** object_base_name_length() - of a name without what the compiler appended: .isra.0 .constprop.0
  *  .part.0 .cold and the number of a static local */
 size_t object_base_name_length(const char *name) _nonnull_(1);

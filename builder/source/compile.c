@@ -20,6 +20,7 @@
 #include "builder/source/compile-cache.h"
 #include "builder/source/compile-deps.h"
 #include "builder/source/compile-make.h"
+#include "builder/source/compile-options.h"
 #include "builder/source/compile-step.h"
 #include "builder/source/fix-apply.h"
 #include "builder/source/objects.h"
@@ -266,6 +267,71 @@ static int keep_before(Step *s, char *const *before) {
         return 0;
 }
 
+static int name_files(const Step *s, CompiledUnit *u) {
+        if (!u->before && asprintf(&u->before, "%s/before/%s", s->work, u->path) < 0)
+                u->before = NULL;
+        if (asprintf(&u->after, "%s/after/%s", s->work, u->path) < 0)
+                u->after = NULL;
+        return u->before && u->after ? 0 : -ENOMEM;
+}
+
+/* Gives up what an object was compiled to, so that make compiles it again. */
+static int forget_objects(const Step *s, CompiledUnit *u) {
+        _cleanup_free_ char *before = NULL;
+
+        if (asprintf(&before, "%s/before/%s", s->work, u->path) < 0) {
+                before = NULL;
+                return -ENOMEM;
+        }
+        if ((unlink(before) < 0 && errno != ENOENT) || unlink(u->after) < 0)
+                return -errno;
+        free(u->before);
+        u->before = TAKE_PTR(before);
+        return 0;
+}
+
+/* Targets of the objects that were not compiled with the same options before and after. */
+static int find_different(Step *s, bool forget, char ***ret, sd_bus_error *error) {
+        for (size_t i = 0; i < s->result.n_units; i++) {
+                CompiledUnit *u = s->result.units + i;
+                int r;
+
+                if (strv_contains(*ret, u->target)) /* shared by two modules */
+                        continue;
+                r = options_differ(u->before, u->after, error);
+                if (r > 0)
+                        r = strv_extend(ret, u->target);
+                else if (r == 0)
+                        continue;
+                if (r >= 0 && forget)
+                        r = forget_objects(s, u);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+/* Returns 1 when all objects can be relied on; what differs after a second time is refused by who compares. */
+static int compile_different(Step *s, char ***before, sd_bus_error *error) {
+        _cleanup_strv_free_ char **again = NULL, **still = NULL;
+        MakeResult result;
+        int r;
+
+        r = find_different(s, true, &again, error);
+        if (r < 0 || !again)
+                return r < 0 ? r : 1;
+        r = run_make(s, again, again, &result, error);
+        if (r < 0)
+                return r;
+        if (!result.before || !result.after)
+                return compile_failed(s, result.before ? "after" : "before", error);
+        for (char **target = again; *target && r >= 0; target++)
+                r = strv_contains(*before, *target) ? 0 : strv_extend(before, *target);
+        if (r >= 0)
+                r = find_different(s, false, &still, error);
+        return r < 0 ? r : !still;
+}
+
 static int compile(Step *s, sd_bus_error *error) {
         _cleanup_strv_free_ char **before = NULL, **after = NULL;
         MakeResult result;
@@ -285,21 +351,17 @@ static int compile(Step *s, sd_bus_error *error) {
                 if (r == 0)
                         r = compile_strays(s, after, error);
         }
-        if (r < 0)
+        for (size_t i = 0; i < s->result.n_units && r >= 0; i++)
+                r = name_files(s, s->result.units + i);
+        if (r >= 0)
+                r = compile_different(s, &before, error);
+        if (r <= 0)
                 return r;
         r = keep_before(s, before);
         if (r == -ENOSPC || r == -EROFS || r == -EACCES)
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("BuildCacheUnusable"),
                         "Cannot write in '%s': %s", s->tree->objects, strerror(-r));
         return r;
-}
-
-static int name_files(const Step *s, CompiledUnit *u) {
-        if (!u->before && asprintf(&u->before, "%s/before/%s", s->work, u->path) < 0)
-                u->before = NULL;
-        if (asprintf(&u->after, "%s/after/%s", s->work, u->path) < 0)
-                u->after = NULL;
-        return u->before && u->after ? 0 : -ENOMEM;
 }
 
 /* 1 when both objects have the same bytes. */
@@ -351,9 +413,7 @@ static int sort_out(Step *s, sd_bus_error *error) {
         int r;
 
         for (size_t i = 0; i < c->n_units;) {
-                r = name_files(s, c->units + i);
-                if (r == 0)
-                        r = is_untouched(s, c->units + i, error);
+                r = is_untouched(s, c->units + i, error);
                 if (r < 0)
                         return r;
                 if (r > 0)

@@ -4,6 +4,7 @@
 
 #include "builder/run.h"
 #include "builder/source/compile-deps.h"
+#include "builder/source/compile-options.h"
 #include "builder/source/compile.h"
 #include "dbus/errors.h"
 #include "tests/unit/source-tree.h"
@@ -150,6 +151,37 @@ START_TEST(test_kept_object_of_other_source) {
         put("objects/kern%one.o", "damaged");
         ck_assert_ok(compile_in("work4"));
         ck_assert(!strstr(only_unit()->before, "/objects/"));
+}
+END_TEST
+
+/* The first compile that looks for an option does not find it, as on a machine without memory. */
+static void lose_an_option(void) {
+        _cleanup_free_ char *lost = path_of("lost"), *makefile = NULL;
+        const char *text = tree_files[0].text, *at = strstr(text, " -O2");
+
+        ck_assert_ptr_nonnull(at);
+        ck_assert_int_gt(asprintf(&makefile, "%.*s $(shell rm %s 2>/dev/null || echo -fno-ivopts)%s",
+                (int) (at - text), text, lost, at), 0);
+        put("tree/Makefile", makefile);
+        put("lost", "");
+}
+
+START_TEST(test_lost_option) {
+        _cleanup_free_ char *lost = path_of("lost");
+        const CompiledUnit *u;
+
+        lose_an_option();
+        put("1.patch", ONE);
+        ck_assert_ok(compile_in("work"));
+        ck_assert_int_lt(access(lost, F_OK), 0);
+        u = only_unit();
+        ck_assert_int_eq(options_differ(u->before, u->after, NULL), 0);
+        ck_assert(!same_section(u->before, u->after, ".text.one"));
+        ck_assert(same_section(u->before, u->after, ".text.line"));
+        /* What is kept is good. */
+        ck_assert_ok(compile_in("work2"));
+        ck_assert(strstr(only_unit()->before, "/objects/"));
+        ck_assert_int_eq(options_differ(only_unit()->before, only_unit()->after, NULL), 0);
 }
 END_TEST
 
@@ -415,6 +447,7 @@ static Suite *suite(void) {
         tcase_add_checked_fixture(t, setup, teardown);
         tcase_add_test(t, test_one_file);
         tcase_add_test(t, test_kept_object_of_other_source);
+        tcase_add_test(t, test_lost_option);
         tcase_add_test(t, test_header);
         tcase_add_test(t, test_header_without_effect);
         tcase_add_test(t, test_header_with_a_new_name);
