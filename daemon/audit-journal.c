@@ -29,6 +29,7 @@ static const struct {
 } events[] = {
         { HOTPATCH_MESSAGE_APPLIED, "applied" },
         { HOTPATCH_MESSAGE_REMOVED, "removed" },
+        { HOTPATCH_MESSAGE_TRIAL_FAILED, NULL },
         { HOTPATCH_MESSAGE_REVERSING, NULL },
         { HOTPATCH_MESSAGE_UNDO_FAILED, NULL },
         { HOTPATCH_MESSAGE_INTERRUPTED, NULL },

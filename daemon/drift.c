@@ -93,6 +93,19 @@ static int look_at_loaded(const DriftQuestion *q, const AdmittedRecord *record, 
         return state == LIVEPATCH_PATCHED ? look_at_objects(q, record, found) : 0;
 }
 
+/* Then it is kept out on purpose, and Patch says so. A damaged record of strikes counts as one. */
+static bool is_quarantined(const DriftQuestion *q, const AdmittedRecord *record) {
+        StrikeRecord strikes;
+        bool quarantined;
+        int r = store_strike_get(q->store, record->id, record->digest, &strikes);
+
+        if (r < 0)
+                return r == -EBADMSG;
+        quarantined = strike_record_is_quarantined(&strikes);
+        strike_record_done(&strikes);
+        return quarantined;
+}
+
 static int look_at_record(const DriftQuestion *q, const AdmittedRecord *record, FindingSet *found) {
         LivepatchState state;
         int r;
@@ -106,7 +119,7 @@ static int look_at_record(const DriftQuestion *q, const AdmittedRecord *record, 
                 return r;
         if (state != LIVEPATCH_ABSENT)
                 return look_at_loaded(q, record, state, found);
-        if (q->off)
+        if (q->off || is_quarantined(q, record))
                 return 0;
         return finding_set_add(found, FINDING_NOT_LOADED, record->id, record->module,
                         "The patch '%s' is wanted, but its module '%s' is not in the kernel", record->id,

@@ -32,6 +32,7 @@ static int fill_payload(const Kernel *k, const Payload *p, PlanPayload *ret) {
         int r;
 
         *ret = (PlanPayload) {
+                .build_id = p->build_id,
                 .is_signed = p->signature.present,
                 .states_known = p->states_known,
                 .states = p->states,

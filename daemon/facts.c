@@ -29,6 +29,7 @@
 typedef struct FactsPatch {
         char *module;
         char *id;
+        char *build_id;
         InspectedObject *objects;
         ManifestObject *views; /* the same, as the plan takes them; borrowed from @objects */
         size_t n_objects;
@@ -78,6 +79,7 @@ Facts *facts_free(Facts *f) {
         for (size_t i = 0; i < f->n_patches; i++) {
                 free(f->owned[i].module);
                 free(f->owned[i].id);
+                free(f->owned[i].build_id);
                 inspected_objects_free(f->owned[i].objects, f->owned[i].n_objects);
                 free(f->owned[i].views);
         }
@@ -266,6 +268,9 @@ static int add_unrecorded(Facts *f, const Kernel *k, const char *module, char **
         p->order = UINT64_MAX;
         if (id)
                 p->id = o->id = TAKE_PTR(*id);
+        if (id && kernel_module_build_id(k, module, &o->build_id) == -ENOMEM)
+                return -ENOMEM;
+        p->build_id = o->build_id;
         return patch_read_state(f, k, p);
 }
 

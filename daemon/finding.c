@@ -41,7 +41,7 @@ static const struct {
         [FINDING_HOOK_IN_THE_WAY] = { "hook-in-the-way", FINDING_ALERT,
                 "Stop the other user of this function, then apply the patch again." },
         [FINDING_UNRECORDED] = { "unrecorded", FINDING_ATTENTION,
-                "Nobody verified what was loaded: remove it, and apply its bundle if it is wanted." },
+                "Nobody verified what was loaded: apply its bundle, which checks it and writes its record, or remove it." },
         [FINDING_FOREIGN] = { "foreign", FINDING_ATTENTION,
                 "If nobody here loaded it, find out who did; two live patching tools stand in each other's way." },
         [FINDING_HOOK] = { "hook", FINDING_ATTENTION,

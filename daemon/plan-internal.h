@@ -13,6 +13,7 @@
  * @patch: what the kernel or the records know under its id; NULL: nothing
  * @payload: its module; NULL: not looked at
  * @active: exactly this content is in the kernel already
+ * @adopted: its module is in the kernel and in force, and only the record of it is missing
  */
 typedef struct PlanItem {
         const Manifest *manifest;
@@ -21,6 +22,7 @@ typedef struct PlanItem {
         const PlanPatch *patch;
         const PlanPayload *payload;
         bool active;
+        bool adopted;
 } PlanItem;
 
 /**

@@ -259,6 +259,13 @@ static int check_same_id(PlanBuild *b, const PlanItem *item) {
 
         if (!p || !plan_patch_in_kernel(p))
                 return 0;
+        if (item->adopted)
+                return plan_condition(b->plan, item->manifest->id, true, "in the kernel, without a record", "any",
+                                "state");
+        if (!p->recorded)
+                return plan_refuse(b->plan, HOTPATCH_ERROR("Conflict"),
+                                "The patch '%s' is in the kernel without a record, and its module is not the one of "
+                                "the bundle", p->id);
         return plan_refuse(b->plan, HOTPATCH_ERROR("Conflict"),
                         "The patch '%s' is in the kernel with other content (sequence %" PRIu64
                         ", the bundle has %" PRIu64 ")", p->id, p->sequence, item->manifest->sequence);
@@ -287,6 +294,8 @@ static const char *module_name_owner(const PlanBuild *b, const PlanItem *item, b
                         continue;
                 *ret_pinned = p->state == LIVEPATCH_HELD;
                 if (p->state == LIVEPATCH_INACTIVE && streq_ptr(p->id, item->manifest->id))
+                        return NULL;
+                if (p == item->patch && item->adopted)
                         return NULL;
                 return p->id ? "a patch that is loaded" : "a livepatch that is not ours";
         }

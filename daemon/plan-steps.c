@@ -5,7 +5,7 @@
  *
  * Every module is inserted and its transition waited for before anything is committed, so that a
  * failure on the way can be undone as a whole; what was superseded leaves last, so that no moment
- * is without a fix.
+ * is without a fix. A module that is in force already and only lost its record is committed, no more.
  */
 
 #include "daemon/plan-internal.h"
@@ -105,7 +105,7 @@ int plan_steps_apply(PlanBuild *b) {
         int r;
 
         for (size_t i = 0; i < b->n_items; i++) {
-                if (b->items[i].active)
+                if (b->items[i].active || b->items[i].adopted)
                         continue;
                 replaced = replaced || b->items[i].target->replace;
                 r = steps_insert(b, &b->items[i]);

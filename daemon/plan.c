@@ -19,6 +19,16 @@
 
 /* --- the items --- */
 
+/* The note names the patch, the build-id is that of the verified module. One that replaces others does not
+ * say any more which ones: that is for a person. */
+static bool is_adopted(const PlanItem *item) {
+        const PlanPatch *p = item->patch;
+
+        return p && !p->recorded && p->state == LIVEPATCH_PATCHED && p->build_id && item->target &&
+                !item->target->replace && streq_ptr(p->module, item->target->module) && item->payload &&
+                streq_ptr(p->build_id, item->payload->build_id);
+}
+
 static void fill_item(PlanItem *item, const Manifest *m, const char *digest, const PlanFacts *facts, size_t i) {
         *item = (PlanItem) {
                 .manifest = m,
@@ -30,6 +40,7 @@ static void fill_item(PlanItem *item, const Manifest *m, const char *digest, con
         };
         item->active = item->patch && item->patch->state == LIVEPATCH_PATCHED &&
                 streq_ptr(item->patch->digest, digest);
+        item->adopted = is_adopted(item);
 }
 
 static bool nothing_to_do(const PlanBuild *b) {
@@ -40,9 +51,13 @@ static bool nothing_to_do(const PlanBuild *b) {
 }
 
 static int check_items(PlanBuild *b) {
-        static int (*const checks[])(PlanBuild *, const PlanItem *) = {
-                plan_check_target, plan_check_quarantine, plan_check_policy, plan_check_payload,
-                plan_check_relations, plan_check_functions, plan_check_replace,
+        static const struct {
+                int (*check)(PlanBuild *, const PlanItem *);
+                bool of_loading; /* it is loaded already, if it is adopted */
+        } checks[] = {
+                { plan_check_target, false }, { plan_check_quarantine, false },
+                { plan_check_policy, false }, { plan_check_payload, true },
+                { plan_check_relations, false }, { plan_check_functions, true }, { plan_check_replace, true },
         };
         int r;
 
@@ -58,7 +73,7 @@ static int check_items(PlanBuild *b) {
                         continue;
                 }
                 for (size_t j = 0; j < ELEMENTSOF(checks); j++) {
-                        r = checks[j](b, item);
+                        r = item->adopted && checks[j].of_loading ? 0 : checks[j].check(b, item);
                         if (r < 0)
                                 return r;
                 }

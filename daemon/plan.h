@@ -43,6 +43,7 @@ typedef struct PlanPatch {
         const char *id;
         const char *stream;
         const char *digest;
+        const char *build_id; /* of the loaded module of a patch that is not recorded; NULL: not known */
         bool recorded;
         uint64_t sequence;
         uint64_t order;
@@ -73,6 +74,7 @@ typedef struct PlanStream {
  * @states: system states, "ID:VERSION"
  */
 typedef struct PlanPayload {
+        const char *build_id; /* NULL: it has none */
         bool is_signed;
         const char *signer;
         Certainty key;

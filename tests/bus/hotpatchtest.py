@@ -147,7 +147,7 @@ def notes(bundle_id, sequence, functions):
                 + bundle_id.encode() + b'\0') + note(2, table)
 
 
-def module_file(directory, name, bundle_id, sequence, functions):
+def module_file(directory, name, bundle_id, sequence, functions, build_id=None):
     """A relocatable ELF file with what the daemon looks at: .modinfo and our note."""
     write(os.path.join(directory, name + '.note'), notes(bundle_id, sequence, functions))
     info = ('name=' + name, 'vermagic=' + RELEASE + ' SMP preempt mod_unload modversions ',
@@ -155,6 +155,10 @@ def module_file(directory, name, bundle_id, sequence, functions):
     source = '.section .modinfo,"a"\n' + ''.join('.asciz "%s"\n' % i for i in info)
     source += '.section .note.hotpatch,"a",@note\n.incbin "%s.note"\n' % name
     source += '.section .gnu.linkonce.this_module,"aw"\n.globl __this_module\n__this_module: .zero 24\n.asciz "%s"\n.zero 1024\n' % name
+    if build_id:
+        data = bytes.fromhex(build_id)
+        write(os.path.join(directory, name + '.build-id'), struct.pack('<III', 4, len(data), 3) + b'GNU\0' + data)
+        source += '.section .note.gnu.build-id,"a",@note\n.incbin "%s.build-id"\n' % name
     source += '.text\n.globl init_module\ninit_module: ret\n'
     write(os.path.join(directory, name + '.S'), source)
     subprocess.run(['cc', '-c', name + '.S', '-o', name + '.ko'], cwd=directory, check=True)
@@ -162,11 +166,11 @@ def module_file(directory, name, bundle_id, sequence, functions):
 
 
 def make_bundle(pki, directory, bundle_id, module=None, sequence=1, functions=(('vmlinux', 'hp_function'),),
-                padding=0, replace=False, appended=None, **extra):
+                padding=0, replace=False, appended=None, module_build_id=None, **extra):
     """The bytes of a signed bundle. @padding: payload bytes more, to make it slow to read. @appended: who signed
     the module for the kernel, or the signature itself."""
     module = module or bundle_id.replace('-', '_').replace('.', '_')
-    ko = module_file(directory, module, bundle_id, sequence, functions) + bytes(padding)
+    ko = module_file(directory, module, bundle_id, sequence, functions, module_build_id) + bytes(padding)
     if appended:
         signature = appended if isinstance(appended, bytes) else pki.sign(ko, '-noattr', '-nocerts', signer=appended)
         ko += signature + struct.pack('>2xB5xI', 2, len(signature)) + b'~Module signature appended~\n'

@@ -70,6 +70,28 @@ def test_deleted_state_is_survived_by_the_note(pki):
         assert w.root.finish(w.root.apply('hp-one'))[0] == 'done'
 
 
+def test_applying_the_bundle_again_brings_the_record_back(pki):
+    """Same note, same build-id as the verified module: nothing is unloaded, no moment is without the fix."""
+    with World(pki).start() as w:
+        w.machine.bundle('hp-one', module_build_id='cc' * 20)
+        livepatch(w, 'hp_one')
+        note(w, 'hp_one')
+        build_id = w.machine.path('sys/module/hp_one/notes/.note.gnu.build-id')
+        write(build_id, build_id_note('dd' * 20))
+        path = w.machine.path('fake/hp-one.hpb')
+        result = w.root.finish(w.root.apply_file(path))
+        assert result[:2] == ('failed', 'Conflict') and 'not the one of the bundle' in result[2], result
+        write(build_id, build_id_note('cc' * 20))
+        before = os.stat(w.machine.path('sys/module/hp_one')).st_ino
+        assert w.root.finish(w.root.apply_file(path))[0] == 'done'
+        assert os.stat(w.machine.path('sys/module/hp_one')).st_ino == before
+        assert findings(w.root) == {} and w.machine.leftovers() == []
+        listed = [str(p[6]) for p in w.root.call('ListPatches') if str(p[0]) == 'hp-one'][0]
+        assert w.root.get(listed, PATCH, 'Fixes') == ['CVE-2026-0001']
+        assert audit(w.root)['patches'][0]['bundle'] == 'good'
+        assert w.root.finish(w.root.apply_file(path))[:2] == ('failed', 'AlreadyApplied')
+
+
 def test_an_adopted_patch_satisfies_nobody(pki):
     with World(pki).start() as w:
         w.machine.bundle('hp-one')
