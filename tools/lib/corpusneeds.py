@@ -102,6 +102,12 @@ class Update:
             return re.search(rf"\bstruct {re.escape(structure)}\b", head) is not None
         return {path: found for path in self.mentioning(name) if (found := self.changes_with(path, fits))}
 
+    def naming(self, name):
+        """Changes of headers that have a name at all."""
+        word = re.compile(rf"\b{re.escape(name)}\b")
+        return {path: found for path in self.mentioning(name) if path.endswith(".h")
+                if (found := self.changes_with(path, lambda side, at, line: word.search(line)))}
+
     def declaring(self, name):
         """Changes of headers that introduce a name."""
         return {path: found for path in self.mentioning(name) if path.endswith(".h")
@@ -155,7 +161,8 @@ class Update:
                 if name.endswith(".h"):
                     add({p: set(self.changes(p)) for p in self.files if p.endswith("/" + name)})
                 elif structure:
-                    add(self.in_structure(name, structure))
+                    # The member is new, or it is of another structure that took this one's place.
+                    add(self.in_structure(name, structure) or self.naming(structure))
                 else:
                     add(self.declaring(name))
             add(self.using(os.path.normpath(path), names))
