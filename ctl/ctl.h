@@ -20,6 +20,7 @@
  * @quiet: no progress, no "done" lines
  * @ask_password: a password may be asked for (pkttyagent)
  * @wait: wait for the end of jobs
+ * @wait_trial: wait for the end of the trial, too
  * @allow_downgrade: accept a lower sequence than this machine has seen
  * @dry_run: only say what would be done
  * @allow_replace_foreign: patches that the bundle does not supersede may be taken out for it
@@ -38,6 +39,7 @@ typedef struct Ctl {
         bool quiet;
         bool ask_password;
         bool wait;
+        bool wait_trial;
         bool allow_downgrade;
         bool allow_replace_foreign;
         bool dry_run;
@@ -77,6 +79,7 @@ int verb_apply(Ctl *ctl, int argc, char *argv[]);
 int verb_remove(Ctl *ctl, int argc, char *argv[]);
 int verb_release(Ctl *ctl, int argc, char *argv[]);
 int verb_force(Ctl *ctl, int argc, char *argv[]);
+int verb_end_trial(Ctl *ctl, int argc, char *argv[]);
 int verb_cancel(Ctl *ctl, int argc, char *argv[]);
 int verb_history(Ctl *ctl, int argc, char *argv[]);
 int verb_audit(Ctl *ctl, int argc, char *argv[]);

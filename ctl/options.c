@@ -47,6 +47,11 @@ static int set_no_wait(Ctl *ctl, _unused_ const char *value) {
         return 0;
 }
 
+static int set_wait_trial(Ctl *ctl, _unused_ const char *value) {
+        ctl->wait_trial = true;
+        return 0;
+}
+
 static int set_allow_downgrade(Ctl *ctl, _unused_ const char *value) {
         ctl->allow_downgrade = true;
         return 0;
@@ -101,6 +106,8 @@ const Option ctl_options[] = {
           "never ask for a password, be refused instead" },
         { "no-wait", 0, NULL, false, OPTION_NO_WAIT, set_no_wait,
           "return as soon as the job exists" },
+        { "wait-trial", 0, NULL, false, OPTION_WAIT_TRIAL, set_wait_trial,
+          "wait until the trial is over, too" },
         { "allow-downgrade", 0, NULL, false, OPTION_ALLOW_DOWNGRADE, set_allow_downgrade,
           "accept a lower sequence than seen before" },
         { "allow-replace-foreign", 0, NULL, false, OPTION_ALLOW_REPLACE, set_allow_replace_foreign,

@@ -44,6 +44,7 @@ static int patch_to_value(const PatchInfo *p, Value **ret) {
                         value_set_strv(v, "fixes", p->fixes) < 0 ||
                         value_set_bool(v, "foreign", p->foreign) < 0 ||
                         value_set_time(v, "applied", p->applied_usec) < 0 ||
+                        value_set_time(v, "trial_until", p->trial_until_usec) < 0 ||
                         value_set_integer(v, "tripped", p->tripped) < 0 ||
                         value_set_bool(v, "wanted", p->wanted) < 0 ||
                         value_set_bool(v, "quarantined", p->quarantined) < 0 ||
@@ -110,6 +111,22 @@ int reboot_to_value(const RebootList *l, Value **ret) {
 
                 if (value_append(array, v) < 0 || value_set_string(v, "reason", l->items[i].reason) < 0 ||
                                 value_set_string(v, "message", l->items[i].sentence) < 0)
+                        return -ENOMEM;
+        }
+        *ret = TAKE_PTR(array);
+        return 0;
+}
+
+/** rollbacks_to_value() - patches that failed their trial as an array; to be freed */
+int rollbacks_to_value(const RollbackList *l, Value **ret) {
+        _cleanup_value_ Value *array = value_array();
+
+        for (size_t i = 0; i < l->n; i++) {
+                Value *v = value_object();
+
+                if (value_set_string(v, "patch", l->items[i].patch) < 0 ||
+                    value_set_time(v, "time", l->items[i].when_usec) < 0 ||
+                    value_set_string(v, "reason", l->items[i].reason) < 0 || value_append(array, v) < 0)
                         return -ENOMEM;
         }
         *ret = TAKE_PTR(array);

@@ -12,7 +12,7 @@
 
 typedef struct Property {
         const char *name;
-        char type; /* s, b, u, t, d, A for as, F for findings, B for blockers, or R for reasons */
+        char type; /* s, b, u, t, d, A for as, F for findings, B for blockers, R for reasons, or L for rollbacks */
         size_t offset;
 } Property;
 
@@ -27,6 +27,7 @@ static const Property manager_properties[] = {
         { "LivepatchSupported", 'b', offsetof(ManagerInfo, supported) },
         { "Findings", 'F', offsetof(ManagerInfo, findings) },
         { "RebootRequired", 'R', offsetof(ManagerInfo, reboot) },
+        { "RolledBack", 'L', offsetof(ManagerInfo, rolled_back) },
 };
 
 static const Property patch_properties[] = {
@@ -40,6 +41,7 @@ static const Property patch_properties[] = {
         { "Sequence", 't', offsetof(PatchInfo, sequence) },
         { "AppliedUSec", 't', offsetof(PatchInfo, applied_usec) },
         { "Tripped", 't', offsetof(PatchInfo, tripped) },
+        { "TrialUntilUSec", 't', offsetof(PatchInfo, trial_until_usec) },
         { "Foreign", 'b', offsetof(PatchInfo, foreign) },
         { "Wanted", 'b', offsetof(PatchInfo, wanted) },
         { "Quarantined", 'b', offsetof(PatchInfo, quarantined) },
@@ -83,6 +85,15 @@ static void reboot_done(RebootList *l) {
         *l = (RebootList) { 0 };
 }
 
+static void rollbacks_done(RollbackList *l) {
+        for (size_t i = 0; i < l->n; i++) {
+                free(l->items[i].patch);
+                free(l->items[i].reason);
+        }
+        free(l->items);
+        *l = (RollbackList) { 0 };
+}
+
 static void properties_done(const Property *table, size_t n, void *object) {
         for (size_t i = 0; i < n; i++) {
                 void *field = (char *) object + table[i].offset;
@@ -93,6 +104,8 @@ static void properties_done(const Property *table, size_t n, void *object) {
                         strv_free(*(char ***) field);
                 else if (table[i].type == 'F')
                         findings_done(field);
+                else if (table[i].type == 'L')
+                        rollbacks_done(field);
                 else if (table[i].type == 'B')
                         blocker_list_done(field);
                 else if (table[i].type == 'R')
@@ -177,6 +190,38 @@ static int read_reboot(sd_bus_message *m, RebootList *l) {
         return r < 0 ? r : sd_bus_message_exit_container(m);
 }
 
+static int read_rollback(sd_bus_message *m, RollbackList *l) {
+        const char *patch, *reason;
+        RollbackInfo *grown, *i;
+        uint64_t when;
+        int r;
+
+        r = sd_bus_message_read(m, "(sts)", &patch, &when, &reason);
+        if (r <= 0)
+                return r;
+        grown = reallocarray(l->items, l->n + 1, sizeof(*grown));
+        if (!grown)
+                return -ENOMEM;
+        l->items = grown;
+        i = &grown[l->n++];
+        *i = (RollbackInfo) { strdup(patch), when, strdup(reason) };
+        return i->patch && i->reason ? 1 : -ENOMEM;
+}
+
+static int read_rollbacks(sd_bus_message *m, RollbackList *l) {
+        int r;
+
+        rollbacks_done(l);
+        r = sd_bus_message_enter_container(m, 'v', "a(sts)");
+        if (r >= 0)
+                r = sd_bus_message_enter_container(m, 'a', "(sts)");
+        while (r >= 0 && (r = read_rollback(m, l)) > 0)
+                ;
+        if (r >= 0)
+                r = sd_bus_message_exit_container(m);
+        return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
 static int read_value(sd_bus_message *m, char type, void *field) {
         const char *s;
         char *copy;
@@ -208,6 +253,8 @@ static int read_value(sd_bus_message *m, char type, void *field) {
         }
         case 'F':
                 return read_findings(m, field);
+        case 'L':
+                return read_rollbacks(m, field);
         case 'B':
                 return blocker_list_read(m, field);
         case 'R':
@@ -416,6 +463,10 @@ int snapshot_read(Ctl *ctl, Snapshot **ret, sd_bus_error *error) {
         r = read_objects(reply, s);
         if (r < 0)
                 return r;
+        for (size_t i = 0; i < s->n_patches; i++)
+                for (size_t j = 0; j < s->manager.rolled_back.n; j++)
+                        s->patches[i].rolled_back = s->patches[i].rolled_back ||
+                                streq(s->manager.rolled_back.items[j].patch, s->patches[i].id);
         if (s->n_patches > 0)
                 qsort(s->patches, s->n_patches, sizeof(*s->patches), compare_patches);
         if (s->n_jobs > 0)

@@ -33,6 +33,18 @@ typedef struct RebootList {
         size_t n;
 } RebootList;
 
+/** struct RollbackInfo - a patch that failed its trial since the machine started */
+typedef struct RollbackInfo {
+        char *patch;
+        uint64_t when_usec;
+        char *reason;
+} RollbackInfo;
+
+typedef struct RollbackList {
+        RollbackInfo *items;
+        size_t n;
+} RollbackList;
+
 /** struct ManagerInfo - properties of org.hotpatch.Hotpatch1.Manager; strings are never NULL */
 typedef struct ManagerInfo {
         char *version;
@@ -45,9 +57,13 @@ typedef struct ManagerInfo {
         bool supported;
         FindingList findings;
         RebootList reboot;
+        RollbackList rolled_back;
 } ManagerInfo;
 
-/** struct PatchInfo - properties of org.hotpatch.Hotpatch1.Patch */
+/**
+ * struct PatchInfo - properties of org.hotpatch.Hotpatch1.Patch
+ * @rolled_back: it is among those of the manager
+ */
 typedef struct PatchInfo {
         char *id;
         char *title;
@@ -59,12 +75,14 @@ typedef struct PatchInfo {
         uint64_t sequence;
         uint64_t applied_usec;
         uint64_t tripped;
+        uint64_t trial_until_usec;
         bool foreign;
         bool wanted;
         bool quarantined;
         char **strikes;
         char *restore_result;
         char *restore_reason;
+        bool rolled_back;
 } PatchInfo;
 
 /** struct JobInfo - properties of org.hotpatch.Hotpatch1.Job */

@@ -142,13 +142,14 @@ static bool is_missing(const PatchInfo *p) {
 
 /* The machine went down with it, and it was staged again. */
 static bool is_struck(const PatchInfo *p) {
-        return streq(p->state, "staged") && !p->wanted && !p->quarantined && strv_length(p->strikes) > 0;
+        return streq(p->state, "staged") && !p->wanted && !p->quarantined && !p->rolled_back &&
+                strv_length(p->strikes) > 0;
 }
 
-/* Staged, and with a module for the kernel that runs. */
+/* Staged, and with a module for the kernel that runs. One that was taken out again is not to be applied. */
 static bool is_waiting(const PatchInfo *p) {
         return streq(p->state, "staged") && *p->module && !p->wanted && !p->quarantined &&
-                strv_length(p->strikes) == 0;
+                strv_length(p->strikes) == 0 && !p->rolled_back;
 }
 
 static int find_tripped(const Snapshot *s, Summary *to) {
@@ -178,6 +179,24 @@ static int find_tripped(const Snapshot *s, Summary *to) {
                         return r;
         }
         return 0;
+}
+
+static int find_rolled_back(const Snapshot *s, Summary *to) {
+        const RollbackList *l = &s->manager.rolled_back;
+        int r = 0;
+
+        for (size_t i = 0; i < l->n && r >= 0; i++) {
+                raise_level(to, LEVEL_ALERT);
+                r = set_safety(to, "ALERT: '%s' was taken out again, because %s", l->items[i].patch,
+                        l->items[i].reason);
+                if (r >= 0)
+                        r = add_todo(to, "Do not apply '%s' again before its vendor has looked at it", l->items[i].patch);
+        }
+        return r;
+}
+
+static bool is_on_trial(const PatchInfo *p) {
+        return p->trial_until_usec > 0;
 }
 
 static int find_closed_gates(const Snapshot *s, Summary *to) {
@@ -301,7 +320,10 @@ static int find_jobs(const Snapshot *s, Summary *to) {
                                 j->id, j->state, j->progress * 100);
                 if (r < 0)
                         return r;
-                r = add_todo(to,
+                if (streq_ptr(j->type, "rollback"))
+                        r = add_todo(to, "Wait for job %" PRIu32 ": it takes out what failed its trial", j->id);
+                else
+                        r = add_todo(to,
                                 "Wait for job %" PRIu32 ", or stop it: hotpatchctl cancel %" PRIu32,
                                 j->id, j->id);
                 if (r < 0)
@@ -312,20 +334,24 @@ static int find_jobs(const Snapshot *s, Summary *to) {
 
 /* Nothing above applied: everything that can be in force is. */
 static int say_safe(const Snapshot *s, Summary *to) {
-        size_t n_active = 0, n_fixes = 0;
+        size_t n_active = 0, n_fixes = 0, n_trial = 0;
+        char trial[64] = "";
 
         for (size_t i = 0; i < s->n_patches; i++)
                 if (!s->patches[i].foreign && patch_is_active(&s->patches[i])) {
                         n_active++;
                         n_fixes += strv_length(s->patches[i].fixes);
+                        n_trial += is_on_trial(&s->patches[i]);
                 }
+        if (n_trial > 0)
+                (void) snprintf(trial, sizeof(trial), "; %zu on trial", n_trial);
         if (n_active == 0)
                 return set_safety(to, "No hotpatch is applied, and none is waiting");
         if (n_active == 1)
-                return set_safety(to, "The one known hotpatch is in force, with %zu %s", n_fixes,
-                        text_plural(n_fixes, "fix", "fixes"));
-        return set_safety(to, "All %zu known hotpatches are in force, with %zu %s", n_active,
-                        n_fixes, text_plural(n_fixes, "fix", "fixes"));
+                return set_safety(to, "The one known hotpatch is in force, with %zu %s%s", n_fixes,
+                        text_plural(n_fixes, "fix", "fixes"), n_trial > 0 ? "; it is on trial" : "");
+        return set_safety(to, "All %zu known hotpatches are in force, with %zu %s%s", n_active,
+                        n_fixes, text_plural(n_fixes, "fix", "fixes"), trial);
 }
 
 static int say_running(const Snapshot *s, Summary *to) {
@@ -356,7 +382,7 @@ static int say_running(const Snapshot *s, Summary *to) {
  */
 int summary_make(const Snapshot *s, Summary **ret) {
         static int (*const findings[])(const Snapshot *, Summary *) = {
-                find_tripped, find_closed_gates, find_findings, find_jobs, find_reboot, find_states, say_safe, say_running,
+                find_tripped, find_rolled_back, find_closed_gates, find_findings, find_jobs, find_reboot, find_states, say_safe, say_running,
         };
         _cleanup_summary_ Summary *to = calloc(1, sizeof(*to));
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The verbs that change something: apply, remove, stage, cancel.
+ * The verbs that change something: apply, remove, stage, end-trial, cancel.
  *
  * One file is applied by ApplyBundle; several files, or files and ids, are staged first and then
  * applied by id as one transaction. What is applied already, or removed already, is no failure:
@@ -15,6 +15,7 @@
 #include "ctl/call.h"
 #include "ctl/patches.h"
 #include "ctl/text.h"
+#include "ctl/trial.h"
 #include "ctl/wait.h"
 #include "dbus/names.h"
 #include "util/strv.h"
@@ -95,8 +96,8 @@ static int print_outcome(const Ctl *ctl, Outcome outcome, const JobInfo *job, co
 }
 
 /* Waits, or not, for the job that @reply tells about, and tells how it went. */
-static int follow_job(
-                Ctl *ctl, Waiter *w, sd_bus_message *reply, double started, sd_bus_error *error) {
+static int follow_job(Ctl *ctl, Waiter *w, TrialWaiter *trial, sd_bus_message *reply, double started,
+                sd_bus_error *error) {
         int r;
 
         r = waiter_take_job(w, reply, error);
@@ -107,7 +108,23 @@ static int follow_job(
         r = waiter_run(w, error);
         if (r < 0)
                 return r;
-        return print_outcome(ctl, OUTCOME_CHANGED, waiter_job(w), NULL, seconds_now() - started);
+        if (!trial)
+                return print_outcome(ctl, OUTCOME_CHANGED, waiter_job(w), NULL, seconds_now() - started);
+        /* A program gets one answer; a person waits for minutes and wants to know why. */
+        if (!ctl->json) {
+                r = print_outcome(ctl, OUTCOME_CHANGED, waiter_job(w), NULL, seconds_now() - started);
+                if (r >= 0 && !ctl->quiet && printf("Waiting for the end of the trial.\n") > 0)
+                        (void) fflush(stdout);
+        }
+        if (r >= 0)
+                r = trial_waiter_run(trial, waiter_job(w)->patches, error);
+        if (r < 0)
+                return r;
+        if (ctl->json)
+                return print_outcome(ctl, OUTCOME_CHANGED, waiter_job(w), NULL, seconds_now() - started);
+        if (!ctl->quiet)
+                puts("The trial has passed.");
+        return 0;
 }
 
 /* Exit code of a verb whose job or call ended with @r and @error. */
@@ -173,6 +190,7 @@ static int apply_several(Ctl *ctl, char *const *args, sd_bus_message **ret,
 int verb_apply(Ctl *ctl, int argc, char *argv[]) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        _cleanup_trial_waiter_ TrialWaiter *trial = NULL;
         _cleanup_waiter_ Waiter *w = NULL;
         const char *subject = argc == 2 ? argv[1] : NULL;
         double started = seconds_now();
@@ -180,7 +198,11 @@ int verb_apply(Ctl *ctl, int argc, char *argv[]) {
 
         if (ctl->dry_run)
                 return verb_plan(ctl, argc, argv);
+        if (ctl->wait_trial && !ctl->wait)
+                return ctl_usage("--wait-trial and --no-wait contradict each other");
         r = waiter_new(ctl, &w, &error);
+        if (r >= 0 && ctl->wait_trial)
+                r = trial_waiter_new(ctl, &trial, &error);
         if (r < 0)
                 return ctl_fail(ctl, NULL, &error, r);
         if (argc == 2 && argument_is_file(argv[1]))
@@ -188,7 +210,7 @@ int verb_apply(Ctl *ctl, int argc, char *argv[]) {
         else
                 r = apply_several(ctl, argv + 1, &reply, &subject, &error);
         if (r >= 0)
-                r = follow_job(ctl, w, reply, started, &error);
+                r = follow_job(ctl, w, trial, reply, started, &error);
         return finish(ctl, subject, w, r, &error);
 }
 
@@ -210,7 +232,7 @@ int verb_remove(Ctl *ctl, int argc, char *argv[]) {
                 return ctl_fail(ctl, NULL, &error, r);
         r = call_with_ids(ctl, "Remove", argv + 1, &reply, &error);
         if (r >= 0)
-                r = follow_job(ctl, w, reply, started, &error);
+                r = follow_job(ctl, w, NULL, reply, started, &error);
         return finish(ctl, subject, w, r, &error);
 }
 
@@ -258,5 +280,21 @@ int verb_cancel(Ctl *ctl, _unused_ int argc, char *argv[]) {
                 return ctl_fail(ctl, subject, &error, r);
         if (!ctl->quiet && !ctl->json)
                 printf("Job %s was told to stop and to undo what it did.\n", argv[1]);
+        return HOTPATCH_EXIT_OK;
+}
+
+int verb_end_trial(Ctl *ctl, int argc, char *argv[]) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        int r;
+
+        for (int i = 1; i < argc; i++)
+                if (!argument_is_id(argv[i]))
+                        return ctl_usage("'%s' is not an id, see 'hotpatchctl list'", argv[i]);
+        r = call_with_ids(ctl, "EndTrial", argv + 1, &reply, &error);
+        if (r < 0)
+                return ctl_fail(ctl, argc == 2 ? argv[1] : NULL, &error, r);
+        if (!ctl->quiet && !ctl->json)
+                puts("The trial is over.");
         return HOTPATCH_EXIT_OK;
 }

@@ -6,6 +6,7 @@
 
 #include "ctl/patches.h"
 #include "ctl/table.h"
+#include "ctl/trial.h"
 
 /* Narrower terminals do without the module, so that there is room for the title. */
 #define WIDTH_FOR_MODULE 100U
@@ -31,16 +32,27 @@ static const char *state_word(const PatchInfo *p) {
 
 static int add_patch(Table *t, const PatchInfo *p, bool narrow) {
         char sequence[32] = "";
+        _cleanup_free_ char *trial = trial_words(p), *state = NULL;
         size_t column = 0;
         int r;
 
+        if (!trial)
+                return -ENOMEM;
+        if (narrow && *trial) /* and active; status has the time */
+                r = asprintf(&state, "on trial");
+        else
+                r = asprintf(&state, "%s%s%s", state_word(p), *trial ? ", " : "", trial);
+        if (r < 0) {
+                state = NULL;
+                return -ENOMEM;
+        }
         if (!p->foreign)
                 snprintf(sequence, sizeof(sequence), "%" PRIu64, p->sequence);
         r = table_add_row(t);
         if (r >= 0)
                 r = table_set(t, column++, p->id, STYLE_NONE);
         if (r >= 0)
-                r = table_set(t, column++, state_word(p),
+                r = table_set(t, column++, state,
                                 p->quarantined || patch_is_missing(p) ? STYLE_RED : patch_state_style(p->state));
         if (r >= 0)
                 r = table_set(t, column++, p->severity, STYLE_NONE);

@@ -133,6 +133,23 @@ static int on_tripwire(sd_bus_message *m, void *userdata, _unused_ sd_bus_error 
         return print_event(userdata, line, TAKE_PTR(event));
 }
 
+static int on_trial_ended(sd_bus_message *m, void *userdata, _unused_ sd_bus_error *error) {
+        _cleanup_free_ char *object = NULL, *line = NULL;
+        _cleanup_strv_free_ char **ids = NULL;
+        _cleanup_value_ Value *event = NULL;
+        const char *result, *reason;
+
+        if (sd_bus_message_read_strv(m, &ids) < 0 || sd_bus_message_read(m, "ss", &result, &reason) < 0 ||
+            event_new("trial-ended", HOTPATCH_ROOT_PATH, &event, &object) < 0)
+                return 0;
+        if (value_set_strv(event, "patches", ids) < 0 || value_set_string(event, "result", result) < 0 ||
+            value_set_string(event, "reason", *reason ? reason : NULL) < 0 ||
+            asprintf(&line, "patch %s%s: trial %s%s%s", ids && *ids ? *ids : "",
+                    strv_length(ids) > 1 ? " and others" : "", result, *reason ? ", " : "", reason) < 0)
+                return -ENOMEM;
+        return print_event(userdata, line, TAKE_PTR(event));
+}
+
 /* Pairs or sextuples of strings; people see the last word that says something. */
 static int read_structs(sd_bus_message *m, const char *name, Value *object, FILE *line) {
         _cleanup_value_ Value *array = value_array();
@@ -316,6 +333,9 @@ static int listen(sd_bus *bus, Monitor *monitor) {
                         {"type='signal',sender='" HOTPATCH_BUS_NAME
                          "',interface='" HOTPATCH_MANAGER_INTERFACE "',member='TripwireHit'",
                                         on_tripwire},
+                        {"type='signal',sender='" HOTPATCH_BUS_NAME
+                         "',interface='" HOTPATCH_MANAGER_INTERFACE "',member='TrialEnded'",
+                                        on_trial_ended},
                         {"type='signal',sender='" HOTPATCH_BUS_NAME
                          "',interface='org.freedesktop.DBus.Properties',"
                          "member='PropertiesChanged'",

@@ -164,6 +164,8 @@ static int show_description(const Ctl *ctl, const Value *v) {
                 r = show_strikes(ctl, v);
         if (r >= 0)
                 r = show_restore(ctl, value_get(v, "restore"));
+        if (r >= 0)
+                r = show_time(ctl, "On trial until", v, "trial_until");
         if (r >= 0 && tripped > 0)
                 r = field_printf(ctl, "Tripped", STYLE_RED,
                                 "%" PRId64 " %s: somebody tried what this fixes", tripped,

@@ -10,6 +10,7 @@
 #include "ctl/fields.h"
 #include "ctl/patches.h"
 #include "ctl/summary.h"
+#include "ctl/trial.h"
 #include "util/strv.h"
 
 static int print_summary(const Ctl *ctl, const Summary *summary) {
@@ -49,7 +50,7 @@ static int print_kernel(const Ctl *ctl, const ManagerInfo *m) {
 }
 
 static int print_patch(const Ctl *ctl, const PatchInfo *p, const char *label) {
-        _cleanup_free_ char *text = NULL;
+        _cleanup_free_ char *text = NULL, *trial = trial_words(p);
         Style style;
         size_t size;
         FILE *f = open_memstream(&text, &size);
@@ -68,6 +69,8 @@ static int print_patch(const Ctl *ctl, const PatchInfo *p, const char *label) {
                                 strempty(p->restore_reason));
         else if (streq_ptr(p->restore_result, "restored"))
                 fprintf(f, ", restored at the start");
+        if (trial && *trial)
+                fprintf(f, ", %s", trial);
         if (p->tripped > 0)
                 fprintf(f, ", TRIPPED %" PRIu64 " %s", p->tripped,
                                 text_plural(p->tripped, "time", "times"));
@@ -161,7 +164,7 @@ static int manager_to_value(const ManagerInfo *m, Value **ret) {
 static int print_json(const Ctl *ctl, const Snapshot *s, const Summary *summary) {
         _cleanup_value_ Value *answer = value_object();
         const char *disabled = *s->manager.disabled ? s->manager.disabled : NULL;
-        Value *kernel, *patches, *jobs, *findings, *reboot;
+        Value *kernel, *patches, *jobs, *findings, *reboot, *rolled_back;
 
         if (value_set_string(answer, "level", level_to_string(summary->level)) < 0 ||
                         value_set_string(answer, "safety", summary->safety) < 0 ||
@@ -175,7 +178,9 @@ static int print_json(const Ctl *ctl, const Snapshot *s, const Summary *summary)
                         findings_to_value(&s->manager.findings, &findings) < 0 ||
                         reboot_to_value(&s->manager.reboot, &reboot) < 0 ||
                         value_set(answer, "reboot_required", reboot) < 0 ||
-                        value_set(answer, "findings", findings) < 0 || jobs_to_value(s, &jobs) < 0 ||
+                        value_set(answer, "findings", findings) < 0 ||
+                        rollbacks_to_value(&s->manager.rolled_back, &rolled_back) < 0 ||
+                        value_set(answer, "rolled_back", rolled_back) < 0 || jobs_to_value(s, &jobs) < 0 ||
                         value_set(answer, "jobs", jobs) < 0)
                 return -ENOMEM;
         return value_print(ctl, answer);

@@ -13,6 +13,7 @@ typedef enum OptionSet {
         OPTION_LINES = 1 << 2,
         OPTION_SINCE = 1 << 3,
         OPTION_ALLOW_REPLACE = 1 << 8,
+        OPTION_WAIT_TRIAL = 1 << 12,
         OPTION_DRY_RUN = 1 << 9,
 } OptionSet;
 

@@ -210,6 +210,7 @@ static int describe(Manager *m, const Patch *p, char **ret) {
                 .strikes = p->strikes,
                 .restore_result = *p->restore_result ? p->restore_result : NULL,
                 .restore_reason = *p->restore_reason ? p->restore_reason : NULL,
+                .trial_until_usec = p->trial_until_usec,
         };
         if (v)
                 d.signers = verified_signers(v, &d.n_signers);

@@ -302,7 +302,7 @@ int describe_patch(const Description *d, char **ret) {
         const Manifest *m = d->manifest;
         uint64_t sequence = m ? m->sequence : record ? record->sequence : 0;
 
-        return finish(json_pack("{s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o,"
+        return finish(json_pack("{s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o,"
                                 " s:b, s:b, s:o, s:o}",
                                 "id", string_value(d->id),
                                 "title", string_value(m ? m->title : record ? record->title : NULL),
@@ -320,6 +320,7 @@ int describe_patch(const Description *d, char **ret) {
                                 "signers", signers_value(d->signers, d->n_signers),
                                 "admitted", time_value(record ? record->admitted_usec : 0),
                                 "applied", time_value(record ? record->applied_usec : 0),
+                                "trial_until", time_value(d->trial_until_usec),
                                 "tripped", integer_value(d->tripped),
                                 "wanted", record != NULL,
                                 "quarantined", d->quarantined,

@@ -33,6 +33,7 @@ typedef struct Description {
         char *const *strikes;       /* sentences */
         const char *restore_result; /* of this boot; NULL: it was not wanted then */
         const char *restore_reason;
+        uint64_t trial_until_usec;    /* 0: not on trial */
 } Description;
 
 int describe_plan(const Plan *plan, const char *type, const KernelIdentity *kernel, char *const *ids, char **ret)

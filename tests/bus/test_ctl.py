@@ -107,7 +107,9 @@ def test_what_a_person_does(pki):
         assert 'job 1: transition' in err.splitlines(), err
         assert w.machine.livepatches() == ['hp_one']
         out, _ = ctl(w, 'list', '--no-legend')
-        assert out.split()[:5] == ['hp-one', 'active', 'important', 'hp_one', '1'], out
+        words = out.split()
+        assert words[:5] == ['hp-one', 'active,', 'on', 'trial', 'until'], out
+        assert words[6:9] == ['important', 'hp_one', '1'], out
         out, _ = ctl(w, 'status')
         assert 'The one known hotpatch is in force, with 1 fix' in out.splitlines()[0], out
         assert 'hp-one' in out.splitlines()[1] and out.splitlines()[2].endswith('nothing'), out
@@ -174,7 +176,7 @@ def test_json_is_the_contract(pki):
         assert verified['valid'] is True and verified['manifest']['id'] == 'hp-one', verified
         ctl(w, 'apply', path)
         ((patch,),) = ctl_json(w, 'list')
-        assert set(patch) == {'id', 'title', 'severity', 'state', 'module', 'stream', 'sequence', 'fixes',
+        assert set(patch) == {'trial_until', 'id', 'title', 'severity', 'state', 'module', 'stream', 'sequence', 'fixes',
                               'foreign', 'applied', 'tripped', 'wanted', 'quarantined', 'strikes',
                               'restore_result', 'restore_reason'}, patch
         assert patch['fixes'] == ['CVE-2026-0001'] and patch['applied'].endswith('Z'), patch

@@ -2,12 +2,16 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Trials: they pass, they fail by each sign, they outlive the daemon, and what was superseded comes back."""
 
+import json
 import os
+import signal
+import subprocess
 import time
 
 from systemdmock import Systemd, failure
 
-from hotpatchtest import (JOB, MANAGER, NAME, NO_OPTIONS, NOBODY, PATCH, ROOT, World, main, refused, wait_for)
+from hotpatchtest import (BUILD, JOB, MANAGER, NAME, NO_OPTIONS, NOBODY, PATCH, PATIENCE, ROOT,
+                         World, main, refused, wait_for)
 
 PATCH_PATH = ROOT + '/patch/'
 
@@ -418,6 +422,73 @@ def test_without_systemd_checks_are_no_sign(pki):
         w.machine.stage('hp-one')
         apply(w, 'hp-one')
         assert w.root.trial() == (['hp-one'], 'passed', '')
+
+
+def ctl(w, *args, code=0):
+    done = ctl_begin(w, *args)
+    out, err = done.communicate(timeout=PATIENCE)
+    assert done.returncode == code, (args, done.returncode, out, err)
+    return out + err
+
+
+def ctl_begin(w, *args):
+    environment = {**os.environ, 'DBUS_SYSTEM_BUS_ADDRESS': w.bus.address, 'LC_ALL': 'C.UTF-8'}
+    return subprocess.Popen([os.path.join(BUILD, 'ctl/hotpatchctl'), *args], env=environment, text=True,
+                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def test_hotpatchctl_shows_a_trial_and_ends_it(pki):
+    with start(pki) as w:
+        w.machine.stage('hp-one')
+        ctl(w, 'apply', 'hp-one')
+        clock = time.strftime('%H:%M', time.localtime(until(w, 'hp-one') / 1e6))
+        assert 'active, on trial until ' + clock in ctl(w, 'list')
+        assert 'active, important, fixes CVE-2026-0001, on trial until ' + clock in ctl(w, 'status')
+        assert 'On trial until' in ctl(w, 'show', 'hp-one')
+        assert json.loads(ctl(w, 'list', '--json=short'))[0]['trial_until']
+        ctl(w, 'end-trial', 'hp-one')
+        assert 'trial' not in ctl(w, 'list') and 'trial' not in ctl(w, 'show', 'hp-one')
+        assert 'hp-one' in ctl(w, 'end-trial', 'hp-one', code=3)
+        assert json.loads(ctl(w, 'list', '--json=short'))[0]['trial_until'] is None
+
+
+def test_hotpatchctl_tells_a_rollback_first(pki):
+    with start(pki) as w:
+        w.machine.stage('hp-one')
+        ctl(w, 'apply', 'hp-one')
+        monitor = ctl_begin(w, 'monitor', '--json')
+        time.sleep(0.5)
+        w.machine.say(*warn('hp_one'))
+        assert w.root.trial()[1] == 'failed'
+        clean(w)
+        first = ctl(w, 'status').splitlines()[0]
+        assert "'hp-one' was taken out again" in first and 'kernel reported a warning' in first, first
+        answer = json.loads(ctl(w, 'status', '--json=short'))
+        assert answer['level'] == 'alert' and answer['rolled_back'][0]['patch'] == 'hp-one', answer
+        monitor.send_signal(signal.SIGTERM)
+        out, _ = monitor.communicate(timeout=PATIENCE)
+        (ended,) = [e for e in map(json.loads, out.splitlines()) if e['event'] == 'trial-ended']
+        assert ended['patches'] == ['hp-one'] and ended['result'] == 'failed', ended
+
+
+def test_hotpatchctl_waits_for_a_trial(pki):
+    with start(pki, 'MaxSec=2') as w:
+        w.machine.stage('hp-one')
+        out = ctl(w, 'apply', '--wait-trial', 'hp-one')
+        assert 'The trial has passed' in out and until(w, 'hp-one') == 0, out
+        ctl(w, 'remove', 'hp-one')
+        waiting = ctl_begin(w, 'apply', '--wait-trial', 'hp-one')
+        wait_for('the trial', lambda: w.root.patches()['hp-one'] == 'active' and until(w, 'hp-one'))
+        w.machine.say(*warn('hp_one'))
+        out, err = waiting.communicate(timeout=PATIENCE)
+        assert waiting.returncode == 8 and 'is out again: the kernel reported' in err, (waiting.returncode, out, err)
+        ctl(w, 'apply', '--wait-trial', '--no-wait', 'hp-one', code=2)
+
+
+def test_hotpatchctl_does_not_wait_without_a_trial(pki):
+    with start(pki, 'MaxSec=0') as w:
+        w.machine.stage('hp-one')
+        assert 'passed' in ctl(w, 'apply', '--wait-trial', 'hp-one')
 
 
 def test_the_daemon_stays_for_a_trial(pki):

@@ -84,6 +84,28 @@ START_TEST(a_tripwire_comes_before_everything) {
 }
 END_TEST
 
+START_TEST(a_rollback_is_told_first_and_not_to_be_repeated) {
+        RollbackInfo rollback = { (char *) "hp-a", 1, (char *) "the kernel reported an oops" };
+        PatchInfo patches[] = {
+                PATCH("hp-a", "staged", .rolled_back = true), PATCH("hp-b", "active", .trial_until_usec = 1),
+        };
+        ManagerInfo manager = MANAGER;
+        Summary *s;
+
+        manager.rolled_back = (RollbackList) { &rollback, 1 };
+        s = summary(manager, patches, 2, NULL, 0);
+        ck_assert_int_eq(s->level, LEVEL_ALERT);
+        ck_assert_str_eq(s->safety, "ALERT: 'hp-a' was taken out again, because the kernel reported an oops");
+        ck_assert_uint_eq(strv_length(s->todo), 1);
+        expect_in(s->todo[0], "Do not apply 'hp-a' again");
+        summary_free(s);
+        s = summary((ManagerInfo) MANAGER, patches + 1, 1, NULL, 0);
+        ck_assert_int_eq(s->level, LEVEL_OK);
+        expect_in(s->safety, "it is on trial");
+        summary_free(s);
+}
+END_TEST
+
 START_TEST(a_kernel_without_livepatch_is_no_safe_place) {
         ManagerInfo manager = MANAGER;
         Summary *s;
@@ -122,6 +144,7 @@ static Suite *suite(void) {
         tcase_add_test(t, active_patches_count_their_fixes_but_not_other_peoples);
         tcase_add_test(t, a_staged_patch_waits_only_if_it_fits_this_kernel);
         tcase_add_test(t, a_tripwire_comes_before_everything);
+        tcase_add_test(t, a_rollback_is_told_first_and_not_to_be_repeated);
         tcase_add_test(t, a_kernel_without_livepatch_is_no_safe_place);
         tcase_add_test(t, running_jobs_are_told_and_ended_ones_not);
         suite_add_tcase(s, t);

@@ -1,0 +1,234 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Patches on trial: one that behaves passes, one that gives a bad sign is taken out by itself, with the reason named and the
+# old behaviour back.
+# kernels: 6.1.0-50-cloud-amd64 6.12.117+deb12-cloud-amd64
+# options: --allow-oops
+# shellcheck disable=SC2154 # top, status and output come from lib.sh and lib-guest.sh
+
+prepare() {
+        hotpatchctl --quiet key generate "$1/keys"
+        build_bundle "$1/trial.hpb" "$1/keys" "$top/tests/data/patches/trial" "$2"
+        # The same with another line, to supersede it.
+        cp -r "$top/tests/data/patches/trial" "$1/two"
+        sed -i 's/"test-trial"/"test-trial-two"/; s/"sequence": 1/"sequence": 2/; s/"hp_trial"/"hp_trial_two"/
+                s/^{$/{ "supersedes": [ "test-trial" ],/' "$1/two/patch.json"
+        sed -i 's/trial: the first/trial: the second/' "$1/two/trial.c"
+        build_bundle "$1/two.hpb" "$1/keys" "$1/two" "$2"
+        rm -r "$1/two" "$1"/keys/*.key
+}
+
+first='trial: the first'
+second='trial: the second'
+drop_in=/etc/hotpatch/hotpatchd.conf.d/50-test.conf
+
+# policy LINE…: with these lines in [Trial], and nothing left of the testcase before
+policy() {
+        systemctl stop hotpatchd
+        rm -rf /var/lib/hotpatch/strikes /etc/hotpatch/checks.d/*
+        mkdir -p "${drop_in%/*}"
+        printf '%s\n' '[Trial]' "$@" >"$drop_in"
+        mark=$(date +%s)
+}
+
+apply() {
+        run hotpatchctl apply "$1"
+        expect_status 0
+}
+
+# misbehave HOW: a program of that name reads /proc/version
+misbehave() {
+        cp /bin/cat "bad-$1"
+        "./bad-$1" /proc/version >/dev/null || :
+}
+
+# is_out: the patch is not in the kernel, and what it did is over
+is_out() {
+        [[ ! -e /sys/module/hp_trial && ! -e /sys/module/hp_trial_two ]]
+}
+
+# said REGEX: the journal says so since policy(), at the level alert
+said() {
+        journalctl --sync
+        journalctl -b -u hotpatchd -p alert --since "@$mark" -o cat | grep -Eq -- "$1"
+}
+
+# expect_rolled_back REGEX: it is taken out by itself, and that is why
+expect_rolled_back() {
+        eventually 40 is_out
+        refuse_file /proc/version 'trial:'
+        eventually 20 test ! -e /var/lib/hotpatch/intent
+        eventually 20 said "$1"
+        [[ -z $(ls /var/lib/hotpatch/trials) && -z $(ls /var/lib/hotpatch/superseded) ]]
+        run hotpatchctl status
+        expect_output 'test-trial'
+        expect_output "$1"
+        run hotpatchctl list
+        refuse_output 'on trial'
+}
+
+testcase_the_machine_trusts_our_keys() {
+        mkdir -p /etc/hotpatch/trust.d
+        cp keys/root.pem keys/revocation.crl /etc/hotpatch/trust.d/
+}
+
+testcase_a_trial_passes() {
+        policy MaxSec=8
+        apply trial.hpb
+        expect_file /proc/version "$first"
+        run hotpatchctl list
+        expect_output 'on trial'
+        [[ -n $(ls /var/lib/hotpatch/trials) ]]
+        # Longer than the daemon would stay without.
+        eventually 30 eval '[[ -z $(ls /var/lib/hotpatch/trials) ]]'
+        eventually 10 eval 'journalctl -b -u hotpatchd -o cat | grep -q "has passed"'
+        expect_file /proc/version "$first"
+        run hotpatchctl list
+        refuse_output 'on trial'
+        run hotpatchctl remove test-trial
+        expect_status 0
+}
+
+testcase_a_warning_takes_the_patch_out() {
+        local at reversed
+        policy
+        apply trial.hpb
+        at=$(date +%s%3N)
+        misbehave warn
+        eventually 20 is_out
+        reversed=$(journalctl -b -u hotpatchd --since "@$mark" -o json MESSAGE_ID=907a53aeab084bd1807f44915b8635d1 |
+                sed -n 's/.*"__REALTIME_TIMESTAMP":"\([0-9]*\)...".*/\1/p' | head -n 1)
+        echo "from the warning to the begin of the reversal: $((reversed - at)) ms"
+        ((reversed - at < 3000))
+        expect_rolled_back 'warning in bad_warn \[hp_trial\]: trial: a warning of the patch'
+}
+
+testcase_a_refcount_that_overflows_takes_it_out() {
+        policy
+        apply trial.hpb
+        misbehave refcount
+        expect_rolled_back 'refcount_t: addition on 0'
+}
+
+testcase_an_oops_in_a_kernel_thread_takes_it_out() {
+        policy
+        apply trial.hpb
+        misbehave oops
+        expect_rolled_back 'oops in bad_oops \[hp_trial\]: BUG: kernel NULL pointer dereference'
+}
+
+testcase_a_general_protection_fault_takes_it_out() {
+        policy
+        apply trial.hpb
+        misbehave fault
+        expect_rolled_back 'oops in bad_oops \[hp_trial\]'
+}
+
+testcase_new_taint_takes_it_out() {
+        policy Signs=taint
+        apply trial.hpb
+        misbehave taint
+        expect_rolled_back 'tainted: I '
+}
+
+testcase_a_service_that_fails_takes_it_out() {
+        policy
+        systemd-run --unit=web sleep 1000
+        apply trial.hpb
+        sleep 1
+        systemctl kill -s SEGV web
+        expect_rolled_back "the unit 'web.service', which was running before, has failed"
+        systemctl reset-failed web
+}
+
+testcase_a_check_that_fails_takes_it_out() {
+        policy CheckIntervalSec=2
+        cat >/etc/hotpatch/checks.d/answer <<'CHECK'
+#!/bin/sh
+if [ -e /run/broken ]; then
+        echo 'the answer is not what it was'
+        exit 1
+fi
+echo 'all is well'
+CHECK
+        chmod 755 /etc/hotpatch/checks.d/answer
+        apply trial.hpb
+        eventually 20 eval "journalctl -b -u hotpatch-check@answer.service -o cat | grep -q 'all is well'"
+        expect_file /proc/version "$first"
+        touch /run/broken
+        expect_rolled_back "the check 'answer' failed: the answer is not what it was"
+        journalctl -b -u hotpatch-check@answer.service -o cat | grep -q 'the answer is not what it was'
+        rm /run/broken
+}
+
+testcase_a_check_that_hangs_takes_it_out() {
+        policy CheckIntervalSec=2
+        mkdir -p /run/systemd/system/hotpatch-check@.service.d
+        printf '%s\n' '[Service]' TimeoutStartSec=3 >/run/systemd/system/hotpatch-check@.service.d/short.conf
+        systemctl daemon-reload
+        printf '%s\n' '#!/bin/sh' 'sleep 1000' >/etc/hotpatch/checks.d/hang
+        chmod 755 /etc/hotpatch/checks.d/hang
+        apply trial.hpb
+        expect_rolled_back "the check 'hang' failed"
+}
+
+testcase_a_check_that_others_can_write_is_not_run() {
+        policy CheckIntervalSec=2 MaxSec=6
+        printf '%s\n' '#!/bin/sh' 'exit 1' >/etc/hotpatch/checks.d/open
+        chmod 777 /etc/hotpatch/checks.d/open
+        apply trial.hpb
+        eventually 30 eval "journalctl -b -u hotpatchd --since @$mark -o cat | grep -q \"check 'open' was not run: others than root\""
+        eventually 30 eval "journalctl -b -u hotpatchd --since @$mark -o cat | grep -q 'has passed'"
+        run hotpatchctl remove test-trial
+        expect_status 0
+}
+
+testcase_pressure_takes_it_out() {
+        [[ -e /proc/pressure/memory ]] || skip "this kernel does not measure pressure"
+        cat /proc/pressure/memory || skip "this kernel does not measure pressure"
+        policy MemoryPressurePercent=1 Signs=pressure
+        apply trial.hpb
+        systemd-run --unit=hog -p MemoryHigh=8M -p MemorySwapMax=0 tail /dev/zero
+        eventually 60 is_out || { cat /proc/pressure/memory; false; }
+        systemctl stop hog
+        expect_rolled_back 'all tasks have waited for memory'
+}
+
+testcase_what_a_dead_daemon_missed_counts_at_its_next_start() {
+        policy
+        apply trial.hpb
+        systemctl stop hotpatchd
+        misbehave warn
+        expect_file /proc/version "$first"
+        systemctl start hotpatchd
+        expect_rolled_back 'trial: a warning of the patch'
+}
+
+testcase_a_trial_goes_on_after_a_kill() {
+        policy
+        apply trial.hpb
+        systemctl kill -s KILL hotpatchd
+        eventually 20 systemctl is-active hotpatchd
+        run hotpatchctl list
+        expect_output 'on trial'
+        misbehave warn
+        expect_rolled_back 'trial: a warning of the patch'
+}
+
+testcase_a_superseded_patch_comes_back() {
+        policy
+        apply trial.hpb
+        apply two.hpb
+        expect_file /proc/version "$second"
+        misbehave warn
+        eventually 40 grep -q "$first" /proc/version
+        eventually 20 test ! -e /var/lib/hotpatch/intent
+        refuse_file /proc/version "$second"
+        eventually 20 said 'warning in bad_warn \[hp_trial_two\]'
+        run hotpatchctl list
+        expect_output 'test-trial .*active'
+        run hotpatchctl remove test-trial
+        expect_status 0
+}
+
+. "$(dirname "$0")/lib.sh"
