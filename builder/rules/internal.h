@@ -16,6 +16,7 @@ int rule_keys(const RuleInput *in, Findings *findings) _must_check_ _nonnull_(1,
 int rule_interface(const RuleInput *in, Findings *findings) _must_check_ _nonnull_(1, 2);
 int rule_moved(const RuleInput *in, Findings *findings) _must_check_ _nonnull_(1, 2);
 int rule_tables(const RuleInput *in, Findings *findings) _must_check_ _nonnull_(1, 2);
+int rule_noreturn(const RuleInput *in, Findings *findings) _must_check_ _nonnull_(1, 2);
 int rule_addresses(const RuleInput *in, Findings *findings) _must_check_ _nonnull_(1, 2);
 
 /* init.c */

@@ -38,7 +38,7 @@ bool change_is_taken(const Changes *c, uint32_t symbol) {
 int rules_check(const RuleInput *in, Findings *findings, sd_bus_error *error) {
         static int (*const rules[])(const RuleInput *, Findings *) = {
                 rule_functions, rule_init, rule_data, rule_exports, rule_keys, rule_interface, rule_addresses,
-                rule_moved, rule_tables,
+                rule_moved, rule_tables, rule_noreturn,
         };
         int r;
 

@@ -129,6 +129,27 @@ START_TEST(marks_that_the_new_code_loses_are_told) {
 }
 END_TEST
 
+#define NORETURN(n, more) \
+        "static noinline __attribute__((noreturn)) void gone(int a) { for (;;) helper(a" more "); }\n" \
+        "int f(int a) { if (__builtin_expect(a < 0, 0)) gone(a); return helper(a) + " n "; } int g(int a) { gone(a); }\n"
+
+START_TEST(a_static_function_that_never_returns_is_refused) {
+        check_rules(NORETURN("1", ""), NORETURN("2", ""));
+        ck_assert(!is_changed("g"));
+        expect_refused(RULE_UNSUPPORTED, "f", "calls 'gone', which never returns");
+}
+END_TEST
+
+START_TEST(one_that_is_in_the_patch_is_fine) {
+        check_rules(NORETURN("1", ""), NORETURN("1", " + 1"));
+        ck_assert(is_changed("gone"));
+        expect_nothing();
+        check_rules("extern __attribute__((noreturn)) void panic(int); int f(int a) { if (a < 0) panic(a); return helper(a); }",
+                    "extern __attribute__((noreturn)) void panic(int); int f(int a) { if (a < 1) panic(a); return helper(a); }");
+        expect_nothing();
+}
+END_TEST
+
 /* ---- initialisation ---- */
 
 START_TEST(a_new_boot_parameter_is_told) {
@@ -501,6 +522,8 @@ static Suite *suite(void) {
         tcase_add_test(c, a_function_of_a_module_may_be_called_schedule);
         tcase_add_test(c, the_main_loop_of_a_kernel_thread_is_always_on_its_stack);
         tcase_add_test(c, a_thread_that_ends_by_itself_is_fine);
+        tcase_add_test(c, a_static_function_that_never_returns_is_refused);
+        tcase_add_test(c, one_that_is_in_the_patch_is_fine);
         tcase_add_test(c, marks_that_the_new_code_loses_are_told);
         tcase_add_test(c, a_new_boot_parameter_is_told);
         tcase_add_test(c, init_code_has_run);
