@@ -16,10 +16,12 @@
 #include "builder/source/objects-include.h"
 
 #include <ctype.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "util/file.h"
 #include "util/strv.h"
 
 #define NOWHERE SIZE_MAX
@@ -36,11 +38,18 @@ static const char *const forced_headers[] = {
         "include/linux/compiler-version.h", "include/linux/kconfig.h", "include/linux/compiler_types.h",
 };
 
+/* In the image, but not kernel code; as in objects-kind.c. */
+static const char *const outside_folders[] = {
+        "arch/x86/boot", "arch/x86/boot/compressed", "arch/x86/entry/vdso", "arch/x86/entry/vdso/vdso32", "arch/x86/purgatory",
+        "arch/x86/realmode/rm", "drivers/firmware/efi/libstub", "lib/vdso",
+};
+
 /** struct Node - one file, or a name where there is none */
 typedef struct Node {
         char *path;
         bool exists;
         bool object; /* source of one of the configuration's objects */
+        bool outside; /* assembly, or code of the image that is not the kernel's */
         bool seen;   /* in a search */
         size_t *users;
         size_t n_users;
@@ -290,6 +299,50 @@ static int scan_file(IncludeGraph *g, size_t user) {
         return r;
 }
 
+/* A node that is not there is no source; one of an object stays it: arch/x86/entry/vdso/vma.c. */
+static int add_outside(IncludeGraph *g, char *path) {
+        size_t node;
+        int r;
+
+        if (!path)
+                return -ENOMEM;
+        r = node_of(g, path, &node);
+        if (r == 0)
+                g->nodes[node].outside = g->nodes[node].exists && !g->nodes[node].object;
+        return r;
+}
+
+static int add_outside_folder(IncludeGraph *g, const char *folder) {
+        int fd = openat(g->tree, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
+        DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+
+        if (!d) {
+                safe_close(fd);
+                return 0; /* a tree of another time */
+        }
+        for (struct dirent *e; r >= 0 && (e = readdir(d));)
+                if (endswith(e->d_name, ".c") || endswith(e->d_name, ".S"))
+                        r = add_outside(g, path_join(folder, e->d_name));
+        closedir(d);
+        return r;
+}
+
+static int add_all_outside(IncludeGraph *g) {
+        int r = 0;
+
+        for (size_t i = 0; i < g->list->n_objects && r >= 0; i++) {
+                char *path = strdup(g->list->objects[i].path);
+
+                if (!path)
+                        return -ENOMEM;
+                path[strlen(path) - 1] = 'S';
+                r = add_outside(g, path);
+        }
+        for (size_t i = 0; i < ELEMENTSOF(outside_folders) && r >= 0; i++)
+                r = add_outside_folder(g, outside_folders[i]);
+        return r;
+}
+
 static int add_sources(IncludeGraph *g) {
         size_t forced[ELEMENTSOF(forced_headers)], node;
         int r;
@@ -339,6 +392,8 @@ int include_graph_new(const char *tree, const ObjectList *l, IncludeGraph **ret)
         if (g->tree < 0)
                 return -errno;
         r = add_sources(g);
+        if (r >= 0)
+                r = add_all_outside(g);
         if (r < 0)
                 return r;
         /* Nodes are added at the end while the files before are read. */
@@ -402,12 +457,13 @@ static void forget(IncludeGraph *g) {
                 g->nodes[i].seen = false;
 }
 
-/* The C files of objects in the queue, but for its first @skip. */
-static int list_sources(const IncludeGraph *g, const size_t *queue, size_t skip, size_t n, char ***ret) {
+/* The C files of objects in the queue, but for its first @skip; or what is outside of the kernel. */
+static int list_sources(const IncludeGraph *g, const size_t *queue, size_t skip, size_t n, bool outside, char ***ret) {
         _cleanup_strv_free_ char **users = NULL;
 
         for (size_t i = skip; i < n; i++) {
-                int r = g->nodes[queue[i]].object ? strv_extend(&users, g->nodes[queue[i]].path) : 0;
+                const Node *node = g->nodes + queue[i];
+                int r = (outside ? node->outside : node->object) ? strv_extend(&users, node->path) : 0;
 
                 if (r < 0)
                         return r;
@@ -418,7 +474,7 @@ static int list_sources(const IncludeGraph *g, const size_t *queue, size_t skip,
         return 0;
 }
 
-static int search(IncludeGraph *g, size_t start, char ***ret) {
+static int search(IncludeGraph *g, size_t start, bool outside, char ***ret) {
         _cleanup_free_ size_t *queue = calloc(g->n_nodes, sizeof(*queue));
 
         if (!queue)
@@ -426,7 +482,7 @@ static int search(IncludeGraph *g, size_t start, char ***ret) {
         forget(g);
         queue[0] = start;
         g->nodes[start].seen = true;
-        return list_sources(g, queue, 1, spread(g, queue, 1), ret);
+        return list_sources(g, queue, 1, spread(g, queue, 1), outside, ret);
 }
 
 /**
@@ -440,7 +496,20 @@ int include_graph_users(IncludeGraph *g, const char *path, char ***ret) {
         size_t slot = *find_slot(g->table, g->table_size, g->nodes, path);
 
         *ret = NULL;
-        return slot == 0 ? 0 : search(g, slot - 1, ret);
+        return slot == 0 ? 0 : search(g, slot - 1, false, ret);
+}
+
+/**
+ * include_graph_outside() - like include_graph_users(): assembly, boot code and vDSO that may include a file
+ * @ret: their paths, sorted; free with strv_free(); may be NULL
+ *
+ * Return: 0 or a negative errno.
+ */
+int include_graph_outside(IncludeGraph *g, const char *path, char ***ret) {
+        size_t slot = *find_slot(g->table, g->table_size, g->nodes, path);
+
+        *ret = NULL;
+        return slot == 0 ? 0 : search(g, slot - 1, true, ret);
 }
 
 /**
@@ -467,5 +536,5 @@ int include_graph_users_of_names(IncludeGraph *g, char *const *names, char ***re
                         queue[n++] = i;
                 }
         }
-        return list_sources(g, queue, 0, spread(g, queue, n), ret);
+        return list_sources(g, queue, 0, spread(g, queue, n), false, ret);
 }

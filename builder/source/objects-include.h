@@ -14,4 +14,5 @@ DEFINE_TRIVIAL_CLEANUP(IncludeGraph *, include_graph_free);
 
 int include_graph_users_of_names(IncludeGraph *g, char *const *names, char ***ret)
         _must_check_ _nonnull_(1, 2, 3);
+int include_graph_outside(IncludeGraph *g, const char *path, char ***ret) _must_check_ _nonnull_(1, 2, 3);
 int include_graph_users(IncludeGraph *g, const char *path, char ***ret) _must_check_ _nonnull_(1, 2, 3);

@@ -156,6 +156,19 @@ static int tell_left_out(const Search *s, const char *path, char *const *names, 
                 path, names[0], names[1] ? " and others" : "", n, left);
 }
 
+/* What is neither compiled again nor replaced, and may have the header too. */
+static int tell_outside(const Search *s, const char *path) {
+        _cleanup_strv_free_ char **outside = NULL;
+        int r;
+
+        r = include_graph_outside(s->graph, path, &outside);
+        if (r < 0 || !outside)
+                return r;
+        return findings_remark(s->findings, RULE_BUILD_FILES, path,
+                "'%s' may also be included by '%s'%s, which stays as it is: assembly, boot code or vDSO",
+                path, outside[0], outside[1] ? " and others" : "");
+}
+
 /* Returns the number of files that may include the header, be they compiled or not. */
 static int add_users_of_header(Search *s, const char *path) {
         _cleanup_strv_free_ char **users = NULL, **names = NULL, **having = NULL;
@@ -163,8 +176,14 @@ static int add_users_of_header(Search *s, const char *path) {
         int r;
 
         r = added_names(s, path, &names);
-        if (r <= 0)
-                return r < 0 ? r : add_users(s, path);
+        if (r < 0)
+                return r;
+        if (r == 0) {
+                int number = add_users(s, path);
+
+                r = number <= 0 ? 0 : tell_outside(s, path);
+                return r < 0 ? r : number;
+        }
         r = find_users(s, path, &users);
         if (r >= 0 && names)
                 r = include_graph_users_of_names(s->graph, names, &having);

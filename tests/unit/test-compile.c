@@ -212,6 +212,18 @@ START_TEST(test_header_without_effect) {
 }
 END_TEST
 
+START_TEST(test_header_of_boot_code) {
+        put("1.patch", CHANGE("include/common.h", "@@ -1,2 +1,2 @@\n-#define COMMON 1\n+#define COMMON 2\n int common(int x);\n"));
+        put("tree/arch/x86/boot/early.c", "#include \"early.h\"\n");
+        put("tree/arch/x86/boot/early.h", "#include <common.h>\n");
+        ck_assert_ok(compile_in("work"));
+        ck_assert_uint_eq(compiled.n_units, 2);
+        ck_assert_int_eq(only_finding()->rule, RULE_BUILD_FILES);
+        ck_assert(!only_finding()->refused);
+        ck_assert_msg(strstr(only_finding()->text, "by 'arch/x86/boot/early.c', which"), "%s", only_finding()->text);
+}
+END_TEST
+
 /* one.c includes it too, but does not know the name. */
 START_TEST(test_header_with_a_new_name) {
         put("1.patch", CHANGE("include/quiet.h", "@@ -1,2 +1,3 @@\n /* one */\n+#define LOUD 2\n #define QUIET 1\n")
@@ -450,6 +462,7 @@ static Suite *suite(void) {
         tcase_add_test(t, test_lost_option);
         tcase_add_test(t, test_header);
         tcase_add_test(t, test_header_without_effect);
+        tcase_add_test(t, test_header_of_boot_code);
         tcase_add_test(t, test_header_with_a_new_name);
         tcase_add_test(t, test_header_with_a_known_name);
         tcase_add_test(t, test_header_with_a_name_that_nobody_uses);
