@@ -32,13 +32,13 @@ static int print_steps(const Ctl *ctl, const Value *steps) {
         return r < 0 ? r : table_print_block(t);
 }
 
-static int print_functions(const Ctl *ctl, const Value *functions) {
+static int print_functions(const Ctl *ctl, const Value *functions, bool several) {
         static const Column columns[] = {
-                        {"OBJECT"}, {"FUNCTION", .wrap = true}, {"CHANGE"}, {"WHEN"}};
+                        {"OBJECT"}, {"FUNCTION", .wrap = true}, {"CHANGE"}, {"WHEN"}, {"PATCH"}};
         _cleanup_table_ Table *t = NULL;
         int r;
 
-        r = table_new(ctl, columns, ELEMENTSOF(columns), &t);
+        r = table_new(ctl, columns, ELEMENTSOF(columns) - !several, &t);
         for (size_t i = 0; i < value_length(functions) && r >= 0; i++) {
                 const Value *f = value_at(functions, i);
 
@@ -54,6 +54,8 @@ static int print_functions(const Ctl *ctl, const Value *functions) {
                                         value_bool(f, "deferred") ? "when its module is loaded"
                                                                   : "now",
                                         STYLE_NONE);
+                if (r >= 0 && several)
+                        r = table_set(t, 4, value_string(f, "patch"), STYLE_NONE);
         }
         return r < 0 ? r : table_print_block(t);
 }
@@ -88,6 +90,12 @@ static int add_condition(Table *t, const Value *c, bool several) {
         return r;
 }
 
+/* 0: met, 1: met with a note, 2: not met */
+static int condition_rank(const Value *c) {
+        return !value_bool(c, "ok") ? 2 : value_bool(c, "note");
+}
+
+/* What needs a person's eye comes last, next to the result. */
 static int print_conditions(const Ctl *ctl, const Value *conditions, bool several) {
         static const Column columns[] = {
                         {""},
@@ -100,9 +108,13 @@ static int print_conditions(const Ctl *ctl, const Value *conditions, bool severa
         int r;
 
         r = table_new(ctl, columns, ELEMENTSOF(columns) - !several, &t);
-        for (size_t i = 0; i < value_length(conditions) && r >= 0; i++)
-                if (is_worth_a_line(value_at(conditions, i)))
-                        r = add_condition(t, value_at(conditions, i), several);
+        for (int rank = 0; rank <= 2; rank++)
+                for (size_t i = 0; i < value_length(conditions) && r >= 0; i++) {
+                        const Value *c = value_at(conditions, i);
+
+                        if (condition_rank(c) == rank && is_worth_a_line(c))
+                                r = add_condition(t, c, several);
+                }
         return r < 0 ? r : table_print_block(t);
 }
 
@@ -131,6 +143,17 @@ static const Value *plan_refusal(const Value *plan) {
         return name && !(row && row->exit == HOTPATCH_EXIT_OK) ? refusal : NULL;
 }
 
+/* Several bundles, or one that takes the place of others. */
+static bool is_about_several(const Value *plan) {
+        const Value *functions = value_get(plan, "functions");
+        const char *first = value_string(value_at(functions, 0), "patch");
+
+        for (size_t i = 1; i < value_length(functions); i++)
+                if (!streq_ptr(first, value_string(value_at(functions, i), "patch")))
+                        return true;
+        return value_length(value_get(plan, "ids")) > 1;
+}
+
 static int print_text(const Ctl *ctl, const Value *plan) {
         const Value *refusal = plan_refusal(plan), *kernel = value_get(plan, "kernel"),
                     *ids = value_get(plan, "ids");
@@ -140,9 +163,9 @@ static int print_text(const Ctl *ctl, const Value *plan) {
 
         r = print_steps(ctl, value_get(plan, "steps"));
         if (r >= 0)
-                r = print_functions(ctl, value_get(plan, "functions"));
+                r = print_functions(ctl, value_get(plan, "functions"), is_about_several(plan));
         if (r >= 0)
-                r = print_conditions(ctl, value_get(plan, "conditions"), value_length(ids) > 1);
+                r = print_conditions(ctl, value_get(plan, "conditions"), is_about_several(plan));
         for (size_t i = 0; i < value_length(ids) && r >= 0; i++)
                 r = field_print(ctl, i > 0 ? "" : is_removal(plan) ? "To remove" : "Plan for",
                                 strempty(value_text(value_at(ids, i))), STYLE_BOLD);

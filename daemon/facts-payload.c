@@ -47,6 +47,7 @@ static int fill_payload(const Kernel *k, const Payload *p, PlanPayload *ret) {
         if (r < 0)
                 return r;
         ret->signer = signer;
+        ret->name = p->signature.signer;
         return 0;
 }
 

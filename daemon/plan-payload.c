@@ -50,7 +50,7 @@ static int check_key(PlanBuild *b, const PlanItem *item, const PlanPayload *p) {
         _cleanup_free_ char *found = NULL, *what = NULL;
         int r;
 
-        if (asprintf(&found, "by %s, %s%s", p->signer,
+        if (asprintf(&found, "by %s%s%s, %s%s", p->name ? "'" : "", p->name ?: p->signer, p->name ? "'" : "",
                      p->key == CERTAINLY && p->ring ? "in " :
                      p->key == CERTAINLY ? "which the kernel has" :
                      p->key == CERTAINLY_NOT ? "which the kernel does not have" : "perhaps not the kernel's",

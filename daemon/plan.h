@@ -69,6 +69,7 @@ typedef struct PlanStream {
 /**
  * struct PlanPayload - the patch module of one bundle
  * @signer: "'NAME' with the serial number …" or "the key with the id …"; NULL: not signed, or not readable
+ * @name: the NAME alone, for a table; NULL: the signature does not tell it
  * @key: is the signer's key where the kernel looks for it
  * @ring: in which keyring; NULL: not known
  * @states: system states, "ID:VERSION"
@@ -77,6 +78,7 @@ typedef struct PlanPayload {
         const char *build_id; /* NULL: it has none */
         bool is_signed;
         const char *signer;
+        const char *name;
         Certainty key;
         const char *ring;
         bool states_known;

@@ -14,7 +14,7 @@ variant() {
 bundle() {
         local id=${1//_/-}
 
-        hotpatchctl --quiet bundle create --root "$root" --id "$id" --title "Test $id" "${@:2}" \
+        hotpatchctl --quiet bundle create --root "$root" --id "$id" --title "Test $id" --severity low "${@:2}" \
                 --output "$folder/$id.hpb" "$work/$1.ko"
         hotpatchctl --quiet bundle sign --key "$folder/keys/signer.key" "$folder/$id.hpb"
 }
