@@ -247,7 +247,7 @@ static int look_at_process(Blockers *b, int proc_fd, const char *pid, const char
         struct dirent *e;
         int r;
 
-        (void) snprintf(path, sizeof(path), "%s/task", pid);
+        (void) snprintf(path, sizeof(path), "%.10s/task", pid);
         r = directory_open(proc_fd, path, &d);
         if (r < 0)
                 return is_gone(r) ? 0 : r;

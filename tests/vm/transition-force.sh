@@ -6,8 +6,6 @@
 # shellcheck disable=SC2154 # variables of lib.sh and lib-guest.sh
 
 prepare() {
-        # shellcheck source=lib-stall.sh
-        . "$top/tests/vm/lib-stall.sh"
         cp "$top/tests/vm/lib-stall.sh" "$1/"
         build_stall "$1" "$2" "$top/tests/data/patches/stall"
         mkdir "$1/careful"
@@ -17,8 +15,9 @@ prepare() {
         build_stall "$1" "$2" "$1/careful"
 }
 
-# shellcheck source=/dev/null
-[[ -z ${HOTPATCH_SCENARIO:-} ]] || . "$scenario_folder/lib-stall.sh"
+# In the guest it lies beside the scenario.
+# shellcheck source=lib-stall.sh
+. "$(dirname "$0")/lib-stall.sh"
 
 testcase_what_the_vendor_does_not_vouch_for_is_not_forced() {
         mkdir -p /etc/hotpatch/trust.d

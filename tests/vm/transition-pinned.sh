@@ -5,14 +5,13 @@
 # shellcheck disable=SC2154 # variables of lib.sh and lib-guest.sh
 
 prepare() {
-        # shellcheck source=lib-stall.sh
-        . "$top/tests/vm/lib-stall.sh"
         cp "$top/tests/vm/lib-stall.sh" "$1/"
         build_stall "$1" "$2" "$top/tests/data/patches/stall-back"
 }
 
-# shellcheck source=/dev/null
-[[ -z ${HOTPATCH_SCENARIO:-} ]] || . "$scenario_folder/lib-stall.sh"
+# In the guest it lies beside the scenario.
+# shellcheck source=lib-stall.sh
+. "$(dirname "$0")/lib-stall.sh"
 
 testcase_a_removal_that_is_forced_pins_the_module() {
         mkdir -p /etc/hotpatch/trust.d
