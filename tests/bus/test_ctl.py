@@ -327,6 +327,53 @@ def test_monitor_prints_what_happens(pki):
         assert any(line.endswith('job 1: done') for line in lines), lines
 
 
+def test_audit_and_status_name_what_was_found(pki):
+    with World(pki).start() as w:
+        out, _ = ctl(w, 'audit')
+        assert 'kernel, records and store agree' in out and 'ALERT' not in out, out
+        ctl(w, 'apply', bundle(w, 'hp-one', trial={'seconds': 0}))
+        os.makedirs(w.machine.path('sys/kernel/livepatch/hp_one/vmlinux/hp_function,1'))
+        out, _ = ctl(w, 'audit')
+        assert 'hp-one' in out and 'good' in out, out
+        process = ctl_begin(w, 'monitor', '--json')
+        time.sleep(0.5)
+        w.machine.kernel.end('hp_one', 0)
+        w.root.patches()
+        wait_for('the finding', lambda: w.root.properties)
+        out, _ = ctl(w, 'audit', code=10)
+        for text in ('hp-one', 'ALERT: The patch', 'Apply it again', 'do NOT agree'):
+            assert text in out, (text, out)
+        (report,) = ctl_json(w, 'audit', code=10)
+        assert report['drift'] and report['findings'][0]['kind'] == 'not-in-force', report
+        (status,) = ctl_json(w, 'status')
+        assert status['level'] == 'alert' and status['findings'][0]['patch'] == 'hp-one', status
+        out, _ = ctl(w, 'status')
+        assert 'Found: The patch' in out, out
+        _, err = ctl(w, 'audit', code=4, user=NOBODY)
+        assert 'polkit' in err, err
+        process.send_signal(signal.SIGINT)
+        events = [json.loads(line) for line in ctl_end(process, 0)[0].splitlines()]
+        found = [e['properties']['Findings'] for e in events if 'Findings' in e.get('properties', {})]
+        assert found and found[-1][0]['kind'] == 'not-in-force', events
+
+
+def test_monitor_prints_tripwires(pki):
+    with World(pki).start() as w:
+        ctl(w, 'apply', bundle(w, 'hp-one'))
+        process, text = ctl_begin(w, 'monitor', '--json'), ctl_begin(w, 'monitor')
+        assert 'Listening' in text.stderr.readline()
+        time.sleep(0.3)
+        w.machine.write('sys/module/hp_one/hotpatch/tripwires', 'CVE-2026-0001 2\n')
+        w.root.patches()
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        text.send_signal(signal.SIGINT)
+        events = [json.loads(line) for line in ctl_end(process, 0)[0].splitlines()]
+        assert [(e['patch'], e['fixes'], e['count']) for e in events if e['event'] == 'tripwire'] == \
+            [('hp-one', ['CVE-2026-0001'], 2)], events
+        assert 'TRIPWIRE' in ctl_end(text, 0)[0]
+
+
 # --- the screen ---
 
 def test_screens_fit_80_columns(pki):

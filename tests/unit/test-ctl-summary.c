@@ -63,6 +63,35 @@ START_TEST(a_staged_patch_waits_only_if_it_fits_this_kernel) {
 }
 END_TEST
 
+START_TEST(findings_are_said_by_their_severity) {
+        FindingInfo items[] = {
+                { .severity = (char *) "alert", .sentence = (char *) "It is gone", .remedy = (char *) "Apply it." },
+                { .severity = (char *) "attention", .sentence = (char *) "It is odd", .remedy = (char *) "Look." },
+                { .severity = (char *) "attention", .sentence = (char *) "It is odd too", .remedy = (char *) "Look." },
+                { .severity = (char *) "info", .sentence = (char *) "By the way", .remedy = (char *) "Nothing." },
+        };
+        ManagerInfo manager = MANAGER;
+        Summary *s;
+
+        manager.findings = (FindingList) { items, 4 };
+        s = summary(manager, NULL, 0, NULL, 0);
+        ck_assert_int_eq(s->level, LEVEL_ALERT);
+        ck_assert_str_eq(s->safety, "ALERT: It is gone");
+        ck_assert_uint_eq(strv_length(s->todo), 2); /* the same remedy once, and none for what is only good to know */
+        ck_assert_str_eq(s->todo[0], "Apply it.");
+        summary_free(s);
+        manager.findings = (FindingList) { items + 1, 1 };
+        s = summary(manager, NULL, 0, NULL, 0);
+        ck_assert_int_eq(s->level, LEVEL_ATTENTION);
+        ck_assert_str_eq(s->safety, "It is odd");
+        summary_free(s);
+        manager.findings = (FindingList) { items + 3, 1 };
+        s = summary(manager, NULL, 0, NULL, 0);
+        ck_assert_int_eq(s->level, LEVEL_OK);
+        summary_free(s);
+}
+END_TEST
+
 START_TEST(a_tripwire_comes_before_everything) {
         char *fixes[] = { (char *) "CVE-1", NULL };
         PatchInfo patches[] = {
@@ -143,6 +172,7 @@ static Suite *suite(void) {
         tcase_add_test(t, an_empty_machine_has_nothing_to_do);
         tcase_add_test(t, active_patches_count_their_fixes_but_not_other_peoples);
         tcase_add_test(t, a_staged_patch_waits_only_if_it_fits_this_kernel);
+        tcase_add_test(t, findings_are_said_by_their_severity);
         tcase_add_test(t, a_tripwire_comes_before_everything);
         tcase_add_test(t, a_rollback_is_told_first_and_not_to_be_repeated);
         tcase_add_test(t, a_kernel_without_livepatch_is_no_safe_place);

@@ -172,6 +172,42 @@ START_TEST(test_record_only) {
 }
 END_TEST
 
+START_TEST(test_audit) {
+        KernelIdentity k = { (char *) "x86_64", (char *) "6.1", (char *) "aabb" };
+        PatchedObject objects[] = { { (char *) "ext4", PATCHED_WAITING }, { (char *) "vmlinux", PATCHED_YES } };
+        AuditPatch patch = {
+                .id = (char *) "hp-a", .module = (char *) "hp_a", .state = "patched", .wanted = true,
+                .bundle = AUDIT_BUNDLE_GOOD, .n_functions = 3, .objects = objects, .n_objects = 2,
+                .last_event = (char *) "applied", .last_event_usec = 1000000,
+        };
+        AuditReport report = { .patches = &patch, .n_patches = 1, .n_bundles = 1, .bytes = 9, .journal = true };
+        FindingSet findings = { 0 };
+        char *text = NULL;
+        json_t *j, *p;
+
+        ck_assert_ok(finding_set_add(&findings, FINDING_OTHER_KERNEL, "hp-b", "6.2", "Kept \xff"));
+        ck_assert_ok(describe_audit(&report, &findings, &k, &text));
+        j = parse(text);
+        ck_assert(json_is_false(json_object_get(j, "drift"))); /* good to know is no drift */
+        p = json_array_get(json_object_get(j, "patches"), 0);
+        ck_assert_str_eq(string_at(p, "bundle"), "good");
+        ck_assert_str_eq(string_at(p, "last_event_time"), "1970-01-01T00:00:01Z");
+        ck_assert_str_eq(string_at(json_array_get(json_object_get(p, "objects"), 0), "state"), "waiting");
+        p = json_array_get(json_object_get(j, "findings"), 0);
+        ck_assert_str_eq(string_at(p, "message"), "Kept ?");
+        ck_assert_str_eq(string_at(p, "kind"), "other-kernel");
+        json_decref(j);
+        ck_assert_ok(finding_set_add(&findings, FINDING_HOOK, NULL, "f", "Odd"));
+        finding_set_sort(&findings);
+        ck_assert_ok(describe_audit(&report, &findings, &k, &text));
+        j = parse(text);
+        ck_assert(json_is_true(json_object_get(j, "drift")));
+        assert_null(json_array_get(json_object_get(j, "findings"), 0), "patch");
+        json_decref(j);
+        finding_set_done(&findings);
+}
+END_TEST
+
 static Suite *describe_suite(void) {
         Suite *s = suite_create("describe");
         TCase *c = tcase_create("describe");
@@ -181,6 +217,7 @@ static Suite *describe_suite(void) {
         tcase_add_test(c, test_patch);
         tcase_add_test(c, test_foreign);
         tcase_add_test(c, test_record_only);
+        tcase_add_test(c, test_audit);
         suite_add_tcase(s, c);
         return s;
 }
