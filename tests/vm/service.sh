@@ -7,6 +7,7 @@
 prepare() {
         hotpatchctl --quiet key generate "$1/keys"
         build_bundle "$1/version.hpb" "$1/keys" "$top/module/examples/version-line" "$2"
+        build_kbuild "$top/tests/data/handwritten" "$2" "$1"
         rm "$1"/keys/*.key
 }
 
@@ -139,19 +140,16 @@ testcase_a_service_killed_in_a_transition_undoes_it() {
 }
 
 testcase_patches_of_others_are_shown_and_left_alone() {
-        hotpatchctl bundle extract version.hpb extracted
-        insmod "extracted/hp_version_line-$(uname -r).ko"
-        eventually 60 grep -qx 0 /sys/kernel/livepatch/hp_version_line/transition
+        insmod handwritten.ko
+        eventually 60 grep -qx 0 /sys/kernel/livepatch/handwritten/transition
         run hotpatchctl list
-        expect_output '^hp_version_line +active'
-        run hotpatchctl remove hp_version_line
+        expect_output '^handwritten +active'
+        run hotpatchctl remove handwritten
         ((status != 0))
-        run hotpatchctl apply version.hpb
-        ((status != 0))
-        expect_file /proc/version "$new"
-        echo 0 >/sys/kernel/livepatch/hp_version_line/enabled
-        eventually 60 [ ! -e /sys/kernel/livepatch/hp_version_line ]
-        eventually 20 rmmod hp_version_line
+        expect_file /proc/loadavg handwritten
+        echo 0 >/sys/kernel/livepatch/handwritten/enabled
+        eventually 60 [ ! -e /sys/kernel/livepatch/handwritten ]
+        eventually 20 rmmod handwritten
 }
 
 testcase_nothing_failed() {
