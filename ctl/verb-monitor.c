@@ -150,42 +150,62 @@ static int on_trial_ended(sd_bus_message *m, void *userdata, _unused_ sd_bus_err
         return print_event(userdata, line, TAKE_PTR(event));
 }
 
-/* Pairs or sextuples of strings; people see the last word that says something. */
-static int read_structs(sd_bus_message *m, const char *name, Value *object, FILE *line) {
-        _cleanup_value_ Value *array = value_array();
-        bool findings = streq(name, "Findings"), reboot = streq(name, "RebootRequired");
+/** struct Rows - a property that is a list of structures of strings; a key that is NULL is left out */
+typedef struct Rows {
+        const char *property;
+        const char *contents; /* of the structure */
+        const char *keys[6];
+        size_t said;         /* what people see of a row */
+        const char *between; /* and then the next string, behind this; NULL: no more */
+} Rows;
+
+static const Rows rows_of[] = {
+        { "Findings", "ssssss", { "kind", "severity", "patch", "object", "message" }, 4, NULL },
+        { "RebootRequired", "ss", { "reason", "message" }, 0, ": " },
+        { "Objects", "ss", { "name", "state" }, 0, " is " },
+};
+
+static int read_row(sd_bus_message *m, const Rows *rows, Value *array, const char *begin, FILE *line) {
         const char *s[6] = { "", "", "", "", "", "" };
+        _cleanup_value_ Value *row = value_object();
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'r', rows->contents);
+        for (size_t i = 0; r > 0 && i < ELEMENTSOF(s) && i < strlen(rows->contents); i++) {
+                r = sd_bus_message_read(m, "s", &s[i]);
+                if (r > 0 && rows->keys[i])
+                        r = value_set_string(row, rows->keys[i], *s[i] ? s[i] : NULL) < 0 ? -ENOMEM : 1;
+        }
+        if (r <= 0)
+                return r;
+        fprintf(line, "%s%s%s%s", begin, s[rows->said], strempty(rows->between),
+                        rows->between ? s[rows->said + 1] : "");
+        r = sd_bus_message_exit_container(m);
+        if (r < 0)
+                return r;
+        return value_append(array, TAKE_PTR(row)) < 0 ? -ENOMEM : 1;
+}
+
+static int read_rows(sd_bus_message *m, const Rows *rows, Value *object, FILE *line) {
+        _cleanup_value_ Value *array = value_array();
+        char type[16];
         size_t n = 0;
         int r;
 
-        r = sd_bus_message_enter_container(m, 'v', findings ? "a(ssssss)" : "a(ss)");
+        (void) snprintf(type, sizeof(type), "a(%s)", rows->contents);
+        fprintf(line, " %s=", rows->property);
+        r = sd_bus_message_enter_container(m, 'v', type);
         if (r >= 0)
-                r = sd_bus_message_enter_container(m, 'a', findings ? "(ssssss)" : "(ss)");
-        while (r >= 0) {
-                Value *row;
-
-                r = findings ? sd_bus_message_read(m, "(ssssss)", &s[0], &s[1], &s[2], &s[3], &s[4], &s[5])
-                             : sd_bus_message_read(m, "(ss)", &s[0], &s[1]);
-                if (r <= 0)
-                        break;
-                fprintf(line, "%s%s", n++ == 0 ? " " : ", ", findings ? s[4] : s[0]);
-                if (!findings)
-                        fprintf(line, "%s%s", reboot ? ": " : " is ", s[1]);
-                row = value_object();
-                if (value_set_string(row, findings ? "kind" : reboot ? "reason" : "name", s[0]) < 0 ||
-                                value_set_string(row, findings ? "severity" : reboot ? "message" : "state", s[1]) < 0 ||
-                                (findings && (value_set_string(row, "patch", *s[2] ? s[2] : NULL) < 0 ||
-                                value_set_string(row, "object", *s[3] ? s[3] : NULL) < 0 ||
-                                value_set_string(row, "message", s[4]) < 0)) || value_append(array, row) < 0)
-                        return -ENOMEM;
-        }
+                r = sd_bus_message_enter_container(m, 'a', type + 1);
+        while (r >= 0 && (r = read_row(m, rows, array, n > 0 ? ", " : "", line)) > 0)
+                n++;
         if (r >= 0 && n == 0)
-                fprintf(line, " %s", findings ? "nothing is found any more" : reboot ? "no restart is needed" : "no object");
+                fputs("none", line);
         if (r >= 0)
                 r = sd_bus_message_exit_container(m);
         if (r >= 0)
                 r = sd_bus_message_exit_container(m);
-        return r < 0 ? r : value_set(object, name, TAKE_PTR(array));
+        return r < 0 ? r : value_set(object, rows->property, TAKE_PTR(array));
 }
 
 static int read_blockers(sd_bus_message *m, const char *name, Value *object, FILE *line) {
@@ -244,8 +264,9 @@ static int read_property(sd_bus_message *m, const char *name, Value *object, FIL
                         return r;
                 return value_set_real(object, name, d);
         }
-        if (streq(contents, "a(ssssss)") || streq(contents, "a(ss)"))
-                return read_structs(m, name, object, line);
+        for (size_t i = 0; i < ELEMENTSOF(rows_of); i++)
+                if (streq(rows_of[i].property, name) && startswith(contents, "a(s"))
+                        return read_rows(m, &rows_of[i], object, line);
         if (streq(contents, "a(uusssss)"))
                 return read_blockers(m, name, object, line);
         return sd_bus_message_skip(m, "v");

@@ -206,7 +206,7 @@ static int check_hooks(const AuditQuestion *q, const AdmittedRecord *record, con
                                                         hooks[i].function,
                                                         "The function '%s', which the patch '%s' replaces, is "
                                                         "redirected by '%s'", hooks[i].function, record->id,
-                                                        hooks[i].handler);
+                                                        *hooks[i].handler ? hooks[i].handler : "somebody");
                 }
         function_hooks_free(hooks, n);
         return r;

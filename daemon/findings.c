@@ -3,7 +3,8 @@
 /*
  * The findings of this daemon. They are looked for at its start, whenever somebody asks for them,
  * when the set of patches or the state of one has changed, and when the kernel's log says that
- * livepatch did something. Nothing is polled; while a job runs nothing is looked for, because kernel
+ * livepatch did something. Nothing is polled, but for the seconds of a transition that somebody else
+ * has started; while a job runs nothing is looked for, because kernel
  * and records disagree then on purpose.
  *
  * The daemon comes and goes many times a day, so run/hotpatch/findings remembers what was told since
@@ -30,6 +31,8 @@
 #define ALIVE_FILE "alive"
 /* FINDINGS_MAX keys of some 200 bytes. */
 #define TOLD_MAX ((size_t) 256 * 1024)
+/* The kernel itself looks at the tasks of a transition once a second. */
+#define SETTLE_USEC USEC_PER_SEC
 
 struct Findings {
         Manager *manager;
@@ -38,6 +41,7 @@ struct Findings {
         bool killed;
         uint64_t iteration; /* of the event loop, of the last look */
         sd_event_source *later;
+        sd_event_source *settle;
         int run_fd;
 };
 
@@ -310,12 +314,42 @@ void findings_look_again(Findings *f) {
         findings_look(f);
 }
 
+static int on_settle(sd_event_source *source, uint64_t usec, void *userdata);
+
+/* Somebody else's transition: the kernel says that it is over before its files say so, and nothing afterwards. */
+static void look_until_settled(Findings *f) {
+        const Manager *m = f->manager;
+        bool moving = false;
+        int r;
+
+        for (size_t i = 0; i < m->patches.n_patches; i++)
+                moving = moving || m->patches.patches[i]->state == PATCH_TRANSITION ||
+                        m->patches.patches[i]->state == PATCH_REMOVING;
+        if (!moving || manager_running_job(m))
+                return;
+        if (!f->settle)
+                r = sd_event_add_time_relative(m->event, &f->settle, CLOCK_MONOTONIC, SETTLE_USEC, SETTLE_USEC / 4,
+                                on_settle, f);
+        else {
+                r = sd_event_source_set_time_relative(f->settle, SETTLE_USEC);
+                if (r >= 0)
+                        r = sd_event_source_set_enabled(f->settle, SD_EVENT_ONESHOT);
+        }
+        (void) r;
+}
+
 static int on_later(_unused_ sd_event_source *source, void *userdata) {
         Findings *f = userdata;
 
-        if (patches_refresh(f->manager) >= 0)
-                findings_look(f);
+        if (patches_refresh(f->manager) < 0)
+                return 0;
+        findings_look(f);
+        look_until_settled(f);
         return 0;
+}
+
+static int on_settle(sd_event_source *source, _unused_ uint64_t usec, void *userdata) {
+        return on_later(source, userdata);
 }
 
 /** findings_look_later() - look when the event loop comes to it; asking twice is looking once */
@@ -382,6 +416,7 @@ Findings *findings_free(Findings *f) {
         if (!f)
                 return NULL;
         sd_event_source_disable_unref(f->later);
+        sd_event_source_disable_unref(f->settle);
         finding_set_done(&f->set);
         strv_free(f->told);
         safe_close(f->run_fd);

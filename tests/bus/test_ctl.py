@@ -335,8 +335,8 @@ def test_audit_and_status_name_what_was_found(pki):
         os.makedirs(w.machine.path('sys/kernel/livepatch/hp_one/vmlinux/hp_function,1'))
         out, _ = ctl(w, 'audit')
         assert 'hp-one' in out and 'good' in out, out
-        process = ctl_begin(w, 'monitor', '--json')
-        time.sleep(0.5)
+        process = ctl_begin(w, 'monitor')
+        assert 'Listening' in process.stderr.readline()
         w.machine.kernel.end('hp_one', 0)
         w.root.patches()
         wait_for('the finding', lambda: w.root.properties)
@@ -352,17 +352,17 @@ def test_audit_and_status_name_what_was_found(pki):
         _, err = ctl(w, 'audit', code=4, user=NOBODY)
         assert 'polkit' in err, err
         process.send_signal(signal.SIGINT)
-        events = [json.loads(line) for line in ctl_end(process, 0)[0].splitlines()]
-        found = [e['properties']['Findings'] for e in events if 'Findings' in e.get('properties', {})]
-        assert found and found[-1][0]['kind'] == 'not-in-force', events
+        out, _ = ctl_end(process, 0)
+        assert "hotpatchd: Findings=The patch 'hp-one' is wanted" in out, out
 
 
 def test_monitor_prints_tripwires(pki):
     with World(pki).start() as w:
         ctl(w, 'apply', bundle(w, 'hp-one'))
-        process, text = ctl_begin(w, 'monitor', '--json'), ctl_begin(w, 'monitor')
+        process = ctl_begin(w, 'monitor', '--json')
+        time.sleep(1)  # it says nothing
+        text = ctl_begin(w, 'monitor')
         assert 'Listening' in text.stderr.readline()
-        time.sleep(0.3)
         w.machine.write('sys/module/hp_one/hotpatch/tripwires', 'CVE-2026-0001 2\n')
         w.root.patches()
         time.sleep(0.5)
