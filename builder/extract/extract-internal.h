@@ -128,14 +128,3 @@ int constants_copy(Extractor *e, const Piece *p) _must_check_ _nonnull_(1, 2);
 /* layout.c */
 int pieces_lay_out(Extractor *e) _must_check_ _nonnull_(1);
 int pieces_copy(Extractor *e) _must_check_ _nonnull_(1);
-
-/* Adding to a pointer array of ours. */
-#define APPEND(array, n, ...)                                                         \
-        ({                                                                            \
-                void *_grown = reallocarray((array), (n) + 1, sizeof(*(array)));        \
-                if (_grown) {                                                         \
-                        (array) = _grown;                                             \
-                        (array)[(n)++] = (__VA_ARGS__);                               \
-                }                                                                     \
-                _grown ? 0 : -ENOMEM;                                                 \
-        })

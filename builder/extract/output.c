@@ -18,14 +18,6 @@
 
 #include "dbus/errors.h"
 
-#define GROW(array, n, r) \
-        ({                                                                            \
-                void *_grown = reallocarray((array), (n) + 1, sizeof(*(array)));        \
-                if (_grown)                                                           \
-                        (array) = _grown;                                             \
-                (r) = _grown ? 0 : -ENOMEM;                                           \
-        })
-
 /** output_done() - free what the output owns */
 void output_done(Output *o) {
         for (size_t i = 0; i < o->n_sections; i++) {
@@ -58,15 +50,14 @@ int output_section(Output *o, const char *name, uint32_t type, uint64_t flags, s
                         return 0;
                 }
         for (size_t n = o->n_sections ? 1 : 2; n > 0; n--) {
-                GROW(o->sections, o->n_sections, r);
-                if (r < 0)
-                        return r;
-                o->sections[o->n_sections++] = (OutputSection) {
+                r = APPEND(o->sections, o->n_sections, (OutputSection) {
                         .name = name,
                         .type = type,
                         .flags = flags,
                         .alignment = 1,
-                };
+                });
+                if (r < 0)
+                        return r;
         }
         *ret = o->n_sections - 1;
         return 0;
@@ -110,13 +101,8 @@ int output_reserve(Output *o, size_t section, uint64_t size, uint64_t alignment,
 /** output_relocate() - add a relocation to a section. Return: 0 or -ENOMEM */
 int output_relocate(Output *o, size_t section, const OutputRelocation *relocation) {
         OutputSection *s = o->sections + section;
-        int r;
 
-        GROW(s->relocations, s->n_relocations, r);
-        if (r < 0)
-                return r;
-        s->relocations[s->n_relocations++] = *relocation;
-        return 0;
+        return APPEND(s->relocations, s->n_relocations, *relocation);
 }
 
 /**
@@ -131,10 +117,9 @@ int output_symbol(Output *o, const OutputSymbol *symbol, size_t *ret) {
         int r;
 
         for (size_t n = o->n_symbols ? 1 : 2; n > 0; n--) {
-                GROW(o->symbols, o->n_symbols, r);
+                r = APPEND(o->symbols, o->n_symbols, (OutputSymbol) {});
                 if (r < 0)
                         return r;
-                o->symbols[o->n_symbols++] = (OutputSymbol) {};
         }
         o->symbols[o->n_symbols - 1] = *symbol;
         o->symbols[o->n_symbols - 1].name = strdup(symbol->name);

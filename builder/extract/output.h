@@ -7,6 +7,17 @@
 
 #include "util/base.h"
 
+/* Adding to a pointer array of ours. */
+#define APPEND(array, n, ...)                                                         \
+        ({                                                                            \
+                void *_grown = reallocarray((array), (n) + 1, sizeof(*(array)));        \
+                if (_grown) {                                                         \
+                        (array) = _grown;                                             \
+                        (array)[(n)++] = (__VA_ARGS__);                               \
+                }                                                                     \
+                _grown ? 0 : -ENOMEM;                                                 \
+        })
+
 /**
  * struct OutputRelocation - one field; exactly one of @section and @symbol is set
  * @section: the target is counted from the begin of that section

@@ -11,6 +11,7 @@
 #include <fnmatch.h>
 
 #include "builder/match/matcher.h"
+#include "builder/search.h"
 
 /*
  * The first field of every entry is the place. Sources: arch/x86/include/asm/alternative.h (struct
@@ -171,17 +172,7 @@ int sites_read(const Image *image, Sites *ret) {
 
 /** sites_from() - the first site at or after an address; the end of the array when there is none */
 const Site *sites_from(const Sites *s, uint64_t address) {
-        size_t low = 0, high = s->n;
-
-        while (low < high) {
-                size_t middle = low + (high - low) / 2;
-
-                if (s->items[middle].address < address)
-                        low = middle + 1;
-                else
-                        high = middle;
-        }
-        return s->items + low;
+        return s->items + search_from(s->items, s->n, sizeof(*s->items), offsetof(Site, address), address);
 }
 
 /** sites_find() - the site of a kind at exactly that address, or NULL */

@@ -9,6 +9,7 @@
  */
 
 #include "builder/object/object-internal.h"
+#include "builder/search.h"
 
 /**
  * object_fields_from() - the relocations from a place on
@@ -17,17 +18,8 @@
  * Return: the first one at or after it; the end of the array when there is none.
  */
 const ObjectRelocation *object_fields_from(const ObjectSection *s, uint64_t offset) {
-        size_t low = 0, high = s->n_relocations;
-
-        while (low < high) {
-                size_t middle = low + (high - low) / 2;
-
-                if (s->relocations[middle].offset < offset)
-                        low = middle + 1;
-                else
-                        high = middle;
-        }
-        return s->relocations + low;
+        return s->relocations + search_from(s->relocations, s->n_relocations, sizeof(*s->relocations),
+                                            offsetof(ObjectRelocation, offset), offset);
 }
 
 /** object_relocation_at() - the relocation of the field that begins exactly there. Return: NULL: none */
