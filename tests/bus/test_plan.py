@@ -107,6 +107,32 @@ def test_functions(pki):
         assert 'redirected by their_handler [theirs]' in c['found'] and not c['ok'], c
 
 
+def test_functions_that_are_several_or_out_of_reach(pki):
+    with World(pki) as w:
+        w.machine.write('proc/kallsyms', ''.join('ffffffff8100%04x t %s\n' % (i * 16, f) for i, f in enumerate((
+            'hp_function', 'hp_function', 'hp_other', 'stack_trace_save_tsk_reliable'))))
+        w.machine.write('sys/kernel/tracing/available_filter_functions', 'hp_function\n')
+        w.start()
+        w.machine.stage('hp-one')
+        check(w, ['hp-one'], 'FunctionAmbiguous', "'hp_function' of 'vmlinux', of which this kernel has several")
+        w.machine.stage('hp-two', functions=(('vmlinux', 'hp_other'),))
+        check(w, ['hp-two'], 'FunctionNotTraceable', "'hp_other' of 'vmlinux'")
+
+
+def test_modules_and_kinds(pki):
+    with World(pki).start() as w:
+        targets = originals('hp-driver', None)
+        targets[0]['objects'] = [{'name': 'driver', 'build_id': 'aa' * 20, 'functions': ['driver_open']}]
+        w.machine.stage('hp-driver', functions=(('driver', 'driver_open'),), targets=targets)
+        assert plan(w, 'hp-driver')['refusal'] is None
+        w.machine.write('sys/module/driver/initstate', 'live\n')
+        check(w, ['hp-driver'], 'ModuleBuildIdMismatch', "'%s'" % ('aa' * 20), "'driver'", 'without a build-id')
+        # held by nobody knows whom, without effect
+        apply(w, 'hp-one', 'hp_function')
+        os.rename(w.machine.path('sys/kernel/livepatch/hp_one'), w.machine.path('fake/held'))
+        check(w, ['hp-one'], 'PinnedUntilReboot', "'hp_one'")
+
+
 def test_a_transition_of_somebody_else(pki):
     with World(pki).start() as w:
         w.machine.stage('hp-one')

@@ -315,6 +315,74 @@ START_TEST(test_bad_answers) {
 }
 END_TEST
 
+/* --- modules of bundles --- */
+
+#define PAYLOAD "FORMAT=1\nBUILD_ID=aabb\nSIGNED=1\nSIGNATURE_READABLE=1\nSIGNATURE_OPEN=0\nSIGNER=Our key\n" \
+        "ISSUER_SERIAL=01ff31\nSERIAL=01ff\nSTATES_KNOWN=1\nSTATE=5:2\nSTATE=6:1\nEND=1\n"
+
+START_TEST(test_payloads) {
+        _cleanup_(payload_done) Payload p = { 0 }, none = { 0 };
+        const Payload *both[] = { &p, &none };
+        const PlanPayload *f;
+
+        ck_assert_ok(payload_parse(PAYLOAD, strlen(PAYLOAD), &p));
+        ck_assert_str_eq(p.build_id, "aabb");
+        ck_assert_str_eq(p.states[1], "6:1");
+        ck_assert_ok(payload_parse(NULL, 0, &none));
+        ck_assert(!none.signature.present && !none.states_known);
+
+        tree_file(&tree, "proc/keys", "0a I------     1 perm 1f0b0000     0     0 keyring   .platform: empty\n");
+        (void) gather(1);
+        ck_assert_ok(facts_add_payloads(facts, tree.kernel, both, 2));
+        f = facts_for_plan(facts)->payloads;
+        ck_assert(f[0].is_signed && f[0].states_known && f[0].key == CERTAINLY_NOT);
+        ck_assert_str_eq(f[0].signer, "'Our key' with the serial number 01ff");
+        ck_assert_str_eq(f[0].states[0], "5:2");
+        ck_assert(!f[1].is_signed && !f[1].signer);
+        /* nobody knows the keys */
+        ck_assert_int_eq(unlinkat(tree.fd, "proc/keys", 0), 0);
+        ck_assert_ok(facts_add_payloads(facts, tree.kernel, both, 2));
+        ck_assert_int_eq(facts_for_plan(facts)->payloads[0].key, UNCERTAIN);
+}
+END_TEST
+
+START_TEST(test_bad_payloads) {
+        static const char *const texts[] = {
+                "x", "FORMAT=1\nSIGNED=1\nEND=1\n", "FORMAT=1\nSIGNED=1\nSIGNATURE_READABLE=1\nSIGNATURE_OPEN=0\nSTATES_KNOWN=0\nEND=1\n",
+                "FORMAT=1\nSIGNED=0\nSIGNATURE_READABLE=0\nSIGNATURE_OPEN=0\nSTATES_KNOWN=1\nSTATE=5\nEND=1\n",
+                "FORMAT=1\nSIGNED=0\nSIGNATURE_READABLE=0\nSIGNATURE_OPEN=0\nSTATES_KNOWN=1\nBUILD_ID=AA\nEND=1\n",
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(texts); i++) {
+                Payload p = { .states_known = true };
+
+                ck_assert_msg(payload_parse(texts[i], strlen(texts[i]), &p) == -EBADMSG, "%s", texts[i]);
+                ck_assert_msg(p.states_known && !p.build_id, "%s: written", texts[i]);
+        }
+}
+END_TEST
+
+/* --- other vendors --- */
+
+START_TEST(test_others) {
+        const PlanFacts *f = gather(0);
+
+        ck_assert_uint_eq(f->n_others, 0);
+        tree_directory(&tree, "run/systemd/units");
+        ck_assert_int_eq(symlinkat("0123", tree.fd, "run/systemd/units/invocation:uptrack.service"), 0);
+        ck_assert_int_eq(symlinkat("0123", tree.fd, "run/systemd/units/invocation:cron.service"), 0);
+        tree_file(&tree, "sys/module/ksplice_abc/initstate", "live\n");
+        tree_directory(&tree, "sys/module/kcare_built_in/parameters");
+        f = gather(0);
+        ck_assert_uint_eq(f->n_others, 2);
+        ck_assert_str_eq(f->others[0].name, "Ksplice");
+        ck_assert_str_eq(f->others[0].sign, "uptrack.service is active");
+        ck_assert(!f->others[0].hidden); /* the service alone has no code in the kernel */
+        ck_assert_str_eq(f->others[1].sign, "module 'ksplice_abc' is loaded");
+        ck_assert(f->others[1].hidden);
+}
+END_TEST
+
 static Suite *facts_suite(void) {
         Suite *s = suite_create("facts");
         TCase *c = tcase_create("facts");
@@ -331,6 +399,9 @@ static Suite *facts_suite(void) {
         tcase_add_test(c, test_transition);
         tcase_add_test(c, test_damaged_mark);
         tcase_add_test(c, test_symbols);
+        tcase_add_test(c, test_payloads);
+        tcase_add_test(c, test_bad_payloads);
+        tcase_add_test(c, test_others);
         tcase_add_loop_test(c, test_bad_answers, 0, ELEMENTSOF(bad_answers));
         suite_add_tcase(s, c);
         return s;
