@@ -37,7 +37,11 @@
 static void over(Job *j) {
         _cleanup_free_ char *reason = strdup(strempty(j->error.message));
 
-        trials_rolled_back(j->manager->trials, j->rollback.transaction, strempty(reason));
+        /* With its record goes what it had superseded: not before that is wanted again. */
+        if (j->wanted_back)
+                trials_rolled_back(j->manager->trials, j->rollback.transaction, strempty(reason));
+        else
+                trials_gave_up(j->manager->trials, j->rollback.transaction);
         job_close_intent(j);
         job_finish(j, j->return_failed ? JOB_FAILED : JOB_DONE);
 }
@@ -253,6 +257,7 @@ void job_rollback_is_out(Job *j) {
         strv_free(j->committed);
         j->committed = NULL;
         r = restore_records(j);
+        j->wanted_back = r >= 0;
         if (r >= 0 && !j->rollback.returns)
                 return over(j);
         if (r >= 0)

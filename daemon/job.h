@@ -62,6 +62,7 @@ typedef enum JobResult {
  * @unclean: it cleans up what a daemon before this one began
  * @rollback: the trial that failed; of a rollback only
  * @returning: what failed is out; what it had superseded is on its way in
+ * @wanted_back: the records of that lie in admitted/ again
  * @return_failed: some of that could not be brought back
  * @call_*: the blocking call that a worker makes for it
  * @stall: its transition does not end; NULL: none, or it is early
@@ -100,6 +101,7 @@ typedef struct Job {
 
         TrialRecord rollback;
         bool returning;
+        bool wanted_back;
         bool return_failed;
 
         Worker *worker;

@@ -497,7 +497,8 @@ const char *trials_superseder(const Trials *t, const char *id) {
         for (size_t i = 0; !transaction && i < n; i++) {
                 const Trial *trial = find_patch(t, records[i].id);
 
-                if (trial && is_running(trial) && strv_contains(records[i].supersedes, id))
+                /* Also one that has failed meanwhile: its rollback begins when this job has ended. */
+                if (trial && strv_contains(records[i].supersedes, id))
                         transaction = trial->record.transaction;
         }
         admitted_records_free(records, n);

@@ -231,6 +231,67 @@ def test_what_was_superseded_cannot_come_back(pki):
         assert os.path.exists(w.machine.path('var/lib/hotpatch/admitted/hp-one.record'))
 
 
+def test_it_fails_while_the_old_one_is_still_taken_out(pki):
+    """The old one leaves as what the trial has superseded, although the trial is lost by then."""
+    with start(pki) as w:
+        w.machine.stage('hp-one')
+        apply(w, 'hp-one')
+        w.root.call('EndTrial', ['hp-one'], NO_OPTIONS)
+        assert w.root.trial()[1] == 'passed'
+        w.machine.stage('hp-two', supersedes=['hp-one'])
+        w.machine.kernel.held = 1.5
+        w.root.apply('hp-two')
+        wait_for('the trial', lambda: records(w))
+        w.machine.say(*warn('hp_two'))
+        assert w.root.trial()[:2] == (['hp-two'], 'failed')
+        clean(w, ['hp_one'])
+        assert w.root.patches() == {'hp-one': 'active', 'hp-two': 'staged'}, w.root.patches()
+
+
+def test_what_was_superseded_stays_until_it_can_be_wanted_again(pki):
+    with start(pki) as w:
+        w.machine.stage('hp-one')
+        w.machine.stage('hp-two', supersedes=['hp-one'])
+        apply(w, 'hp-one')
+        apply(w, 'hp-two')
+        assert w.root.trial()[1] == 'ended'
+        (folder,) = (w.machine.path('var/lib/hotpatch/superseded', t) for t in superseded(w))
+        os.rename(folder, w.machine.path('fake/folder'))
+        w.machine.write(os.path.relpath(folder, w.machine.root), 'in the way')
+        w.machine.say(*warn('hp_two'))
+        (job,) = wait_for('the rollback', lambda: jobs(w, 'rollback'))
+        assert w.root.finish((job[0], job[7]))[:2] == ('failed', 'TrialFailed')
+        assert len(records(w)) == 1, records(w)
+        w.daemon.stop()
+        os.unlink(folder)
+        os.rename(w.machine.path('fake/folder'), folder)
+        w.start()
+        clean(w, ['hp_one'])
+        assert w.root.patches() == {'hp-one': 'active', 'hp-two': 'staged'}, w.root.patches()
+
+
+def test_old_complaints_are_not_held_against_a_patch(pki):
+    """The record of a patch came back, or that of its trial: the kernel's past is not its doing."""
+    with World(pki) as w:
+        w.machine.write('proc/sys/kernel/tainted', '%d\n' % (1 << 7 | 1 << 11))
+        w.start()
+        w.machine.stage('hp-one')
+        w.machine.kernel.stall = True
+        job = w.root.apply('hp-one')
+        wait_for('the transition', lambda: w.root.patches() == {'hp-one': 'transition'})
+        with open(w.machine.path('var/lib/hotpatch/intent'), 'rb') as f:
+            intent = f.read()
+        w.machine.kernel.stall = False
+        assert w.root.finish(job)[0] == 'done'
+        w.daemon.kill()
+        os.unlink(w.machine.path('var/lib/hotpatch/trials', *records(w)))
+        w.machine.write('var/lib/hotpatch/intent', intent)
+        w.start()
+        wait_for('the trial', lambda: records(w))
+        time.sleep(6)
+        assert w.root.patches() == {'hp-one': 'active'} and not w.root.trials, w.root.trials
+
+
 def test_a_removed_patch_is_not_on_trial(pki):
     with start(pki) as w:
         w.machine.stage('hp-one')
