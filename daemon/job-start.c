@@ -54,13 +54,13 @@ static int begin(Job *j, sd_bus_error *error) {
         r = plan_modules(plan, j->type == JOB_APPLY ? STEP_INSERT : STEP_UNLOAD, &ids, &modules);
         if (r < 0)
                 return r;
-        /* Without a module there is no intent: forgetting a record is one step in itself. */
+        if (j->type == JOB_APPLY)
+                trials_job_begins(j->manager->trials);
+        /* Without a module there is no intent: writing or forgetting a record is one step in itself. */
         if (modules) {
                 r = j->type == JOB_APPLY ? job_prepare_commit(j, error) : 0;
                 if (r < 0)
                         return r;
-                if (j->type == JOB_APPLY)
-                        trials_job_begins(j->manager->trials);
                 r = job_open_intent(j, job_type_to_string(j->type), ids, modules, error);
                 if (r < 0)
                         return r;

@@ -123,6 +123,18 @@ static void arm(Trials *t) {
                 (void) sd_event_source_set_enabled(t->quiet, SD_EVENT_ONESHOT);
 }
 
+/* A trial that began while nothing was known of the log: here it begins. */
+static void mark_trials(Trials *t, uint64_t sequence) {
+        for (size_t i = 0; i < t->n; i++) {
+                TrialRecord *r = &t->list[i]->record;
+
+                if (r->kmsg_sequence != KERNEL_LOG_NOW)
+                        continue;
+                r->kmsg_sequence = sequence;
+                (void) (store_trial_write(t->manager->store, r, NULL) < 0);
+        }
+}
+
 static void on_record(void *userdata, const KernelRecord *record) {
         Trials *t = userdata;
         KernelSign sign;
@@ -130,6 +142,7 @@ static void on_record(void *userdata, const KernelRecord *record) {
 
         if (t->mark == KERNEL_LOG_NOW)
                 t->mark = record->sequence;
+        mark_trials(t, record->sequence);
         complete = kernel_signs_feed(&t->signs, record, &sign) > 0;
         if (kernel_signs_pending(&t->signs))
                 arm(t);

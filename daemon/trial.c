@@ -398,6 +398,16 @@ void trials_job_begins(Trials *t) {
         t->mark = t->log ? kernel_log_follower_sequence(t->log) : KERNEL_LOG_NOW;
 }
 
+/* How the kernel was before these patches a daemon before us knew. What it logged and which bits it had until now
+ * may be years older than they are, and is not held against them. */
+static void begin_from_now(Trials *t) {
+        t->taint_before = trial_taint(t);
+        if (!t->log)
+                trial_log_open(t, log_begin(t));
+        trial_log_catch_up(t);
+        t->mark = t->log ? kernel_log_follower_sequence(t->log) : KERNEL_LOG_NOW;
+}
+
 static uint64_t clamp_length(const TrialPolicy *policy, uint64_t usec) {
         if (usec < policy->min_usec)
                 usec = policy->min_usec;
@@ -414,8 +424,9 @@ static int fill_record(Trials *t, const Job *j, char **ids, char **modules, char
                 .started_usec = clock_usec(CLOCK_REALTIME),
                 .until_boottime_usec = clock_usec(CLOCK_BOOTTIME) + usec,
                 .until_realtime_usec = clock_usec(CLOCK_REALTIME) + usec,
-                /* Inserting a livepatch writes to the log, so the mark is known; without a log it is 0. */
-                .kmsg_sequence = t->mark == KERNEL_LOG_NOW ? 0 : t->mark,
+                /* Inserting a livepatch writes to the log, so the mark is known; otherwise the first
+                 * record that comes is it, see trial-log.c. */
+                .kmsg_sequence = t->mark,
                 .taint = trial_taint_allowed(t, t->taint_before),
         };
         if (!ret->transaction || !ret->kind)
@@ -449,6 +460,8 @@ int trials_begin(Trials *t, const Job *j, char **ids, char **modules, char **dig
 
         if (usec == 0 || !ids)
                 return 0;
+        if (j->unclean)
+                begin_from_now(t);
         trial_log_catch_up(t);
         r = fill_record(t, j, ids, modules, digests, usec, &record);
         if (r >= 0)
