@@ -203,6 +203,8 @@ static int look(Job *j) {
                 return WAIT_AGAIN;
         }
         if (livepatch_state(j->manager->kernel, module, &state) < 0) {
+                if (++j->failures < JOB_FAILURES_MAX)
+                        return WAIT_AGAIN;
                 job_wait_stop(j);
                 give_up(j);
                 return WAIT_OVER;
@@ -255,17 +257,33 @@ static void turned(Job *j, _unused_ int r, _unused_ const sd_bus_error *error) {
                 (void) end_removal(j);
 }
 
+static int try_again(Job *j) {
+        go_on(j);
+        return WAIT_OVER;
+}
+
+/* The patch is out of force, and nobody wished to stop: memory, descriptors or the disk were wanting. To end here
+ * would leave it wanted and not in force. What is not finished after some tries, the next start finishes. */
+static void insist(Job *j) {
+        if (++j->failures < JOB_FAILURES_MAX && job_wait_after(j, try_again, JOB_RETRY_USEC) >= 0)
+                return;
+        job_wait_stop(j);
+        finish(j);
+}
+
 static void undo_removal(Job *j) {
         const char *module = removal_module(j);
-        /* Not for want of patience: unloading failed, or the module is pinned. */
         bool stopped = sd_bus_error_has_names(&j->error, HOTPATCH_ERROR("Cancelled"),
                         HOTPATCH_ERROR("TransitionStalled"));
+        bool pinned_there = sd_bus_error_has_name(&j->error, HOTPATCH_ERROR("PinnedUntilReboot"));
         LivepatchState state;
 
-        if (!module || livepatch_state(j->manager->kernel, module, &state) < 0)
+        if (!module || pinned_there)
                 return (void) end_removal(j);
-        if (stopped && is_out(state) && job_plan(j)->steps[j->step].action == STEP_VANISH)
-                return go_on(j);
+        if (livepatch_state(j->manager->kernel, module, &state) < 0)
+                return insist(j);
+        if (is_out(state))
+                return stopped ? go_on(j) : insist(j);
         if (state == LIVEPATCH_UNPATCHING) {
                 job_set_state(j, JOB_REVERSING);
                 if (job_call(j, JOB_CALL_ENABLE, module, turned) >= 0)

@@ -200,21 +200,30 @@ static int worker_result(const Worker *w, const siginfo_t *si, size_t *ret_size,
         return worker_parse_answer(w, ret_size, ret_error);
 }
 
-static int on_child(_unused_ sd_event_source *source, const siginfo_t *si, void *userdata) {
+/* An IO source on the pidfd and not sd-event's own for children: that one asks waitid(2) once only, which under a
+ * tracer (strace -f) does not show the child yet, and libsystemd 252 aborts when it cannot be set up. Here a look in
+ * vain is followed by another, until the tracer has let the child go. */
+static int on_child(sd_event_source *source, int fd, _unused_ uint32_t events, void *userdata) {
+        siginfo_t si = {};
         Worker *w = userdata;
         sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_free_ uint8_t *output = NULL;
         size_t size = 0;
         int r;
 
-        if (!w) /* worker_free() came first; sd-event reaps the child after this call */
+        r = waitid(P_PIDFD, (id_t) fd, &si, WEXITED | WNOHANG) < 0 ? -errno : 0;
+        if (r >= 0 && si.si_pid == 0)
+                return 0;
+        if (r < 0 && r != -ECHILD)
+                return 0; /* the next look tells */
+        if (!w) /* worker_free() came first */
                 return sd_event_source_set_floating(source, false);
         do
                 r = worker_read(w);
         while (r > 0);
         if (r < 0 && r != -EAGAIN && w->failure == 0)
                 w->failure = r;
-        r = worker_result(w, si, &size, &error);
+        r = worker_result(w, &si, &size, &error);
         output = TAKE_PTR(w->buf);
         worker_release(w);
         w->done(w->userdata, r, &error, output, size);
@@ -258,10 +267,10 @@ static void worker_abandon(Worker *w) {
 static int worker_watch(Worker *w, sd_event *event, const char *name, uint64_t timeout_usec) {
         int r;
 
-        r = sd_event_add_child_pidfd(event, &w->child, w->pidfd, WEXITED, on_child, w);
+        r = sd_event_add_io(event, &w->child, w->pidfd, EPOLLIN, on_child, w);
         if (r < 0)
                 return r;
-        r = sd_event_source_set_child_pidfd_own(w->child, true);
+        r = sd_event_source_set_io_fd_own(w->child, true);
         if (r < 0)
                 return r;
         (void) sd_event_source_set_description(w->child, name);
@@ -276,7 +285,7 @@ static int worker_watch(Worker *w, sd_event *event, const char *name, uint64_t t
 
 /**
  * worker_start() - run a function in a child process
- * @event: the loop that watches; the process must have SIGCHLD blocked, see sd_event_add_child(3)
+ * @event: the loop that watches; the loop that watches
  * @name: short, shown as the process's name
  * @timeout_usec: the child is killed after that; 0: never
  * @function: runs in the child with @function_userdata, see WorkerFunction
