@@ -92,7 +92,7 @@ bool refuted[N];     /* the first time in its trial after Apply */
 
 /* --- the journal --- */
 
-mtype = { STARTED, LOADED, APPLIED, REMOVED, DONE, FAILED, CANCEL, REVERSING, INTERRUPTED };
+mtype = { STARTED, LOADED, APPLIED, REMOVED, DONE, FAILED, REFUSED, REVERSING, INTERRUPTED };
 
 #ifdef TRACE
 /* check-trace puts a process at the other end that takes only what a real journal says. */
@@ -381,10 +381,7 @@ inline serve() {
         :: request == REMOVE && may_remove(set) -> request = 0; busy = true; remove(set)
         :: else ->
                 request = 0;
-                if
-                :: record(FAILED, NOBODY)
-                :: record(DONE, NOBODY) /* nothing to do */
-                fi
+                record(REFUSED, NOBODY)
         fi;
         d_step { set = 0; busy = false }
 }

@@ -1,0 +1,136 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What hotpatchd writes into the journal is a run of the model in doc/model; a forged record is not."""
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+
+import hotpatchtest
+from hotpatchtest import SOURCE, World, main, wait_for
+
+MODEL = os.path.join(SOURCE, 'doc/model')
+
+
+class Journal:
+    """Takes the place of journald for one daemon: its socket, in a mount namespace of the daemon's."""
+
+    def __init__(self):
+        self.folder = tempfile.mkdtemp(prefix='hotpatch-journal-')
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        self.socket.bind(os.path.join(self.folder, 'socket'))
+        self.datagrams = []
+        # The queue of such a socket holds ten, and then the daemon would wait.
+        threading.Thread(target=self.receive, daemon=True).start()
+        program = os.path.join(self.folder, 'hotpatchd')
+        hotpatchtest.write(program, '#!/bin/sh\nmkdir -p /run/systemd/journal && mount --bind %s /run/systemd/journal '
+                           '&& exec %s "$@"\n' % (self.folder, hotpatchtest.DAEMON), 0o755)
+        outer = os.path.join(self.folder, 'unshared')
+        hotpatchtest.write(outer, '#!/bin/sh\nexec unshare --mount %s "$@"\n' % program, 0o755)
+        self.daemon, hotpatchtest.DAEMON = hotpatchtest.DAEMON, outer
+
+    def receive(self):
+        with contextlib.suppress(OSError):
+            while True:
+                self.datagrams.append(self.socket.recv(1 << 20))
+
+    def read(self):
+        records = []
+        for data in list(self.datagrams):
+            fields = {}
+            while data:
+                name, _, data = data.partition(b'\n')
+                if b'=' in name:
+                    name, _, value = name.partition(b'=')
+                else:
+                    size = int.from_bytes(data[:8], 'little')
+                    value, data = data[8:8 + size], data[9 + size:]
+                fields[name.decode()] = value.decode(errors='replace')
+            records.append(fields)
+        return records
+
+    def close(self):
+        hotpatchtest.DAEMON = self.daemon
+        self.socket.close()
+        shutil.rmtree(self.folder)
+
+
+def traced(pki):
+    journal = Journal()
+    w = World(pki)
+    w.stack.callback(journal.close)
+    w.journal = journal
+    return w.start()
+
+
+def verdict(records, *options):
+    """0: the model can do that; 1: it cannot."""
+    command = [os.path.join(MODEL, 'check-trace'), MODEL, '--patch', 'hp-one', '--patch', 'hp-two'] + list(options)
+    done = subprocess.run(command, input=''.join(json.dumps(r) + '\n' for r in records), text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    print('# ' + done.stdout.replace('\n', '\n# '), flush=True)
+    return done.returncode
+
+
+def expect_possible(w, *options):
+    records = w.journal.read()
+    assert any(r.get('HOTPATCH_TRANSACTION') for r in records), 'there is nothing in the journal'
+    assert verdict(records, *options) == 0
+    return records
+
+
+def test_apply_refusal_and_removal(pki):
+    with traced(pki) as w:
+        w.machine.stage('hp-one')
+        assert w.root.finish(w.root.apply('hp-one'))[0] == 'done'
+        w.root.finish(w.root.apply('hp-one'))
+        assert w.root.finish(w.root.remove('hp-one'))[0] == 'done'
+        records = expect_possible(w)
+        # The same without one of its records, which no run of the model leaves out.
+        missing = [r for r in records if 'was loaded' not in r.get('MESSAGE', '')]
+        assert len(missing) == len(records) - 1
+        assert verdict(missing) == 1
+        # And in another order.
+        assert verdict(list(reversed(records))) == 1
+
+
+def test_one_supersedes_the_other(pki):
+    with traced(pki) as w:
+        w.machine.stage('hp-one', stream='line')
+        assert w.root.finish(w.root.apply('hp-one'))[0] == 'done'
+        w.machine.stage('hp-two', stream='line', sequence=2, supersedes=['hp-one'])
+        assert w.root.finish(w.root.apply('hp-two'))[0] == 'done'
+        expect_possible(w, '--supersedes')
+
+
+def test_killed_in_a_transition(pki):
+    with traced(pki) as w:
+        w.machine.kernel.stall = True
+        w.machine.stage('hp-one')
+        job = w.root.apply('hp-one')
+        wait_for('transition', lambda: w.root.job(job[1])['State'] == 'transition')
+        w.daemon.kill()
+        w.daemon.start()
+        wait_for('the end', lambda: all(j[2] == 'finished' for j in w.root.call('ListJobs')))
+        expect_possible(w)
+
+
+def test_a_transaction_that_stalls(pki):
+    with traced(pki) as w:
+        w.machine.configure(transition='1s')
+        w.daemon.stop()
+        w.daemon.start()
+        w.machine.kernel.stall = True
+        w.machine.stage('hp-one')
+        w.machine.stage('hp-two', functions=(('vmlinux', 'hp_other'),))
+        assert w.root.finish(w.root.apply('hp-one', 'hp-two'))[0] == 'failed'
+        expect_possible(w)
+
+
+main([f for n, f in list(globals().items()) if n.startswith('test_')])
