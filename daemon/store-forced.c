@@ -94,6 +94,16 @@ int store_forced_why(const Store *s, char **ret) {
         return 0;
 }
 
+/** store_forced_damaged() - append the record's name if it is damaged. Return: 0 or a negative errno. */
+int store_forced_damaged(const Store *s, char ***names) {
+        Forced f = {};
+        int r = store_read(s->dir_fd, FORCED, forced_fields, ELEMENTSOF(forced_fields), &f);
+
+        if (r >= 0)
+                forced_done(&f);
+        return r < 0 && r != -ENOENT ? store_damage_add(names, FORCED) : 0;
+}
+
 /** store_forced_clear() - it was not forced after all. Return: 0 (also when there was none) or errno. */
 int store_forced_clear(const Store *s) {
         int r = store_unlink(s->dir_fd, FORCED);

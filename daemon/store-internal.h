@@ -70,6 +70,7 @@ int store_superseded_clean(const Store *s) _must_check_;
 int store_damage_add(char ***names, const char *format, ...) _must_check_ _printf_(2, 3);
 int store_admitted_damaged(const Store *s, char ***names) _must_check_;
 int store_streams_damaged(const Store *s, char ***names) _must_check_;
+int store_forced_damaged(const Store *s, char ***names) _must_check_;
 int store_intent_damaged(const Store *s, char ***names) _must_check_;
 int store_trials_damaged(const Store *s, char ***names) _must_check_;
 int store_strikes_damaged(const Store *s, char ***names) _must_check_;

@@ -10,6 +10,7 @@
  *   admitted/ID.DIGEST.hpb  the bundle as it was verified, byte for byte; the record names DIGEST
  *   streams/STREAM          the highest sequence that was ever active: the mark against downgrades
  *   intent                  the open intent, written before the kernel is touched
+ *   forced                  a transition was forced in this boot: store-forced.h
  *   trials/TRANSACTION      patches that are being watched, and until when
  *   strikes/ID.DIGEST       what speaks against a bundle of this content; two strikes: quarantined
  *   superseded/TRANSACTION/ records and bundles as in admitted/: what a patch on trial took the place of

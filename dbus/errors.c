@@ -148,7 +148,7 @@ const HotpatchError hotpatch_errors[] = {
         ROW("RefusedByModule", ECANCELED, KERNEL,
             "Report it to the patch author; the patch's own self-test said no on this machine."),
         ROW("TransitionStalled", ETIME, KERNEL,
-            "Apply again at a quieter time; the transition was reversed and nothing changed."),
+            "End or restart what it waited for, or apply at a quieter time; nothing changed."),
         ROW("NotStalled", EBUSY, BUSY,
             "Wait; only a transition that the kernel itself could not end within 15 seconds can be forced."),
         ROW("NotForceSafe", EPERM, NOT_APPLICABLE,

@@ -194,6 +194,31 @@ START_TEST(test_bad_forbid) {
 }
 END_TEST
 
+START_TEST(test_freezing) {
+        load();
+        ck_assert_uint_eq(config.freeze_after_usec, 5 * USEC_PER_SEC);
+        ck_assert_ptr_null(config.freeze_exclude);
+        tree_file(&tree, ETC, "[Transition]\nFreezeAfterSec=0\nFreezeExclude=a.service  b@*.service\n");
+        tree_file(&tree, ETC ".d/10-a.conf", "[Transition]\nFreezeExclude=c-[0-9].scope a.service\n");
+        load();
+        ck_assert_uint_eq(strv_length(warnings), 0);
+        ck_assert_uint_eq(config.freeze_after_usec, 0);
+        ck_assert_uint_eq(strv_length(config.freeze_exclude), 3);
+        ck_assert_str_eq(config.freeze_exclude[2], "c-[0-9].scope");
+        ck_assert(!config.freeze_exclude_unreadable);
+}
+END_TEST
+
+/* It was meant to keep some unit from standing still: then none does. */
+START_TEST(test_bad_freeze_exclude) {
+        tree_file(&tree, ETC, "[Transition]\nFreezeExclude=a.service, b.service\n");
+        load();
+        ck_assert(config.freeze_exclude_unreadable);
+        ck_assert_uint_eq(strv_length(warnings), 1);
+        ck_assert_ptr_nonnull(strstr(warnings[0], "taking the strictest value"));
+}
+END_TEST
+
 /* One value can be given once: nobody knows which of two was meant. */
 START_TEST(test_given_twice) {
         tree_file(&tree, ETC, "[Trust]\nSignaturesMin=1\nSignaturesMin=2\n[Transition]\nTimeoutSec=1\nTimeoutSec=2\n");
@@ -252,6 +277,8 @@ static Suite *config_suite(void) {
         tcase_add_test(c, test_forbid);
         tcase_add_loop_test(c, test_bad_forbid, 0, ELEMENTSOF(bad_forbid));
         tcase_add_test(c, test_given_twice);
+        tcase_add_test(c, test_freezing);
+        tcase_add_test(c, test_bad_freeze_exclude);
         tcase_add_test(c, test_not_a_configuration);
         tcase_add_test(c, test_shipped);
         suite_add_tcase(s, c);

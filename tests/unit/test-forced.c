@@ -62,6 +62,7 @@ END_TEST
 
 /* It may be of this boot, so it counts. */
 START_TEST(a_damaged_record_stops_patching) {
+        _cleanup_strv_free_ char **damaged = NULL;
         _cleanup_free_ char *path = NULL, *why = NULL;
         FILE *f;
 
@@ -72,6 +73,8 @@ START_TEST(a_damaged_record_stops_patching) {
         fclose(f);
         ck_assert_ok(store_forced_why(store, &why));
         ck_assert_ptr_nonnull(strstr(why, "cannot be read"));
+        ck_assert_ok(store_damaged(store, &damaged));
+        ck_assert(strv_contains(damaged, "forced"));
 }
 END_TEST
 
