@@ -84,6 +84,9 @@ static bool tell_record(KernelLogFollower *f, const KernelRecord *record) {
 static bool take(KernelLogFollower *f, const KernelRecord *record) {
         if (f->from != KERNEL_LOG_NOW && record->sequence < f->from)
                 return true;
+        /* Numbers grow; what does not is no news. */
+        if (f->next != KERNEL_LOG_NOW && record->sequence < f->next)
+                return true;
         /* EPIPE said that some are missing; the gap says how many. */
         if (f->next != KERNEL_LOG_NOW && record->sequence > f->next) {
                 uint64_t gap = record->sequence - f->next;

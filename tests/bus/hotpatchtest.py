@@ -265,7 +265,6 @@ class Machine:
     def __init__(self, pki, functions=('hp_function', 'hp_other', 'hp_third')):
         self.root = tempfile.mkdtemp(prefix='hotpatch-bus-')
         self.pki = pki
-        self.log_fd = None
         self.log_sequence = 1000
         build_id = bytes.fromhex(BUILD_ID)
         self.write('sys/kernel/notes', struct.pack('<III', 4, len(build_id), 3) + b'GNU\0' + build_id)
@@ -299,16 +298,27 @@ class Machine:
                    % (transition, idle, '\n'.join(trial)))
 
     def open_log(self):
-        """From now on /dev/kmsg wakes up who follows it; a pipe does that, a file does not."""
-        os.unlink(self.path('dev/kmsg'))
-        os.mkfifo(self.path('dev/kmsg'))
-        self.log_fd = os.open(self.path('dev/kmsg'), os.O_RDWR | os.O_CLOEXEC)
+        """From now on /dev/kmsg is as the kernel's: each reader has his own place, and is woken up."""
+        self.write('fake/kmsg/log', '')
 
     def say(self, *lines, priority=4):
-        """The kernel writes to its log; each line with one write, as the kernel gives it to readers."""
+        """The kernel writes to its log."""
         for line in lines:
             self.log_sequence += 1
-            os.write(self.log_fd, b'%d,%d,%d,-;%s\n' % (priority, self.log_sequence, self.log_sequence, line.encode()))
+            record = b'%d,%d,%d,-;%s\n' % (priority, self.log_sequence, self.log_sequence, line.encode())
+            # First for those who come, then for those who are there.
+            with open(self.path('fake/kmsg/log'), 'ab') as f:
+                f.write(record)
+            for name in os.listdir(self.path('fake/kmsg')):
+                if name == 'log':
+                    continue
+                try:
+                    fd = os.open(self.path('fake/kmsg', name), os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+                except OSError:  # he has gone
+                    os.unlink(self.path('fake/kmsg', name))
+                    continue
+                os.write(fd, record)
+                os.close(fd)
 
     def bundle(self, bundle_id, **kwargs):
         path = self.path('fake', bundle_id + '.hpb')
@@ -344,8 +354,6 @@ class Machine:
     def close(self):
         self.kernel.running = False
         self.kernel.join()
-        if self.log_fd is not None:
-            os.close(self.log_fd)
         shutil.rmtree(self.root, ignore_errors=True)
 
 

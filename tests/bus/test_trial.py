@@ -561,6 +561,8 @@ def test_the_daemon_stays_for_a_trial(pki):
         time.sleep(3)
         assert w.daemon.process.poll() is None
         assert w.root.trial()[1] == 'passed'
+        # What is in force is watched, see test_drift.py.
+        assert w.root.finish(w.root.remove('hp-one'))[0] == 'done'
         wait_for('the exit', lambda: w.daemon.process.poll() is not None, 10)
 
 
