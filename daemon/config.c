@@ -213,7 +213,6 @@ static int set_trial_signs(Config *c, const char *value) {
                 { "units", TRIAL_SIGN_UNITS },
                 { "pressure", TRIAL_SIGN_PRESSURE },
                 { "checks", TRIAL_SIGN_CHECKS },
-                { "tripwire", TRIAL_SIGN_TRIPWIRE },
         };
         unsigned signs = 0;
 
@@ -459,8 +458,7 @@ int config_load(const char *root, Config *ret, char ***ret_warnings) {
                 .trial = {
                         .max_usec = USEC_PER_DAY,
                         .signs = TRIAL_SIGN_KERNEL_LOG | TRIAL_SIGN_KERNEL_OOPS | TRIAL_SIGN_TAINT |
-                                TRIAL_SIGN_UNITS | TRIAL_SIGN_PRESSURE | TRIAL_SIGN_CHECKS |
-                                TRIAL_SIGN_TRIPWIRE,
+                                TRIAL_SIGN_UNITS | TRIAL_SIGN_PRESSURE | TRIAL_SIGN_CHECKS,
                         .memory_pressure = 80,
                         .check_interval_usec = 60 * USEC_PER_SEC,
                 },

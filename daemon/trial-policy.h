@@ -14,7 +14,6 @@ typedef enum TrialSign {
         TRIAL_SIGN_UNITS = 1 << 4,
         TRIAL_SIGN_PRESSURE = 1 << 5,
         TRIAL_SIGN_CHECKS = 1 << 6,
-        TRIAL_SIGN_TRIPWIRE = 1 << 7,       /* the patch does not count what it should */
 } TrialSign;
 
 /**
