@@ -867,6 +867,7 @@ START_TEST(test_deferred) {
         not_loaded_yet(&w);
         p = apply(&w);
         ck_assert(find_function(p, "hp-a", "fa")->deferred);
+        ck_assert(find_condition(p, "function ext4:fa")->note);
 }
 END_TEST
 
