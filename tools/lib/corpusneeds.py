@@ -103,9 +103,10 @@ class Update:
         return {path: found for path in self.mentioning(name) if (found := self.changes_with(path, fits))}
 
     def naming(self, name):
-        """Changes of headers that have a name at all."""
+        """Changes of headers that have a name, be it only before."""
         word = re.compile(rf"\b{re.escape(name)}\b")
-        return {path: found for path in self.mentioning(name) if path.endswith(".h")
+        return {path: found for path in sorted(self.files) if path.endswith(".h")
+                if any(name in line for side in self.lines(path) for line in side)
                 if (found := self.changes_with(path, lambda side, at, line: word.search(line)))}
 
     def declaring(self, name):
