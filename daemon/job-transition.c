@@ -21,8 +21,9 @@ static void insert_done(Job *j, int r, const sd_bus_error *error) {
                 job_record(j, HOTPATCH_MESSAGE_LOADED, LOG_INFO, s->id, s->module,
                         "Patch module '%s' of '%s' was loaded", s->module, s->id);
         /* A refused module is not in the kernel; one of the same name may be, and is somebody else's
-         * then. Only when the child did not live to tell is the kernel asked, by job-undo.c. */
-        if (r < 0 && r != -ETIME && r != -ECHILD)
+         * then. Without a named refusal, which only the child can give, nobody knows whether it was inserted
+         * (the child may have died, or its answer could not be read): the kernel is asked, by job-undo.c. */
+        if (r < 0 && sd_bus_error_is_set(error))
                 job_drop_last_inserted(j);
         job_step_called(j, r, error);
 }

@@ -284,6 +284,9 @@ static void undo_removal(Job *j) {
                 return insist(j);
         if (is_out(state))
                 return stopped ? go_on(j) : insist(j);
+        /* What was superseded has to go, or both would be in force. */
+        if (j->past_return && !stopped && state == LIVEPATCH_PATCHED)
+                return insist(j);
         if (state == LIVEPATCH_UNPATCHING) {
                 job_set_state(j, JOB_REVERSING);
                 if (job_call(j, JOB_CALL_ENABLE, module, turned) >= 0)

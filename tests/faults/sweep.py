@@ -124,6 +124,10 @@ class Operation:
     """@before, @after: ids in force. @staged: bundles that lie in the spool."""
 
     before, after, staged = (), (), ('hp-one',)
+    command = None  # what else than the daemon is traced
+
+    def again(self, w):
+        """Before the new start."""
 
     def prepare(self, w):
         """Up to the moment at which the calls are counted."""
@@ -195,7 +199,43 @@ class Start(Operation):
         w.daemon = None
 
 
-OPERATIONS = {c.__name__.lower(): c for c in (Apply, Remove, Supersede, Transaction, Reverse, Refused, Start)}
+class Restore(Operation):
+    """hotpatch-restore after a shutdown in order; what is cut off or failed is done by running it again."""
+
+    before = after = ('hp-one', 'hp-three')
+    staged = ('hp-one', 'hp-three')
+    command = '--restore'
+
+    def prepare(self, w):
+        w.daemon.stop()
+        w.daemon.log.close()
+        w.daemon = None
+        self.run(w, '--clean')
+        boot = read('/proc/sys/kernel/random/boot_id').decode().strip().replace('-', '')
+        for folder, _, files in os.walk(w.machine.path('var/lib/hotpatch')):
+            for name in files:
+                path = os.path.join(folder, name)
+                if folder.endswith('trials') or name == 'intent':
+                    write(path, read(path).decode().replace('BOOT_ID=' + boot, 'BOOT_ID=' + '%032x' % 0xb007), 0o600)
+        for module in w.machine.livepatches():
+            shutil.rmtree(w.machine.path('sys/kernel/livepatch', module))
+        for module in w.machine.loaded():
+            shutil.rmtree(w.machine.path('sys/module', module))
+        shutil.rmtree(w.machine.path('run/hotpatch'), ignore_errors=True)
+
+    def run(self, w, what):
+        log = open(w.machine.path('fake/log'), 'ab')
+        return subprocess.run([DAEMON, '--root', w.machine.root, what], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                              timeout=LIMIT, check=False).returncode
+
+    def again(self, w):
+        # One that the first run began is still on its way; no other can begin then.
+        wait_for('the end of a transition', lambda: all(
+            read(w.machine.kernel.path(m, 'transition')) == b'0\n' for m in w.machine.livepatches()), LIMIT)
+        expect(self.run(w, '--restore') == 0, 'hotpatch-restore fails when it is run again')
+
+
+OPERATIONS = {c.__name__.lower(): c for c in (Apply, Remove, Supersede, Transaction, Reverse, Refused, Start, Restore)}
 
 
 # --- one point ---
@@ -342,11 +382,11 @@ def run_traced(w, operation, point, kind):
     raise Broken('the job does not end: %s' % w.jobs())
 
 
-def start_traced(w, point, kind):
-    """The daemon's own start with the tracer at work."""
+def start_traced(w, operation, point, kind):
+    """The daemon's own start, or the operation's program, with the tracer at work."""
     environment = dict(os.environ, DBUS_SYSTEM_BUS_ADDRESS=w.shop.bus.address)
     log = open(w.machine.path('fake/log'), 'ab')
-    w.tracer = Tracer(point, kind, None, [DAEMON, '--root', w.machine.root], env=environment,
+    w.tracer = Tracer(point, kind, None, [DAEMON, '--root', w.machine.root] + [operation.command] * (operation.command is not None), env=environment,
                       stdin=subprocess.DEVNULL, stderr=log)
     log.close()
 
@@ -362,13 +402,13 @@ def start_traced(w, point, kind):
                 all(j[2] == 'finished' for j in w.jobs()) and 'done'
         except dbus.DBusException:
             return None
-    result = wait_for('the end of the start', over, LIMIT)
+    wait_for('the end of the start', over, LIMIT)
     pid = w.tracer.pid
     w.tracer.look()
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
     wait_for('the name to be free', lambda: not w.client.connection.name_has_owner(NAME))
-    return 'unknown' if result == 'dead' else 'unknown'
+    return 'unknown'
 
 
 def ended_well(w, kind):
@@ -394,7 +434,7 @@ def run_point(shop, name, kind, point):
         if w.daemon:
             result = run_traced(w, operation, point, kind)
         else:
-            result = start_traced(w, point, kind)
+            result = start_traced(w, operation, point, kind)
         w.tracer.close()
         hit, count = w.tracer.hit, w.tracer.count
         if hit and kind in KILLS and w.daemon:
@@ -410,6 +450,7 @@ def run_point(shop, name, kind, point):
             w.daemon.log.close()
         # A child that has not yet asked to die with the daemon holds its connection for a moment.
         wait_for('the name to be free', lambda: not shop.client.connection.name_has_owner(NAME))
+        operation.again(w)
         w.start()
         w.check(operation, result)
         w.clean()
