@@ -251,6 +251,9 @@ static int find_states(const Snapshot *s, Summary *to) {
                 size_t n;
                 int r;
 
+                /* As it should be, when hotpatching is switched off. */
+                if (rows[i].test == is_missing && *s->manager.disabled)
+                        continue;
                 r = ids_of(s, rows[i].test, rows[i].between, &ids, &n);
                 if (r < 0)
                         return r;

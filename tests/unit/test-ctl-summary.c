@@ -92,6 +92,37 @@ START_TEST(findings_are_said_by_their_severity) {
 }
 END_TEST
 
+START_TEST(what_is_wanted_and_not_in_force_is_told_apart) {
+        char *strikes[] = { (char *) "It went down", (char *) "Again", NULL };
+        PatchInfo patches[] = {
+                PATCH("hp-gone", "staged", .wanted = true, .restore_result = (char *) "failed"),
+                PATCH("hp-bad", "staged", .wanted = true, .quarantined = true, .strikes = strikes),
+                PATCH("hp-other", "staged", .wanted = true, .restore_result = (char *) "other-kernel"),
+                PATCH("hp-new", "staged", .strikes = strikes),
+                PATCH("hp-good", "active", .wanted = true),
+        };
+        ManagerInfo manager = MANAGER;
+        Summary *s = summary(manager, patches, 5, NULL, 0);
+
+        ck_assert_int_eq(s->level, LEVEL_ALERT);
+        expect_in(s->safety, "Wanted, but not in force: hp-gone");
+        ck_assert_uint_eq(strv_length(s->todo), 4);
+        expect_in(s->todo[0], "apply again: hp-gone");
+        expect_in(s->todo[1], "release it: hp-bad");
+        expect_in(s->todo[2], "journalctl -b -1 -k -e' before you apply again: hp-new");
+        expect_in(s->todo[3], "hp-other");
+        summary_free(s);
+
+        /* Where it is switched off, nothing is missing. */
+        manager.disabled = (char *) "hotpatch=off";
+        s = summary(manager, patches, 1, NULL, 0);
+        ck_assert_int_eq(s->level, LEVEL_ATTENTION);
+        ck_assert_uint_eq(strv_length(s->todo), 1);
+        expect_in(s->todo[0], "/etc/hotpatch/disable");
+        summary_free(s);
+}
+END_TEST
+
 START_TEST(a_tripwire_comes_before_everything) {
         char *fixes[] = { (char *) "CVE-1", NULL };
         PatchInfo patches[] = {
@@ -173,6 +204,7 @@ static Suite *suite(void) {
         tcase_add_test(t, active_patches_count_their_fixes_but_not_other_peoples);
         tcase_add_test(t, a_staged_patch_waits_only_if_it_fits_this_kernel);
         tcase_add_test(t, findings_are_said_by_their_severity);
+        tcase_add_test(t, what_is_wanted_and_not_in_force_is_told_apart);
         tcase_add_test(t, a_tripwire_comes_before_everything);
         tcase_add_test(t, a_rollback_is_told_first_and_not_to_be_repeated);
         tcase_add_test(t, a_kernel_without_livepatch_is_no_safe_place);

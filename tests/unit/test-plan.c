@@ -175,6 +175,30 @@ static size_t failed_conditions(const Plan *p) {
 
 /* --- refusals --- */
 
+/* Strikes against the content of manifest @i. */
+static void strike(World *w, const char *id, const char *digest, size_t count, const char *last) {
+        static PlanStrikes strikes;
+
+        strikes = (PlanStrikes) { .id = id, .digest = digest, .count = count, .quarantined = count != 1, .last = last };
+        w->facts.strikes = &strikes;
+        w->facts.n_strikes = 1;
+}
+static void struck_once(World *w) {
+        strike(w, ids[0], ids[0], 1, "It went down");
+}
+static void quarantined(World *w) {
+        strike(w, ids[0], ids[0], 2, "It went down again");
+}
+static void quarantine_damaged(World *w) {
+        strike(w, ids[0], ids[0], 0, NULL);
+}
+static void quarantined_other_content(World *w) {
+        strike(w, ids[0], "another digest", 2, "It went down again");
+}
+static void quarantined_other_id(World *w) {
+        strike(w, ids[1], ids[0], 2, "It went down again");
+}
+
 static void no_change(_unused_ World *w) {
 }
 static void disabled(World *w) {
@@ -670,6 +694,11 @@ static const struct {
         { "other build of a module", other_module_build, E("ModuleBuildIdMismatch"), "'ext4'" },
         { "module without build-id", module_without_build_id, E("ModuleBuildIdMismatch"), "'ext4'" },
         { "right build of a module", right_module_build, NULL, NULL },
+        { "one strike", struck_once, NULL, NULL },
+        { "two strikes", quarantined, E("Quarantined"), "It went down again" },
+        { "strikes that cannot be read", quarantine_damaged, E("Quarantined"), "cannot be read" },
+        { "two strikes of other content", quarantined_other_content, NULL, NULL },
+        { "two strikes of another bundle", quarantined_other_id, NULL, NULL },
         { "lower sequence", lower_sequence, E("Downgrade"), "reached 4" },
         { "lower sequence, allowed", lower_sequence_allowed, NULL, NULL },
         { "lower than an active one", lower_than_active, E("Downgrade"), "reached 9" },

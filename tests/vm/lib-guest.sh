@@ -69,3 +69,40 @@ expect_journal() {
 no_livepatch() {
         [[ -z $(ls /sys/kernel/livepatch) ]] || fail "still in the kernel: $(ls /sys/kernel/livepatch)"
 }
+
+# ---- for scenarios with '# options: --reboots N' ----
+
+# prepare_restart [KERNEL [WORDS]]: the next boot has this kernel and these words on its command line, and goes on
+# with the next testcase
+prepare_restart() {
+        /usr/lib/hotpatch-vm/next "$@"
+        mkdir -p /var/lib/scenario
+        # shellcheck disable=SC2154 # from lib.sh
+        echo "$testcase" >/var/lib/scenario/restarting
+        sync
+}
+
+# restart_orderly [KERNEL [WORDS]]: end the testcase with a restart
+restart_orderly() {
+        prepare_restart "$@"
+        systemctl reboot --no-block
+        sleep 300
+}
+
+# restart_by_crash: end the testcase with a panic, as the kernel itself makes one; what is not on the disk is lost
+restart_by_crash() {
+        prepare_restart "$@"
+        sysctl -qw kernel.sysrq=1
+        echo c >/proc/sysrq-trigger
+        sleep 300
+}
+
+# wait_for_crash SECONDS [KERNEL [WORDS]]: the kernel will panic by itself within that time
+wait_for_crash() {
+        local seconds=$1
+        shift
+        prepare_restart "$@"
+        sleep "$seconds"
+        rm -f /var/lib/scenario/restarting
+        fail "the machine is still there after $seconds seconds"
+}

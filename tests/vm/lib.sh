@@ -42,30 +42,60 @@ run_testcase() {
         wait $!
 }
 
+# Where a scenario that restarts the guest keeps what it has done: on the disk that outlives the restart.
+scenario_state=/var/lib/scenario
+
+# number of testcases that were reported before this boot, and whether one of them failed
+read_state() {
+        number=$(cat $scenario_state/number 2>/dev/null || echo 0)
+        failed=$(cat $scenario_state/failed 2>/dev/null || echo 0)
+}
+
+# report NAME STATUS
+report() {
+        number=$((number + 1))
+        if (($2 == 0)); then
+                echo "ok $number - ${1//_/ }"
+        elif (($2 == 77)); then
+                echo "ok $number - ${1//_/ } # SKIP $(tail -n 1 "$scenario_folder/log")"
+        else
+                failed=1
+                echo "not ok $number - ${1//_/ }"
+                sed 's/^/#   /' "$scenario_folder/log"
+                dmesg | tail -n 15 | sed 's/^/#   dmesg: /'
+        fi
+        mkdir -p $scenario_state
+        echo "$number" >$scenario_state/number
+        echo "$failed" >$scenario_state/failed
+}
+
 run_in_guest() {
-        local name number=0 failed=0 status
+        local name number failed status skip
 
         # shellcheck source=lib-guest.sh
         . "$scenario_folder/lib-guest.sh"
         cd "$scenario_folder" || exit 125
+        read_state
+        skip=$number
+        # A testcase that ended with a restart had not failed until then.
+        if [[ -e $scenario_state/restarting ]]; then
+                report "$(cat $scenario_state/restarting)" 0
+                rm -f $scenario_state/restarting
+                skip=$number
+        fi
         for name in "$@"; do
-                number=$((number + 1))
+                ((skip-- <= 0)) || continue
+                # shellcheck disable=SC2034 # for lib-guest.sh
+                testcase=$name
                 # Not in a condition: there, set -e would have no effect in the testcase.
                 run_testcase "$name"
                 status=$?
-                if ((status == 0)); then
-                        echo "ok $number - ${name//_/ }"
-                elif ((status == 77)); then
-                        echo "ok $number - ${name//_/ } # SKIP $(tail -n 1 "$scenario_folder/log")"
-                else
-                        failed=1
-                        echo "not ok $number - ${name//_/ }"
-                        sed 's/^/#   /' "$scenario_folder/log"
-                        dmesg | tail -n 15 | sed 's/^/#   dmesg: /'
-                fi
+                # It has told the machine to restart: that will come.
+                [[ ! -e $scenario_state/restarting ]] || sleep 300
+                report "$name" $status
         done
         echo "1..$number"
-        exit $failed
+        exit "$failed"
 }
 
 # ---- on the host ----

@@ -96,6 +96,24 @@ build_kbuild() {
         rm -rf "$work"
 }
 
+# Functions that nobody needs, of one form, for as many patches as one likes.
+# shellcheck disable=SC2034 # for who sources this
+show_functions=(execdomains_proc_show frag_show pagetypeinfo_show zoneinfo_show vmstat_show slab_show swap_show
+        timer_list_show devinfo_show proc_dma_show)
+
+# build_show_bundle OUTFILE KEYS FUNCTION RELEASE: a patch that replaces one of them, hp-show-FUNCTION
+build_show_bundle() {
+        local folder
+
+        folder=$(mktemp -d)
+        cleanup_paths+=("$folder")
+        cp "$top"/tests/data/patches/show/* "$folder"
+        sed -i "s/FUNCTION/$3/g; s/MODULE/$3/" "$folder/patch.json"
+        sed -i -E '/"id": "hp|"stream"/s/_/-/g' "$folder/patch.json"
+        build_bundle "$1" "$2" "$folder" "$4"
+        rm -rf "$folder"
+}
+
 # build_fix OUTFILE KEYS NAME: the bundle of a fix in tests/fixes, out of the distribution's source; returns
 # what hotpatch-build does, whose words go to standard error and its JSON to standard output
 build_fix() {

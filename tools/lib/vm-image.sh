@@ -106,7 +106,7 @@ build_root() {
                 { cat "$log" >&2; die 125 "the packages do not install in the guest"; }
         rm -r "$root/tmp/debs" "$root/usr/sbin/policy-rc.d"
 
-        install -D -m 755 -t "$root/usr/lib/hotpatch-vm" "$guest_files/run" "$guest_files/command"
+        install -D -m 755 -t "$root/usr/lib/hotpatch-vm" "$guest_files/run" "$guest_files/command" "$guest_files/next"
         install -D -m 644 -t "$root/etc/systemd/system" "$guest_files"/*.service "$guest_files"/*.target
         mkfs_from "$out" "$root" 1536M
         rm -rf --one-file-system "$root"

@@ -31,6 +31,15 @@ pack_input() {
         truncate -s 1G "$run/output.raw"
 }
 
+# root_disk: let REPLY be qemu's words for the root disk: thrown away after one boot, or kept for the next
+root_disk() {
+        REPLY=snapshot=on,format=raw,file=$image_root
+        ((arg_reboots > 0)) || return 0
+        [[ -e $run/root.qcow2 ]] ||
+                qemu-img create -q -f qcow2 -b "$(readlink -f "$image_root")" -F raw "$run/root.qcow2"
+        REPLY=format=qcow2,file=$run/root.qcow2
+}
+
 # run_qemu: boot, and stream the output; returns qemu's or timeout's status
 run_qemu() {
         local status=0 guest stdout stderr readers=() processors=2
@@ -38,6 +47,8 @@ run_qemu() {
         # QEMU's multi-threaded TCG lets a processor run code that another one is just changing, as ftrace
         # and static branches do, and 6.12 sometimes dies of it: "Oops: int3", double faults.
         [[ $arg_kernel != 6.12.* ]] || processors=1
+        root_disk
+        rm -f "$run/stdout" "$run/stderr"
         mkfifo "$run/stdout" "$run/stderr"
         # Held open here, so that nobody blocks if qemu dies before it opens them.
         exec {stdout}<>"$run/stdout" {stderr}<>"$run/stderr"
@@ -52,11 +63,11 @@ run_qemu() {
                 -nodefaults -no-user-config -display none -nic none -no-reboot \
                 -kernel "$image_kernel/vmlinuz" -initrd "$image_kernel/initrd" \
                 -append "console=ttyS0 panic=-1 loglevel=5 systemd.unit=vm.target systemd.show_status=no${arg_append:+ $arg_append}" \
-                -chardev file,id=console,path="$run/console.log" -serial chardev:console \
+                -chardev file,id=console,path="$run/console.log",append=on -serial chardev:console \
                 -device virtio-serial-pci \
                 -chardev file,id=stdout,path="$run/stdout" -device virtserialport,chardev=stdout,name=hotpatch.stdout \
                 -chardev file,id=stderr,path="$run/stderr" -device virtserialport,chardev=stderr,name=hotpatch.stderr \
-                -drive if=none,id=root,format=raw,snapshot=on,file="$image_root" -device virtio-blk-pci,drive=root,serial=root \
+                -drive if=none,id=root,"$REPLY" -device virtio-blk-pci,drive=root,serial=root \
                 -drive if=none,id=modules,format=raw,snapshot=on,file="$image_kernel/modules.img" -device virtio-blk-pci,drive=modules,serial=modules \
                 -drive if=none,id=input,format=raw,readonly=on,file="$run/input.tar" -device virtio-blk-pci,drive=input,serial=input \
                 -drive if=none,id=output,format=raw,cache=unsafe,file="$run/output.raw" -device virtio-blk-pci,drive=output,serial=output \
@@ -84,12 +95,27 @@ unpack_output() {
 
         mkdir -p "$result"
         tar -x -C "$result" -f "$run/output.raw" 2>/dev/null || true
-        rm -f "$run/output.raw"
+        [[ ! -e $result/status ]] || rm -f "$run/output.raw"
         for i in "${!arg_get[@]}"; do
                 [[ -e $result/get/$i || -L $result/get/$i ]] || continue
                 mkdir -p "$(dirname "${arg_get[i]#*:}")"
                 cp -T -r --no-dereference --preserve=mode,timestamps,links "$result/get/$i" "${arg_get[i]#*:}"
         done
+}
+
+# next_boot: what the guest asked for with tools/lib/guest/next: another kernel, other words on its command line
+next_boot() {
+        local release
+
+        release=$(cat "$run/result/next-kernel" 2>/dev/null || true)
+        if [[ -n $release ]]; then
+                arg_kernel=$release
+                prepare_images "$release"
+        fi
+        arg_append=$(cat "$run/result/next-append" 2>/dev/null || true)
+        rm -rf "$run/result"
+        truncate -s 0 "$run/output.raw"
+        truncate -s 1G "$run/output.raw"
 }
 
 # guest_run: the whole of it; exits like the command did, or with 124 or 125
@@ -99,6 +125,13 @@ guest_run() {
         pack_input
         run_qemu || qemu=$?
         unpack_output
+        while [[ ! -e $run/result/status ]] && ((qemu == 0 && arg_reboots > 0)); do
+                arg_reboots=$((arg_reboots - 1))
+                next_boot
+                qemu=0
+                run_qemu || qemu=$?
+                unpack_output
+        done
 
         if [[ ! -e $run/result/status ]]; then
                 console_tail 90 >&2
