@@ -11,7 +11,7 @@ import time
 from systemdmock import Systemd, failure
 
 from hotpatchtest import (BUILD, JOB, MANAGER, NAME, NO_OPTIONS, NOBODY, PATCH, PATIENCE, ROOT,
-                         World, main, refused, wait_for)
+                         World, main, read, refused, wait_for)
 
 PATCH_PATH = ROOT + '/patch/'
 
@@ -571,7 +571,10 @@ def test_a_trial_outlives_the_daemon(pki):
         w.machine.stage('hp-one')
         apply(w, 'hp-one')
         end = until(w, 'hp-one')
+        # A kernel says something when a livepatch goes in; from there on all counts.
         w.machine.say('something harmless')
+        record = w.machine.path('var/lib/hotpatch/trials', records(w)[0])
+        wait_for('the mark', lambda: b'KMSG_SEQUENCE=%d\n' % w.machine.log_sequence in read(record))
         w.daemon.kill()
         w.machine.say(*warn('hp_one'))  # while nobody looks
         w.start()
