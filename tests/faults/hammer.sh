@@ -11,7 +11,7 @@ prepare() {
         echo "${HOTPATCH_CYCLES:-10}" >"$1/cycles"
         hotpatchctl --quiet key generate "$1/keys"
         build_bundle "$1/version.hpb" "$1/keys" "$top/module/examples/version-line" "$2"
-        gcc -O2 -Wall -o "$1/hammer" "$top/tests/vm/hammer.c"
+        gcc -O2 -Wall -o "$1/hammer" "$top/tests/faults/hammer.c"
 }
 
 # measure: descriptors and PSS in KiB of hotpatchd, modules, slab in KiB that cannot be reclaimed, kmem caches
