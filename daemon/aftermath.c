@@ -21,6 +21,7 @@
  * and the record that led to it goes last. So a crash in here is settled by the next start.
  */
 
+#include <inttypes.h>
 #include <syslog.h>
 
 #include "bundle/manifest.h"
@@ -33,15 +34,23 @@
 /** struct Aftermath - one settlement */
 typedef struct Aftermath {
         const Store *store;
+        sd_id128_t boot_id; /* of this boot */
         uint64_t now_usec;
-        char *restore; /* transaction of this boot's restore */
 } Aftermath;
 
-/** aftermath_restore_transaction() - the name of a boot's restore; NULL without memory */
-char *aftermath_restore_transaction(sd_id128_t boot_id) {
+/**
+ * aftermath_restore_transaction() - the name under which a patch is restored in a boot
+ * @order: of its record; no two patches have the same
+ *
+ * Like that of a job it begins with the boot, see bus-trial.c.
+ *
+ * Return: to be freed; NULL without memory.
+ */
+char *aftermath_restore_transaction(sd_id128_t boot_id, uint64_t order) {
         char *name;
 
-        return asprintf(&name, SD_ID128_UUID_FORMAT_STR "-restore", SD_ID128_FORMAT_VAL(boot_id)) < 0 ? NULL : name;
+        return asprintf(&name, SD_ID128_FORMAT_STR "-restore-%" PRIu64, SD_ID128_FORMAT_VAL(boot_id), order) < 0
+                ? NULL : name;
 }
 
 /* --- strikes --- */
@@ -174,18 +183,36 @@ static int settle_failed_trial(const Aftermath *a, const TrialRecord *t) {
         return r < 0 ? r : bring_back_superseded(a->store, t->transaction);
 }
 
+/* Each of its patches will be restored by itself; what they have superseded goes with the first. */
+static int pass_on_superseded(const Aftermath *a, const TrialRecord *t) {
+        _cleanup_free_ char *restore = NULL;
+        AdmittedRecord *records;
+        uint64_t order = 0;
+        size_t n;
+        int r;
+
+        r = store_admitted_list(a->store, &records, &n);
+        if (r < 0)
+                return r;
+        for (size_t i = n; i-- > 0;)
+                if (strv_contains(t->ids, records[i].id))
+                        order = records[i].order;
+        admitted_records_free(records, n);
+        restore = aftermath_restore_transaction(a->boot_id, order);
+        return restore ? store_superseded_adopt(a->store, t->transaction, restore) : -ENOMEM;
+}
+
 static int settle_trial(const Aftermath *a, const TrialRecord *t) {
         int r;
 
         if (t->reason)
                 r = settle_failed_trial(a, t);
         else
-                r = t->clean ? store_superseded_adopt(a->store, t->transaction, a->restore)
-                             : settle_crashed_trial(a, t);
+                r = t->clean ? pass_on_superseded(a, t) : settle_crashed_trial(a, t);
         return r < 0 ? r : store_trial_remove(a->store, t->transaction);
 }
 
-static int settle_trials(const Aftermath *a, sd_id128_t boot_id) {
+static int settle_trials(const Aftermath *a) {
         TrialRecord *trials;
         size_t n;
         int r;
@@ -194,7 +221,7 @@ static int settle_trials(const Aftermath *a, sd_id128_t boot_id) {
         if (r < 0)
                 return r;
         for (size_t i = 0; i < n && r >= 0; i++)
-                if (!sd_id128_equal(trials[i].boot_id, boot_id))
+                if (!sd_id128_equal(trials[i].boot_id, a->boot_id))
                         r = settle_trial(a, &trials[i]);
         trial_records_free(trials, n);
         return r;
@@ -278,14 +305,14 @@ static int settle_intent(const Aftermath *a, const Intent *i) {
 }
 
 /* The intent goes first: who is on trial tells why something was being removed. */
-static int settle_intents(const Aftermath *a, sd_id128_t boot_id) {
+static int settle_intents(const Aftermath *a) {
         _cleanup_(intent_done) Intent intent = { 0 };
         int r = store_intent_read(a->store, &intent);
 
         /* A damaged one is left for a person. */
         if (r == -ENOENT || r == -EBADMSG)
                 return 0;
-        if (r < 0 || sd_id128_equal(intent.boot_id, boot_id))
+        if (r < 0 || sd_id128_equal(intent.boot_id, a->boot_id))
                 return r;
         r = settle_intent(a, &intent);
         return r < 0 ? r : store_intent_clear(a->store);
@@ -299,12 +326,8 @@ static int settle_intents(const Aftermath *a, sd_id128_t boot_id) {
  * Return: 0 or a negative errno; then the rest is settled by the next call.
  */
 int aftermath_settle(const Store *s, sd_id128_t boot_id, uint64_t now_usec) {
-        _cleanup_free_ char *restore = aftermath_restore_transaction(boot_id);
-        Aftermath a = { .store = s, .now_usec = now_usec, .restore = restore };
-        int r;
+        const Aftermath a = { .store = s, .boot_id = boot_id, .now_usec = now_usec };
+        int r = settle_intents(&a);
 
-        if (!restore)
-                return -ENOMEM;
-        r = settle_intents(&a, boot_id);
-        return r < 0 ? r : settle_trials(&a, boot_id);
+        return r < 0 ? r : settle_trials(&a);
 }

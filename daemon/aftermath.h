@@ -6,4 +6,4 @@
 #include "daemon/store.h"
 
 int aftermath_settle(const Store *s, sd_id128_t boot_id, uint64_t now_usec) _must_check_ _nonnull_(1);
-char *aftermath_restore_transaction(sd_id128_t boot_id) _must_check_;
+char *aftermath_restore_transaction(sd_id128_t boot_id, uint64_t order) _must_check_;

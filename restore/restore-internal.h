@@ -25,7 +25,7 @@ typedef struct Candidate {
 
 /**
  * struct Restore - one run
- * @trial: of what is loaded, written before each insert
+ * @kmsg_sequence, @taint: how the kernel was before anything was loaded, for the trials
  * @symbols: answer of facts_symbols() for all candidates; NULL: none was asked for
  * @deadline_usec: CLOCK_MONOTONIC; nothing is begun after it
  */
@@ -43,7 +43,8 @@ typedef struct Restore {
         int load_dir_fd;
         void *symbols;
         size_t symbols_size;
-        TrialRecord trial;
+        uint64_t kmsg_sequence;
+        uint64_t taint;
         Restored report;
         uint64_t deadline_usec;
 } Restore;
@@ -56,10 +57,10 @@ int restore_verify(Restore *r) _must_check_ _nonnull_(1);
 int restore_load(Restore *r) _must_check_ _nonnull_(1);
 
 /* restore-trial.c */
-int restore_trial_begin(Restore *r) _must_check_ _nonnull_(1);
-int restore_trial_add(Restore *r, const Candidate *c, sd_bus_error *error) _must_check_ _nonnull_(1, 2);
-int restore_trial_take_back(Restore *r) _must_check_ _nonnull_(1);
-int restore_trial_end(Restore *r) _must_check_ _nonnull_(1);
+void restore_trial_begin(Restore *r) _nonnull_(1);
+int restore_trial_add(const Restore *r, const Candidate *c, sd_bus_error *error) _must_check_ _nonnull_(1, 2);
+int restore_trial_take_back(const Restore *r, const Candidate *c) _must_check_ _nonnull_(1, 2);
+int restore_trial_end(const Restore *r) _must_check_ _nonnull_(1);
 
 /* restore-report.c */
 void restore_outcome(Restore *r, Candidate *c, const char *result, int error_code, const sd_bus_error *error)

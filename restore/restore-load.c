@@ -90,7 +90,7 @@ static void load(Restore *r, Candidate *c) {
         if (k >= 0)
                 k = insert(r, c, &error);
         if (k < 0) {
-                (void) (restore_trial_take_back(r) < 0);
+                (void) (restore_trial_take_back(r, c) < 0);
                 return restore_outcome(r, c, "failed", k, &error);
         }
         k = wait_for_transition(r, c->record->module, &error);
@@ -192,8 +192,8 @@ int restore_load(Restore *r) {
                 fail_all(r, k, &error);
                 return 0;
         }
-        k = restore_trial_begin(r);
-        while (k >= 0 && (k = do_round(r, false)) > 0)
+        restore_trial_begin(r);
+        while ((k = do_round(r, false)) > 0)
                 ;
         if (k >= 0)
                 k = do_round(r, true);

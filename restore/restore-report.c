@@ -7,6 +7,7 @@
 
 #include <syslog.h>
 
+#include "daemon/aftermath.h"
 #include "daemon/messages.h"
 #include "daemon/record.h"
 #include "restore/restore-internal.h"
@@ -36,6 +37,7 @@ static const Outcome *find_outcome(const char *result) {
 
 static void write_record(const Restore *r, const AdmittedRecord *record, const Outcome *o, const char *reason,
                 const sd_bus_error *error) {
+        _cleanup_free_ char *transaction = aftermath_restore_transaction(r->boot_id, record->order);
         _cleanup_free_ char *beginning = NULL, *text = NULL;
 
 #pragma GCC diagnostic push
@@ -53,7 +55,7 @@ static void write_record(const Restore *r, const AdmittedRecord *record, const O
                 .message_id = o->message_id,
                 .priority = o->priority,
                 .text = text,
-                .transaction = r->trial.transaction,
+                .transaction = transaction,
                 .patch = record->id,
                 .module = record->module,
                 .digest = record->digest,

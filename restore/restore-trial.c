@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Patches that are put back are on trial again: another boot is another machine. The record is the
- * write-ahead note as well. It names a patch before its module is given to the kernel, and only then, so
+ * Patches that are put back are on trial again: another boot is another machine. Each has a trial of its
+ * own, so that a bad sign takes out the patch that it names, and not all that the machine has. The record is
+ * the write-ahead note as well: it is written before the module is given to the kernel, and only then, so
  * that a crash strikes those that were in the kernel and none that came after.
  *
- * How long it lasts is what the manifests ask for, at most ten minutes: each of these patches has been
+ * How long it lasts is what the manifest asks for, at most ten minutes: each of these patches has been
  * in force before, and somebody waits for the machine.
  */
 
@@ -51,42 +52,43 @@ static uint64_t next_kernel_record(const Kernel *k) {
         return next;
 }
 
-static uint64_t trial_length(const Restore *r) {
+static uint64_t trial_length(const Restore *r, const Candidate *c) {
+        uint64_t usec = (uint64_t) verified_manifest(c->verified)->trial_seconds * USEC_PER_SEC;
         const TrialPolicy *policy = &r->config.trial;
-        uint64_t longest = 0;
 
-        for (size_t i = 0; i < r->n_candidates; i++) {
-                const Candidate *c = &r->candidates[i];
-                uint64_t usec;
-
-                if (c->done || !c->verified)
-                        continue;
-                usec = (uint64_t) verified_manifest(c->verified)->trial_seconds * USEC_PER_SEC;
-                if (usec > longest)
-                        longest = usec;
-        }
-        if (longest < policy->min_usec)
-                longest = policy->min_usec;
-        if (longest > policy->max_usec)
-                longest = policy->max_usec;
-        return longest < TRIAL_MAX_USEC ? longest : TRIAL_MAX_USEC;
+        if (usec < policy->min_usec)
+                usec = policy->min_usec;
+        if (usec > policy->max_usec)
+                usec = policy->max_usec;
+        return usec < TRIAL_MAX_USEC ? usec : TRIAL_MAX_USEC;
 }
 
-/** restore_trial_begin() - fill in what does not depend on the patch. Return: 0 or a negative errno. */
-int restore_trial_begin(Restore *r) {
-        uint64_t length = trial_length(r);
+/** restore_trial_begin() - look how the kernel is before anything is loaded */
+void restore_trial_begin(Restore *r) {
+        r->kmsg_sequence = next_kernel_record(r->kernel);
+        r->taint = taint_allowed(&r->config.trial, taint_read(r->kernel));
+}
 
-        r->trial.transaction = aftermath_restore_transaction(r->boot_id);
-        r->trial.kind = strdup("restore");
-        if (!r->trial.transaction || !r->trial.kind)
+static int fill_record(const Restore *r, const Candidate *c, TrialRecord *ret) {
+        uint64_t usec = trial_length(r, c);
+        int k;
+
+        *ret = (TrialRecord) {
+                .transaction = aftermath_restore_transaction(r->boot_id, c->record->order),
+                .kind = strdup("restore"),
+                .boot_id = r->boot_id,
+                .started_usec = now(CLOCK_REALTIME),
+                .until_boottime_usec = now(CLOCK_BOOTTIME) + usec,
+                .until_realtime_usec = now(CLOCK_REALTIME) + usec,
+                .kmsg_sequence = r->kmsg_sequence,
+                .taint = r->taint,
+        };
+        if (!ret->transaction || !ret->kind)
                 return -ENOMEM;
-        r->trial.boot_id = r->boot_id;
-        r->trial.started_usec = now(CLOCK_REALTIME);
-        r->trial.until_boottime_usec = now(CLOCK_BOOTTIME) + length;
-        r->trial.until_realtime_usec = r->trial.started_usec + length;
-        r->trial.kmsg_sequence = next_kernel_record(r->kernel);
-        r->trial.taint = taint_allowed(&r->config.trial, taint_read(r->kernel));
-        return 0;
+        k = strv_extend(&ret->ids, c->record->id);
+        if (k >= 0)
+                k = strv_extend(&ret->modules, c->record->module);
+        return k < 0 ? k : strv_extend(&ret->digests, c->record->digest);
 }
 
 /**
@@ -95,39 +97,26 @@ int restore_trial_begin(Restore *r) {
  *
  * Return: 0 or a negative errno.
  */
-int restore_trial_add(Restore *r, const Candidate *c, sd_bus_error *error) {
-        int k;
+int restore_trial_add(const Restore *r, const Candidate *c, sd_bus_error *error) {
+        _cleanup_(trial_record_done) TrialRecord record = {};
+        int k = fill_record(r, c, &record);
 
-        k = strv_extend(&r->trial.ids, c->record->id);
-        if (k >= 0)
-                k = strv_extend(&r->trial.modules, c->record->module);
-        if (k >= 0)
-                k = strv_extend(&r->trial.digests, c->record->digest);
-        return k < 0 ? k : store_trial_write(r->store, &r->trial, error);
+        return k < 0 ? k : store_trial_write(r->store, &record, error);
 }
 
-static void drop_last(char **v) {
-        size_t n = strv_length(v);
+/** restore_trial_take_back() - it was not loaded after all. Return: 0 or a negative errno. */
+int restore_trial_take_back(const Restore *r, const Candidate *c) {
+        _cleanup_free_ char *transaction = aftermath_restore_transaction(r->boot_id, c->record->order);
 
-        if (n == 0)
-                return;
-        free(v[n - 1]);
-        v[n - 1] = NULL;
+        return transaction ? store_trial_remove(r->store, transaction) : -ENOMEM;
 }
 
-/** restore_trial_take_back() - the last one was not loaded after all. Return: 0 or a negative errno. */
-int restore_trial_take_back(Restore *r) {
-        drop_last(r->trial.ids);
-        drop_last(r->trial.modules);
-        drop_last(r->trial.digests);
-        if (strv_length(r->trial.ids) == 0)
-                return store_trial_remove(r->store, r->trial.transaction);
-        return store_trial_write(r->store, &r->trial, NULL);
-}
+/** restore_trial_end() - nothing more is loaded; who is given no time has no trial. Return: 0 or errno. */
+int restore_trial_end(const Restore *r) {
+        int k = 0;
 
-/** restore_trial_end() - nothing more is loaded; without a time for a trial there is none. Return: 0 or errno. */
-int restore_trial_end(Restore *r) {
-        if (r->trial.until_realtime_usec > r->trial.started_usec)
-                return 0;
-        return store_trial_remove(r->store, r->trial.transaction);
+        for (size_t i = 0; k >= 0 && i < r->n_candidates; i++)
+                if (r->candidates[i].verified && trial_length(r, &r->candidates[i]) == 0)
+                        k = restore_trial_take_back(r, &r->candidates[i]);
+        return k;
 }

@@ -29,7 +29,6 @@ static void restore_done(Restore *r) {
         free(r->candidates);
         admitted_records_free(r->records, r->n_records);
         free(r->symbols);
-        trial_record_done(&r->trial);
         restored_done(&r->report);
         if (r->load_dir_fd >= 0) {
                 loaddir_remove(kernel_root_fd(r->kernel), "restore");

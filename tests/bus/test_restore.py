@@ -207,7 +207,7 @@ def test_what_the_kernel_refuses_is_not_on_trial(pki):
 def test_two_crashes_after_a_restore(pki):
     with applied(pki, 'hp-one') as w:
         reboot(w)
-        assert trials(w) == [BOOT + '-restore'], trials(w)
+        assert trials(w) == [BOOT.replace('-', '') + '-restore-1'], trials(w)
         reboot(w, clean=False)
         assert w.root.patches() == {'hp-one': 'active'} and strikes(w, 'hp-one') == 1
         reboot(w, clean=False)
@@ -227,6 +227,29 @@ def test_two_crashes_after_a_restore(pki):
         assert not patch(w, 'hp-one')['Quarantined']
         reboot(w)
         assert w.root.patches() == {'hp-one': 'active'}
+
+
+def test_a_bad_sign_takes_out_only_what_it_names(pki):
+    with World(pki) as w:
+        w.machine.open_log()
+        w.start()
+        w.machine.stage('hp-one')
+        w.machine.stage('hp-two', functions=(('vmlinux', 'hp_other'),))
+        for i in ('hp-one', 'hp-two'):
+            assert w.root.finish(w.root.apply(i))[0] == 'done'
+        reboot(w)
+        assert len(trials(w)) == 2, trials(w)
+        w.daemon.kill()
+        w.machine.say('------------[ cut here ]------------', 'something is odd',
+                      'WARNING: CPU: 0 PID: 1 at a.c:1 new_hp_function+0x1/0x2 [hp_one]', 'CPU: 0 PID: 1 Comm: a',
+                      '---[ end trace 0000000000000000 ]---')
+        w.daemon.start()
+        w.root = w.client()
+        wait_for('the rollback', lambda: w.root.patches() == {'hp-one': 'staged', 'hp-two': 'active'})
+        assert strikes(w, 'hp-one') == 1 and strikes(w, 'hp-two') == 0
+        assert patch(w, 'hp-two')['Wanted'] and len(trials(w)) == 1, trials(w)
+        gone = w.root.get('/org/hotpatch/Hotpatch1', 'org.hotpatch.Hotpatch1.Manager', 'RolledBack')
+        assert [str(i) for i, _, _ in gone] == ['hp-one'], gone
 
 
 def open_apply(w, i):

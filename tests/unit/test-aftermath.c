@@ -145,7 +145,7 @@ END_TEST
 /* What was superseded comes back after a crash, and is kept for the next trial after a shutdown. */
 START_TEST(test_superseded) {
         bool clean = _i;
-        _cleanup_free_ char *transaction = aftermath_restore_transaction(THIS);
+        _cleanup_free_ char *transaction = aftermath_restore_transaction(THIS, 1);
         AdmittedRecord *records;
         size_t n;
 
