@@ -102,7 +102,7 @@ static int list_pinned(const Job *j, char ***ret) {
         return 0;
 }
 
-static int write_down(const Job *j, uint32_t caller_uid, sd_bus_error *error) {
+static int write_down(Job *j, uint32_t caller_uid, sd_bus_error *error) {
         _cleanup_strv_free_ char **pinned = NULL;
         Forced f = {
                 .ids = j->ids,
@@ -118,8 +118,28 @@ static int write_down(const Job *j, uint32_t caller_uid, sd_bus_error *error) {
         r = list_pinned(j, &pinned);
         if (r < 0)
                 return r;
+        /* What was forced before in this boot stays so, whatever becomes of this. */
+        forced_done(&j->forced_before);
+        j->forced_before = (Forced) {};
+        r = store_forced_read(j->manager->store, f.boot_id, &j->forced_before);
+        if (r < 0 && r != -ENOENT)
+                return sd_bus_error_setf(error, HOTPATCH_ERROR("StateDamaged"),
+                        "The file '/var/lib/hotpatch/forced' cannot be read: %s", strerror(-r));
+        for (char **module = j->forced_before.pinned; module && *module; module++) {
+                r = strv_contains(pinned, *module) ? 0 : strv_extend(&pinned, *module);
+                if (r < 0)
+                        return r;
+        }
         f.pinned = pinned;
         return store_forced_write(j->manager->store, &f, error);
+}
+
+/* It was not forced. */
+static void take_back(const Job *j) {
+        if (j->forced_before.module)
+                (void) (store_forced_write(j->manager->store, &j->forced_before, NULL) < 0);
+        else
+                (void) (store_forced_clear(j->manager->store) < 0);
 }
 
 static void tell(const Job *j, uint32_t caller_uid) {
@@ -153,7 +173,7 @@ static void force_done(Job *j, int r, const sd_bus_error *error) {
         /* -ECHILD, -ETIME: nobody knows; then it counts as forced. */
         j->forced = r >= 0 || r == -ECHILD || r == -ETIME;
         if (!j->forced)
-                (void) (store_forced_clear(j->manager->store) < 0);
+                take_back(j);
         if (r == -EINVAL || r == -ENOENT)
                 r = sd_bus_error_setf(&refusal, HOTPATCH_ERROR("NotStalled"),
                         "The transition of job %" PRIu32 " ended by itself", j->id);
@@ -187,7 +207,7 @@ int job_force(Job *j, const Request *request, sd_bus_error *error) {
         tell(j, request->caller_uid);
         r = job_call(j, JOB_CALL_FORCE, stall_module(j->stall), force_done);
         if (r < 0) {
-                (void) (store_forced_clear(j->manager->store) < 0);
+                take_back(j);
                 return r;
         }
         (void) sd_event_source_set_enabled(j->timer, SD_EVENT_OFF);

@@ -140,6 +140,7 @@ Job *job_free(Job *j) {
         strv_free(j->inserted);
         strv_free(j->committed);
         trial_record_done(&j->rollback);
+        forced_done(&j->forced_before);
         free(j->path);
         free(j->transaction);
         sd_bus_error_free(&j->error);

@@ -14,6 +14,7 @@
 #include "daemon/prepare.h"
 #include "daemon/request.h"
 #include "daemon/stall.h"
+#include "daemon/store-forced.h"
 #include "daemon/store.h"
 #include "daemon/worker.h"
 #include "util/base.h"
@@ -68,6 +69,7 @@ typedef enum JobResult {
  * @stall: its transition does not end; NULL: none, or it is early
  * @force_call: the call of Force() that waits for its answer
  * @forced: its transition was forced
+ * @forced_before: what had been forced before that in this boot
  * @wait_*: the wait for the kernel that is under way
  */
 typedef struct Job {
@@ -118,6 +120,7 @@ typedef struct Job {
         Stall *stall;
         sd_bus_message *force_call;
         bool forced;
+        Forced forced_before;
 
         uint64_t progress_sent_usec;
         bool changed;

@@ -322,6 +322,27 @@ def test_force_of_a_removal_pins_the_module(pki):
         assert not [f for f in os.listdir(w.machine.path('var/lib/hotpatch/admitted')) if f.endswith('.record')]
 
 
+def test_a_force_that_fails_does_not_undo_the_one_before(pki):
+    with world(pki, config='FreezeAfterSec=0\nTimeoutSec=0\n') as w:
+        job = begin(w, force_safe=True)
+        named(w, job)
+        make_force_file(w)
+        wait_until_stalled()
+        force(w.root, job)
+        finish_stalled(w, job)
+        before = read(w.machine.path('var/lib/hotpatch/forced'))
+        w.machine.kernel.stall = True
+        add_task(w, 300, 'web', unit='web.service', patch_state=1)
+        job = w.root.remove('hp-one')
+        named(w, job, 2)
+        wait_until_stalled()
+        os.unlink(w.machine.path('sys/kernel/livepatch/hp_one/force'))
+        with refused('NotStalled'):
+            force(w.root, job)
+        assert read(w.machine.path('var/lib/hotpatch/forced')) == before
+        w.machine.kernel.stall = False
+
+
 def test_force_is_a_question_of_its_own(pki):
     for temper, allowed in (('deny', False), ('challenge', False), ('allow', True)):
         with World(pki, polkit=temper) as w:
@@ -353,7 +374,7 @@ def test_what_cannot_be_written_down_is_not_forced(pki):
         make_force_file(w)
         wait_until_stalled()
         os.mkdir(w.machine.path('var/lib/hotpatch/forced'))
-        with refused('StateUnwritable'):
+        with refused('StateDamaged'):
             force(w.root, job)
         assert not forced(w)
         os.rmdir(w.machine.path('var/lib/hotpatch/forced'))
@@ -379,6 +400,7 @@ main([
     test_force_ends_a_stalled_transition_and_stops_patching,
     test_force_needs_the_vendors_word,
     test_force_of_a_removal_pins_the_module,
+    test_a_force_that_fails_does_not_undo_the_one_before,
     test_force_is_a_question_of_its_own,
     test_what_cannot_be_written_down_is_not_forced,
 ])
