@@ -264,9 +264,17 @@ static bool is_wanted_back(const AdmittedRecord *records, size_t n, const TrialR
 
 /* What was being taken out was no longer to be there: the restart took it out. */
 static int forget(const Store *s, const char *id) {
-        int r = manifest_id_is_valid(id) ? store_admitted_remove(s, id) : 0;
+        _cleanup_free_ char *text = NULL;
+        int r = manifest_id_is_valid(id) ? store_admitted_remove(s, id) : -ENOENT;
 
-        return r == -ENOENT ? 0 : r;
+        if (r < 0)
+                return r == -ENOENT ? 0 : r;
+        if (asprintf(&text, "Patch '%s' was removed: the restart has finished what was begun", id) < 0) {
+                text = NULL;
+                return -ENOMEM;
+        }
+        tell(HOTPATCH_MESSAGE_REMOVED, LOG_NOTICE, id, NULL, text);
+        return 0;
 }
 
 static int forget_all(const Store *s, const Intent *intent) {

@@ -6,7 +6,8 @@
  *
  * The journal is evidence and never state. It rotates, it may be volatile or absent, so that nothing
  * follows from what it does not say; and anybody may write records like ours, so only those count that
- * journald itself says came from root in hotpatchd's unit. A forger with those is root.
+ * journald itself says came from root in the units of hotpatchd and hotpatch-restore. A forger with those
+ * is root.
  */
 
 #define SD_JOURNAL_SUPPRESS_LOCATION
@@ -33,6 +34,7 @@ static const struct {
         { HOTPATCH_MESSAGE_REVERSING, NULL },
         { HOTPATCH_MESSAGE_UNDO_FAILED, NULL },
         { HOTPATCH_MESSAGE_INTERRUPTED, NULL },
+        { HOTPATCH_MESSAGE_STRUCK, NULL }, /* a crash, after which what was new is not wanted any more */
 };
 
 static void journal_closep(sd_journal **j) {
@@ -46,6 +48,8 @@ static int open_journal(sd_journal **ret) {
 
         if (r >= 0)
                 r = sd_journal_add_match(j, "_SYSTEMD_UNIT=hotpatchd.service", 0);
+        if (r >= 0)
+                r = sd_journal_add_match(j, "_SYSTEMD_UNIT=hotpatch-restore.service", 0);
         if (r >= 0)
                 r = sd_journal_add_match(j, "_UID=0", 0);
         for (size_t i = 0; i < ELEMENTSOF(events) && r >= 0; i++) {
