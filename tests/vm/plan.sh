@@ -88,11 +88,11 @@ both_refuse() {
 
         run hotpatchctl --json=short plan "$@"
         ((status != 0)) || fail "plan $* is not refused"
-        planned=$(jq -r '.refusal.name + ": " + .refusal.message' <<<"$output")
+        planned=$(grep '^{' <<<"$output" | tail -n 1 | jq -r '.refusal.name + ": " + .refusal.message')
         [[ $planned == "org.hotpatch.Error.$error: "* ]] || fail "plan says $planned"
         grep -Eq -- "$regex" <<<"$planned" || fail "plan says $planned, not $regex"
         run hotpatchctl --json=short apply "$@"
-        applied=$(tail -n 1 <<<"$output" | jq -r '.error.name + ": " + .error.message')
+        applied=$(grep '^{' <<<"$output" | tail -n 1 | jq -r '.error.name + ": " + .error.message')
         [[ $applied == "$planned" ]] || fail "apply says $applied, plan says $planned"
 }
 
@@ -201,7 +201,6 @@ testcase_system_states() {
         # … and the kernel would have said so
         systemctl restart hotpatchd.service
         both_refuse SystemStateIncompatible "state 77" hp-state-1
-        both_refuse WouldReplaceOthers "'hp-state-2'" hp-all
         both_refuse SystemStateIncompatible "does not know the system state 77 of 'hp-state-2'" \
                 --allow-replace-foreign hp-all
         hotpatchctl remove hp-state-2
