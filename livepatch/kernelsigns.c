@@ -12,7 +12,9 @@
  * entries with a question mark, which are old values on the stack. "Modules linked in:" names everybody
  * and means nobody. Lines with names that anybody chooses (a command's, in "CPU: … Comm:" or in the headline of a
  * hung task) are not searched for functions, and all headlines count only at the beginning of a record that the
- * kernel itself has written: no program can write one (facility 0), and printk escapes newlines.
+ * kernel itself has written: no program can write one (facility 0), and printk escapes newlines. What the kernel
+ * begins with the name of a process, like "NAME[1]: segfault at", is no headline, whatever the name: else anybody
+ * who crashes a program called "BUG: x" could have patches taken out.
  *
  * Processors may write at the same time; then two reports become one that names both.
  */
@@ -21,6 +23,9 @@
 
 /* Lines of one report come without a pause; a console at 9600 baud needs 100 ms for a long one. */
 #define REPORT_GAP_USEC (2 * USEC_PER_SEC)
+
+/* include/linux/sched.h: the name of a process, with the NUL */
+#define TASK_COMM_LEN 16
 
 #define CUT_HERE "------------[ cut here ]------------"
 #define END_TRACE "---[ end "
@@ -185,8 +190,34 @@ static bool is_die(const char *text) {
         return p[0] == ':' && p[1] == ' ' && hex_length(p + 2) == 4 && strstr(p, "] ") && !strchr(text, '/');
 }
 
+/* "[1]" or "(1)" */
+static bool is_pid(const char *s) {
+        size_t n = *s == '[' || *s == '(' ? strspn(s + 1, "0123456789") : 0;
+
+        return n > 0 && s[1 + n] == (*s == '[' ? ']' : ')');
+}
+
+/* Does the record begin with the name of a process? So do arch/x86/mm/fault.c (show_signal_msg()), mm/oom_kill.c,
+ * mm/page_alloc.c (warn_alloc()) and others, mostly with its number behind the name. */
+static bool is_led_by_process(const char *text) {
+        static const char *const followers[] = {
+                " invoked oom-killer: ", ": page allocation failure: ", ": vmalloc ",
+        };
+
+        for (size_t i = 0; text[i] && i < TASK_COMM_LEN; i++) {
+                if (is_pid(text + i))
+                        return true;
+                for (size_t f = 0; f < ELEMENTSOF(followers); f++)
+                        if (startswith(text + i, followers[f]))
+                                return true;
+        }
+        return false;
+}
+
 /* Return: whether it is a headline. */
 static bool find_headline(const char *text, KernelSignKind *ret) {
+        if (is_led_by_process(text))
+                return false;
         for (size_t i = 0; i < ELEMENTSOF(headlines); i++) {
                 const char *rest = startswith(text, headlines[i].begin);
 
@@ -220,6 +251,8 @@ static int take_headline(KernelSigns *s, const char *text, KernelSignKind kind) 
 static int take_body(KernelSigns *s, const char *text) {
         const char *word = text + strspn(text, " ");
 
+        if (is_led_by_process(text))
+                return 0;
         if (startswith(word, "Call Trace:") || startswith(word, "Call trace:")) {
                 s->has_body = true;
                 s->in_trace = true;

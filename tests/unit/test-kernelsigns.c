@@ -189,6 +189,13 @@ START_TEST(a_program_cannot_write_one) {
 END_TEST
 
 static const char *const harmless[] = {
+        /* processes with such names */
+        "BUG: x[312]: segfault at 0 ip 000055d0 sp 00007ffd error 4 in a.out[55d0+1000]",
+        "a: 0000 [#1] x[312]: segfault at 0 ip 000055d0 sp 00007ffd error 4 in a.out[55d0+1000]",
+        "INFO: rcu_stall[312]: segfault at 0 ip 000055d0 sp 00007ffd error 4",
+        "BUG: invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0",
+        "BUG: 0123456789: page allocation failure: order:10, mode:0xdc0(GFP_KERNEL|__GFP_ZERO)",
+        "Oops: x (312): Uses something obsolete",
         "traps: a.out[1] general protection fault ip:1 sp:2 error:0 in a.out[3+4]",
         "a.out[1]: segfault at 0 ip 0 sp 0 error 4 in a.out",
         "usb 1-1: Product: BUG: WARNING: CPU: Oops",
