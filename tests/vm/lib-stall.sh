@@ -47,6 +47,7 @@ sitting() {
 # let_go: everybody goes, and the next who come sit again
 let_go() {
         echo release >/proc/hp_stall/control
+        echo stop >/proc/hp_stall/control
         sleep 1
         echo hold >/proc/hp_stall/control
 }

@@ -5,7 +5,7 @@
  *   read /proc/hp_stall/soft     sits in hp_stall_soft(), an interruptible sleep
  *   read /proc/hp_stall/hard     sits in hp_stall_hard(), an uninterruptible sleep
  *   read /proc/hp_stall/other    as hard, in a function that no patch replaces
- *   write /proc/hp_stall/control thread: a kernel thread sits in hp_stall_thread()
+ *   write /proc/hp_stall/control thread, stop: a kernel thread sits in hp_stall_thread(), or ends
  *                                release, hold: let all of them go, or have them sit
  *
  * What was read is "old"; with tests/data/patches/stall in force it is "new".
@@ -98,6 +98,10 @@ static ssize_t hp_write(struct file *file, const char __user *buf, size_t count,
 		if (IS_ERR(task))
 			return PTR_ERR(task);
 		hp_task = task;
+	} else if (!strcmp(word, "stop")) {
+		if (hp_task)
+			kthread_stop(hp_task);
+		hp_task = NULL;
 	} else if (!strcmp(word, "release") || !strcmp(word, "hold")) {
 		WRITE_ONCE(hp_released, word[0] == 'r');
 		wake_up_all(&hp_queue);
