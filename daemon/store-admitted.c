@@ -162,7 +162,8 @@ static int list_visit(int dir_fd, const char *name, void *userdata) {
                 return 0;
         id = store_id_of(name, STORE_RECORD_SUFFIX);
         r = id ? store_record_read(dir_fd, id, &record) : -EBADMSG;
-        if (r == -ENOMEM)
+        /* Nothing is wrong with the file then, and a plan without it would rest on half of the truth. */
+        if (r == -ENOMEM || r == -EMFILE || r == -ENFILE || r == -EINTR)
                 return r;
         if (r < 0)
                 return list->damaged ? store_damage_add(list->damaged, "%s/%s", list->prefix, name) : 0;
