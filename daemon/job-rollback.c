@@ -7,7 +7,8 @@
  *            job-undo.c does after a crash: it asks the kernel what each module is now and does the next thing
  *            towards "not there", without a deadline, so that it may be begun again at any point.
  *   return   the records of what was superseded go back to admitted/, which makes those patches wanted; then
- *            their modules, checked like any bundle, go into the kernel, as steps of a plan.
+ *            their modules, checked like any bundle, go into the kernel, as steps of a plan. So do those that had to
+ *            leave only because they require what comes back.
  *
  * The bad patch leaves before the old one returns: for a moment the original code runs, with its hole. The
  * other order would insert a module into a kernel that has just shown a bad sign, and wait for that
@@ -240,6 +241,74 @@ static void strike(const Job *j) {
         for (size_t i = 0; t->ids && t->ids[i]; i++)
                 (void) (store_strike_add(j->manager->store, t->ids[i], t->digests[i], t->transaction,
                                 clock_usec(CLOCK_REALTIME), strempty(t->reason), NULL) < 0);
+}
+
+static bool provides(const AdmittedRecord *r, const char *id) {
+        return streq(r->id, id) || strv_contains(r->supersedes, id);
+}
+
+static bool any_provides(const AdmittedRecord *records, size_t n, const char *id) {
+        for (size_t i = 0; i < n; i++)
+                if (provides(&records[i], id))
+                        return true;
+        return false;
+}
+
+/* Will what a patch requires be there when all is over? By what comes back, by what stays, or by another one that
+ * was applied before it, had to leave for the same reason and comes back too. */
+static bool will_fit(const Job *j, const AdmittedRecord *r, const AdmittedRecord *back, size_t n_back,
+                const AdmittedRecord *admitted, size_t n) {
+        for (char **id = r->requires; id && *id; id++) {
+                bool found = any_provides(back, n_back, *id);
+
+                for (size_t i = 0; !found && i < n; i++) {
+                        const AdmittedRecord *other = &admitted[i];
+
+                        if (!provides(other, *id) || strv_contains(j->rollback.ids, other->id))
+                                continue;
+                        found = !strv_contains(j->committed, other->id) ||
+                                (other->order < r->order && will_fit(j, other, back, n_back, admitted, n));
+                }
+                if (!found)
+                        return false;
+        }
+        return true;
+}
+
+/* It was fine before the transaction came, and will be when what that superseded is back. */
+static bool comes_back(const Job *j, const char *id) {
+        AdmittedRecord *back = NULL, *admitted = NULL;
+        size_t n_back = 0, n = 0;
+        bool found = false;
+
+        if (!strv_contains(j->rollback.ids, id) &&
+            store_superseded_list(j->manager->store, j->rollback.transaction, &back, &n_back) >= 0 &&
+            store_admitted_list(j->manager->store, &admitted, &n) >= 0)
+                for (size_t i = 0; i < n; i++)
+                        found = found || (streq(admitted[i].id, id) &&
+                                          will_fit(j, &admitted[i], back, n_back, admitted, n));
+        admitted_records_free(back, n_back);
+        admitted_records_free(admitted, n);
+        return found;
+}
+
+/**
+ * job_rollback_forget() - a patch is out of the kernel, by a rollback
+ * @id: one of its ids
+ *
+ * What left only because it requires what failed, and will have what it requires, goes to what comes back.
+ *
+ * Return: 0 or a negative errno.
+ */
+int job_rollback_forget(Job *j, const char *id) {
+        const Store *s = j->manager->store;
+        int r;
+
+        if (comes_back(j, id) && store_superseded_retire(s, j->rollback.transaction, id) >= 0)
+                return 0;
+        /* Its bundle stays at hand; that the patch is not wanted any more counts for more. */
+        r = store_admitted_demote(s, id);
+        return r < 0 ? store_admitted_remove(s, id) : 0;
 }
 
 /** job_rollback_is_out() - everything is out of the kernel, and its records are gone */

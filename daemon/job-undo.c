@@ -155,12 +155,15 @@ static void tell_all_lost(Job *j) {
 /* Nothing of the job is in the kernel any more. */
 static int all_undone(Job *j) {
         job_wait_stop(j);
-        for (char **id = j->committed; id && *id; id++) {
-                int r = store_admitted_remove(j->manager->store, *id);
+        /* The last first: who requires another is seen to before that one is gone. */
+        for (size_t i = strv_length(j->committed); i-- > 0;) {
+                const char *id = j->committed[i];
+                int r = j->type == JOB_ROLLBACK ? job_rollback_forget(j, id)
+                                                : store_admitted_remove(j->manager->store, id);
 
                 /* The last one may be the one that could not be written. */
                 if (r < 0 && r != -ENOENT)
-                        return give_up_record(j, *id);
+                        return give_up_record(j, id);
         }
         if (j->type == JOB_ROLLBACK) {
                 job_rollback_is_out(j);

@@ -201,6 +201,26 @@ def test_what_was_superseded_comes_back(pki):
         assert w.machine.livepatches() == ['hp_one']
 
 
+def test_who_requires_what_comes_back_comes_back_with_it(pki):
+    with start(pki, 'MaxSec=60') as w:
+        w.machine.stage('hp-one')
+        w.machine.stage('hp-three', functions=(('vmlinux', 'hp_third'),), requires=['hp-one'])
+        w.machine.stage('hp-four', functions=(('vmlinux', 'hp_other'),), requires=['hp-three'])
+        for i in ('hp-one', 'hp-three', 'hp-four'):
+            apply(w, i)
+            w.root.call('EndTrial', [i], NO_OPTIONS)
+            assert w.root.trial()[1] == 'passed'
+        w.machine.stage('hp-two', supersedes=['hp-one'])
+        apply(w, 'hp-two')
+        assert sorted(w.machine.livepatches()) == ['hp_four', 'hp_three', 'hp_two']
+        os.unlink(w.machine.path('var/lib/hotpatch/spool/hp-two.hpb'))
+        w.machine.say(*warn('hp_two'))
+        assert w.root.trial()[:2] == (['hp-two'], 'failed')
+        clean(w, ['hp_four', 'hp_one', 'hp_three'])
+        assert w.root.patches() == {'hp-one': 'active', 'hp-two': 'staged', 'hp-three': 'active',
+                                    'hp-four': 'active'}, w.root.patches()
+
+
 def test_what_was_superseded_is_forgotten_when_the_trial_passes(pki):
     with start(pki) as w:
         w.machine.stage('hp-one')
