@@ -53,7 +53,7 @@ testcase_a_user_is_not_allowed_to_force_and_root_is() {
         run hotpatchctl force "$job"
         expect_status 0
         expect_output 'gives up what makes live patching safe'
-        eventually 20 [ "$(cat /sys/kernel/livepatch/hp_test_stall/transition)" = 0 ]
+        eventually 20 grep -qx 0 /sys/kernel/livepatch/hp_test_stall/transition
         expect_file /var/lib/hotpatch/forced '^MODULE=hp_test_stall$'
         expect_file /var/lib/hotpatch/forced '^CALLER_UID=0$'
         expect_journal MESSAGE_ID=54828fd165d64f3fa8ed8015f6a9a3e9 HOTPATCH_CALLER_UID=0
