@@ -54,13 +54,28 @@ void job_rollback_ended(Job *j) {
         over(j);
 }
 
+static void keep_what_is_back(Job *j) {
+        size_t n = 0;
+
+        for (char **module = j->inserted; j->returning && module && *module; module++) {
+                LivepatchState state;
+
+                if (livepatch_state(j->manager->kernel, *module, &state) >= 0 && state == LIVEPATCH_PATCHED)
+                        free(*module);
+                else
+                        j->inserted[n++] = *module;
+        }
+        if (j->returning && j->inserted)
+                j->inserted[n] = NULL;
+}
+
 /**
  * job_rollback_failed() - something of a rollback did not work
  * @j: the job
  * @r: negative errno
  * @error: the refusal, or NULL
  *
- * What could be inserted of the return goes out again; what was superseded stays wanted.
+ * What came back into force stays, what got stuck on its way in goes out again; all of it stays wanted.
  */
 void job_rollback_failed(Job *j, int r, const sd_bus_error *error) {
         _cleanup_(sd_bus_error_free) sd_bus_error longer = SD_BUS_ERROR_NULL;
@@ -76,6 +91,7 @@ void job_rollback_failed(Job *j, int r, const sd_bus_error *error) {
         j->return_failed = true;
         job_record(j, HOTPATCH_MESSAGE_UNDO_FAILED, LOG_CRIT, j->ids ? j->ids[0] : NULL, NULL, "%s",
                 strempty(j->error.message));
+        keep_what_is_back(j);
         job_undo(j);
 }
 

@@ -54,7 +54,7 @@ static bool is_somebody_elses(const Job *j, const char *module) {
 
         if (livepatch_note(j->manager->kernel, module, &note) < 0)
                 return false;
-        ours = strv_contains(j->ids, note.bundle_id);
+        ours = strv_contains(j->ids, note.bundle_id) || strv_contains(j->rollback.returns, note.bundle_id);
         patch_note_done(&note);
         return !ours;
 }

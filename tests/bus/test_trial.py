@@ -11,7 +11,7 @@ import time
 from systemdmock import Systemd, failure
 
 from hotpatchtest import (BUILD, JOB, MANAGER, NAME, NO_OPTIONS, NOBODY, PATCH, PATIENCE, ROOT,
-                         World, main, read, refused, wait_for)
+                         World, main, notes, read, refused, wait_for)
 
 PATCH_PATH = ROOT + '/patch/'
 
@@ -310,6 +310,29 @@ def test_old_complaints_are_not_held_against_a_patch(pki):
         wait_for('the trial', lambda: records(w))
         time.sleep(6)
         assert w.root.patches() == {'hp-one': 'active'} and not w.root.trials, w.root.trials
+
+
+def test_what_gets_stuck_on_its_way_back_is_turned_around(pki):
+    with World(pki) as w:
+        w.machine.configure(transition='1s')
+        w.machine.open_log()
+        w.start()
+        w.machine.stage('hp-one')
+        w.machine.stage('hp-two', supersedes=['hp-one'])
+        apply(w, 'hp-one')
+        apply(w, 'hp-two')
+        w.machine.kernel.held = 1.5
+        w.machine.say(*warn('hp_two'))
+        wait_for('the bad one is out', lambda: w.machine.livepatches() == [])
+        w.machine.kernel.stall = True
+        w.machine.kernel.held = 0
+        wait_for('the old one on its way', lambda: w.machine.livepatches() == ['hp_one'])
+        w.machine.write('sys/module/hp_one/notes/.note.hotpatch', notes('hp-one', 1, (('vmlinux', 'hp_function'),)))
+        (job,) = jobs(w, 'rollback')
+        result = w.root.finish((job[0], job[7]))
+        assert result[:2] == ('failed', 'TrialFailed') and 'did not end within' in result[2], result
+        clean(w)
+        assert os.path.exists(w.machine.path('var/lib/hotpatch/admitted/hp-one.record'))
 
 
 def test_a_removed_patch_is_not_on_trial(pki):
