@@ -10,7 +10,8 @@
  *
  * Audit() wants the polkit action `verify`: what it answers is harmless, most of it is on the bus
  * anyway, but it makes root read and hash the whole store. Calls that come while a worker runs wait
- * for the next one, all together: each answer is from after its question.
+ * for the next one, all together: each answer is from after its question. They wait for a running job as well:
+ * until it has ended, kernel and records disagree on purpose.
  */
 
 #include "daemon/audit-report.h"
@@ -133,7 +134,7 @@ static void on_done(void *userdata, int r, const sd_bus_error *error, const void
                 findings_look_again(a->manager->findings);
         answer_all(a, r, error, json);
         a->manager->activity_usec = clock_usec(CLOCK_MONOTONIC);
-        if (a->n_waiting > 0)
+        if (a->n_waiting > 0 && !manager_running_job(a->manager))
                 r = run(a);
         if (a->again)
                 audit_later(a);
@@ -193,16 +194,15 @@ void audit_later(Audit *a) {
  */
 int audit_start(Audit *a, Request **request, sd_bus_error *error) {
         size_t max = (*request)->privileged ? HOTPATCH_QUERIES_MAX : HOTPATCH_QUERIES_MAX - 1;
-        int r;
 
         if (a->n_waiting >= max)
                 return sd_bus_error_setf(error, SD_BUS_ERROR_LIMITS_EXCEEDED, "%zu audits are waited for already",
                         a->n_waiting);
         a->waiting[a->n_waiting++] = TAKE_PTR(*request);
-        if (a->worker)
-                return 1;
-        r = run(a);
-        return r < 0 ? 1 : r + 1; /* run() has replied */
+        if (a->worker || manager_running_job(a->manager))
+                return 1; /* on_done() or the end of the job goes on */
+        (void) (run(a) < 0); /* then it has replied */
+        return 1;
 }
 
 /** audit_pending() - is something under way? Then the daemon stays. */

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import struct
+import threading
 
 from hotpatchtest import (BUILD_ID, MANAGER, NOBODY, PATCH, RELEASE, ROOT, World, main, read, refused, wait_for, write,
                           write_attribute)
@@ -466,6 +467,21 @@ def test_a_watched_patch_keeps_the_daemon(pki):
             pass
         assert w.root.finish(w.root.remove('hp-one'))[0] == 'done'
         wait_for('the end', lambda: w.daemon.process.poll() is not None)
+
+
+def test_an_audit_waits_for_a_running_job(pki):
+    """While it works on the kernel, kernel and records disagree on purpose."""
+    with World(pki).start() as w:
+        w.machine.kernel.stall = True
+        w.machine.stage('hp-one')
+        job = w.root.apply('hp-one')
+        wait_for('the transition', lambda: w.root.job(job[1])['State'] == 'transition')
+        note(w, 'hp_one')
+        os.makedirs(w.machine.kernel.path('hp_one', 'vmlinux/hp_function,1'))
+        threading.Timer(1, setattr, (w.machine.kernel, 'stall', False)).start()
+        report = audit(w.root)
+        assert kinds(report) == [], report['findings']
+        assert report['patches'][0]['wanted'], report
 
 
 main([f for n, f in list(globals().items()) if n.startswith('test_')])
