@@ -247,19 +247,19 @@ static void tell_interrupted(const Intent *i) {
         });
 }
 
-/* Whether a patch was being taken out because another one, whose trial has just failed, is in its place. */
-static bool is_wanted_back(const AdmittedRecord *records, size_t n, const TrialRecord *trials, size_t n_trials,
-                sd_id128_t boot_id, const char *id) {
+/* Was a patch being taken out because another one, which is on trial, is in its place? Return: that trial, or NULL. */
+static const TrialRecord *find_superseder(const AdmittedRecord *records, size_t n, const TrialRecord *trials,
+                size_t n_trials, sd_id128_t boot_id, const char *id) {
         for (size_t i = 0; i < n_trials; i++) {
                 const TrialRecord *t = &trials[i];
 
-                if (t->clean || !streq(t->kind, "apply") || !sd_id128_equal(t->boot_id, boot_id))
+                if (!streq(t->kind, "apply") || !sd_id128_equal(t->boot_id, boot_id))
                         continue;
                 for (size_t j = 0; j < n; j++)
                         if (strv_contains(t->ids, records[j].id) && strv_contains(records[j].supersedes, id))
-                                return true;
+                                return t;
         }
-        return false;
+        return NULL;
 }
 
 /* What was being taken out was no longer to be there: the restart took it out. */
@@ -277,6 +277,13 @@ static int forget(const Store *s, const char *id) {
         return 0;
 }
 
+static int retire(const Store *s, const char *transaction, const char *id) {
+        int r = manifest_id_is_valid(id) ? store_superseded_retire(s, transaction, id) : 0;
+
+        /* A damaged one is for a person to look at. */
+        return r == -ENOENT || r == -EBADMSG ? 0 : r;
+}
+
 static int forget_all(const Store *s, const Intent *intent) {
         AdmittedRecord *records = NULL;
         TrialRecord *trials = NULL;
@@ -286,9 +293,16 @@ static int forget_all(const Store *s, const Intent *intent) {
         r = store_admitted_list(s, &records, &n);
         if (r >= 0)
                 r = store_trial_list(s, &trials, &n_trials);
-        for (char **id = intent->ids; r >= 0 && id && *id; id++)
-                if (!is_wanted_back(records, n, trials, n_trials, intent->boot_id, *id))
+        for (char **id = intent->ids; r >= 0 && id && *id; id++) {
+                const TrialRecord *t = find_superseder(records, n, trials, n_trials, intent->boot_id, *id);
+
+                /* A trial that was cut short goes on, and may fail. One that ended in a crash has failed: then
+                 * what it had superseded is wanted. */
+                if (!t)
                         r = forget(s, *id);
+                else if (t->clean)
+                        r = retire(s, t->transaction, *id);
+        }
         trial_records_free(trials, n_trials);
         admitted_records_free(records, n);
         return r;

@@ -232,6 +232,24 @@ START_TEST(test_crash_while_superseding) {
 }
 END_TEST
 
+/* The same with a shutdown: the trial goes on, and if it fails the old one comes back. */
+START_TEST(test_shutdown_while_superseding) {
+        _cleanup_free_ char *transaction = aftermath_restore_transaction(THIS, 1);
+        AdmittedRecord *records;
+        size_t n;
+
+        admit("hp-old", DIGEST_B, NULL);
+        admit("hp-a", DIGEST_A, "hp-old");
+        try("apply", LAST, true);
+        intend("remove", "hp-old", DIGEST_B, LAST, true);
+        settle();
+        ck_assert(!admitted("hp-old") && admitted("hp-a"));
+        ck_assert_ok(store_superseded_list(store, transaction, &records, &n));
+        ck_assert_uint_eq(n, 1);
+        admitted_records_free(records, n);
+}
+END_TEST
+
 /* Written by an older version: nothing is known to strike. */
 START_TEST(test_intent_without_digests) {
         intend("apply", "hp-a", NULL, LAST, false);
@@ -274,6 +292,7 @@ static Suite *aftermath_suite(void) {
         tcase_add_test(c, test_shutdown_while_applying);
         tcase_add_loop_test(c, test_removal, 0, 2);
         tcase_add_test(c, test_crash_while_superseding);
+        tcase_add_test(c, test_shutdown_while_superseding);
         tcase_add_test(c, test_intent_without_digests);
         tcase_add_test(c, test_demotion_keeps_what_is_staged);
         suite_add_tcase(s, c);
