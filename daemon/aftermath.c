@@ -10,8 +10,9 @@
  *   intent "remove"        finished: the records go       likewise, and a strike
  *   trial of an Apply      the patch stays wanted         a strike; the patch is only staged again, what
  *                                                         it had superseded is wanted again
- *   trial of a restore     the patch stays wanted         a strike; the patch stays wanted, until the
- *                                                         second strike
+ *   trial of a restore     the patch stays wanted         a strike; the patch stays wanted; with the
+ *                                                         second strike it is quarantined, and what it had
+ *                                                         superseded is wanted again
  *   trial that had failed  as after a crash, with its own reason for the strike: it was being rolled back
  *
  * Why a patch whose Apply was never seen to end well does not come back: a machine that panics 15 s
@@ -158,31 +159,6 @@ static int demote_all(const Store *s, char *const *ids) {
         return 0;
 }
 
-static int settle_crashed_trial(const Aftermath *a, const TrialRecord *t) {
-        bool restore = streq(t->kind, "restore");
-        int r;
-
-        r = strike_all(a, t->ids, t->digests, t->boot_id,
-                restore ? "the patch, put back at its start, was on trial"
-                        : "the patch was on trial after it had been applied",
-                t->started_usec);
-        if (r < 0 || restore)
-                return r;
-        r = demote_all(a->store, t->ids);
-        return r < 0 ? r : bring_back_superseded(a->store, t->transaction);
-}
-
-/* The daemon was taking the patches out, or had failed to: the restart has done it. */
-static int settle_failed_trial(const Aftermath *a, const TrialRecord *t) {
-        int r = 0;
-
-        for (size_t i = 0; r >= 0 && t->ids[i]; i++)
-                r = strike(a, t->ids[i], t->digests[i], t->transaction, t->reason);
-        if (r >= 0)
-                r = demote_all(a->store, t->ids);
-        return r < 0 ? r : bring_back_superseded(a->store, t->transaction);
-}
-
 /* Each of its patches will be restored by itself; what they have superseded goes with the first. */
 static int pass_on_superseded(const Aftermath *a, const TrialRecord *t) {
         _cleanup_free_ char *restore = NULL;
@@ -200,6 +176,46 @@ static int pass_on_superseded(const Aftermath *a, const TrialRecord *t) {
         admitted_records_free(records, n);
         restore = aftermath_restore_transaction(a->boot_id, order);
         return restore ? store_superseded_adopt(a->store, t->transaction, restore) : -ENOMEM;
+}
+
+static bool any_quarantined(const Aftermath *a, const TrialRecord *t) {
+        bool found = false;
+
+        for (size_t i = 0; !found && t->ids[i]; i++) {
+                _cleanup_(strike_record_done) StrikeRecord record = { 0 };
+                int r = store_strike_get(a->store, t->ids[i], t->digests[i], &record);
+
+                found = r == -EBADMSG || (r >= 0 && strike_record_is_quarantined(&record));
+        }
+        return found;
+}
+
+static int settle_crashed_trial(const Aftermath *a, const TrialRecord *t) {
+        bool restore = streq(t->kind, "restore");
+        int r;
+
+        r = strike_all(a, t->ids, t->digests, t->boot_id,
+                restore ? "the patch, put back at its start, was on trial"
+                        : "the patch was on trial after it had been applied",
+                t->started_usec);
+        if (r < 0)
+                return r;
+        /* Without the new one the old one is better than none. */
+        if (restore && !any_quarantined(a, t))
+                return pass_on_superseded(a, t);
+        r = restore ? 0 : demote_all(a->store, t->ids);
+        return r < 0 ? r : bring_back_superseded(a->store, t->transaction);
+}
+
+/* The daemon was taking the patches out, or had failed to: the restart has done it. */
+static int settle_failed_trial(const Aftermath *a, const TrialRecord *t) {
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && t->ids[i]; i++)
+                r = strike(a, t->ids[i], t->digests[i], t->transaction, t->reason);
+        if (r >= 0)
+                r = demote_all(a->store, t->ids);
+        return r < 0 ? r : bring_back_superseded(a->store, t->transaction);
 }
 
 static int settle_trial(const Aftermath *a, const TrialRecord *t) {

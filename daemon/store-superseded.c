@@ -170,7 +170,8 @@ int store_superseded_adopt(const Store *s, const char *from, const char *to) {
         _cleanup_close_ int from_fd = open_folder(s, from), to_fd = -EBADF;
         int r;
 
-        if (from_fd == -ENOENT)
+        /* Moved onto itself a bundle would lose its only name. */
+        if (from_fd == -ENOENT || streq(from, to))
                 return 0;
         if (from_fd < 0)
                 return from_fd;

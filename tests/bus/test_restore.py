@@ -252,6 +252,19 @@ def test_a_bad_sign_takes_out_only_what_it_names(pki):
         assert [str(i) for i, _, _ in gone] == ['hp-one'], gone
 
 
+def test_a_quarantine_brings_back_what_was_superseded(pki):
+    with applied(pki, 'hp-one') as w:
+        w.machine.stage('hp-two', supersedes=['hp-one'])
+        assert w.root.finish(w.root.apply('hp-two'))[0] == 'done'
+        reboot(w)
+        assert w.root.patches()['hp-two'] == 'active'
+        reboot(w, clean=False)
+        assert w.machine.livepatches() == ['hp_two'] and strikes(w, 'hp-two') == 1
+        reboot(w, clean=False)
+        assert w.machine.livepatches() == ['hp_one'], (w.machine.livepatches(), patch(w, 'hp-one'))
+        assert patch(w, 'hp-two')['Quarantined'] and w.root.patches()['hp-one'] == 'active'
+
+
 def open_apply(w, i):
     """An Apply that stands in its transition."""
     w.machine.kernel.stall = True

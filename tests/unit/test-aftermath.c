@@ -133,6 +133,24 @@ START_TEST(test_crash_on_trial_of_a_restore) {
 }
 END_TEST
 
+/* As long as the new one is tried again the old one waits; without the new one it is wanted. */
+START_TEST(test_superseded_by_a_restore_that_crashes) {
+        _cleanup_free_ char *transaction = aftermath_restore_transaction(THIS, 1);
+
+        admit("hp-old", DIGEST_B, NULL);
+        admit("hp-a", DIGEST_A, "hp-old");
+        try("restore", BEFORE, false);
+        ck_assert_ok(store_superseded_retire(store, "t-1", "hp-old"));
+        settle();
+        ck_assert(!admitted("hp-old") && admitted("hp-a"));
+        ck_assert_ok(store_superseded_adopt(store, transaction, "t-1"));
+        try("restore", LAST, false);
+        settle();
+        ck_assert_uint_eq(strikes("hp-a", DIGEST_A), 2);
+        ck_assert(admitted("hp-old") && admitted("hp-a"));
+}
+END_TEST
+
 START_TEST(test_shutdown_on_trial) {
         admit("hp-a", DIGEST_A, NULL);
         try("apply", LAST, true);
@@ -284,6 +302,7 @@ static Suite *aftermath_suite(void) {
         tcase_add_test(c, test_nothing);
         tcase_add_test(c, test_crash_on_trial_of_an_apply);
         tcase_add_test(c, test_crash_on_trial_of_a_restore);
+        tcase_add_test(c, test_superseded_by_a_restore_that_crashes);
         tcase_add_test(c, test_shutdown_on_trial);
         tcase_add_loop_test(c, test_superseded, 0, 2);
         tcase_add_loop_test(c, test_failed_trial, 0, 2);
