@@ -44,6 +44,7 @@ struct Facts {
         char *transition_module;
         AdmittedRecord *records;
         size_t n_records;
+        char *unreadable; /* record that is not among them */
         FactsPatch *owned;   /* parallel to @patches */
         PlanPatch *patches;
         size_t n_patches;
@@ -76,6 +77,7 @@ Facts *facts_free(Facts *f) {
         free(f->forced);
         free(f->transition_module);
         admitted_records_free(f->records, f->n_records);
+        free(f->unreadable);
         for (size_t i = 0; i < f->n_patches; i++) {
                 free(f->owned[i].module);
                 free(f->owned[i].id);
@@ -105,6 +107,11 @@ Facts *facts_free(Facts *f) {
         free(f->strikes);
         free(f);
         return NULL;
+}
+
+/** facts_unreadable() - file name of a record that could not be read and that the plan would not know; or NULL */
+const char *facts_unreadable(const Facts *f) {
+        return f->unreadable;
 }
 
 /** facts_for_plan() - the facts as plan_apply() and plan_remove() take them; live as long as @f */
@@ -314,7 +321,7 @@ static int add_leftover(Facts *f, const Kernel *k, const Manifest *m, const char
 
 static int gather_patches(Facts *f, const Kernel *k, const Store *s) {
         _cleanup_strv_free_ char **loaded = NULL;
-        int r = store_admitted_list(s, &f->records, &f->n_records);
+        int r = store_admitted_list_all(s, &f->records, &f->n_records, &f->unreadable);
 
         if (r < 0)
                 return r;

@@ -26,6 +26,7 @@ int facts_add_symbols(Facts *f, const void *output, size_t size) _must_check_ _n
 int facts_add_payloads(Facts *f, const Kernel *k, const Payload *const *payloads, size_t n)
         _must_check_ _nonnull_(1, 2, 3);
 int facts_set_no_tracing(Facts *f, const char *why) _must_check_ _nonnull_(1);
+const char *facts_unreadable(const Facts *f) _nonnull_(1);
 int facts_record_fits(const Kernel *k, const AdmittedRecord *record) _must_check_ _nonnull_(1, 2);
 const PlanFacts *facts_for_plan(const Facts *f);
 Facts *facts_free(Facts *f);

@@ -105,6 +105,11 @@ static int start_facts(Preparation *p, sd_bus_error *error) {
                 clock_usec(CLOCK_REALTIME), &p->facts, error);
         if (r < 0)
                 return r;
+        /* It may stand for a patch that is in force, and that one of these supersedes. */
+        if (facts_unreadable(p->facts))
+                return sd_bus_error_setf(error, HOTPATCH_ERROR("StateDamaged"),
+                        "The record 'admitted/%s' of a patch cannot be read",
+                        facts_unreadable(p->facts));
         r = gather_payloads(p);
         if (r < 0)
                 return r;

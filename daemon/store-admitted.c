@@ -149,6 +149,7 @@ typedef struct List {
         size_t n;
         char ***damaged; /* NULL: not asked for */
         const char *prefix;
+        char *unreadable; /* the first record that was left out */
 } List;
 
 static int list_visit(int dir_fd, const char *name, void *userdata) {
@@ -165,6 +166,8 @@ static int list_visit(int dir_fd, const char *name, void *userdata) {
         /* Nothing is wrong with the file then, and a plan without it would rest on half of the truth. */
         if (r == -ENOMEM || r == -EMFILE || r == -ENFILE || r == -EINTR)
                 return r;
+        if (r < 0 && !list->unreadable && !(list->unreadable = strdup(name)))
+                return -ENOMEM;
         if (r < 0)
                 return list->damaged ? store_damage_add(list->damaged, "%s/%s", list->prefix, name) : 0;
         grown = reallocarray(list->records, list->n + 1, sizeof(*grown));
@@ -185,11 +188,15 @@ static int compare_order(const void *a, const void *b) {
         return strcmp(x->id, y->id);
 }
 
-/** store_record_list() - store_admitted_list() of any directory with such records */
-int store_record_list(int dir_fd, AdmittedRecord **ret, size_t *ret_n) {
+/* @ret_unreadable: NULL when nobody wants to know, or *@ret_unreadable when all could be read */
+static int list_records(int dir_fd, AdmittedRecord **ret, size_t *ret_n, char **ret_unreadable) {
         List list = {};
         int r = store_walk(dir_fd, list_visit, &list);
 
+        if (r < 0 || !ret_unreadable) {
+                free(list.unreadable);
+                list.unreadable = NULL;
+        }
         if (r < 0) {
                 admitted_records_free(list.records, list.n);
                 return r;
@@ -198,7 +205,14 @@ int store_record_list(int dir_fd, AdmittedRecord **ret, size_t *ret_n) {
                 qsort(list.records, list.n, sizeof(*list.records), compare_order);
         *ret = list.records;
         *ret_n = list.n;
+        if (ret_unreadable)
+                *ret_unreadable = list.unreadable;
         return 0;
+}
+
+/** store_record_list() - store_admitted_list() of any directory with such records */
+int store_record_list(int dir_fd, AdmittedRecord **ret, size_t *ret_n) {
+        return list_records(dir_fd, ret, ret_n, NULL);
 }
 
 /** store_record_damaged() - append "@prefix/NAME" of damaged records. Return: 0 or a negative errno. */
@@ -207,6 +221,7 @@ int store_record_damaged(int dir_fd, const char *prefix, char ***names) {
         int r = store_walk(dir_fd, list_visit, &list);
 
         admitted_records_free(list.records, list.n);
+        free(list.unreadable);
         return r;
 }
 
@@ -220,6 +235,18 @@ int store_record_damaged(int dir_fd, const char *prefix, char ***names) {
  */
 int store_admitted_list(const Store *s, AdmittedRecord **ret, size_t *ret_n) {
         return store_record_list(s->admitted_fd, ret, ret_n);
+}
+
+/**
+ * store_admitted_list_all() - store_admitted_list() for who must not decide on half of the truth
+ * @ret_unreadable: file name of a record that was left out; NULL: there is none
+ *
+ * Tells what this very reading left out, so that a disk that fails now and then deceives nobody.
+ *
+ * Return: 0 or a negative errno.
+ */
+int store_admitted_list_all(const Store *s, AdmittedRecord **ret, size_t *ret_n, char **ret_unreadable) {
+        return list_records(s->admitted_fd, ret, ret_n, ret_unreadable);
 }
 
 /** store_admitted_damaged() - append the names of damaged records. Return: 0 or a negative errno. */

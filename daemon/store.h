@@ -120,6 +120,8 @@ int store_reserve(const Store *s, size_t n, sd_bus_error *error) _must_check_;
 void store_release(const Store *s);
 int store_admitted_open(const Store *s, const char *id) _must_check_;
 int store_admitted_list(const Store *s, AdmittedRecord **ret, size_t *ret_n) _must_check_;
+int store_admitted_list_all(const Store *s, AdmittedRecord **ret, size_t *ret_n, char **ret_unreadable)
+        _must_check_;
 int store_admitted_remove(const Store *s, const char *id) _must_check_;
 int store_admitted_demote(const Store *s, const char *id) _must_check_;
 void admitted_records_free(AdmittedRecord *records, size_t n);

@@ -55,6 +55,18 @@ def test_a_damaged_intent_does_not_keep_the_daemon_away(pki):
         assert w.root.finish(w.root.remove('hp-one'))[0] == 'done'
 
 
+def test_nothing_is_applied_beside_a_record_that_cannot_be_read(pki):
+    """It may stand for what is superseded: both would be in force."""
+    with World(pki).start() as w:
+        apply_one(w)
+        write(record(w), b'FORMAT=1\nnonsense', 0o600)
+        w.machine.stage('hp-two')
+        result = w.root.finish(w.root.apply('hp-two'))
+        assert result[:2] == ('failed', 'StateDamaged'), result
+        assert 'hp-one.record' in result[2], result
+        assert read(record(w)) == b'FORMAT=1\nnonsense'
+
+
 def test_a_record_that_cannot_be_written_is_undone(pki):
     with World(pki).start() as w:
         w.machine.stage('hp-one')
