@@ -226,6 +226,30 @@ static int begin_return(Job *j) {
                 &j->worker);
 }
 
+static bool is_superseded(const Job *j, const char *id, const AdmittedRecord *records, size_t n) {
+        for (size_t i = 0; i < n; i++)
+                if (!strv_contains(j->rollback.ids, records[i].id) && strv_contains(records[i].supersedes, id))
+                        return true;
+        return false;
+}
+
+/* The sign came while another patch was taking the place of all of them: that one has what they superseded, and an
+ * older patch on top of it would hide its fix. Return: 1, 0, or a negative errno. */
+static int is_replaced(const Job *j) {
+        AdmittedRecord *records;
+        bool replaced = true;
+        size_t n;
+        int r;
+
+        r = store_admitted_list(j->manager->store, &records, &n);
+        if (r < 0)
+                return r;
+        for (char **id = j->rollback.ids; replaced && *id; id++)
+                replaced = is_superseded(j, *id, records, n);
+        admitted_records_free(records, n);
+        return replaced;
+}
+
 /* Wanted again, whatever becomes of the rest. */
 static int restore_records(Job *j) {
         AdmittedRecord *records;
@@ -233,6 +257,9 @@ static int restore_records(Job *j) {
         size_t n;
         int r;
 
+        r = is_replaced(j);
+        if (r != 0)
+                return r < 0 ? r : 0;
         r = store_superseded_list(s, j->rollback.transaction, &records, &n);
         if (r < 0)
                 return r;

@@ -268,6 +268,26 @@ def test_it_fails_while_the_old_one_is_still_taken_out(pki):
         assert w.root.patches() == {'hp-one': 'active', 'hp-two': 'staged'}, w.root.patches()
 
 
+def test_it_fails_while_a_newer_one_takes_its_place(pki):
+    """What it had superseded does not come back on top of the newer one."""
+    with start(pki) as w:
+        w.machine.stage('hp-one')
+        apply(w, 'hp-one')
+        w.root.call('EndTrial', ['hp-one'], NO_OPTIONS)
+        assert w.root.trial()[1] == 'passed'
+        w.machine.stage('hp-two', supersedes=['hp-one'])
+        w.machine.stage('hp-three', supersedes=['hp-two'])
+        apply(w, 'hp-two')
+        w.machine.kernel.held = 1.5
+        w.root.apply('hp-three')
+        wait_for('the trial', lambda: len(records(w)) == 2)
+        w.machine.say(*warn('hp_two'))
+        assert w.root.trial()[:2] == (['hp-two'], 'failed')
+        wait_for('the end', lambda: len(records(w)) == 1 and not w.machine.leftovers())
+        assert w.machine.livepatches() == ['hp_three'], w.machine.livepatches()
+        assert w.root.patches() == {'hp-one': 'staged', 'hp-two': 'staged', 'hp-three': 'active'}, w.root.patches()
+
+
 def test_what_was_superseded_stays_until_it_can_be_wanted_again(pki):
     with start(pki) as w:
         w.machine.stage('hp-one')
