@@ -558,8 +558,11 @@ static int on_next(sd_event_source *source, void *userdata) {
         Trials *t = userdata;
 
         (void) sd_event_source_set_enabled(source, SD_EVENT_OFF);
-        if (manager_running_job(t->manager))
+        if (manager_running_job(t->manager)) {
+                /* Somebody was quicker than what waited for its turn. */
+                roll_back(t);
                 return 0;
+        }
         t->mark = KERNEL_LOG_NOW;
         roll_back(t);
         trials_settle(t);
