@@ -119,7 +119,7 @@ testcase_a_tripwire_is_told_with_its_name_to_all() {
         local before
         before=$(date +%s%N)
         /run/intruder /proc/version >/dev/null
-        eventually 5 grep -q 'TRIPWIRE.*EXAMPLE-1, 1 time' monitor.log
+        eventually 5 grep -q 'TRIPWIRE.*EXAMPLE-1), 1 time' monitor.log
         echo "told after $((($(date +%s%N) - before) / 1000000)) ms"
         kill "$monitor" || true
         expect_journal _SYSTEMD_UNIT=hotpatchd.service PRIORITY=1 HOTPATCH_CVE=EXAMPLE-1 "HOTPATCH_PATCH=$version"
