@@ -61,11 +61,13 @@ static void tail_write(const Tail *t, const char *name) {
 static int open_check(const char *name) {
         _cleanup_close_ int dir_fd = -EBADF, fd = -EBADF;
         struct stat st;
+        int r;
 
         dir_fd = open("/" CHECKS_DIRECTORY, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (dir_fd < 0 || fstat(dir_fd, &st) < 0) {
-                fprintf(stderr, "/" CHECKS_DIRECTORY " cannot be opened: %m\n");
-                return -errno;
+                r = -errno;
+                fprintf(stderr, "/" CHECKS_DIRECTORY " cannot be opened: %s\n", strerror(-r));
+                return r;
         }
         if (!check_file_is_safe(&st)) {
                 fprintf(stderr, "Others than root may write to /" CHECKS_DIRECTORY "\n");
@@ -73,8 +75,9 @@ static int open_check(const char *name) {
         }
         fd = openat(dir_fd, name, O_RDONLY); /* not close-on-exec: the interpreter of a script opens it */
         if (fd < 0 || fstat(fd, &st) < 0) {
-                fprintf(stderr, "The check '%s' cannot be opened: %m\n", name);
-                return -errno;
+                r = -errno;
+                fprintf(stderr, "The check '%s' cannot be opened: %s\n", name, strerror(-r));
+                return r;
         }
         if (!S_ISREG(st.st_mode) || !check_file_is_safe(&st)) {
                 fprintf(stderr, "The check '%s' is not a file that only root can write\n", name);

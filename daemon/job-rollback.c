@@ -404,8 +404,14 @@ static int list_out(Job *j) {
         if (r < 0)
                 return r;
         r = facts_gather(m->kernel, m->store, NULL, 0, NULL, clock_usec(CLOCK_REALTIME), &facts, &error);
-        if (r >= 0)
-                r = plan_dependants(j->rollback.ids, facts_for_plan(facts), &ids, &modules);
+        /* To take what failed out alone is better than to leave it in. */
+        if (r < 0) {
+                job_record(j, HOTPATCH_MESSAGE_UNDO_FAILED, LOG_WARNING, j->rollback.ids[0], NULL,
+                        "Patches that require what failed its trial cannot be found, and stay: %s",
+                        error.message ?: strerror(-r));
+                return 0;
+        }
+        r = plan_dependants(j->rollback.ids, facts_for_plan(facts), &ids, &modules);
         for (size_t i = 0; r >= 0 && ids && ids[i]; i++)
                 r = add_out(j, ids[i], modules[i]);
         return r;
