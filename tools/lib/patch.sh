@@ -99,7 +99,7 @@ build_kbuild() {
 # Functions that nobody needs, of one form, for as many patches as one likes.
 # shellcheck disable=SC2034 # for who sources this
 show_functions=(execdomains_proc_show frag_show pagetypeinfo_show zoneinfo_show vmstat_show slab_show swap_show
-        timer_list_show devinfo_show proc_dma_show)
+        timer_list_show devinfo_show show_softirqs)
 
 # build_show_bundle OUTFILE KEYS FUNCTION RELEASE: a patch that replaces one of them, hp-show-FUNCTION
 build_show_bundle() {
