@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # What is done behind the daemon's back is seen, named, told and survived: state deleted, modules loaded, removed and
 # disabled by hand, other people's livepatches and hooks, a changed byte, drivers that come, go, fail and are updated.
-# kernels: 6.1.0-50-cloud-amd64 6.12.117+deb12-cloud-amd64
+# kernels: 6.1.0-50-cloud-amd64
+# more kernels: 6.12.117+deb12-cloud-amd64
 # shellcheck disable=SC2154 # top, status and output come from lib.sh and lib-guest.sh
 
 # A driver in two versions, and the bundle that was made for the first.

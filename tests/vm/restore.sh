@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # A machine that starts again and again: what was in force comes back before the network, what took the machine
 # down does not.
-# kernels: 6.1.0-50-cloud-amd64 6.12.117+deb12-cloud-amd64
+# kernels: 6.1.0-50-cloud-amd64
+# more kernels: 6.12.117+deb12-cloud-amd64
 # options: --reboots 24 --timeout 900
 # shellcheck disable=SC2154 # output and status come from lib-guest.sh
 

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Force: only what is stalled, only with the vendor's word and an administrator's, and what the kernel keeps of it
 # is told until the restart.
-# kernels: 6.1.0-50-cloud-amd64 6.12.117+deb12-cloud-amd64
+# kernels: 6.1.0-50-cloud-amd64
+# more kernels: 6.12.117+deb12-cloud-amd64
 # shellcheck disable=SC2154 # variables of lib.sh and lib-guest.sh
 
 prepare() {

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # A removal that was forced: the kernel keeps the module for ever, and hotpatchd says so.
-# kernels: 6.1.0-50-cloud-amd64 6.12.117+deb12-cloud-amd64
+# kernels: 6.1.0-50-cloud-amd64
+# more kernels: 6.12.117+deb12-cloud-amd64
 # shellcheck disable=SC2154 # variables of lib.sh and lib-guest.sh
 
 prepare() {
