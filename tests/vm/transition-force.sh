@@ -58,7 +58,7 @@ testcase_a_user_is_not_allowed_to_force_and_root_is() {
         expect_file /var/lib/hotpatch/forced '^MODULE=hp_test_stall$'
         expect_file /var/lib/hotpatch/forced '^CALLER_UID=0$'
         expect_journal MESSAGE_ID=54828fd165d64f3fa8ed8015f6a9a3e9 HOTPATCH_CALLER_UID=0
-        eventually 20 bash -c 'hotpatchctl list --json | grep -q "\"state\": \"active\""'
+        eventually 20 bash -c 'hotpatchctl --json=short list | grep -q "\"state\":\"active\""'
         run hotpatchctl status
         expect_output 'was forced; nothing more is applied before the restart'
         expect_output 'Restart the machine'
