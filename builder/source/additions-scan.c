@@ -127,8 +127,9 @@ static int take_text(Scan *s) {
         const char *from = s->at;
         char quote = *s->at++;
 
+        /* One that goes on in the next line is not followed. */
         for (; *s->at && *s->at != quote && *s->at != '\n'; s->at++)
-                if (s->at[0] == '\\' && s->at[1])
+                if (s->at[0] == '\\' && s->at[1] && s->at[1] != '\n')
                         s->at++;
         if (*s->at != quote)
                 return 0;

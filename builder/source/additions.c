@@ -11,7 +11,8 @@
  * header count: saying no costs time, saying yes by mistake would lose a change.
  *
  * What a macro pastes together from parts ("X ## _y") is not seen. It could mean a new name only
- * where that was missing before, and so was not compiled.
+ * where that was missing before, and so was not compiled; unless the kernel asks by pasting whether a
+ * macro is there, as IS_ENABLED() does, which is why such names are no additions.
  */
 
 #include "builder/source/additions.h"
@@ -114,7 +115,8 @@ static int read_function(Reading *r, const Token *first, const Token *open, cons
         }
         while (rest < end && is_identifier(rest) && rest->length > 2 && memcmp(rest->at, "__", 2) == 0 && is_harmless(rest))
                 rest++;
-        if (rest == end || !(token_is(rest, ";") || (token_is(rest, "{") && local)))
+        /* A body must be the end, or it hides another declaration; a static prototype decides about the function. */
+        if (rest == end || !(local ? token_is(rest, "{") && behind(rest, end) == end : token_is(rest, ";")))
                 return 0;
         /* int x __aligned(8); */
         if (name->length > 2 && memcmp(name->at, "__", 2) == 0 && token_is(rest, ";"))
@@ -142,6 +144,11 @@ static int read_structure(Reading *r, const Token *first, const Token *end) {
         return rest < end && token_is(rest, ";") ? add_name(r, name) : 0;
 }
 
+/* There is a token behind it. A macro may make any name. */
+static bool is_enumerator(const Token *t) {
+        return is_identifier(t) && (token_is(t + 1, ",") || token_is(t + 1, "=") || token_is(t + 1, "}"));
+}
+
 /* enum e { A, B = 2 }; */
 static int read_enumeration(Reading *r, const Token *first, const Token *end) {
         const Token *open = first + 1, *close;
@@ -157,7 +164,7 @@ static int read_enumeration(Reading *r, const Token *first, const Token *end) {
                 depth += is_open(t);
                 depth -= is_close(t);
                 if (depth == 1 && (token_is(t, "{") || token_is(t, ",")) && t + 1 < close)
-                        k = is_identifier(t + 1) ? add_name(r, t + 1) : 0;
+                        k = is_enumerator(t + 1) ? add_name(r, t + 1) : 0;
         }
         return k <= 0 ? k : close + 1 < end && token_is(close + 1, ";");
 }
@@ -198,9 +205,18 @@ static int read_item(Reading *r, size_t last) {
         return token_is(first, "extern") ? read_variable(r, first, end) : 0;
 }
 
+/*
+ * Macros whose presence is asked for without their name: include/linux/kconfig.h makes it of CONFIG_… and
+ * __ARG_PLACEHOLDER_…, include/linux/export.h of __KSYM_….
+ */
+static bool is_asked_for(const Token *name) {
+        return startswith(name->at, "__") || startswith(name->at, "CONFIG_");
+}
+
 /* "#define NAME…" and conditions that end where they begin */
 static int read_directive(Reading *r, const Token *t) {
         const char *at = t->at + 1, *end = t->at + t->length;
+        Token name;
         size_t n = 0;
 
         while (at < end && (*at == ' ' || *at == '\t'))
@@ -221,7 +237,10 @@ static int read_directive(Reading *r, const Token *t) {
                 ;
         for (n = 0; at + n < end && (isalnum((unsigned char) at[n]) || at[n] == '_'); n++)
                 ;
-        return n > 0 ? add_name(r, &(Token) { .kind = TOKEN_WORD, .at = at, .length = n }) : 0;
+        name = (Token) { .kind = TOKEN_WORD, .at = at, .length = n };
+        if (n == 0 || is_asked_for(&name) || (at + n < end && at[n] == '\\')) /* it goes on in the next line */
+                return 0;
+        return add_name(r, &name);
 }
 
 /* Follows the brackets; true when a declaration ends with this token. False also: more are closed than open. */

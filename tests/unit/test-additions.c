@@ -93,6 +93,13 @@ static const struct {
         { "END", "static inline int new(void) { return 1; }}\n", NULL },
         { "END", "static inline int new(void) {{ return 1; }\n", NULL },
         { "END", "\"text\";\n", NULL },
+        { "END", "static inline int f3(void) __maybe_unused { return 1; }\nint new(void);\n", NULL }, /* hides the next one */
+        { "END", "static inline int f3(void) __must_check;\n", NULL },
+        { "END", "enum { NUMBER(X), };\n", NULL },
+        { "END", "enum { A NUMBER, };\n", NULL },
+        { "END", "#define NE\\\nW 1\n", NULL },
+        { "END", "#define __ARG_PLACEHOLDER_y 0,\n", NULL },
+        { "END", "# define CONFIG_NEW 1\n", NULL },
 };
 
 static int find(const char *before, const char *after, char **ret) {
@@ -139,6 +146,17 @@ START_TEST(the_old_text_stays) {
 }
 END_TEST
 
+/* Lines are counted in strings, too: else what is new would be looked for one line above. */
+START_TEST(strings_of_two_lines) {
+        static const char before[] = "static inline void f(void)\n{\n\tasm(\"nop\\\nnop\");\n}\n\nextern int old[2];\nint g(void);\n";
+        static const char after[] = "static inline void f(void)\n{\n\tasm(\"nop\\\nnop\");\n}\n\nextern int old[2];\nint old2[3];\n"
+                                    "int g(void);\n";
+        _cleanup_free_ char *names = NULL;
+
+        ck_assert_int_eq(find(before, after, &names), 0);
+}
+END_TEST
+
 /* A header whose brackets do not match is not understood, wherever something is added. */
 START_TEST(what_is_not_understood_is_none) {
         static const char *const headers[] = {
@@ -161,6 +179,7 @@ static Suite *suite(void) {
 
         tcase_add_loop_test(t, each_form, 0, ELEMENTSOF(cases));
         tcase_add_test(t, the_old_text_stays);
+        tcase_add_test(t, strings_of_two_lines);
         tcase_add_test(t, what_is_not_understood_is_none);
         suite_add_tcase(s, t);
         return s;
