@@ -275,10 +275,33 @@ static const char *provider_of(const Extractor *e, const char *name) {
         return NULL;
 }
 
-/* What the fix adds to a module lies in the patch, but refers to that module. */
-static int add_provided(Extractor *e, const char *name, const char *provider, size_t *ret) {
-        int r = 1;
+/* Is there, without what @provider brings, something else of that name that the patched object would use? */
+static int has_other_meaning(const Extractor *e, const char *name, const char *provider, const char *exporter) {
+        const ImageSymbol *const *found;
+        _cleanup_free_ char *module = NULL;
+        int r;
 
+        if (streq(provider, e->in->image->object)) /* moved from one file to another, say */
+                return 0;
+        for (size_t i = image_find(e->in->image, name, &found); i > 0; i--)
+                if (found[i - 1]->global && !found[i - 1]->undefined)
+                        return 1;
+        if (!exporter)
+                return 0;
+        r = module_name(exporter, &module);
+        return r < 0 ? r : !streq(module, provider);
+}
+
+/* What the fix adds to a module lies in the patch, but refers to that module. */
+static int add_provided(Extractor *e, const char *name, const char *provider, const char *exporter, size_t *ret) {
+        int r;
+
+        r = has_other_meaning(e, name, provider, exporter);
+        if (r != 0)
+                return r < 0 ? r : findings_refuse(e->findings, RULE_AMBIGUOUS_SYMBOL, name,
+                        "'%s' is new in %s%s%s, and something else for '%s', which has it already", name,
+                        *provider ? "'" : "the author's file", provider, *provider ? "'" : "", e->in->image->object);
+        r = 1;
         if (*provider && !streq(provider, "vmlinux") && !streq(provider, e->in->image->object))
                 r = image_depends_on(e, provider);
         if (r == 0)
@@ -295,7 +318,7 @@ static int add_external(Extractor *e, uint32_t symbol, size_t *ret) {
         const ImageSymbol *const *found;
 
         if (provider)
-                return add_provided(e, s->name, provider, ret);
+                return add_provided(e, s->name, provider, exporter, ret);
         if (exporter && module_has_own(e, s->name))
                 return add_by_image(e, symbol, ret);
         if (exporter && streq(exporter, "vmlinux"))

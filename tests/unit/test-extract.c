@@ -650,6 +650,34 @@ START_TEST(additions_to_modules_are_not_for_the_kernel) {
 }
 END_TEST
 
+/* In the patch all names are in one room; in the kernel each module has its own. */
+START_TEST(additions_are_not_taken_for_what_is_there) {
+        static const struct {
+                const char *name, *owner, *object;
+        } cases[] = {
+                { "hidden", "the_other", "driver" }, { "hidden", "the_other", "vmlinux" }, { "hidden", "", "driver" },
+                { "exported", "the_other", "driver" }, { "module_export", "vmlinux", "driver" },
+        };
+#define SOURCE(n) "extern int hidden(int), module_export(int); int f(int a) { return exported(a) + hidden(a) + module_export(a) + " n "; }"
+        ck_assert_ok(provided_add(&fx.provided, cases[_i].name, cases[_i].owner));
+        extract_in(cases[_i].object, SOURCE("1"), SOURCE("2"));
+#undef SOURCE
+        refused(RULE_AMBIGUOUS_SYMBOL, "and something else for");
+}
+END_TEST
+
+START_TEST(what_moves_within_an_object_is_taken_from_the_fix) {
+        ck_assert_ok(provided_add(&fx.provided, "hidden", "driver"));
+        ck_assert_ok(provided_add(&fx.provided, "twice", "vmlinux")); /* no business of a static function's */
+        extract_in("driver", "extern int hidden(int); int f(int a) { return hidden(a) + 1; }",
+                   "extern int hidden(int), twice(int); int f(int a) { return hidden(a) + twice(a); }");
+        ck_assert_uint_eq(findings_refusals(&fx.findings), 0);
+        read_back();
+        has("R_X86_64_PLT32 hidden-4");
+        has("R_X86_64_PLT32 twice-4");
+}
+END_TEST
+
 START_TEST(keys_of_modules_are_refused_and_tracepoints_silenced) {
 #define SOURCE(key, n) "long " key "[2]; int hidden(int); int f(int a) { BRANCH(" key ", yes); return exported(a) + " n ";\n"  \
                        "yes: return hidden(a); }"
@@ -711,6 +739,8 @@ static Suite *suite(void) {
         tcase_add_loop_test(t, additions_to_modules_that_are_there_are_used, 0, 4);
         tcase_add_test(t, additions_to_modules_that_may_be_absent_are_not_used);
         tcase_add_test(t, additions_to_modules_are_not_for_the_kernel);
+        tcase_add_loop_test(t, additions_are_not_taken_for_what_is_there, 0, 5);
+        tcase_add_test(t, what_moves_within_an_object_is_taken_from_the_fix);
         tcase_add_test(t, keys_of_modules_are_refused_and_tracepoints_silenced);
         tcase_add_test(t, keys_of_modules_are_refused);
         suite_add_tcase(s, t);
