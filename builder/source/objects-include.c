@@ -7,7 +7,8 @@
  * would: beside the file that has the line, then in the kernel's include folders, then in those that
  * the object's makefile adds. Conditions are not looked at, so the graph says who *may* include a
  * header; the compiler says later who did (compile.c). It must not say too little: a file that is
- * found nowhere else is looked for in every include folder that any makefile adds.
+ * found nowhere else is looked for in every include folder that any makefile adds. A place that was looked
+ * at in vain has users, too: who would include the file if a fix put it there.
  *
  * Not seen are names that a macro makes up. The kernel has those in <trace/define_trace.h>, whose
  * user includes the file in the plain way before, and in a few places for assembly.
@@ -142,8 +143,24 @@ static int node_of(IncludeGraph *g, char *path, size_t *ret) {
         return 0;
 }
 
-/* FOLDER/NAME as a node if there is such a file, else NOWHERE. */
-static int look_in(IncludeGraph *g, const char *folder, size_t folder_length, const char *name, size_t *ret) {
+static int add_user(IncludeGraph *g, size_t used, size_t user) {
+        Node *n = g->nodes + used;
+        size_t *grown;
+
+        if (n->n_users > 0 && n->users[n->n_users - 1] == user)
+                return 0;
+        if ((n->n_users & (n->n_users - 1)) == 0) { /* full at powers of two */
+                grown = reallocarray(n->users, n->n_users ? n->n_users * 2 : 1, sizeof(*grown));
+                if (!grown)
+                        return -ENOMEM;
+                n->users = grown;
+        }
+        n->users[n->n_users++] = user;
+        return 0;
+}
+
+/* FOLDER/NAME as a node if there is such a file, else NOWHERE. Were there one, @user would include it. */
+static int look_in(IncludeGraph *g, size_t user, const char *folder, size_t folder_length, const char *name, size_t *ret) {
         _cleanup_free_ char *joined = NULL;
         char *path;
         size_t node;
@@ -160,9 +177,11 @@ static int look_in(IncludeGraph *g, const char *folder, size_t folder_length, co
         if (r < 0)
                 return r;
         r = node_of(g, path, &node);
-        if (r == 0 && g->nodes[node].exists)
+        if (r < 0)
+                return r;
+        if (g->nodes[node].exists)
                 *ret = node;
-        return r;
+        return g->nodes[node].exists ? 0 : add_user(g, node, user);
 }
 
 static bool is_below(const char *path, const char *folder) {
@@ -172,16 +191,16 @@ static bool is_below(const char *path, const char *folder) {
 }
 
 /* The folders that makefiles add: those of the file's own folder and above, then any. */
-static int look_in_added(IncludeGraph *g, const char *user, const char *name, size_t *ret) {
+static int look_in_added(IncludeGraph *g, size_t user, const char *name, size_t *ret) {
         const ObjectList *l = g->list;
         int r;
 
         *ret = NOWHERE;
         for (unsigned own = 1; own < 2; own--)
                 for (size_t i = 0; i < l->n_includes && *ret == NOWHERE; i++) {
-                        if (is_below(user, l->includes[i].folder) != (own == 1))
+                        if (is_below(g->nodes[user].path, l->includes[i].folder) != (own == 1))
                                 continue;
-                        r = look_in(g, l->includes[i].include, strlen(l->includes[i].include), name, ret);
+                        r = look_in(g, user, l->includes[i].include, strlen(l->includes[i].include), name, ret);
                         if (r < 0)
                                 return r;
                 }
@@ -194,32 +213,16 @@ static int resolve(IncludeGraph *g, size_t user, const char *name, bool quoted, 
 
         *ret = NOWHERE;
         if (quoted) {
-                r = look_in(g, path, slash ? (size_t) (slash - path) : 0, name, ret);
+                r = look_in(g, user, path, slash ? (size_t) (slash - path) : 0, name, ret);
                 if (r < 0)
                         return r;
         }
         for (size_t i = 0; i < ELEMENTSOF(include_folders) && *ret == NOWHERE; i++) {
-                r = look_in(g, include_folders[i], strlen(include_folders[i]), name, ret);
+                r = look_in(g, user, include_folders[i], strlen(include_folders[i]), name, ret);
                 if (r < 0)
                         return r;
         }
-        return *ret == NOWHERE ? look_in_added(g, path, name, ret) : 0;
-}
-
-static int add_user(IncludeGraph *g, size_t used, size_t user) {
-        Node *n = g->nodes + used;
-        size_t *grown;
-
-        if (n->n_users > 0 && n->users[n->n_users - 1] == user)
-                return 0;
-        if ((n->n_users & (n->n_users - 1)) == 0) { /* full at powers of two */
-                grown = reallocarray(n->users, n->n_users ? n->n_users * 2 : 1, sizeof(*grown));
-                if (!grown)
-                        return -ENOMEM;
-                n->users = grown;
-        }
-        n->users[n->n_users++] = user;
-        return 0;
+        return *ret == NOWHERE ? look_in_added(g, user, name, ret) : 0;
 }
 
 /* The name in an "#include" line, or false. */
@@ -516,19 +519,21 @@ int include_graph_outside(IncludeGraph *g, const char *path, char ***ret) {
  * include_graph_users_of_names() - C files of objects that may have a name
  * @names: identifiers; NULL-terminated
  * @ret: those files that have one of them, or may include a file that has; as of include_graph_users()
+ * @ret_outside: the same, as of include_graph_outside()
  *
  * Return: 0 or a negative errno.
  */
-int include_graph_users_of_names(IncludeGraph *g, char *const *names, char ***ret) {
+int include_graph_users_of_names(IncludeGraph *g, char *const *names, char ***ret, char ***ret_outside) {
         _cleanup_free_ size_t *queue = calloc(g->n_nodes, sizeof(*queue));
+        _cleanup_strv_free_ char **users = NULL;
         size_t n = 0;
+        int r;
 
         if (!queue)
                 return -ENOMEM;
         forget(g);
         for (size_t i = 0; i < g->n_nodes; i++) {
-                int r = g->nodes[i].exists ? has_a_name(g, i, names) : 0;
-
+                r = g->nodes[i].exists ? has_a_name(g, i, names) : 0;
                 if (r < 0)
                         return r;
                 if (r > 0) {
@@ -536,5 +541,11 @@ int include_graph_users_of_names(IncludeGraph *g, char *const *names, char ***re
                         queue[n++] = i;
                 }
         }
-        return list_sources(g, queue, 0, spread(g, queue, n), false, ret);
+        n = spread(g, queue, n);
+        r = list_sources(g, queue, 0, n, false, &users);
+        if (r >= 0)
+                r = list_sources(g, queue, 0, n, true, ret_outside);
+        if (r >= 0)
+                *ret = TAKE_PTR(users);
+        return r;
 }

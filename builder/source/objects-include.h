@@ -12,7 +12,7 @@ IncludeGraph *include_graph_free(IncludeGraph *g);
 DEFINE_TRIVIAL_CLEANUP(IncludeGraph *, include_graph_free);
 #define _cleanup_include_graph_free_ _cleanup_(include_graph_freep)
 
-int include_graph_users_of_names(IncludeGraph *g, char *const *names, char ***ret)
-        _must_check_ _nonnull_(1, 2, 3);
+int include_graph_users_of_names(IncludeGraph *g, char *const *names, char ***ret, char ***ret_outside)
+        _must_check_ _nonnull_(1, 2, 3, 4);
 int include_graph_outside(IncludeGraph *g, const char *path, char ***ret) _must_check_ _nonnull_(1, 2, 3);
 int include_graph_users(IncludeGraph *g, const char *path, char ***ret) _must_check_ _nonnull_(1, 2, 3);

@@ -156,54 +156,68 @@ static int tell_left_out(const Search *s, const char *path, char *const *names, 
                 path, names[0], names[1] ? " and others" : "", n, left);
 }
 
-/* What is neither compiled again nor replaced, and may have the header too. */
-static int tell_outside(const Search *s, const char *path) {
+/* Keeps of a list what the other has too; returns how many these are. */
+static size_t keep_common(char **list, char *const *other) {
+        size_t n = strv_length(list), left = 0;
+
+        for (size_t i = 0; i < n; i++) {
+                char *item = TAKE_PTR(list[i]);
+
+                if (other && strv_contains((char **) other, item))
+                        list[left++] = item;
+                else
+                        free(item);
+        }
+        return left;
+}
+
+/* What is neither compiled again nor replaced, and may have the header too; with @names: and one of these. */
+static int tell_outside(const Search *s, const char *path, bool names, char *const *having) {
         _cleanup_strv_free_ char **outside = NULL;
         int r;
 
         r = include_graph_outside(s->graph, path, &outside);
-        if (r < 0 || !outside)
+        if (r < 0 || !outside || (names && keep_common(outside, having) == 0))
                 return r;
         return findings_remark(s->findings, RULE_BUILD_FILES, path,
                 "'%s' may also be included by '%s'%s, which stays as it is: assembly, boot code or vDSO",
                 path, outside[0], outside[1] ? " and others" : "");
 }
 
+/* A header that only gets @names, or not even that. */
+static int add_users_of_names(Search *s, const char *path, char *const *names) {
+        _cleanup_strv_free_ char **users = NULL, **having = NULL, **outside = NULL;
+        size_t n, left;
+        int r;
+
+        r = find_users(s, path, &users);
+        if (r >= 0 && names)
+                r = include_graph_users_of_names(s->graph, names, &having, &outside);
+        if (r < 0)
+                return r;
+        n = strv_length(users);
+        left = keep_common(users, having);
+        r = add_all(s, users, path);
+        if (r >= 0 && names)
+                r = tell_left_out(s, path, names, n, left);
+        if (r >= 0)
+                r = tell_outside(s, path, true, outside);
+        return r < 0 ? r : (int) n;
+}
+
 /* Returns the number of files that may include the header, be they compiled or not. */
 static int add_users_of_header(Search *s, const char *path) {
-        _cleanup_strv_free_ char **users = NULL, **names = NULL, **having = NULL;
-        size_t n, left = 0;
-        int r;
+        _cleanup_strv_free_ char **names = NULL;
+        int r, number;
 
         r = added_names(s, path, &names);
         if (r < 0)
                 return r;
-        if (r == 0) {
-                int number = add_users(s, path);
-
-                r = number <= 0 ? 0 : tell_outside(s, path);
-                return r < 0 ? r : number;
-        }
-        r = find_users(s, path, &users);
-        if (r >= 0 && names)
-                r = include_graph_users_of_names(s->graph, names, &having);
-        if (r < 0)
-                return r;
-        n = strv_length(users);
-        /* What is kept of the users moves to the front; the others are freed. */
-        for (size_t i = 0; i < n; i++) {
-                char *user = users[i];
-
-                users[i] = NULL;
-                if (having && strv_contains(having, user))
-                        users[left++] = user;
-                else
-                        free(user);
-        }
-        r = add_all(s, users, path);
-        if (r >= 0 && names)
-                r = tell_left_out(s, path, names, n, left);
-        return r < 0 ? r : (int) n;
+        if (r > 0)
+                return add_users_of_names(s, path, names);
+        number = add_users(s, path);
+        r = number <= 0 ? 0 : tell_outside(s, path, false, NULL);
+        return r < 0 ? r : number;
 }
 
 static int refuse_build_file(Search *s, const char *path, const char *why) {
@@ -235,8 +249,10 @@ static int find_source(Search *s, const FixFile *file) {
 static int find_included(Search *s, const FixFile *file) {
         int users;
 
-        if (file->added) /* who includes it is touched himself */
-                return 0;
+        if (file->added) { /* who includes it is touched himself, unless he found another file of that name before */
+                users = add_users(s, file->path);
+                return users < 0 ? users : 0;
+        }
         users = file->removed ? add_users(s, file->path) : add_users_of_header(s, file->path);
         if (users < 0)
                 return users;

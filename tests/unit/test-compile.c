@@ -259,6 +259,29 @@ START_TEST(test_header_with_a_name_that_nobody_uses) {
 }
 END_TEST
 
+/* It cannot be patched, so it must be told. */
+START_TEST(test_header_with_a_name_of_boot_code) {
+        put("1.patch", CHANGE("include/quiet.h", "@@ -1,2 +1,3 @@\n /* one */\n+#define WAY 6\n #define QUIET 1\n"));
+        put("tree/far/touched.h", "#ifndef WAY\n#define WAY 5\n#endif\n");
+        put("tree/arch/x86/boot/early.c", "#include <quiet.h>\nint early;\n");
+        put("tree/arch/x86/boot/late.c", "#include <quiet.h>\n#ifdef WAY\nint late;\n#endif\n");
+        ck_assert_ok(compile_in("work"));
+        ck_assert_str_eq(only_unit()->path, "kern/two.o");
+        ck_assert_uint_eq(findings.n, 2);
+        ck_assert_int_eq(findings.items[1].rule, RULE_BUILD_FILES);
+        ck_assert_msg(strstr(findings.items[1].text, "by 'arch/x86/boot/late.c', which"), "%s", findings.items[1].text);
+}
+END_TEST
+
+/* f.c asks for "common.h", and had to take the one in include/ so far. */
+START_TEST(test_header_before_another) {
+        put("1.patch", "--- /dev/null\n+++ b/far/common.h\n@@ -0,0 +1 @@\n+#define COMMON 7\n");
+        ck_assert_ok(compile_in("work"));
+        ck_assert_str_eq(only_unit()->path, "far/f.o");
+        ck_assert(!same_section(only_unit()->before, only_unit()->after, ".text.f"));
+}
+END_TEST
+
 START_TEST(test_included_source) {
         put("1.patch", CHANGE("kern/body.c", "@@ -1,3 +1,3 @@\n static int body(int x) {\n-        return x + 1;\n"
                                 "+        return x + 2;\n }\n"));
@@ -466,6 +489,8 @@ static Suite *suite(void) {
         tcase_add_test(t, test_header_with_a_new_name);
         tcase_add_test(t, test_header_with_a_known_name);
         tcase_add_test(t, test_header_with_a_name_that_nobody_uses);
+        tcase_add_test(t, test_header_with_a_name_of_boot_code);
+        tcase_add_test(t, test_header_before_another);
         tcase_add_test(t, test_included_source);
         tcase_add_test(t, test_past_the_shadow);
         tcase_add_test(t, test_two_modules);
