@@ -283,17 +283,27 @@ static int forget_objects(const Step *s, CompiledUnit *u) {
                 before = NULL;
                 return -ENOMEM;
         }
-        if ((unlink(before) < 0 && errno != ENOENT) || unlink(u->after) < 0)
+        if ((unlink(before) < 0 && errno != ENOENT) || (unlink(u->after) < 0 && errno != ENOENT))
                 return -errno;
         free(u->before);
         u->before = TAKE_PTR(before);
         return 0;
 }
 
+/* All units that share such an object: one may have it from an earlier build, too. */
+static int forget_different(Step *s, char *const *targets) {
+        int r = 0;
+
+        for (size_t i = 0; i < s->result.n_units && r >= 0; i++)
+                if (strv_contains((char **) targets, s->result.units[i].target))
+                        r = forget_objects(s, s->result.units + i);
+        return r;
+}
+
 /* Targets of the objects that were not compiled with the same options before and after. */
-static int find_different(Step *s, bool forget, char ***ret, sd_bus_error *error) {
+static int find_different(const Step *s, char ***ret, sd_bus_error *error) {
         for (size_t i = 0; i < s->result.n_units; i++) {
-                CompiledUnit *u = s->result.units + i;
+                const CompiledUnit *u = s->result.units + i;
                 int r;
 
                 if (strv_contains(*ret, u->target)) /* shared by two modules */
@@ -301,10 +311,6 @@ static int find_different(Step *s, bool forget, char ***ret, sd_bus_error *error
                 r = options_differ(u->before, u->after, error);
                 if (r > 0)
                         r = strv_extend(ret, u->target);
-                else if (r == 0)
-                        continue;
-                if (r >= 0 && forget)
-                        r = forget_objects(s, u);
                 if (r < 0)
                         return r;
         }
@@ -317,10 +323,12 @@ static int compile_different(Step *s, char ***before, sd_bus_error *error) {
         MakeResult result;
         int r;
 
-        r = find_different(s, true, &again, error);
+        r = find_different(s, &again, error);
         if (r < 0 || !again)
                 return r < 0 ? r : 1;
-        r = run_make(s, again, again, &result, error);
+        r = forget_different(s, again);
+        if (r >= 0)
+                r = run_make(s, again, again, &result, error);
         if (r < 0)
                 return r;
         if (!result.before || !result.after)
@@ -328,7 +336,7 @@ static int compile_different(Step *s, char ***before, sd_bus_error *error) {
         for (char **target = again; *target && r >= 0; target++)
                 r = strv_contains(*before, *target) ? 0 : strv_extend(before, *target);
         if (r >= 0)
-                r = find_different(s, false, &still, error);
+                r = find_different(s, &still, error);
         return r < 0 ? r : !still;
 }
 

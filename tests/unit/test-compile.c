@@ -185,6 +185,20 @@ START_TEST(test_lost_option) {
 }
 END_TEST
 
+/* What was kept from an earlier build is given up for both modules that have the object. */
+START_TEST(test_lost_option_in_two_modules) {
+        lose_an_option();
+        put("1.patch", CHANGE("mod/b.c", "@@ -1,3 +1,3 @@\n int b(void) {\n-        return 1;\n+        return 2;\n }\n"));
+        ck_assert_ok(compile_in("work"));
+        put("lost", "");
+        ck_assert_ok(compile_in("work2"));
+        ck_assert_uint_eq(compiled.n_units, 2);
+        ck_assert_str_eq(compiled.units[0].before, compiled.units[1].before);
+        for (size_t i = 0; i < 2; i++)
+                ck_assert_int_eq(options_differ(compiled.units[i].before, compiled.units[i].after, NULL), 0);
+}
+END_TEST
+
 START_TEST(test_header) {
         put("1.patch", CHANGE("include/common.h", "@@ -1,2 +1,2 @@\n-#define COMMON 1\n+#define COMMON 2\n int common(int x);\n"));
         ck_assert_ok(compile_in("work"));
@@ -483,6 +497,7 @@ static Suite *suite(void) {
         tcase_add_test(t, test_one_file);
         tcase_add_test(t, test_kept_object_of_other_source);
         tcase_add_test(t, test_lost_option);
+        tcase_add_test(t, test_lost_option_in_two_modules);
         tcase_add_test(t, test_header);
         tcase_add_test(t, test_header_without_effect);
         tcase_add_test(t, test_header_of_boot_code);
