@@ -10,8 +10,9 @@
  * found nowhere else is looked for in every include folder that any makefile adds. A place that was looked
  * at in vain has users, too: who would include the file if a fix put it there.
  *
- * Not seen are names that a macro makes up. The kernel has those in <trace/define_trace.h>, whose
- * user includes the file in the plain way before, and in a few places for assembly.
+ * A header that is the value of a macro counts as included, see <linux/drbd_genl_api.h>. Not seen are names
+ * that a macro makes up. The kernel has those in <trace/define_trace.h>, whose user includes the file in
+ * the plain way before, and in a few places for assembly.
  */
 
 #include "builder/source/objects-include.h"
@@ -225,26 +226,40 @@ static int resolve(IncludeGraph *g, size_t user, const char *name, bool quoted, 
         return *ret == NOWHERE ? look_in_added(g, user, name, ret) : 0;
 }
 
-/* The name in an "#include" line, or false. */
-static bool scan_include(const char *line, const char *end, char *name, bool *ret_quoted) {
-        const char *c = line, *close;
+static const char *skip_blanks(const char *c, const char *end) {
+        while (c < end && (*c == ' ' || *c == '\t'))
+                c++;
+        return c;
+}
 
-        while (c < end && (*c == ' ' || *c == '\t'))
-                c++;
+/* What is behind "#include", or behind "#define NAME", for who says "#include NAME"; NULL: neither. */
+static const char *skip_directive(const char *c, const char *end, bool *ret_defined) {
+        c = skip_blanks(c, end);
         if (c == end || *c++ != '#')
-                return false;
-        while (c < end && (*c == ' ' || *c == '\t'))
+                return NULL;
+        c = skip_blanks(c, end);
+        if (end - c < 10) /* #include "x" */
+                return NULL;
+        *ret_defined = memcmp(c, "define", 6) == 0;
+        if (!*ret_defined)
+                return memcmp(c, "include", 7) == 0 ? skip_blanks(c + 7, end) : NULL;
+        for (c = skip_blanks(c + 6, end); c < end && (isalnum((unsigned char) *c) || *c == '_');)
                 c++;
-        if (end - c < 10 || memcmp(c, "include", 7) != 0) /* #include "x" */
-                return false;
-        c += 7;
-        while (c < end && (*c == ' ' || *c == '\t'))
-                c++;
-        if (c == end || (*c != '"' && *c != '<'))
+        return skip_blanks(c, end);
+}
+
+/* The name in an "#include" line, or that of a header in a "#define" line; or false. */
+static bool scan_include(const char *line, const char *end, char *name, bool *ret_quoted) {
+        bool defined;
+        const char *c = skip_directive(line, end, &defined), *close;
+
+        if (!c || c == end || (*c != '"' && *c != '<'))
                 return false;
         *ret_quoted = *c == '"';
         close = memchr(c + 1, *c == '"' ? '"' : '>', (size_t) (end - c - 1));
         if (!close || close == c + 1 || close - c - 1 > (ptrdiff_t) INCLUDE_NAME_MAX)
+                return false;
+        if (defined && (close - c < 4 || memcmp(close - 2, ".h", 2) != 0))
                 return false;
         memcpy(name, c + 1, (size_t) (close - c - 1));
         name[close - c - 1] = '\0';

@@ -296,6 +296,15 @@ START_TEST(test_header_before_another) {
 }
 END_TEST
 
+START_TEST(test_header_by_a_macro) {
+        put("tree/include/hidden.h", "#define HIDDEN 3\n");
+        put("tree/kern/three.c", "#define WHICH <hidden.h>\n#include WHICH\nint three(void) {\n        return HIDDEN;\n}\n");
+        put("1.patch", CHANGE("include/hidden.h", "@@ -1 +1 @@\n-#define HIDDEN 3\n+#define HIDDEN 4\n"));
+        ck_assert_ok(compile_in("work"));
+        ck_assert_str_eq(only_unit()->path, "kern/three.o");
+}
+END_TEST
+
 START_TEST(test_included_source) {
         put("1.patch", CHANGE("kern/body.c", "@@ -1,3 +1,3 @@\n static int body(int x) {\n-        return x + 1;\n"
                                 "+        return x + 2;\n }\n"));
@@ -506,6 +515,7 @@ static Suite *suite(void) {
         tcase_add_test(t, test_header_with_a_name_that_nobody_uses);
         tcase_add_test(t, test_header_with_a_name_of_boot_code);
         tcase_add_test(t, test_header_before_another);
+        tcase_add_test(t, test_header_by_a_macro);
         tcase_add_test(t, test_included_source);
         tcase_add_test(t, test_past_the_shadow);
         tcase_add_test(t, test_two_modules);
