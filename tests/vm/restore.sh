@@ -313,7 +313,8 @@ testcase_and_the_boot_is_no_good_one() {
         ((status != 0))
         systemctl is-failed hotpatch-boot-check.service
         run hotpatchctl status
-        expect_output 'Wanted, but not in force'
+        expect_output 'Safety: ALERT: .* is wanted, but its module'
+        expect_output 'wanted but not in force: .*revoked'
         cp keys/revocation.crl /etc/hotpatch/trust.d/revocation.crl
 }
 
