@@ -56,6 +56,21 @@ static int set_module(PatchFile *p, sd_bus_error *error) {
         return 0;
 }
 
+/* A patch without a content yet. */
+static int new_patch(PatchFile **ret) {
+        _cleanup_patch_file_free_ PatchFile *p = calloc(1, sizeof(*p));
+
+        if (!p)
+                return -ENOMEM;
+        p->manifest = calloc(1, sizeof(*p->manifest));
+        if (!p->manifest)
+                return -ENOMEM;
+        p->manifest->kind = MANIFEST_HOTPATCH;
+        p->manifest->trial_seconds = MANIFEST_TRIAL_SECONDS;
+        *ret = TAKE_PTR(p);
+        return 0;
+}
+
 /* "Change of a(), b() and 3 more" */
 static int title_of_functions(const PatchFile *p, char **ret) {
         size_t shown = p->n_functions < 3 ? p->n_functions : 3, size;
@@ -169,6 +184,33 @@ static int set_table(const Build *b, PatchFile *p) {
         return r;
 }
 
+/* What only the options decide. */
+static int set_options(const Build *b, PatchFile *p, sd_bus_error *error) {
+        int r;
+
+        r = set_id(b, p->manifest, error);
+        if (r >= 0)
+                r = set_numbers(b, p->manifest, error);
+        return r < 0 ? r : set_module(p, error);
+}
+
+/**
+ * describe_check() - could a bundle be described with these options?
+ * @b: with options; nothing else is looked at
+ * @error: InvalidArgs
+ *
+ * Asked before a minute of work.
+ *
+ * Return: 0 or a negative errno.
+ */
+int describe_check(const Build *b, sd_bus_error *error) {
+        _cleanup_patch_file_free_ PatchFile *p = NULL;
+        int r;
+
+        r = new_patch(&p);
+        return r < 0 ? r : set_options(b, p, error);
+}
+
 /**
  * describe_patch() - what hotpatch-module would read from a patch.json
  * @b: examined; the functions and symbols of its units move to the result
@@ -178,21 +220,12 @@ static int set_table(const Build *b, PatchFile *p) {
  * Return: 0 or a negative errno.
  */
 int describe_patch(const Build *b, PatchFile **ret, sd_bus_error *error) {
-        _cleanup_patch_file_free_ PatchFile *p = calloc(1, sizeof(*p));
+        _cleanup_patch_file_free_ PatchFile *p = NULL;
         int r;
 
-        if (!p)
-                return -ENOMEM;
-        p->manifest = calloc(1, sizeof(*p->manifest));
-        if (!p->manifest)
-                return -ENOMEM;
-        p->manifest->kind = MANIFEST_HOTPATCH;
-        p->manifest->trial_seconds = MANIFEST_TRIAL_SECONDS;
-        r = set_id(b, p->manifest, error);
+        r = new_patch(&p);
         if (r >= 0)
-                r = set_numbers(b, p->manifest, error);
-        if (r >= 0)
-                r = set_module(p, error);
+                r = set_options(b, p, error);
         if (r >= 0)
                 r = set_fixes(b, p->manifest);
         if (r >= 0)

@@ -5,4 +5,5 @@
 
 #include "builder/build/build.h"
 
+int describe_check(const Build *b, sd_bus_error *error) _must_check_ _nonnull_(1);
 int describe_patch(const Build *b, PatchFile **ret, sd_bus_error *error) _must_check_ _nonnull_(1, 2);

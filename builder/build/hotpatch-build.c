@@ -10,7 +10,9 @@
 
 #include "builder/build/build.h"
 #include "builder/build/bundle.h"
+#include "builder/build/description.h"
 #include "builder/build/report.h"
+#include "builder/module/kbuild.h"
 #include "config.h"
 #include "dbus/errors.h"
 #include "util/strv.h"
@@ -149,6 +151,7 @@ static int parse_options(int argc, char **argv, BuildOptions *o) {
         };
         int c, r;
 
+        argv[0] = program_invocation_short_name; /* what getopt's own messages begin with */
         while ((c = getopt_long(argc, argv, "k:o:qvh", options, NULL)) >= 0) {
                 r = take_option(o, c);
                 if (r <= 0)
@@ -191,11 +194,22 @@ static int fail(Build *b, const sd_bus_error *error, int code, uint64_t begin) {
         return row && row->exit == HOTPATCH_EXIT_USAGE ? HOTPATCH_EXIT_USAGE : EXIT_FAILURE;
 }
 
+/* What would only be found out after a minute of work. */
+static int check_early(const Build *b, sd_bus_error *error) {
+        int r;
+
+        r = kbuild_check_with(b->options->with, error);
+        if (r < 0 || !b->options->output)
+                return r;
+        r = bundle_check_output(b->options->output, error);
+        return r < 0 ? r : describe_check(b, error);
+}
+
 static int run(Build *b, uint64_t begin, sd_bus_error *error) {
         BuildResult result = BUILD_BUILT;
         int r;
 
-        r = b->options->output ? bundle_check_output(b->options->output, error) : 0;
+        r = check_early(b, error);
         if (r >= 0)
                 r = build_examine(b, error);
         if (r < 0)

@@ -64,6 +64,7 @@ static int parse_options(int argc, char **argv, Options *o) {
         };
         int c;
 
+        argv[0] = program_invocation_short_name; /* what getopt's own messages begin with */
         while ((c = getopt_long(argc, argv, "k:o:gvh", options, NULL)) >= 0)
                 switch (c) {
                 case 'k':

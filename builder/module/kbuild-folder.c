@@ -151,18 +151,56 @@ static int copy_folder(const Kbuild *b, const char *to, char ***sources, sd_bus_
         return r < 0 ? r : copy_files(b->patch_dir, headers, to, error);
 }
 
-/* Single files, wherever they are; what is to be compiled is added to @sources. */
-static int copy_with(const Kbuild *b, const char *to, char ***sources, sd_bus_error *error) {
-        for (char *const *path = b->with; path && *path; path++) {
-                const char *slash = strrchr(*path, '/'), *name = slash ? slash + 1 : *path;
+static const char *name_in(const char *path) {
+        const char *slash = strrchr(path, '/');
+
+        return slash ? slash + 1 : path;
+}
+
+/**
+ * kbuild_check_with() - can the author's single files be taken?
+ * @with: their paths, NULL-terminated; may be NULL
+ * @error: ModuleBuildFailed, FileNotFound
+ *
+ * Return: 0 or a negative errno.
+ */
+int kbuild_check_with(char *const *with, sd_bus_error *error) {
+        bool source = !with || !*with;
+
+        for (char *const *path = with; path && *path; path++) {
+                const char *name = name_in(*path);
                 int r;
 
                 if (!endswith(name, ".c") && !endswith(name, ".h"))
                         return sd_bus_error_setf(error, HOTPATCH_ERROR("ModuleBuildFailed"),
                                 "'%s' is neither a C file nor a header", *path);
                 r = check_file_name(name, error);
-                if (r >= 0)
-                        r = copy_file(*path, to, name, SOURCE_MAX, error);
+                if (r < 0)
+                        return r;
+                for (char *const *other = with; other < path; other++)
+                        if (streq(name_in(*other), name))
+                                return sd_bus_error_setf(error, HOTPATCH_ERROR("ModuleBuildFailed"),
+                                        "There are two files '%s'", name);
+                if (access(*path, R_OK) < 0)
+                        return sd_bus_error_setf(error, SD_BUS_ERROR_FILE_NOT_FOUND,
+                                "Cannot read '%s': %s", *path, strerror(errno));
+                source |= endswith(name, ".c");
+        }
+        return source ? 0 : sd_bus_error_setf(error, HOTPATCH_ERROR("ModuleBuildFailed"),
+                                              "There is no C file to compile beside '%s'", with[0]);
+}
+
+/* Single files, wherever they are; what is to be compiled is added to @sources. */
+static int copy_with(const Kbuild *b, const char *to, char ***sources, sd_bus_error *error) {
+        int r;
+
+        r = kbuild_check_with(b->with, error);
+        if (r < 0)
+                return r;
+        for (char *const *path = b->with; path && *path; path++) {
+                const char *name = name_in(*path);
+
+                r = copy_file(*path, to, name, SOURCE_MAX, error);
                 if (r >= 0 && endswith(name, ".c"))
                         r = strv_extend(sources, name);
                 if (r < 0)
@@ -321,8 +359,6 @@ int kbuild_lay_out_with(const Kbuild *b, char ***ret_objects, sd_bus_error *erro
                 }
                 r = strv_extend(&objects, object);
         }
-        if (r >= 0 && !objects)
-                return sd_bus_error_setf(error, HOTPATCH_ERROR("ModuleBuildFailed"), "There is no C file to compile");
         if (r >= 0)
                 r = write_kbuild_of_with(b, objects);
         if (r >= 0)

@@ -34,4 +34,5 @@ typedef struct Kbuild {
 
 int kbuild_run(const Kbuild *b, char **ret_module, sd_bus_error *error) _must_check_
                 _nonnull_(1, 2);
+int kbuild_check_with(char *const *with, sd_bus_error *error) _must_check_;
 int kbuild_compile(const Kbuild *b, char ***ret_objects, sd_bus_error *error) _must_check_ _nonnull_(1, 2);

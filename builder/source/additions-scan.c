@@ -14,7 +14,7 @@
 typedef struct Scan {
         const char *at;
         size_t line;
-        bool *added;
+        const bool *added;
         Tokens *tokens;
 } Scan;
 
@@ -29,50 +29,103 @@ static size_t line_length(const char *s) {
         return end ? (size_t) (end - s) + 1 : strlen(s);
 }
 
-static size_t count_lines(const char *s) {
-        size_t n = 0;
+/** struct Lines - of the new text */
+typedef struct Lines {
+        const char **at;
+        size_t *length;
+        bool *added;
+        size_t n;
+} Lines;
 
-        for (; *s; s += line_length(s))
-                n++;
-        return n;
+static void lines_done(Lines *l) {
+        free(l->at);
+        free(l->length);
+        free(l->added);
 }
 
-/* The line that ends at @end. */
-static size_t line_length_before(const char *start, const char *end) {
+static int lines_split(const char *text, Lines *ret) {
         size_t n = 0;
 
-        if (end > start)
+        for (const char *s = text; *s; s += line_length(s))
                 n++;
-        while (end - n > start && end[-1 - (ptrdiff_t) n] != '\n')
-                n++;
-        return n;
+        ret->at = calloc(n + 1, sizeof(*ret->at));
+        ret->length = calloc(n + 1, sizeof(*ret->length));
+        ret->added = calloc(n + 1, sizeof(*ret->added));
+        if (!ret->at || !ret->length || !ret->added)
+                return -ENOMEM;
+        for (; *text; text += line_length(text)) {
+                ret->at[ret->n] = text;
+                ret->length[ret->n++] = line_length(text);
+        }
+        return 0;
 }
 
 /* Finds the old lines in the new text, each as early as can be. False: some are gone. */
-static bool mark_from_begin(const char *before, const char *after, bool *added) {
-        for (size_t i = 0; *after; i++, after += line_length(after)) {
+static bool mark_added(const char *before, Lines *l) {
+        for (size_t i = 0; i < l->n; i++) {
                 size_t n = line_length(before);
 
-                added[i] = n == 0 || n != line_length(after) || memcmp(before, after, n) != 0;
-                if (!added[i])
+                l->added[i] = n == 0 || n != l->length[i] || memcmp(before, l->at[i], n) != 0;
+                if (!l->added[i])
                         before += n;
         }
         return !*before;
 }
 
-/* The same, each as late as can be. Of "#endif", which of two is new is a matter of taste. */
-static bool mark_from_end(const char *before, const char *after, bool *added) {
-        const char *b = before + strlen(before), *a = after + strlen(after);
+static bool same_lines(const Lines *l, size_t a, size_t b) {
+        return l->length[a] == l->length[b] && memcmp(l->at[a], l->at[b], l->length[a]) == 0;
+}
 
-        for (size_t i = count_lines(after); i > 0; i--) {
-                size_t n = line_length_before(before, b), m = line_length_before(after, a);
+/* Could a declaration end here, or stand apart from the next? */
+static bool ends_well(const Lines *l, size_t line) {
+        size_t n = l->length[line];
 
-                added[i - 1] = n == 0 || n != m || memcmp(b - n, a - m, n) != 0;
-                if (!added[i - 1])
-                        b -= n;
-                a -= m;
+        while (n > 0 && isspace((unsigned char) l->at[line][n - 1]))
+                n--;
+        return n == 0 || strchr(";}", l->at[line][n - 1]) ||
+                (l->at[line][0] == '#' && !startswith(l->at[line], "#if") && !startswith(l->at[line], "#el"));
+}
+
+/* Ends of comments, bodies and conditions belong to what is above. */
+static bool begins_well(const Lines *l, size_t line) {
+        static const char *const ends[] = { "}", "{", "*", " *", "#endif", "#el" };
+
+        for (size_t i = 0; i < ELEMENTSOF(ends); i++)
+                if (startswith(l->at[line], ends[i]))
+                        return false;
+        return true;
+}
+
+/* Does what was added from @first to before @end look like something whole? Where it touches what was added
+ * before it, this is not known. */
+static bool is_settled(const Lines *l, size_t first, size_t end) {
+        return (first > 0 && l->added[first - 1]) || (begins_well(l, first) && ends_well(l, end - 1));
+}
+
+/* Which of two equal lines is new is a matter of taste: added lines are moved up to where they are whole. */
+static void settle(Lines *l, size_t first, size_t end) {
+        size_t moved = 0;
+
+        while (!is_settled(l, first - moved, end - moved)) {
+                if (first == moved || !same_lines(l, first - moved - 1, end - moved - 1))
+                        return;
+                moved++;
         }
-        return b == before;
+        for (size_t i = 0; i < moved; i++) {
+                l->added[first - i - 1] = true;
+                l->added[end - i - 1] = false;
+        }
+}
+
+static void settle_all(Lines *l) {
+        for (size_t i = 0, end; i < l->n; i = end) {
+                for (end = i; end < l->n && l->added[end]; end++)
+                        ;
+                if (end > i)
+                        settle(l, i, end);
+                else
+                        end++;
+        }
 }
 
 static int put(Scan *s, TokenKind kind, const char *from, size_t first_line) {
@@ -195,23 +248,25 @@ static int take(Scan *s, bool *line_begins) {
 /**
  * tokens_scan() - take a text apart
  * @before, @after: the old and the new text
- * @from_end: where it could be either of equal lines, the later one is the old one
  * @ret: of the new one; end it with tokens_done(); it points into @after
  *
  * Return: 1; 0 when the new text is not the old one with lines added, or not understood; or -ENOMEM.
  */
-int tokens_scan(const char *before, const char *after, bool from_end, Tokens *ret) {
-        _cleanup_free_ bool *added = calloc(count_lines(after) + 1, sizeof(bool));
-        Scan s = { .at = after, .added = added, .tokens = ret };
+int tokens_scan(const char *before, const char *after, Tokens *ret) {
+        _cleanup_(lines_done) Lines lines = {};
+        Scan s = { .at = after, .tokens = ret };
         bool line_begins = true;
-        int r = 1;
+        int r;
 
         *ret = (Tokens) {};
-        if (!added)
-                return -ENOMEM;
-        if (!(from_end ? mark_from_end : mark_from_begin)(before, after, added))
+        r = lines_split(after, &lines);
+        if (r < 0)
+                return r;
+        if (!mark_added(before, &lines))
                 return 0;
-        while (*s.at && r > 0)
+        settle_all(&lines);
+        s.added = lines.added;
+        for (r = 1; *s.at && r > 0;)
                 r = take(&s, &line_begins);
         if (r <= 0)
                 tokens_done(ret);

@@ -25,5 +25,5 @@ typedef struct Tokens {
 } Tokens;
 
 bool token_is(const Token *t, const char *word);
-int tokens_scan(const char *before, const char *after, bool from_end, Tokens *ret) _must_check_ _nonnull_(1, 2, 4);
+int tokens_scan(const char *before, const char *after, Tokens *ret) _must_check_ _nonnull_(1, 2, 3);
 void tokens_done(Tokens *t);

@@ -274,11 +274,18 @@ static int read_token(Reading *r, size_t i) {
         return r->boundary && t->added ? read_item(r, i) : 1;
 }
 
-static int read_all(const char *before, const char *after, bool from_end, char ***ret_names) {
+/**
+ * additions_find() - the names that a change of a header adds, when it does nothing else
+ * @before, @after: the header's text
+ * @ret_names: sorted in no way; may be NULL, where it adds comments only
+ *
+ * Return: 1 and the names; 0 when the change does more, or may; or -ENOMEM.
+ */
+int additions_find(const char *before, const char *after, char ***ret_names) {
         Reading reading = { .boundary = true };
         int r;
 
-        r = tokens_scan(before, after, from_end, &reading.tokens);
+        r = tokens_scan(before, after, &reading.tokens);
         for (size_t i = 0; r > 0 && i < reading.tokens.n; i++)
                 r = read_token(&reading, i);
         if (r > 0)
@@ -289,17 +296,4 @@ static int read_all(const char *before, const char *after, bool from_end, char *
         else
                 strv_free(reading.names);
         return r;
-}
-
-/**
- * additions_find() - the names that a change of a header adds, when it does nothing else
- * @before, @after: the header's text
- * @ret_names: sorted in no way; may be NULL, where it adds comments only
- *
- * Return: 1 and the names; 0 when the change does more, or may; or -ENOMEM.
- */
-int additions_find(const char *before, const char *after, char ***ret_names) {
-        int r = read_all(before, after, false, ret_names);
-
-        return r == 0 ? read_all(before, after, true, ret_names) : r;
 }

@@ -67,7 +67,7 @@ static int read_one(Fix *f, size_t i, Digest *digest, sd_bus_error *error) {
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("FixInvalid"),
                         "'%s' is larger than %zu MiB", f->paths[i], HOTPATCH_FIX_MAX / 1024 / 1024);
         if (r < 0)
-                return sd_bus_error_setf(error, HOTPATCH_ERROR("FixInvalid"),
+                return sd_bus_error_setf(error, SD_BUS_ERROR_FILE_NOT_FOUND,
                         "Cannot read '%s': %s", f->paths[i], strerror(-r));
         return fix_parse(f, i, text, drop_carriage_returns(text, size), error);
 }
@@ -80,7 +80,7 @@ static int compare_strings(const void *a, const void *b) {
  * fix_read() - read diffs
  * @paths: files, in the order in which they are to be applied; NULL-terminated
  * @ret: free with fix_free()
- * @error: FixInvalid, naming file and line
+ * @error: FixInvalid, naming file and line; FileNotFound
  *
  * Return: 0 or a negative errno.
  */

@@ -157,6 +157,26 @@ START_TEST(strings_of_two_lines) {
 }
 END_TEST
 
+/* What is new begins or ends like what is old beside it. */
+START_TEST(equal_lines_do_not_matter) {
+        static const char *const pairs[][2] = {
+                { "int a;\n\n/*\n * old\n */\n#define OLD 1\n", "int a;\n\n/*\n * new\n */\n#define NEW 1\n\n/*\n * old\n */\n#define OLD 1\n" },
+                { "/*\n * old\n */\n#define OLD 1\n", "/*\n * new\n */\n#define NEW 1\n/*\n * old\n */\n#define OLD 1\n" },
+                { "static inline int\nold(void)\n{\n}\n", "static inline int\nNEWw(void)\n{\n}\nstatic inline int\nold(void)\n{\n}\n" },
+                { "int a(void)\n{\n}\nint b;\n", "int a(void)\n{\n}\n\nstatic int NEWw(void)\n{\n}\nint b;\n" },
+                { "int a(void)\n{\n}\nint b;\n", "int a(void)\n{\n}\nstatic int NEWw(void)\n{\n}\n\nint b;\n" },
+                { "#ifdef A\nint a;\n#endif\n", "#ifdef A\nint NEWw(void);\n#endif\n#ifdef A\nint a;\n#endif\n" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(pairs); i++) {
+                _cleanup_free_ char *names = NULL;
+
+                ck_assert_msg(find(pairs[i][0], pairs[i][1], &names) == 1, "%zu", i);
+                ck_assert_msg(startswith(names, "NEW"), "%zu: %s", i, names);
+        }
+}
+END_TEST
+
 /* A header whose brackets do not match is not understood, wherever something is added. */
 START_TEST(what_is_not_understood_is_none) {
         static const char *const headers[] = {
@@ -180,6 +200,7 @@ static Suite *suite(void) {
         tcase_add_loop_test(t, each_form, 0, ELEMENTSOF(cases));
         tcase_add_test(t, the_old_text_stays);
         tcase_add_test(t, strings_of_two_lines);
+        tcase_add_test(t, equal_lines_do_not_matter);
         tcase_add_test(t, what_is_not_understood_is_none);
         suite_add_tcase(s, t);
         return s;

@@ -154,6 +154,34 @@ START_TEST(a_mistake_is_named) {
 }
 END_TEST
 
+START_TEST(options_are_checked_by_themselves) {
+        static const struct {
+                const char *id, *sequence, *severity, *words;
+        } cases[] = {
+                { "hp-x", "12", "low", NULL }, { NULL, NULL, NULL, NULL },
+                { "HP", NULL, NULL, "'HP'" }, { NULL, "0", NULL, "--sequence" }, { NULL, "1x", NULL, "--sequence" },
+                { NULL, NULL, "bad", "--severity" },
+                { "hp-0123456789012345678901234567890123456789012345678901234567", NULL, NULL, "too long" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+                Case c;
+                int r;
+
+                begin(&c, 0);
+                c.options.id = cases[i].id;
+                c.options.sequence = cases[i].sequence;
+                c.options.severity = cases[i].severity;
+                r = describe_check(&c.build, &error);
+                ck_assert_msg((r < 0) == !!cases[i].words, "%zu: %d", i, r);
+                if (r < 0)
+                        ck_assert_msg(strstr(error.message, cases[i].words), "%zu: %s", i, error.message);
+                end(&c);
+        }
+}
+END_TEST
+
 static bool refused_for(Build *b, const char *words) {
         ck_assert_ok(build_require_effect(b));
         return b->findings.n == 1 && b->findings.items[0].refused && b->findings.items[0].rule == RULE_NO_CHANGE &&
@@ -197,6 +225,7 @@ static Suite *suite(void) {
         tcase_add_test(t, the_fix_speaks_where_options_are_silent);
         tcase_add_test(t, without_a_subject_the_functions_are_the_title);
         tcase_add_test(t, a_long_title_ends_with_a_whole_character);
+        tcase_add_test(t, options_are_checked_by_themselves);
         tcase_add_test(t, a_fix_that_redirects_nothing_is_refused);
         tcase_add_loop_test(t, a_mistake_is_named, 0, ELEMENTSOF(mistakes));
         suite_add_tcase(s, t);

@@ -172,6 +172,17 @@ START_TEST(test_refused) {
 }
 END_TEST
 
+START_TEST(test_no_file) {
+        char *paths[] = { (char *) "/nowhere/fix.patch", NULL };
+        Fix *f = NULL;
+
+        ck_assert_int_lt(fix_read(paths, &f, &error), 0);
+        ck_assert_ptr_null(f);
+        ck_assert_str_eq(error.name, SD_BUS_ERROR_FILE_NOT_FOUND);
+        ck_assert_msg(strstr(error.message, "'/nowhere/fix.patch'"), "%s", error.message);
+}
+END_TEST
+
 START_TEST(test_added_and_removed) {
         _cleanup_fix_free_ Fix *f = NULL;
 
@@ -263,6 +274,7 @@ static Suite *suite(void) {
         tcase_add_test(t, test_git_show);
         tcase_add_loop_test(t, test_names, 0, ELEMENTSOF(names));
         tcase_add_loop_test(t, test_refused, 0, ELEMENTSOF(bad));
+        tcase_add_test(t, test_no_file);
         tcase_add_test(t, test_added_and_removed);
         tcase_add_test(t, test_mangled);
         tcase_add_test(t, test_several);

@@ -159,6 +159,22 @@ START_TEST(extra_files_are_checked) {
 }
 END_TEST
 
+START_TEST(extra_files_are_checked_before_anything_is_done) {
+        sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_free_ char *source = path_of("fix/a.c"), *header = path_of("fix/own.h"), *none = path_of("fix/none.c");
+
+        ck_assert_ok(kbuild_check_with(NULL, &error));
+        ck_assert_ok(kbuild_check_with((char *[]) { header, source, NULL }, &error));
+        ck_assert_int_lt(kbuild_check_with((char *[]) { header, NULL }, &error), 0);
+        has(error.message, "There is no C file");
+        sd_bus_error_free(&error);
+        ck_assert_int_lt(kbuild_check_with((char *[]) { source, none, NULL }, &error), 0);
+        ck_assert_str_eq(error.name, SD_BUS_ERROR_FILE_NOT_FOUND);
+        has(error.message, "none.c'");
+        sd_bus_error_free(&error);
+}
+END_TEST
+
 START_TEST(the_callers_environment_stays_outside) {
         _cleanup_free_ char *seen = NULL;
 
@@ -224,6 +240,7 @@ static Suite *suite(void) {
         tcase_add_test(t, ready_objects_go_through_objtool);
         tcase_add_test(t, what_objtool_says_about_objects_is_an_error);
         tcase_add_test(t, extra_files_are_checked);
+        tcase_add_test(t, extra_files_are_checked_before_anything_is_done);
         tcase_add_test(t, the_callers_environment_stays_outside);
         tcase_add_test(t, messages_name_the_authors_files);
         tcase_add_test(t, what_is_missing_is_named);

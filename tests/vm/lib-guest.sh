@@ -40,6 +40,15 @@ refuse_output() {
         ! grep -Eq -- "$1" <<<"$output" || fail "did not expect /$1/ in the output"
 }
 
+# log_mark, and log_since_mark: kernel messages after it
+log_mark() {
+        mark="mark $RANDOM$RANDOM"
+        echo "$mark" >/dev/kmsg
+}
+log_since_mark() {
+        dmesg | sed "1,/$mark/d"
+}
+
 # expect_file PATH REGEX / refuse_file PATH REGEX
 expect_file() {
         grep -Eq -- "$2" "$1" || fail "expected /$2/ in $1, which says: $(head -c 500 "$1")"

@@ -39,15 +39,6 @@ unload() {
         eventually 15 rmmod "$1"
 }
 
-# log_since MARK: kernel messages after the line with MARK
-log_mark() {
-        mark="module.sh $RANDOM$RANDOM"
-        echo "$mark" >/dev/kmsg
-}
-log_since_mark() {
-        dmesg | sed "1,/$mark/d"
-}
-
 testcase_a_function_of_vmlinux_changes_and_changes_back() {
         refuse_file /proc/version 'second line'
         load hp_version_line

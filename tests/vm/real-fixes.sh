@@ -117,6 +117,29 @@ testcase_fsmount_refuses_an_internal_file_system() { # on: 6.1.0-50-cloud-amd64
         whole_life fsmount
 }
 
+# patch_said: what the patch module said in the kernel log since the mark
+patch_said() {
+        log_since_mark | sed -n 's/.*hp_fsmount_watched: \(self-test\|before\|behind\)/\1/p' | tr '\n' ','
+}
+
+testcase_an_authors_file_is_called_and_sees_the_attempt() { # on: 6.1.0-50-cloud-amd64
+        local wires=/sys/module/hp_fsmount_watched/hotpatch/tripwires
+
+        expect_probe fsmount-watched old
+        log_mark
+        apply fsmount-watched
+        [[ $(patch_said) == "self-test,before the patch,behind the patch," ]] || fail "it said: $(patch_said)"
+        expect_redirected fsmount-watched
+        expect_file $wires '^FSMOUNT-INTERNAL 0$'
+        expect_probe fsmount-watched new
+        expect_file $wires '^FSMOUNT-INTERNAL 1$'
+        eventually 5 eval "log_since_mark | grep -q 'tripwire FSMOUNT-INTERNAL'"
+        log_mark
+        remove fsmount-watched
+        [[ $(patch_said) == "before the removal,behind the removal," ]] || fail "it said: $(patch_said)"
+        expect_probe fsmount-watched old
+}
+
 testcase_the_hint_of_an_immutable_file_stays() { # on: 6.12.107+deb12-cloud-amd64
         whole_life rw-hint
 }

@@ -15,6 +15,7 @@ import kernelsource
 # So many rounds of compiling; each finds what the one before brought along.
 ROUNDS = 8
 FILES = 24
+HEADERS = 40
 
 ERROR = re.compile(r"^([^\s:]+):\d+:\d+: (?:fatal )?error: (.*)$")
 QUOTED = re.compile(r"['‘]([^'’]+)['’]")
@@ -95,8 +96,10 @@ class Update:
 
     def in_structure(self, name, structure):
         """Changes of headers that give a structure a member."""
+        word = re.compile(rf"\b{re.escape(name)}\b")
+
         def fits(side, at, line):
-            if not declares(line, name):
+            if not word.search(line):
                 return False
             head = next((side[n] for n in range(at, -1, -1) if re.match(r"\S.*\{\s*$", side[n])), "")
             return re.search(rf"\bstruct {re.escape(structure)}\b", head) is not None
@@ -110,8 +113,9 @@ class Update:
                 if (found := self.changes_with(path, lambda side, at, line: word.search(line)))}
 
     def declaring(self, name):
-        """Changes of headers that introduce a name."""
-        return {path: found for path in self.mentioning(name) if path.endswith(".h")
+        """Changes of headers that introduce a name. A name that is everywhere is not what is missing."""
+        headers = [path for path in self.mentioning(name) if path.endswith(".h")]
+        return {path: found for path in headers if len(headers) <= HEADERS
                 if (found := self.changes_with(path, lambda side, at, line: declares(line, name)))}
 
     def defining(self, name):

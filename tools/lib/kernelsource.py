@@ -207,10 +207,23 @@ def file_diff(path, old, new):
                               stdout=subprocess.PIPE, check=False).stdout
 
 
-def make_fix(before, after, files, rename=None):
+def insert_behind(lines, insert):
+    """LINES with what an author adds; INSERT: {the words of one line: what stands in a new one behind it}"""
+    result, used = [], set()
+    for line in lines:
+        result.append(line)
+        if line.strip() in insert:
+            used.add(line.strip())
+            result.append(f"{insert[line.strip()]}\n")
+    if set(insert) - used:
+        raise SourceError(f"there is no line '{sorted(set(insert) - used)[0]}'")
+    return result
+
+
+def make_fix(before, after, files, rename=None, insert=None):
     """The diff between two versions of FILES, a dictionary from path to the functions to take the changes
     of, in bytes; no functions: all of the file. RENAME is what a backport does to the new text: a word
-    that the older tree does not have yet, and what to write for it."""
+    that the older tree does not have yet, and what to write for it. INSERT: see insert_behind()."""
     old_folder, new_folder = source_files(before, files), source_files(after, files)
     result = b""
     for path, functions in sorted(files.items()):
@@ -220,7 +233,8 @@ def make_fix(before, after, files, rename=None):
         if not old and not new:
             raise SourceError(f"neither version has a file '{path}'")
         try:
-            part = file_diff(path, old, select(old, new, functions) if functions else new)
+            new = select(old, new, functions) if functions else new
+            part = file_diff(path, old, insert_behind(new, insert) if insert else new)
         except SourceError as error:
             raise SourceError(f"{path}: {error}") from error
         if not part:

@@ -117,8 +117,9 @@ build_show_bundle() {
 # build_fix OUTFILE KEYS NAME: the bundle of a fix in tests/fixes, out of the distribution's source; returns
 # what hotpatch-build does, whose words go to standard error and its JSON to standard output
 build_fix() {
-        local out=$1 keys=$2 folder=$top/tests/fixes/$3 work status=0
+        local out=$1 keys=$2 folder=$top/tests/fixes/$3 work status=0 with=()
 
+        [[ ! -e $folder/author.c ]] || with=(--with "$folder/author.c")
         work=$(mktemp -d)
         cleanup_paths+=("$work")
         "$top/tools/source-diff" --fix "$folder" >"$work/$3.patch"
@@ -126,7 +127,7 @@ build_fix() {
         hotpatch-build --json --cache "$cache/hotpatch-build" \
                 --runtime "$author_root/usr/share/hotpatch/module" --kernel "$(jq -r .kernel "$folder/fix.json")" \
                 --id "$(jq -r .id "$folder/fix.json")" --sign "$keys/signer.key" --cert "$keys/signer.pem" \
-                -o "$out" "$work/$3.patch" || status=$?
+                "${with[@]}" -o "$out" "$work/$3.patch" || status=$?
         rm -rf "$work"
         return $status
 }
