@@ -13,8 +13,6 @@
  * One that cannot be unloaded stays until the restart; that it is there is for the findings to tell.
  */
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <syslog.h>
 
 #include "daemon/leftovers.h"
@@ -91,22 +89,19 @@ static int find_leftovers(Leftovers *l) {
         const Manager *m = l->manager;
         _cleanup_closedir_ DIR *d = NULL;
         AdmittedRecord *records;
+        const char *name;
         size_t n;
-        int fd, r;
+        int r;
 
-        fd = openat(kernel_root_fd(m->kernel), "sys/module", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        d = fd < 0 ? NULL : fdopendir(fd);
-        if (!d) {
-                r = -errno;
-                safe_close(fd);
+        r = directory_open_at(kernel_root_fd(m->kernel), "sys/module", 0, &d);
+        if (r < 0)
                 return r == -ENOENT ? 0 : r;
-        }
         r = store_admitted_list(m->store, &records, &n);
         if (r < 0)
                 return r;
-        for (struct dirent *e; r >= 0 && (e = readdir(d));)
-                if (*e->d_name != '.' && !is_recorded(records, n, e->d_name))
-                        r = see_module(l, e->d_name);
+        while (r >= 0 && (r = directory_next_folder(d, &name)) > 0)
+                if (!is_recorded(records, n, name))
+                        r = see_module(l, name);
         admitted_records_free(records, n);
         return r;
 }

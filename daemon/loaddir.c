@@ -6,7 +6,6 @@
  * its job runs. The folders are flat: files and nothing else.
  */
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -31,27 +30,14 @@ static int open_load_dir(int root_fd) {
         return fd < 0 ? -errno : fd;
 }
 
-static int open_dir(int fd, DIR **ret) {
-        DIR *d = fdopendir(fd);
-
-        if (!d) {
-                safe_close(fd);
-                return -errno;
-        }
-        *ret = d;
-        return 0;
-}
-
 static bool is_dot(const char *name) {
         return streq(name, ".") || streq(name, "..");
 }
 
 static void remove_at(int load_fd, const char *name) {
         _cleanup_closedir_ DIR *d = NULL;
-        int fd;
 
-        fd = openat(load_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (fd < 0 || open_dir(fd, &d) < 0) {
+        if (directory_open_at(load_fd, name, O_NOFOLLOW, &d) < 0) {
                 (void) unlinkat(load_fd, name, 0);
                 return;
         }
@@ -100,9 +86,8 @@ void loaddir_remove(int root_fd, const char *name) {
 /** loaddir_clear() - remove what daemons before this one left behind */
 void loaddir_clear(int root_fd) {
         _cleanup_closedir_ DIR *d = NULL;
-        int fd = open_load_dir(root_fd);
 
-        if (fd < 0 || open_dir(fd, &d) < 0)
+        if (directory_open_at(root_fd, load_dir, O_NOFOLLOW, &d) < 0)
                 return;
         for (struct dirent *e; (e = readdir(d));)
                 if (!is_dot(e->d_name))

@@ -28,6 +28,7 @@
 #include "daemon/record.h"
 #include "daemon/stacks.h"
 #include "daemon/stall.h"
+#include "livepatch/functions.h"
 #include "livepatch/klog-follow.h"
 #include "util/file.h"
 #include "util/limits.h"

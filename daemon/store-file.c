@@ -11,7 +11,6 @@
  * Symbolic links are not followed. Names are checked by who makes them.
  */
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -89,21 +88,10 @@ static int walk_entries(DIR *dir, int dir_fd, StoreVisit visit, void *userdata) 
 
 /** store_walk() - visit every name of a directory, in no order. Return: 0 or a negative errno. */
 int store_walk(int dir_fd, StoreVisit visit, void *userdata) {
-        int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        DIR *dir;
-        int r;
+        _cleanup_closedir_ DIR *dir = NULL;
+        int r = directory_open_at(dir_fd, ".", 0, &dir);
 
-        if (fd < 0)
-                return -errno;
-        dir = fdopendir(fd);
-        if (!dir) {
-                r = -errno;
-                safe_close(fd);
-                return r;
-        }
-        r = walk_entries(dir, dir_fd, visit, userdata);
-        closedir(dir);
-        return r;
+        return r < 0 ? r : walk_entries(dir, dir_fd, visit, userdata);
 }
 
 /** store_id_of() - "ID" of "ID" @suffix; NULL when it is not that or memory is out */

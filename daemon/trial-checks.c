@@ -12,8 +12,6 @@
  * A check that cannot be run (not executable, writable by others, no systemd) is no sign, and is written down.
  */
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <syslog.h>
 
 #include "daemon/check-name.h"
@@ -182,16 +180,9 @@ static void start_all(TrialChecks *c) {
         _cleanup_closedir_ DIR *dir = NULL;
         const struct dirent *entry;
         struct stat st;
-        int fd;
 
-        fd = openat(kernel_root_fd(c->trials->manager->kernel), CHECKS_DIRECTORY, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (fd < 0)
+        if (directory_open_at(kernel_root_fd(c->trials->manager->kernel), CHECKS_DIRECTORY, 0, &dir) < 0)
                 return; /* the site has none */
-        dir = fdopendir(fd);
-        if (!dir) {
-                safe_close(fd);
-                return;
-        }
         if (fstat(dirfd(dir), &st) < 0 || !check_file_is_safe(&st))
                 return warn("*", "others than root may write to /etc/hotpatch/checks.d");
         while ((entry = readdir(dir)))

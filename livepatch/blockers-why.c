@@ -17,8 +17,6 @@
  * are the functions of the patch's module.
  */
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <inttypes.h>
 
 #include "livepatch/blockers.h"
@@ -104,71 +102,6 @@ int blockers_read_stacks(const Kernel *k, Blockers *b) {
         return n;
 }
 
-/* --- what changes --- */
-
-static int add_functions(int dir_fd, const char *object, char ***functions) {
-        _cleanup_close_ int fd = openat(dir_fd, object, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        _cleanup_closedir_ DIR *d = NULL;
-        struct dirent *e;
-
-        if (fd < 0)
-                return 0; /* a plain attribute, or gone */
-        d = fdopendir(fd);
-        if (!d)
-                return -errno;
-        (void) TAKE_FD(fd);
-        while ((e = readdir(d))) {
-                char *comma = strrchr(e->d_name, ',');
-                int r;
-
-                if (!comma)
-                        continue;
-                *comma = 0;
-                if (strv_length(*functions) >= HOTPATCH_FUNCTIONS_MAX)
-                        break;
-                r = strv_extend(functions, e->d_name);
-                if (r < 0)
-                        return r;
-        }
-        return 0;
-}
-
-/**
- * livepatch_function_names() - names of the functions that a livepatch replaces
- * @ret: from the kernel's own view, LIVEPATCH/OBJECT/FUNCTION,SYMPOS in sysfs; to be freed, may be NULL
- *
- * Return: 0, -EINVAL when @module is no module name, or another negative errno.
- */
-int livepatch_function_names(const Kernel *k, const char *module, char ***ret) {
-        _cleanup_strv_free_ char **functions = NULL;
-        _cleanup_closedir_ DIR *d = NULL;
-        _cleanup_close_ int fd = -EBADF;
-        _cleanup_free_ char *path = NULL;
-        struct dirent *e;
-        int r;
-
-        if (!kernel_module_name_valid(module))
-                return -EINVAL;
-        if (asprintf(&path, "sys/kernel/livepatch/%s", module) < 0)
-                return -ENOMEM;
-        fd = openat(kernel_root_fd(k), path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (fd < 0)
-                return -errno;
-        d = fdopendir(fd);
-        if (!d)
-                return -errno;
-        (void) TAKE_FD(fd);
-        while ((e = readdir(d))) {
-                if (e->d_name[0] == '.')
-                        continue;
-                r = add_functions(dirfd(d), e->d_name, &functions);
-                if (r < 0)
-                        return r;
-        }
-        *ret = TAKE_PTR(functions);
-        return 0;
-}
-
 /* --- the reason --- */
 
 static int set_function(Blocker *b, const char *name, size_t length) {
@@ -222,7 +155,7 @@ static int explain(Blocker *b, const char *module, bool patched, char *const *fu
  * blockers_explain() - tell from stacks and states what each task waits in
  * @module: of the livepatch
  * @patched: direction, see blockers_read()
- * @functions: what the livepatch replaces, livepatch_function_names(); may be NULL
+ * @functions: what the livepatch replaces, see functions.h; may be NULL
  *
  * What the kernel itself said before, blockers_take_log(), is kept.
  *

@@ -18,7 +18,6 @@
  * Why a task blocks is not here, see blockers-why.c.
  */
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
 
@@ -129,18 +128,6 @@ static bool is_number(const char *s) {
         return *s && !s[strspn(s, "0123456789")] && strlen(s) <= strlen("4294967295");
 }
 
-static int directory_open(int dir_fd, const char *path, DIR **ret) {
-        _cleanup_close_ int fd = openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-        if (fd < 0)
-                return -errno;
-        *ret = fdopendir(fd);
-        if (!*ret)
-                return -errno;
-        (void) TAKE_FD(fd);
-        return 0;
-}
-
 static void set_command(Blocker *b, const char *s, size_t l) {
         size_t i;
 
@@ -248,7 +235,7 @@ static int look_at_process(Blockers *b, int proc_fd, const char *pid, const char
         int r;
 
         (void) snprintf(path, sizeof(path), "%.10s/task", pid);
-        r = directory_open(proc_fd, path, &d);
+        r = directory_open_at(proc_fd, path, 0, &d);
         if (r < 0)
                 return is_gone(r) ? 0 : r;
         while ((e = readdir(d))) {
@@ -289,7 +276,7 @@ int blockers_read(const Kernel *k, bool patched, Blockers *ret) {
         struct dirent *e;
         int r;
 
-        r = directory_open(kernel_root_fd(k), "proc", &d);
+        r = directory_open_at(kernel_root_fd(k), "proc", 0, &d);
         if (r < 0)
                 return r;
         while ((e = readdir(d))) {

@@ -64,5 +64,4 @@ int blockers_explain(Blockers *b, const char *module, bool patched, char *const 
                 _nonnull_(1, 2);
 int blockers_take_log(Blockers *b, const char *line) _must_check_ _nonnull_(1, 2);
 
-int livepatch_function_names(const Kernel *k, const char *module, char ***ret) _must_check_ _nonnull_(1, 2, 3);
 int blocker_unit_from_cgroup(const char *cgroup, char **ret) _must_check_ _nonnull_(1, 2);

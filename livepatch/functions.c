@@ -6,42 +6,11 @@
  * position 1 for a function that is unique, so 1 is told as no position at all.
  */
 
-#include <dirent.h>
 #include <fcntl.h>
-#include <sys/stat.h>
 
 #include "livepatch/functions.h"
 #include "util/file.h"
-
-static int directory_open(int dir_fd, const char *path, DIR **ret) {
-        _cleanup_close_ int fd = openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-        if (fd < 0)
-                return -errno;
-        *ret = fdopendir(fd);
-        if (!*ret)
-                return -errno;
-        (void) TAKE_FD(fd);
-        return 0;
-}
-
-/* The next subdirectory whose name does not start with a dot. Return: 1, 0 at the end, or errno. */
-static int next_directory(DIR *d, const char **ret_name) {
-        for (;;) {
-                struct dirent *e;
-                struct stat st;
-
-                errno = 0;
-                e = readdir(d);
-                if (!e)
-                        return errno ? -errno : 0;
-                if (*e->d_name == '.' || fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-                    !S_ISDIR(st.st_mode))
-                        continue;
-                *ret_name = e->d_name;
-                return 1;
-        }
-}
+#include "util/strv.h"
 
 static int add_function(InspectedObject **objects, size_t *n, const char *object, const char *entry) {
         const char *comma = strrchr(entry, ',');
@@ -64,11 +33,11 @@ static int add_function(InspectedObject **objects, size_t *n, const char *object
 static int add_object(int patch_fd, const char *object, InspectedObject **objects, size_t *n) {
         _cleanup_closedir_ DIR *d = NULL;
         const char *name;
-        int r = directory_open(patch_fd, object, &d);
+        int r = directory_open_at(patch_fd, object, O_NOFOLLOW, &d);
 
         if (r < 0)
                 return r;
-        while ((r = next_directory(d, &name)) > 0) {
+        while ((r = directory_next_folder(d, &name)) > 0) {
                 r = add_function(objects, n, object, name);
                 if (r < 0)
                         return r;
@@ -95,10 +64,10 @@ int livepatch_functions(const Kernel *k, const char *module, InspectedObject **r
                 return -EINVAL;
         if (asprintf(&path, "sys/kernel/livepatch/%s", module) < 0)
                 return -ENOMEM;
-        r = directory_open(kernel_root_fd(k), path, &d);
+        r = directory_open_at(kernel_root_fd(k), path, O_NOFOLLOW, &d);
         if (r < 0)
                 return r;
-        while ((r = next_directory(d, &name)) > 0) {
+        while ((r = directory_next_folder(d, &name)) > 0) {
                 r = add_object(dirfd(d), name, &objects, &n);
                 if (r < 0)
                         break;
@@ -110,5 +79,32 @@ int livepatch_functions(const Kernel *k, const char *module, InspectedObject **r
         inspected_objects_sort(objects, n);
         *ret = objects;
         *ret_n = n;
+        return 0;
+}
+
+/**
+ * livepatch_function_names() - their names alone, of all objects
+ * @ret: free with strv_free(); NULL when there are none
+ *
+ * Return: as livepatch_functions().
+ */
+int livepatch_function_names(const Kernel *k, const char *module, char ***ret) {
+        _cleanup_strv_free_ char **names = NULL;
+        InspectedObject *objects;
+        size_t n;
+        int r = livepatch_functions(k, module, &objects, &n);
+
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < n; i++)
+                for (char **f = objects[i].functions; r >= 0 && f && *f; f++) {
+                        _cleanup_free_ char *name = strndup(*f, strcspn(*f, ","));
+
+                        r = name ? strv_extend(&names, name) : -ENOMEM;
+                }
+        inspected_objects_free(objects, n);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(names);
         return 0;
 }

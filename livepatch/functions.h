@@ -8,3 +8,4 @@
 
 int livepatch_functions(const Kernel *k, const char *module, InspectedObject **ret, size_t *ret_n)
         _must_check_ _nonnull_(1, 2, 3, 4);
+int livepatch_function_names(const Kernel *k, const char *module, char ***ret) _must_check_ _nonnull_(1, 2, 3);

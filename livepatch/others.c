@@ -14,7 +14,6 @@
  * vendors' current products.
  */
 
-#include <dirent.h>
 #include <fcntl.h>
 
 #include "livepatch/identity.h"
@@ -99,23 +98,17 @@ static int see_module(const Kernel *k, const char *module, Found *f) {
 
 static int find_modules(const Kernel *k, Found *f) {
         _cleanup_closedir_ DIR *d = NULL;
-        int fd = openat(kernel_root_fd(k), "sys/module", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        const char *name;
+        int r = directory_open_at(kernel_root_fd(k), "sys/module", 0, &d);
 
-        if (fd < 0)
-                return errno == ENOENT ? 0 : -errno;
-        d = fdopendir(fd);
-        if (!d) {
-                int r = -errno;
-
-                close(fd);
-                return r;
-        }
-        for (struct dirent *e; (e = readdir(d));) {
-                int r = *e->d_name == '.' ? 0 : see_module(k, e->d_name, f);
+        if (r < 0)
+                return r == -ENOENT ? 0 : r;
+        while ((r = directory_next_folder(d, &name)) > 0) {
+                r = see_module(k, name, f);
                 if (r < 0)
                         return r;
         }
-        return 0;
+        return r;
 }
 
 /**

@@ -8,7 +8,6 @@
  */
 
 #include <fcntl.h>
-#include <sys/stat.h>
 
 #include "livepatch/identity.h"
 #include "livepatch/patched.h"
@@ -72,36 +71,6 @@ static int object_add(const Kernel *k, const char *module, const char *name, Pat
         return grown[(*n)++].name ? 0 : -ENOMEM;
 }
 
-static int directory_open(int dir_fd, const char *path, DIR **ret) {
-        _cleanup_close_ int fd = openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-        if (fd < 0)
-                return -errno;
-        *ret = fdopendir(fd);
-        if (!*ret)
-                return -errno;
-        (void) TAKE_FD(fd);
-        return 0;
-}
-
-/* The next object: a folder named as a module. Return: 1, 0 at the end, or errno. */
-static int next_object(DIR *d, const char **ret) {
-        for (;;) {
-                struct dirent *e;
-                struct stat st;
-
-                errno = 0;
-                e = readdir(d);
-                if (!e)
-                        return errno ? -errno : 0;
-                if (!kernel_module_name_valid(e->d_name) ||
-                    fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(st.st_mode))
-                        continue;
-                *ret = e->d_name;
-                return 1;
-        }
-}
-
 static int compare_objects(const void *a, const void *b) {
         const PatchedObject *x = a, *y = b;
 
@@ -124,10 +93,12 @@ int livepatch_patched(const Kernel *k, const char *module, PatchedObject **ret, 
 
         if (r < 0)
                 return r;
-        r = directory_open(kernel_root_fd(k), path, &d);
+        r = directory_open_at(kernel_root_fd(k), path, O_NOFOLLOW, &d);
         if (r < 0)
                 return r;
-        while ((r = next_object(d, &name)) > 0) {
+        while ((r = directory_next_folder(d, &name)) > 0) {
+                if (!kernel_module_name_valid(name))
+                        continue;
                 r = object_add(k, module, name, &objects, &n);
                 if (r < 0)
                         break;

@@ -29,7 +29,6 @@
  * does not wake up; callers ask again by a timer.
  */
 
-#include <dirent.h>
 #include <fcntl.h>
 
 #include <sys/stat.h>
@@ -54,18 +53,6 @@ static const char *const state_names[_LIVEPATCH_STATE_MAX] = {
 /** livepatch_state_to_string() - the word for a state, or NULL */
 const char *livepatch_state_to_string(LivepatchState s) {
         return s >= 0 && s < _LIVEPATCH_STATE_MAX ? state_names[s] : NULL;
-}
-
-static int directory_open(int dir_fd, const char *path, DIR **ret) {
-        _cleanup_close_ int fd = openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-        if (fd < 0)
-                return -errno;
-        *ret = fdopendir(fd);
-        if (!*ret)
-                return -errno;
-        (void) TAKE_FD(fd);
-        return 0;
 }
 
 /* A file of a vanished kobject opens as ENOENT, or reads as ENODEV when it was open already. */
@@ -167,7 +154,7 @@ int livepatch_list(const Kernel *k, char ***ret) {
         size_t n = 0;
         int r;
 
-        r = directory_open(kernel_root_fd(k), LIVEPATCH_DIR, &d);
+        r = directory_open_at(kernel_root_fd(k), LIVEPATCH_DIR, 0, &d);
         if (r < 0 && r != -ENOENT)
                 return r;
         while (d) {
@@ -297,7 +284,7 @@ static int count_threads(
         int r;
 
         (void) snprintf(path, sizeof(path), "%s/task", pid);
-        r = directory_open(proc_fd, path, &d);
+        r = directory_open_at(proc_fd, path, 0, &d);
         if (r < 0)
                 return vanished(r) ? 0 : r;
         while ((e = readdir(d))) {
@@ -333,7 +320,7 @@ int livepatch_progress(const Kernel *k, bool patched, unsigned *ret_done, unsign
         struct dirent *e;
         int r;
 
-        r = directory_open(kernel_root_fd(k), "proc", &d);
+        r = directory_open_at(kernel_root_fd(k), "proc", 0, &d);
         if (r < 0)
                 return r;
         while ((e = readdir(d))) {

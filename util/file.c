@@ -111,6 +111,51 @@ static int read_up_to(int fd, size_t max, void **ret, size_t *ret_size) {
 }
 
 /**
+ * directory_open_at() - open a folder to read its names
+ * @dir_fd, @path: where it is, as openat(2) takes them
+ * @flags: more flags of open(2), such as O_NOFOLLOW
+ * @ret: closedir() it
+ *
+ * Return: 0 or a negative errno.
+ */
+int directory_open_at(int dir_fd, const char *path, int flags, DIR **ret) {
+        _cleanup_close_ int fd = openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | flags);
+        DIR *d;
+
+        if (fd < 0)
+                return -errno;
+        d = fdopendir(fd);
+        if (!d)
+                return -errno;
+        (void) TAKE_FD(fd);
+        *ret = d;
+        return 0;
+}
+
+/**
+ * directory_next_folder() - the next folder in it whose name does not start with a dot
+ * @ret: its name; valid until the next call
+ *
+ * Return: 1, 0 at the end, or a negative errno.
+ */
+int directory_next_folder(DIR *d, const char **ret) {
+        for (;;) {
+                struct dirent *e;
+                struct stat st;
+
+                errno = 0;
+                e = readdir(d);
+                if (!e)
+                        return errno ? -errno : 0;
+                if (*e->d_name == '.' || fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+                    !S_ISDIR(st.st_mode))
+                        continue;
+                *ret = e->d_name;
+                return 1;
+        }
+}
+
+/**
  * file_read_at() - read a whole file
  * @dir_fd: directory @path is relative to, or AT_FDCWD
  * @max: refuse files of more bytes

@@ -15,6 +15,9 @@ static inline void closedirp(DIR **d) {
 }
 #define _cleanup_closedir_ _cleanup_(closedirp)
 
+int directory_open_at(int dir_fd, const char *path, int flags, DIR **ret) _must_check_ _nonnull_(2, 4);
+int directory_next_folder(DIR *d, const char **ret) _must_check_ _nonnull_(1, 2);
+
 int file_read_at(int dir_fd, const char *path, size_t max, void **ret, size_t *ret_size)
         _must_check_ _nonnull_(2, 4);
 int file_read_line_at(int dir_fd, const char *path, char **ret) _must_check_ _nonnull_(2, 3);

@@ -18,7 +18,6 @@
 #include "builder/source/objects-include.h"
 
 #include <ctype.h>
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -331,17 +330,14 @@ static int add_outside(IncludeGraph *g, char *path) {
 }
 
 static int add_outside_folder(IncludeGraph *g, const char *folder) {
-        int fd = openat(g->tree, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
-        DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+        _cleanup_closedir_ DIR *d = NULL;
+        int r = directory_open_at(g->tree, folder, 0, &d);
 
-        if (!d) {
-                safe_close(fd);
+        if (r < 0)
                 return 0; /* a tree of another time */
-        }
         for (struct dirent *e; r >= 0 && (e = readdir(d));)
                 if (endswith(e->d_name, ".c") || endswith(e->d_name, ".S"))
                         r = add_outside(g, path_join(folder, e->d_name));
-        closedir(d);
         return r;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include "livepatch/blockers.h"
+#include "livepatch/functions.h"
 #include "tests/unit/tree.h"
 #include "util/limits.h"
 #include "util/strv.h"

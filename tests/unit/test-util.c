@@ -70,6 +70,35 @@ START_TEST(file_limits_and_replacement) {
 }
 END_TEST
 
+START_TEST(folders_are_walked) {
+        char *scratch = scratch_new();
+        int dir = open(scratch, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        DIR *untouched = (DIR *) 1, *d;
+        const char *name;
+        unsigned n = 0;
+
+        ck_assert_ok(mkdirat(dir, "one", 0700));
+        ck_assert_ok(mkdirat(dir, "two", 0700));
+        ck_assert_ok(mkdirat(dir, ".hidden", 0700));
+        ck_assert_ok(file_replace_at(dir, "file", "", 0, 0600));
+        ck_assert_ok(symlinkat("one", dir, "link"));
+        ck_assert_int_eq(directory_open_at(dir, "missing", 0, &untouched), -ENOENT);
+        ck_assert_int_eq(directory_open_at(dir, "file", 0, &untouched), -ENOTDIR);
+        ck_assert_int_eq(directory_open_at(dir, "link", O_NOFOLLOW, &untouched), -ENOTDIR);
+        ck_assert_ptr_eq(untouched, (DIR *) 1);
+        ck_assert_ok(directory_open_at(dir, "link", 0, &d));
+        ck_assert_int_eq(directory_next_folder(d, &name), 0);
+        closedir(d);
+        ck_assert_ok(directory_open_at(dir, ".", 0, &d));
+        for (; directory_next_folder(d, &name) > 0; n++)
+                ck_assert(streq(name, "one") || streq(name, "two"));
+        ck_assert_uint_eq(n, 2);
+        closedir(d);
+        close(dir);
+        scratch_free(scratch);
+}
+END_TEST
+
 static Suite *suite(void) {
         Suite *s = suite_create("util");
         TCase *t = tcase_create("util");
@@ -78,6 +107,7 @@ static Suite *suite(void) {
         tcase_add_test(t, strv_grows_and_copies);
         tcase_add_test(t, strings_end_and_paths_join);
         tcase_add_test(t, file_limits_and_replacement);
+        tcase_add_test(t, folders_are_walked);
         suite_add_tcase(s, t);
         return s;
 }
