@@ -8,6 +8,7 @@
 #include <inttypes.h>
 
 #include "ctl/blockers.h"
+#include "ctl/structs.h"
 #include "ctl/text.h"
 #include "util/strv.h"
 
@@ -27,7 +28,8 @@ void blocker_list_done(BlockerList *l) {
         *l = (BlockerList) { 0 };
 }
 
-static int read_one(sd_bus_message *m, BlockerList *l) {
+static int read_one(sd_bus_message *m, void *list) {
+        BlockerList *l = list;
         const char *command, *unit, *reason, *function, *advice;
         BlockerInfo *grown, *b;
         uint32_t pid, tid;
@@ -36,11 +38,11 @@ static int read_one(sd_bus_message *m, BlockerList *l) {
         r = sd_bus_message_read(m, "(uusssss)", &pid, &tid, &command, &unit, &reason, &function, &advice);
         if (r <= 0)
                 return r;
-        grown = reallocarray(l->items, l->n + 1, sizeof(*grown));
+        grown = structs_grow(l->items, &l->n, sizeof(*grown));
         if (!grown)
                 return -ENOMEM;
         l->items = grown;
-        b = &grown[l->n++];
+        b = &grown[l->n - 1];
         *b = (BlockerInfo) { pid, tid, strdup(command), strdup(unit), strdup(reason), strdup(function),
                 strdup(advice) };
         return b->command && b->unit && b->reason && b->function && b->advice ? 1 : -ENOMEM;
@@ -48,17 +50,8 @@ static int read_one(sd_bus_message *m, BlockerList *l) {
 
 /** blocker_list_read() - take over a variant of a(uusssss), in place of what @l holds */
 int blocker_list_read(sd_bus_message *m, BlockerList *l) {
-        int r;
-
         blocker_list_done(l);
-        r = sd_bus_message_enter_container(m, 'v', "a(uusssss)");
-        if (r >= 0)
-                r = sd_bus_message_enter_container(m, 'a', "(uusssss)");
-        while (r >= 0 && (r = read_one(m, l)) > 0)
-                ;
-        if (r >= 0)
-                r = sd_bus_message_exit_container(m);
-        return r < 0 ? r : sd_bus_message_exit_container(m);
+        return structs_read(m, "(uusssss)", read_one, l);
 }
 
 /* hotpatchd sorts by unit, but the tasks of one may sit in different places. */

@@ -7,6 +7,7 @@
  */
 
 #include "ctl/snapshot.h"
+#include "ctl/structs.h"
 #include "dbus/names.h"
 #include "util/strv.h"
 
@@ -127,7 +128,8 @@ static int properties_init(const Property *table, size_t n, void *object) {
         return 0;
 }
 
-static int read_finding(sd_bus_message *m, FindingList *l) {
+static int read_finding(sd_bus_message *m, void *list) {
+        FindingList *l = list;
         const char *kind, *severity, *patch, *object, *sentence, *remedy;
         FindingInfo *grown, *f;
         int r;
@@ -135,31 +137,18 @@ static int read_finding(sd_bus_message *m, FindingList *l) {
         r = sd_bus_message_read(m, "(ssssss)", &kind, &severity, &patch, &object, &sentence, &remedy);
         if (r <= 0)
                 return r;
-        grown = reallocarray(l->items, l->n + 1, sizeof(*grown));
+        grown = structs_grow(l->items, &l->n, sizeof(*grown));
         if (!grown)
                 return -ENOMEM;
         l->items = grown;
-        f = &grown[l->n++];
+        f = &grown[l->n - 1];
         *f = (FindingInfo) { strdup(kind), strdup(severity), strdup(patch), strdup(object),
                 strdup(sentence), strdup(remedy) };
         return f->kind && f->severity && f->patch && f->object && f->sentence && f->remedy ? 1 : -ENOMEM;
 }
 
-static int read_findings(sd_bus_message *m, FindingList *l) {
-        int r;
-
-        findings_done(l);
-        r = sd_bus_message_enter_container(m, 'v', "a(ssssss)");
-        if (r >= 0)
-                r = sd_bus_message_enter_container(m, 'a', "(ssssss)");
-        while (r >= 0 && (r = read_finding(m, l)) > 0)
-                ;
-        if (r >= 0)
-                r = sd_bus_message_exit_container(m);
-        return r < 0 ? r : sd_bus_message_exit_container(m);
-}
-
-static int read_reason(sd_bus_message *m, RebootList *l) {
+static int read_reason(sd_bus_message *m, void *list) {
+        RebootList *l = list;
         const char *reason, *sentence;
         RebootInfo *grown, *f;
         int r;
@@ -167,30 +156,17 @@ static int read_reason(sd_bus_message *m, RebootList *l) {
         r = sd_bus_message_read(m, "(ss)", &reason, &sentence);
         if (r <= 0)
                 return r;
-        grown = reallocarray(l->items, l->n + 1, sizeof(*grown));
+        grown = structs_grow(l->items, &l->n, sizeof(*grown));
         if (!grown)
                 return -ENOMEM;
         l->items = grown;
-        f = &grown[l->n++];
+        f = &grown[l->n - 1];
         *f = (RebootInfo) { strdup(reason), strdup(sentence) };
         return f->reason && f->sentence ? 1 : -ENOMEM;
 }
 
-static int read_reboot(sd_bus_message *m, RebootList *l) {
-        int r;
-
-        reboot_done(l);
-        r = sd_bus_message_enter_container(m, 'v', "a(ss)");
-        if (r >= 0)
-                r = sd_bus_message_enter_container(m, 'a', "(ss)");
-        while (r >= 0 && (r = read_reason(m, l)) > 0)
-                ;
-        if (r >= 0)
-                r = sd_bus_message_exit_container(m);
-        return r < 0 ? r : sd_bus_message_exit_container(m);
-}
-
-static int read_rollback(sd_bus_message *m, RollbackList *l) {
+static int read_rollback(sd_bus_message *m, void *list) {
+        RollbackList *l = list;
         const char *patch, *reason;
         RollbackInfo *grown, *i;
         uint64_t when;
@@ -199,27 +175,13 @@ static int read_rollback(sd_bus_message *m, RollbackList *l) {
         r = sd_bus_message_read(m, "(sts)", &patch, &when, &reason);
         if (r <= 0)
                 return r;
-        grown = reallocarray(l->items, l->n + 1, sizeof(*grown));
+        grown = structs_grow(l->items, &l->n, sizeof(*grown));
         if (!grown)
                 return -ENOMEM;
         l->items = grown;
-        i = &grown[l->n++];
+        i = &grown[l->n - 1];
         *i = (RollbackInfo) { strdup(patch), when, strdup(reason) };
         return i->patch && i->reason ? 1 : -ENOMEM;
-}
-
-static int read_rollbacks(sd_bus_message *m, RollbackList *l) {
-        int r;
-
-        rollbacks_done(l);
-        r = sd_bus_message_enter_container(m, 'v', "a(sts)");
-        if (r >= 0)
-                r = sd_bus_message_enter_container(m, 'a', "(sts)");
-        while (r >= 0 && (r = read_rollback(m, l)) > 0)
-                ;
-        if (r >= 0)
-                r = sd_bus_message_exit_container(m);
-        return r < 0 ? r : sd_bus_message_exit_container(m);
 }
 
 static int read_value(sd_bus_message *m, char type, void *field) {
@@ -252,13 +214,16 @@ static int read_value(sd_bus_message *m, char type, void *field) {
                 return sd_bus_message_exit_container(m);
         }
         case 'F':
-                return read_findings(m, field);
+                findings_done(field);
+                return structs_read(m, "(ssssss)", read_finding, field);
         case 'L':
-                return read_rollbacks(m, field);
+                rollbacks_done(field);
+                return structs_read(m, "(sts)", read_rollback, field);
         case 'B':
                 return blocker_list_read(m, field);
         case 'R':
-                return read_reboot(m, field);
+                reboot_done(field);
+                return structs_read(m, "(ss)", read_reason, field);
         case 'b':
                 r = sd_bus_message_read(m, "v", "b", &b);
                 if (r >= 0)
