@@ -233,14 +233,8 @@ static bool had_nothing_to_do(const Job *j) {
 static void record_end(const Job *j) {
         _cleanup_free_ char *ids = NULL;
 
-        for (char **id = j->ids; id && *id; id++) {
-                char *joined;
-
-                if (asprintf(&joined, "%s%s'%s'", strempty(ids), ids ? ", " : "", *id) < 0)
-                        return;
-                free(ids);
-                ids = joined;
-        }
+        if (strv_quote(j->ids, &ids) < 0)
+                return;
         if (j->result == JOB_DONE)
                 job_record(j, HOTPATCH_MESSAGE_JOB_DONE, LOG_INFO, j->ids ? j->ids[0] : NULL, NULL,
                         "Job %" PRIu32 " (%s %s) is done", j->id, job_type_to_string(j->type),

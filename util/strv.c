@@ -90,3 +90,27 @@ void strv_remove(char **v, const char *s) {
                 *to = NULL;
         free(keep);
 }
+
+/**
+ * strv_quote() - all strings in one, for a sentence: "'a', 'b'"
+ * @v: the array, NULL counts as empty
+ * @ret: to be freed; never NULL on success
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int strv_quote(char *const *v, char **ret) {
+        _cleanup_free_ char *text = strdup("");
+
+        for (; text && v && *v; v++) {
+                char *longer;
+
+                if (asprintf(&longer, "%s%s'%s'", text, *text ? ", " : "", *v) < 0)
+                        longer = NULL;
+                free(text);
+                text = longer;
+        }
+        if (!text)
+                return -ENOMEM;
+        *ret = TAKE_PTR(text);
+        return 0;
+}

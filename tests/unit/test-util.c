@@ -33,6 +33,17 @@ START_TEST(strv_grows_and_copies) {
 }
 END_TEST
 
+START_TEST(strv_is_quoted) {
+        char *two[] = { (char *) "a", (char *) "b", NULL };
+        _cleanup_free_ char *none = NULL, *both = NULL;
+
+        ck_assert_ok(strv_quote(NULL, &none));
+        ck_assert_ok(strv_quote(two, &both));
+        ck_assert_str_eq(none, "");
+        ck_assert_str_eq(both, "'a', 'b'");
+}
+END_TEST
+
 START_TEST(strings_end_and_paths_join) {
         _cleanup_free_ char *path = path_join("/a", "b.c");
 
@@ -105,6 +116,7 @@ static Suite *suite(void) {
 
         tcase_add_test(t, hex_round_trip_and_refusals);
         tcase_add_test(t, strv_grows_and_copies);
+        tcase_add_test(t, strv_is_quoted);
         tcase_add_test(t, strings_end_and_paths_join);
         tcase_add_test(t, file_limits_and_replacement);
         tcase_add_test(t, folders_are_walked);
