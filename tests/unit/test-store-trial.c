@@ -1,58 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include <fcntl.h>
-
-#include "daemon/store.h"
-#include "dbus/errors.h"
-#include "tests/unit/unit.h"
-#include "util/file.h"
+#include "tests/unit/store-material.h"
 #include "util/limits.h"
 #include "util/strv.h"
 
-#define DIGEST_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-#define DIGEST_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
 #define BOOT SD_ID128_MAKE(00, 11, 22, 33, 44, 55, 66, 77, 88, 99, aa, bb, cc, dd, ee, ff)
 #define OTHER_BOOT SD_ID128_MAKE(ff, 11, 22, 33, 44, 55, 66, 77, 88, 99, aa, bb, cc, dd, ee, ff)
-
-static char *root;
-static Store *store;
-
-static void setup(void) {
-        ck_assert_ok(hotpatch_errors_register());
-        root = scratch_new();
-        ck_assert_ok(store_open(root, &store, NULL));
-}
-
-static void teardown(void) {
-        store = store_free(store);
-        scratch_free(root);
-}
-
-static void reopen(void) {
-        store = store_free(store);
-        ck_assert_ok(store_open(root, &store, NULL));
-}
-
-static char *state_path(const char *name) {
-        char *path;
-
-        ck_assert_int_ge(asprintf(&path, "%s/var/lib/hotpatch/%s", root, name), 0);
-        return path;
-}
-
-static void put(const char *name, const char *text) {
-        _cleanup_free_ char *path = state_path(name);
-        _cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-
-        ck_assert_int_ge(fd, 0);
-        ck_assert_ok(file_write_all(fd, text, strlen(text)));
-}
-
-static bool exists(const char *name) {
-        _cleanup_free_ char *path = state_path(name);
-
-        return faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-}
 
 static bool is_damaged(const char *name) {
         _cleanup_strv_free_ char **names = NULL;

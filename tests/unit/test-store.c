@@ -1,49 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include <fcntl.h>
 #include <sys/stat.h>
 
-#include "daemon/store.h"
-#include "dbus/errors.h"
-#include "tests/unit/unit.h"
-#include "util/file.h"
+#include "tests/unit/store-material.h"
 #include "util/limits.h"
 #include "util/strv.h"
-
-static char *root;
-static Store *store;
-
-static void setup(void) {
-        ck_assert_ok(hotpatch_errors_register());
-        root = scratch_new();
-        ck_assert_ok(store_open(root, &store, NULL));
-}
-
-static void teardown(void) {
-        store = store_free(store);
-        scratch_free(root);
-}
-
-static char *state_path(const char *name) {
-        char *path;
-
-        ck_assert_int_ge(asprintf(&path, "%s/var/lib/hotpatch/%s", root, name), 0);
-        return path;
-}
-
-static void put(const char *name, const char *text) {
-        _cleanup_free_ char *path = state_path(name);
-        _cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-
-        ck_assert_int_ge(fd, 0);
-        ck_assert_ok(file_write_all(fd, text, strlen(text)));
-}
-
-static bool exists(const char *name) {
-        _cleanup_free_ char *path = state_path(name);
-
-        return faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-}
 
 static int temporary_with(const char *text) {
         int fd = store_tmpfile(store, NULL);
@@ -63,9 +24,6 @@ static void assert_content(int fd, const char *text) {
         ck_assert_mem_eq(buf, text, (size_t) n);
         close(fd);
 }
-
-#define DIGEST_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-#define DIGEST_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
 
 static AdmittedRecord record(const char *id, const char *digest, uint64_t order) {
         return (AdmittedRecord) {
