@@ -24,6 +24,7 @@
 #include "daemon/manager.h"
 #include "daemon/messages.h"
 #include "daemon/record.h"
+#include "daemon/rundir.h"
 #include "util/file.h"
 #include "util/strv.h"
 
@@ -46,17 +47,6 @@ struct Findings {
 };
 
 /* --- what was told already --- */
-
-static int open_run(int root_fd) {
-        static const char *const parents[] = { "run", "run/hotpatch" };
-        int fd;
-
-        for (size_t i = 0; i < ELEMENTSOF(parents); i++)
-                if (mkdirat(root_fd, parents[i], i == 0 ? 0755 : 0700) < 0 && errno != EEXIST)
-                        return -errno;
-        fd = openat(root_fd, "run/hotpatch", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        return fd < 0 ? -errno : fd;
-}
 
 /* One line: names have neither tabs nor line feeds (printable() of drift.c, ids, module names). */
 static char *key_of(const Finding *f) {
@@ -404,7 +394,7 @@ int findings_new(Manager *m, Findings **ret) {
         *f = (Findings) {
                 .manager = m,
                 .iteration = UINT64_MAX,
-                .run_fd = open_run(kernel_root_fd(m->kernel)),
+                .run_fd = rundir_open(kernel_root_fd(m->kernel)),
         };
         told_read(f);
         *ret = f;

@@ -10,18 +10,17 @@
 #include <sys/stat.h>
 
 #include "daemon/loaddir.h"
+#include "daemon/rundir.h"
 #include "util/file.h"
 
-static const char run_dir[] = "run/hotpatch";
 static const char load_dir[] = "run/hotpatch/load";
 
 static int make_parents(int root_fd) {
-        static const char *const parents[] = { "run", run_dir, load_dir };
+        _cleanup_close_ int run_fd = rundir_open(root_fd);
 
-        for (size_t i = 0; i < ELEMENTSOF(parents); i++)
-                if (mkdirat(root_fd, parents[i], i == 0 ? 0755 : 0700) < 0 && errno != EEXIST)
-                        return -errno;
-        return 0;
+        if (run_fd < 0)
+                return run_fd;
+        return mkdirat(root_fd, load_dir, 0700) < 0 && errno != EEXIST ? -errno : 0;
 }
 
 static int open_load_dir(int root_fd) {
@@ -116,15 +115,15 @@ uint32_t loaddir_next_number(int root_fd, uint32_t last) {
         char number[16];
         unsigned long stored = 0;
 
-        if (make_parents(root_fd) < 0)
+        fd = rundir_open(root_fd);
+        if (fd < 0)
                 return last + 1;
-        fd = openat(root_fd, run_dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (fd >= 0 && file_read_line_at(fd, "last-job", &line) >= 0)
+        if (file_read_line_at(fd, "last-job", &line) >= 0)
                 stored = strtoul(line, NULL, 10);
         if (stored > last && stored < UINT32_MAX)
                 last = (uint32_t) stored;
         snprintf(number, sizeof(number), "%u\n", ++last);
-        if (fd >= 0 && file_replace_at(fd, "last-job", number, strlen(number), 0600) < 0)
+        if (file_replace_at(fd, "last-job", number, strlen(number), 0600) < 0)
                 return last; /* the next daemon may repeat it; no reason not to work */
         return last;
 }

@@ -5,12 +5,10 @@
  * below /run, so that it speaks of this boot and of no other.
  */
 
-#include <fcntl.h>
-#include <sys/stat.h>
-
 #include "bundle/manifest.h"
 #include "daemon/fields.h"
 #include "daemon/restored.h"
+#include "daemon/rundir.h"
 #include "util/file.h"
 #include "util/limits.h"
 #include "util/strv.h"
@@ -46,20 +44,9 @@ int restored_add(Restored *r, const char *id, const char *result, const char *re
         return k < 0 ? k : strv_extend(&r->reasons, strempty(reason));
 }
 
-static int open_run(int root_fd) {
-        static const char *const parents[] = { "run", "run/hotpatch" };
-        int fd;
-
-        for (size_t i = 0; i < ELEMENTSOF(parents); i++)
-                if (mkdirat(root_fd, parents[i], i == 0 ? 0755 : 0700) < 0 && errno != EEXIST)
-                        return -errno;
-        fd = openat(root_fd, "run/hotpatch", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        return fd < 0 ? -errno : fd;
-}
-
 /** restored_write() - leave the report for the daemon. Return: 0 or a negative errno. */
 int restored_write(int root_fd, const Restored *r) {
-        _cleanup_close_ int fd = open_run(root_fd);
+        _cleanup_close_ int fd = rundir_open(root_fd);
         _cleanup_free_ char *data = NULL;
         size_t size;
         int k;

@@ -57,7 +57,20 @@ struct Trials {
         TrialChecks *checks;
 };
 
+static inline bool trial_is_running(const Trial *t) {
+        return !t->failed;
+}
+
 /* trial.c */
+void trial_say(const Trial *t, const char *message_id, int priority, const char *format, ...) _printf_(4, 5);
+int trial_set_timer(Trial *t) _must_check_ _nonnull_(1);
+int trials_add(Trials *t, TrialRecord *record) _must_check_ _nonnull_(1, 2);
+Trial *trials_find(const Trials *t, const char *transaction) _nonnull_(1, 2);
+Trial *trials_find_patch(const Trials *t, const char *id) _nonnull_(1, 2);
+uint64_t trials_log_begin(const Trials *t) _nonnull_(1);
+void trials_watch(Trials *t) _nonnull_(1);
+void trials_pass(Trials *t, size_t i) _nonnull_(1);
+void trials_end_one(Trials *t, size_t i, const char *result, const char *reason) _nonnull_(1, 3, 4);
 void trial_fail(Trial *t, const char *reason) _nonnull_(1, 2);
 Trial *trials_youngest(const Trials *t, uint64_t sequence) _nonnull_(1);
 void trials_settle(Trials *t) _nonnull_(1);

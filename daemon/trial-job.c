@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * What jobs and callers of the bus say to the trials: patches came into force, left it, were taken out because
+ * their trial failed; an administrator is content. What becomes of the list by that is in trial.c.
+ *
+ * What a patch had superseded stays with its transaction, also when that patch leaves a trial that
+ * goes on with others: should they fail, a fix too many comes back rather than one too few.
+ */
+
+#include <inttypes.h>
+#include <syslog.h>
+
+#include "daemon/bus.h"
+#include "daemon/job.h"
+#include "daemon/messages.h"
+#include "daemon/trial-checks.h"
+#include "daemon/trial-internal.h"
+#include "dbus/errors.h"
+#include "util/strv.h"
+
+/* --- a job begins one --- */
+
+/** trials_job_begins() - an Apply is about to change the kernel: remember how it was */
+void trials_job_begins(Trials *t) {
+        if (t->manager->config.trial.max_usec == 0)
+                return;
+        t->taint_before = trial_taint(t);
+        if (!t->log)
+                trial_log_open(t, KERNEL_LOG_NOW);
+        t->mark = t->log ? kernel_log_follower_sequence(t->log) : KERNEL_LOG_NOW;
+}
+
+/* How the kernel was before these patches a daemon before us knew. What it logged and which bits it had until now
+ * may be years older than they are, and is not held against them. */
+static void begin_from_now(Trials *t) {
+        t->taint_before = trial_taint(t);
+        if (!t->log)
+                trial_log_open(t, trials_log_begin(t));
+        trial_log_catch_up(t);
+        t->mark = t->log ? kernel_log_follower_sequence(t->log) : KERNEL_LOG_NOW;
+}
+
+static uint64_t clamp_length(const TrialPolicy *policy, uint64_t usec) {
+        if (usec < policy->min_usec)
+                usec = policy->min_usec;
+        return usec > policy->max_usec ? policy->max_usec : usec;
+}
+
+static int fill_record(Trials *t, const Job *j, char **ids, char **modules, char **digests, uint64_t usec,
+                TrialRecord *ret) {
+        int r;
+
+        *ret = (TrialRecord) {
+                .transaction = strdup(j->transaction),
+                .kind = strdup("apply"),
+                .started_usec = clock_usec(CLOCK_REALTIME),
+                .until_boottime_usec = clock_usec(CLOCK_BOOTTIME) + usec,
+                .until_realtime_usec = clock_usec(CLOCK_REALTIME) + usec,
+                /* Inserting a livepatch writes to the log, so the mark is known; otherwise the first
+                 * record that comes is it, see trial-log.c. */
+                .kmsg_sequence = t->mark,
+                .taint = trial_taint_allowed(t, t->taint_before),
+        };
+        if (!ret->transaction || !ret->kind)
+                return -ENOMEM;
+        r = sd_id128_get_boot(&ret->boot_id);
+        if (r >= 0)
+                r = strv_copy(ids, &ret->ids);
+        if (r >= 0)
+                r = strv_copy(modules, &ret->modules);
+        return r < 0 ? r : strv_copy(digests, &ret->digests);
+}
+
+/**
+ * trials_begin() - patches came into force: watch them
+ * @t: the trials
+ * @j: the job that put them there
+ * @ids, @modules, @digests: of the same length; copied
+ * @seconds: what the bundles want
+ * @error: StateUnwritable
+ *
+ * To be called when all is committed and before the intent is closed. Policy may make the time 0;
+ * then there is no trial.
+ *
+ * Return: 0 or a negative errno; there is no trial then.
+ */
+int trials_begin(Trials *t, const Job *j, char **ids, char **modules, char **digests, uint64_t seconds,
+                sd_bus_error *error) {
+        uint64_t usec = clamp_length(&t->manager->config.trial, seconds * USEC_PER_SEC);
+        _cleanup_(trial_record_done) TrialRecord record = {};
+        int r;
+
+        if (usec == 0 || !ids)
+                return 0;
+        if (j->unclean)
+                begin_from_now(t);
+        trial_log_catch_up(t);
+        r = fill_record(t, j, ids, modules, digests, usec, &record);
+        if (r >= 0)
+                r = store_trial_write(t->manager->store, &record, error);
+        if (r >= 0)
+                r = trials_add(t, &record);
+        if (r < 0) {
+                (void) (store_trial_remove(t->manager->store, j->transaction) < 0);
+                return r;
+        }
+        if (trial_set_timer(t->list[t->n - 1]) < 0)
+                t->list[t->n - 1]->due = true; /* it ends with this job */
+        trials_watch(t);
+        trial_checks_run(t->checks);
+        trial_say(t->list[t->n - 1], HOTPATCH_MESSAGE_TRIAL_BEGUN, LOG_NOTICE,
+                "The patches of transaction %s are on trial for %" PRIu64 " seconds", j->transaction,
+                usec / USEC_PER_SEC);
+        return 0;
+}
+
+/* --- a job goes on --- */
+
+/** trials_have() - is this patch on trial? */
+bool trials_have(const Trials *t, const char *id) {
+        return trials_find_patch(t, id);
+}
+
+/**
+ * trials_superseder() - the trial that would bring a patch back if it failed
+ * @id: a patch that is being taken out
+ *
+ * Return: its transaction, or NULL when nothing on trial supersedes the patch.
+ */
+const char *trials_superseder(const Trials *t, const char *id) {
+        const char *transaction = NULL;
+        AdmittedRecord *records;
+        size_t n;
+
+        if (store_admitted_list(t->manager->store, &records, &n) < 0)
+                return NULL;
+        for (size_t i = 0; !transaction && i < n; i++) {
+                const Trial *trial = trials_find_patch(t, records[i].id);
+
+                /* Also one that has failed meanwhile: its rollback begins when this job has ended. */
+                if (trial && strv_contains(records[i].supersedes, id))
+                        transaction = trial->record.transaction;
+        }
+        admitted_records_free(records, n);
+        return transaction;
+}
+
+static void strv_drop(char **v, size_t i) {
+        free(v[i]);
+        do
+                v[i] = v[i + 1];
+        while (v[i++]);
+}
+
+/**
+ * trials_drop_patch() - a patch was removed or superseded; its trial is over
+ * @id: the patch
+ * @reason: which of the two, for the journal
+ */
+void trials_drop_patch(Trials *t, const char *id, const char *reason) {
+        Trial *trial = trials_find_patch(t, id);
+
+        /* What failed is taken out by its own job, and ends with it. */
+        if (!trial || !trial_is_running(trial))
+                return;
+        for (size_t i = 0; i < t->n; i++) {
+                if (t->list[i] != trial)
+                        continue;
+                if (strv_length(trial->record.ids) == 1)
+                        return trials_end_one(t, i, "ended", reason);
+                break;
+        }
+        for (size_t i = 0; trial->record.ids[i]; i++)
+                if (streq(trial->record.ids[i], id)) {
+                        strv_drop(trial->record.ids, i);
+                        strv_drop(trial->record.modules, i);
+                        strv_drop(trial->record.digests, i);
+                        break;
+                }
+        (void) (store_trial_write(t->manager->store, &trial->record, NULL) < 0);
+        bus_trial_ended(t->manager, (char *[]) { (char *) id, NULL }, "ended", reason);
+}
+
+/**
+ * trials_mark_failed() - an intent says that these patches were being rolled back
+ * @ids: of the intent
+ * @reason: used when the record does not know a better one
+ *
+ * Return: 1 when there is such a trial, 0 when not, or a negative errno.
+ */
+int trials_mark_failed(Trials *t, char *const *ids, const char *reason) {
+        int found = 0;
+
+        for (; ids && *ids; ids++) {
+                Trial *trial = trials_find_patch(t, *ids);
+
+                if (!trial)
+                        continue;
+                found = 1;
+                trial->failed = true;
+                if (trial->record.reason)
+                        continue;
+                trial->record.reason = strdup(reason);
+                if (!trial->record.reason)
+                        return -ENOMEM;
+                (void) (store_trial_write(t->manager->store, &trial->record, NULL) < 0);
+        }
+        return found;
+}
+
+/**
+ * trials_note_returns() - these patches are wanted again, and must get back into the kernel
+ * @transaction: of the trial
+ * @ids: what it had superseded
+ *
+ * Return: 0 or a negative errno.
+ */
+int trials_note_returns(Trials *t, const char *transaction, char *const *ids) {
+        Trial *trial = trials_find(t, transaction);
+        char **copy;
+        int r;
+
+        if (!trial)
+                return -ENOENT;
+        r = strv_copy(ids, &copy);
+        if (r < 0)
+                return r;
+        strv_free(trial->record.returns);
+        trial->record.returns = copy;
+        return store_trial_write(t->manager->store, &trial->record, NULL);
+}
+
+/**
+ * trials_rolled_back() - a failed trial is over: its patches are out
+ * @transaction: of the trial
+ * @reason: why, for the signal
+ */
+void trials_rolled_back(Trials *t, const char *transaction, const char *reason) {
+        for (size_t i = 0; i < t->n; i++)
+                if (streq(t->list[i]->record.transaction, transaction))
+                        return trials_end_one(t, i, "failed", reason);
+}
+
+/**
+ * trials_gave_up() - the patches of a failed trial cannot be taken out by this daemon
+ * @transaction: of the trial; its record stays, for the next start
+ */
+void trials_gave_up(Trials *t, const char *transaction) {
+        Trial *trial = trials_find(t, transaction);
+
+        if (trial)
+                trial->given_up = true;
+}
+
+/* --- for the bus --- */
+
+/** trials_until() - when the trial of a patch ends, CLOCK_REALTIME; 0: it is not on trial */
+uint64_t trials_until(const Trials *t, const char *id) {
+        const Trial *trial = trials_find_patch(t, id);
+
+        return trial && trial_is_running(trial) ? trial->record.until_realtime_usec : 0;
+}
+
+/**
+ * trials_end() - an administrator is content: the trials of these patches have passed
+ * @ids: patches, each on trial
+ * @error: NotOnTrial
+ *
+ * A trial is one for all patches of its transaction and ends for all of them.
+ *
+ * Return: 0 or a negative errno; no trial has ended then.
+ */
+int trials_end(Trials *t, char *const *ids, sd_bus_error *error) {
+        for (char *const *id = ids; id && *id; id++) {
+                const Trial *trial = trials_find_patch(t, *id);
+
+                if (!trial || !trial_is_running(trial))
+                        return sd_bus_error_setf(error, HOTPATCH_ERROR("NotOnTrial"),
+                                "The patch '%s' is not on trial", *id);
+        }
+        for (size_t i = t->n; i-- > 0;)
+                for (char *const *id = ids; id && *id; id++)
+                        if (strv_contains(t->list[i]->record.ids, *id)) {
+                                trials_pass(t, i);
+                                break;
+                        }
+        return 0;
+}
