@@ -8,7 +8,7 @@
  * root before polkit is asked.
  */
 
-#include <config.h> /* not daemon/config.h */
+#include <config.h> /* the build's */
 #include "daemon/bus.h"
 #include "daemon/manager.h"
 #include "daemon/reboot.h"

@@ -7,7 +7,7 @@
 
 #include <getopt.h>
 
-#include <config.h> /* not daemon/config.h */
+#include <config.h> /* the build's */
 #include "daemon/service.h"
 
 static int usage(FILE *to, const char *name, int status) {

@@ -9,7 +9,7 @@
 
 #include "daemon/audit.h"
 #include "daemon/authorize.h"
-#include "daemon/config.h"
+#include "config/config.h"
 #include "daemon/findings.h"
 #include "daemon/freezer.h"
 #include "daemon/job.h"

@@ -26,37 +26,6 @@ static bool is_path_pattern(const char *pattern) {
         return strchr(pattern, '/');
 }
 
-/* A '[' with its ']' in the same part, and at least one character between them. */
-static bool brackets_are_closed(const char *p) {
-        for (; (p = strchr(p, '[')); p++) {
-                p += strspn(p, "[") + strspn(p + strspn(p, "["), "!^");
-                if (!*p || *p == ']')
-                        return false;
-                p += strcspn(p, "]/:[");
-                if (*p != ']')
-                        return false;
-        }
-        return true;
-}
-
-/**
- * plan_pattern_is_valid() - can it be a pattern of [Policy] Forbid=?
- *
- * What could never match, a leading '/' or two ':', is no pattern: it would forbid nothing, and nobody
- * would notice.
- */
-bool plan_pattern_is_valid(const char *p) {
-        static const char allowed[] =
-                "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.*?[]!^/:+-";
-        const char *colon = strchr(p, ':');
-        size_t n = strlen(p);
-
-        if (n == 0 || n > HOTPATCH_FIX_PATH_MAX || strspn(p, allowed) != n || *p == '/' ||
-            strstr(p, "//") || strstr(p, "..") || startswith(p, "./") || !brackets_are_closed(p))
-                return false;
-        return !colon || (colon != p && colon[1] && !strchr(colon + 1, ':') && !is_path_pattern(p));
-}
-
 /* modprobe(8) takes both, the kernel has '_' only. Within brackets a '-' is a range. */
 static void unify_dashes(char *object) {
         bool within = false;

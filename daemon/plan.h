@@ -196,7 +196,7 @@ typedef struct Plan {
 
 /**
  * struct PlanPolicy - what the administrator forbids, see plan-policy.c
- * @forbid: patterns that plan_pattern_is_valid(); NULL: none
+ * @forbid: valid patterns; NULL: none
  * @unreadable: there is a setting, and nobody knows what it means: nothing is allowed
  */
 typedef struct PlanPolicy {
@@ -215,8 +215,6 @@ typedef struct PlanOptions {
         bool allow_replace_foreign;
         PlanPolicy policy;
 } PlanOptions;
-
-bool plan_pattern_is_valid(const char *pattern) _nonnull_(1);
 
 int plan_apply(const Manifest *const *manifests, const char *const *digests, size_t n_manifests,
                 const PlanFacts *facts, const PlanOptions *options, Plan **ret)

@@ -3,7 +3,7 @@
 
 /* The taint of the kernel, as a trial looks at it. */
 
-#include "daemon/trial-policy.h"
+#include "config/trial-policy.h"
 #include "livepatch/kernel.h"
 
 uint64_t taint_read(const Kernel *k) _nonnull_(1);

@@ -8,7 +8,7 @@
 #include <getopt.h>
 #include <sys/stat.h>
 
-#include <config.h> /* not daemon/config.h */
+#include <config.h> /* the build's */
 #include "dbus/errors.h"
 #include "restore/restore.h"
 

@@ -4,7 +4,7 @@
 /* Shared by the files of this room. */
 
 #include "bundle/bundle.h"
-#include "daemon/config.h"
+#include "config/config.h"
 #include "daemon/facts.h"
 #include "daemon/restored.h"
 #include "daemon/store.h"

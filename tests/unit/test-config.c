@@ -2,7 +2,8 @@
 
 #include <fcntl.h>
 
-#include "daemon/config.h"
+#include "config/config.h"
+#include "config/values.h"
 #include "tests/unit/tree.h"
 #include "util/limits.h"
 #include "util/strv.h"
@@ -38,6 +39,15 @@ static void assert_defaults(void) {
         ck_assert(!config.forbid_unreadable);
         ck_assert_uint_eq(config.transition_timeout_usec, 60 * USEC_PER_SEC);
         ck_assert_uint_eq(config.idle_timeout_usec, 60 * USEC_PER_SEC);
+        ck_assert(config.hotpatch);
+        ck_assert_uint_eq(config.require, 0);
+        ck_assert(config.baseline.enabled);
+        ck_assert_uint_eq(config.baseline.months, 1 << 0 | 1 << 3 | 1 << 6 | 1 << 9);
+        ck_assert_int_eq(config.baseline.day.which, 3);
+        ck_assert_uint_eq(config.baseline.day.number, 2);
+        ck_assert_str_eq(config.baseline.window, "22:00");
+        ck_assert_uint_eq(config.baseline.deadline_usec, 14 * VALUE_USEC_PER_DAY);
+        ck_assert_str_eq(config.baseline.backend, "apt");
 }
 
 START_TEST(test_nothing) {
@@ -99,6 +109,7 @@ static const struct {
         uint64_t seconds; /* UINT64_MAX: a bad value */
 } spans[] = {
         { "0", 0 }, { "1", 1 }, { "90", 90 }, { "90s", 90 }, { "90 s", 90 }, { "5min", 300 }, { "24h", 86400 },
+        { "1d", 86400 }, { "2d", UINT64_MAX }, { "1w", UINT64_MAX },
         { "", UINT64_MAX }, { "-1", UINT64_MAX }, { "1.5", UINT64_MAX }, { "1m", UINT64_MAX },
         { "s", UINT64_MAX }, { "25h", UINT64_MAX }, { "86401", UINT64_MAX }, { "forever", UINT64_MAX },
         { "99999999999999999999999999", UINT64_MAX }, { "5 min 3s", UINT64_MAX },
@@ -240,12 +251,12 @@ START_TEST(test_not_a_configuration) {
 }
 END_TEST
 
-/* The file that is installed says what the defaults are, and changes nothing. */
+/* The file that is installed says what the defaults are, every one of them, and changes nothing. */
 START_TEST(test_shipped) {
         _cleanup_free_ void *text = NULL;
         size_t size;
 
-        ck_assert_ok(file_read_at(AT_FDCWD, HOTPATCH_SOURCE_ROOT "/daemon/hotpatchd.conf", 65536, &text, &size));
+        ck_assert_ok(file_read_at(AT_FDCWD, HOTPATCH_SOURCE_ROOT "/config/hotpatchd.conf", 65536, &text, &size));
         tree_bytes(&tree, USR, text, size);
         load();
         assert_defaults();
@@ -258,6 +269,154 @@ START_TEST(test_shipped) {
         load();
         assert_defaults();
         ck_assert_uint_eq(strv_length(warnings), 0);
+        for (size_t i = 0; i < config_n_settings(); i++) {
+                _cleanup_(config_setting_done) ConfigSetting s = { 0 };
+
+                ck_assert_ok(config_setting(&config, i, &s));
+                ck_assert_msg(s.origin->where || !*s.fallback, "%s of [%s] is not in the file", s.name, s.section);
+        }
+}
+END_TEST
+
+/* --- where values come from --- */
+
+static ConfigSetting setting(const char *name) {
+        ConfigSetting s = { 0 };
+
+        for (size_t i = 0; i < config_n_settings(); i++) {
+                ck_assert_ok(config_setting(&config, i, &s));
+                if (streq(s.name, name))
+                        return s;
+                config_setting_done(&s);
+        }
+        ck_abort_msg("no setting '%s'", name);
+}
+
+static void assert_setting(const char *name, const char *value, const char *where, bool strictest) {
+        _cleanup_(config_setting_done) ConfigSetting s = setting(name);
+        char text[1024] = "";
+
+        for (char **w = s.origin->where; w && *w; w++)
+                snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s", *text ? " " : "", *w);
+        ck_assert_str_eq(s.value, value);
+        ck_assert_str_eq(text, where);
+        ck_assert_int_eq(s.origin->strictest, strictest);
+}
+
+/* Without a file each value is the default in the words of the table. */
+START_TEST(test_defaults_are_shown) {
+        load();
+        for (size_t i = 0; i < config_n_settings(); i++) {
+                _cleanup_(config_setting_done) ConfigSetting s = { 0 };
+
+                ck_assert_ok(config_setting(&config, i, &s));
+                ck_assert_ptr_null(s.origin->where);
+                ck_assert(!s.origin->strictest);
+                /* the largest unit is shown, and some defaults are written with a smaller one */
+                if (!streq(s.name, "MaxSec") && !streq(s.name, "TimeoutSec") && !streq(s.name, "DeferMaxSec") &&
+                    !streq(s.name, "CheckIntervalSec") && !streq(s.name, "IdleTimeoutSec"))
+                        ck_assert_str_eq(s.value, s.fallback);
+        }
+        assert_setting("MaxSec", "1d", "", false);
+        assert_setting("TimeoutSec", "1min", "", false);
+}
+END_TEST
+
+START_TEST(test_origins) {
+        tree_file(&tree, USR, "[Policy]\nHotpatch=no\nForbid=mm/\n");
+        tree_file(&tree, ETC ".d/10-a.conf", "# who\n\n[Policy]\nForbid=fs/\nRequire=tpm2\n[Baseline]\nBusy=\n");
+        tree_file(&tree, ETC ".d/20-b.conf", "[Policy]\nHotpatch=yes\nRequire=secure-boot tpm2\nRing=early\n");
+        load();
+        ck_assert_uint_eq(strv_length(warnings), 0);
+        /* the last one counts, or all that contributed */
+        assert_setting("Hotpatch", "yes", "/etc/hotpatch/hotpatchd.conf.d/20-b.conf:2", false);
+        assert_setting("Forbid", "mm/ fs/",
+                "/usr/lib/hotpatch/hotpatchd.conf:3 /etc/hotpatch/hotpatchd.conf.d/10-a.conf:4", false);
+        assert_setting("Require", "secure-boot tpm2",
+                "/etc/hotpatch/hotpatchd.conf.d/10-a.conf:5 /etc/hotpatch/hotpatchd.conf.d/20-b.conf:3", false);
+        assert_setting("Ring", "early", "/etc/hotpatch/hotpatchd.conf.d/20-b.conf:4", false);
+        assert_setting("Busy", "", "/etc/hotpatch/hotpatchd.conf.d/10-a.conf:7", false);
+        ck_assert(config.hotpatch);
+        ck_assert_uint_eq(config.require, 1 << CHECK_SECURE_BOOT | 1 << CHECK_TPM2);
+        ck_assert_str_eq(config.ring, "early");
+}
+END_TEST
+
+/* The switch, and what is demanded: what cannot be read is no, and everything. */
+START_TEST(test_bad_policy) {
+        tree_file(&tree, ETC, "[Policy]\nHotpatch=perhaps\nRequire=tpm2 tmp\nPreviewArchitectures=aarch64 ../x\n");
+        load();
+        ck_assert_uint_eq(strv_length(warnings), 3);
+        ck_assert(!config.hotpatch);
+        ck_assert_uint_eq(config.require & (1 << CHECK_LOCKDOWN | 1 << CHECK_BASELINE | 1 << CHECK_TPM2),
+                1 << CHECK_LOCKDOWN | 1 << CHECK_BASELINE | 1 << CHECK_TPM2);
+        assert_setting("Hotpatch", "no", "/etc/hotpatch/hotpatchd.conf:2", true);
+        /* repaired by a later file */
+        tree_file(&tree, ETC ".d/10-a.conf", "[Policy]\nHotpatch=yes\n");
+        load();
+        ck_assert(config.hotpatch);
+        assert_setting("Hotpatch", "yes", "/etc/hotpatch/hotpatchd.conf.d/10-a.conf:2", false);
+}
+END_TEST
+
+START_TEST(test_unreadable_file_denies) {
+        tree_file(&tree, ETC, "[Policy\nHotpatch=yes\n");
+        load();
+        ck_assert(!config.hotpatch);
+        ck_assert(config.baseline.enabled);
+        ck_assert_str_eq(config.baseline.window, "22:00");
+}
+END_TEST
+
+/* --- the year --- */
+
+static const struct {
+        const char *key;
+        const char *text;
+        const char *shown; /* NULL: a bad value */
+} year[] = {
+        { "Months", "1 4 7 10", "1 4 7 10" },
+        { "Months", "October jan  APRIL", "1 4 10" },
+        { "Months", "12 12", "12" },
+        { "Months", "", NULL }, { "Months", "0", NULL }, { "Months", "13", NULL }, { "Months", "Janu", NULL },
+        { "Months", "1,4", NULL },
+        { "Day", "second Tue +7d", "second Tue +7d" },
+        { "Day", "LAST friday", "last Fri" },
+        { "Day", "first Sun", "first Sun" },
+        { "Day", "28", "28" },
+        { "Day", "1 +27d", "1 +27d" },
+        { "Day", "fourth Wednesday  +0d", "fourth Wed" },
+        { "Day", "", NULL }, { "Day", "0", NULL }, { "Day", "29", NULL }, { "Day", "fifth Tue", NULL },
+        { "Day", "third", NULL }, { "Day", "Tue", NULL }, { "Day", "third Tues", NULL }, { "Day", "thi Tue", NULL },
+        { "Day", "third Tue 7d", NULL }, { "Day", "third Tue +7", NULL }, { "Day", "third Tue +28d", NULL },
+        { "Day", "third Tue +7d +1d", NULL }, { "Day", "third Tue +d", NULL }, { "Day", "15th", NULL },
+        { "Window", "Sat,Sun 01:30", "Sat,Sun 01:30" }, { "Window", "*-*-* 22:00:00 Europe/Berlin", "*-*-* 22:00:00 Europe/Berlin" },
+        { "Window", "", NULL }, { "Window", "22:00; reboot", NULL },
+        { "WindowLengthSec", "90min", "90min" }, { "WindowLengthSec", "7d", "7d" },
+        { "WindowLengthSec", "1min", NULL }, { "WindowLengthSec", "8d", NULL },
+        { "DeadlineSec", "0", "0" }, { "DeadlineSec", "2w", "14d" }, { "DeadlineSec", "91d", NULL },
+        { "Deferrals", "0", "0" }, { "Deferrals", "101", NULL }, { "Deferrals", "-1", NULL },
+        { "DeferMaxSec", "36h", "36h" }, { "DeferMaxSec", "32d", NULL },
+        { "Busy", "battery", "battery" }, { "Busy", "", "" }, { "Busy", "user", NULL },
+        { "Backend", "dnf", "dnf" }, { "Backend", "../sh", NULL }, { "Backend", "", NULL }, { "Backend", "-x", NULL },
+        { "RebootMethod", "kexec", "kexec" }, { "RebootMethod", "halt", NULL },
+        { "Enable", "no", "no" }, { "Enable", "", NULL },
+};
+
+START_TEST(test_year) {
+        _cleanup_(config_setting_done) ConfigSetting s = { 0 };
+        char text[128];
+
+        snprintf(text, sizeof(text), "[Baseline]\n%s=%s\n", year[_i].key, year[_i].text);
+        tree_file(&tree, ETC, text);
+        load();
+        ck_assert_msg(strv_length(warnings) == !year[_i].shown, "%s=%s: %s", year[_i].key, year[_i].text,
+                strempty(warnings[0]));
+        s = setting(year[_i].key);
+        if (year[_i].shown)
+                ck_assert_str_eq(s.value, year[_i].shown);
+        else
+                ck_assert_ptr_null(s.origin->where);
 }
 END_TEST
 
@@ -281,6 +440,11 @@ static Suite *config_suite(void) {
         tcase_add_test(c, test_bad_freeze_exclude);
         tcase_add_test(c, test_not_a_configuration);
         tcase_add_test(c, test_shipped);
+        tcase_add_test(c, test_defaults_are_shown);
+        tcase_add_test(c, test_origins);
+        tcase_add_test(c, test_bad_policy);
+        tcase_add_test(c, test_unreadable_file_denies);
+        tcase_add_loop_test(c, test_year, 0, ELEMENTSOF(year));
         suite_add_tcase(s, c);
         return s;
 }

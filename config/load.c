@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * hotpatchd.conf(5), read by libeconf: /usr/lib/hotpatch/hotpatchd.conf, or in its place
+ * /etc/hotpatch/hotpatchd.conf, then the drop-ins hotpatchd.conf.d/ of both folders; a drop-in in /etc
+ * hides one of the same name in /usr/lib.
+ *
+ * Nothing in these files stops the daemon: an unknown key or a bad value becomes a warning that names
+ * file and line, see keys.c. When a file cannot be read at all nobody knows what it demanded, and every
+ * key that has a strictest value gets it: bundles are refused until somebody repairs it, while listing
+ * and removing go on.
+ *
+ * A key that is given twice in one file has both values, one on each line: for a list that is what
+ * was meant, for anything else it is a bad value. (libeconf by itself drops the second without a word.)
+ */
+
+#include <libeconf.h>
+#include <libeconf_ext.h>
+
+#include "config/keys.h"
+#include "util/strv.h"
+
+#define USR_DIRECTORY "/usr/lib/hotpatch"
+#define ETC_DIRECTORY "/etc/hotpatch"
+
+static void econf_file_listp(econf_file ***files) {
+        free(*files);
+}
+
+static void econf_arrayp(char ***array) {
+        econf_freeArray(*array);
+}
+
+static void econf_ext_valuep(econf_ext_value **value) {
+        econf_freeExtValue(*value);
+}
+
+static int warn(char ***warnings, const char *format, ...) _printf_(2, 3);
+static int warn(char ***warnings, const char *format, ...) {
+        _cleanup_free_ char *text = NULL;
+        va_list ap;
+        int n;
+
+        va_start(ap, format);
+        n = vasprintf(&text, format, ap);
+        va_end(ap);
+        if (n < 0)
+                return -ENOMEM;
+        /* One warning for each line of a runaway file helps nobody. */
+        if (strv_length(*warnings) >= 64)
+                return 0;
+        return strv_extend(warnings, text);
+}
+
+/* An empty value comes as NULL from libeconf. */
+static char *read_value(econf_file *file, const char *group, const char *name) {
+        char *value = NULL;
+
+        if (econf_getStringValue(file, group, name, &value) != ECONF_SUCCESS)
+                return NULL;
+        return value ?: strdup("");
+}
+
+static int read_key(econf_file *file, const char *path, const char *group, const char *name,
+                Config *c, char ***warnings) {
+        _cleanup_(econf_ext_valuep) econf_ext_value *ext = NULL;
+        _cleanup_free_ char *value = NULL, *where = NULL;
+        size_t i = config_key_find(group, name);
+        unsigned long long line = 0;
+        int r;
+
+        if (econf_getExtValue(file, group, name, &ext) == ECONF_SUCCESS && ext)
+                line = ext->line_number;
+        if (asprintf(&where, "%s:%llu", path, line) < 0) {
+                where = NULL;
+                return -ENOMEM;
+        }
+        if (i >= n_config_keys)
+                return warn(warnings, "%s: unknown key '%s' in section [%s], ignoring it", where, name, group);
+        value = read_value(file, group, name);
+        r = config_key_set(c, i, value, where);
+        if (r != -EINVAL)
+                return r;
+        r = config_key_distrust(c, i, where);
+        if (r < 0)
+                return r;
+        return warn(warnings, "%s: '%s' of [%s] must be %s, %s", where, name, group, config_keys[i].needed,
+                        r > 0 ? "taking the strictest value" : "ignoring it");
+}
+
+static int read_group(econf_file *file, const char *path, const char *group, Config *c, char ***warnings) {
+        _cleanup_(econf_arrayp) char **names = NULL;
+        size_t n = 0;
+
+        if (econf_getKeys(file, group, &n, &names) != ECONF_SUCCESS)
+                return 0;
+        for (size_t i = 0; i < n; i++) {
+                int r = read_key(file, path, strempty(group), names[i], c, warnings);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int read_file(econf_file *file, const char *path, Config *c, char ***warnings) {
+        _cleanup_(econf_arrayp) char **groups = NULL;
+        size_t n = 0;
+        int r;
+
+        /* Keys before the first section header: unknown, all of them. */
+        r = read_group(file, path, NULL, c, warnings);
+        if (r < 0)
+                return r;
+        if (econf_getGroups(file, &n, &groups) != ECONF_SUCCESS)
+                return 0;
+        for (size_t i = 0; i < n; i++) {
+                r = read_group(file, path, groups[i], c, warnings);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+/* libeconf gives the drop-ins of both folders; which one hides which is ours to see. */
+static bool is_hidden(char *const *paths, size_t n, size_t i) {
+        const char *name = strrchr(paths[i], '/') ?: paths[i];
+
+        for (size_t j = i + 1; j < n; j++)
+                if (streq(strrchr(paths[j], '/') ?: paths[j], name))
+                        return true;
+        return false;
+}
+
+static int read_files(econf_file **files, size_t n, const char *root, Config *c, char ***warnings) {
+        _cleanup_strv_free_ char **paths = NULL;
+        size_t skip = strlen(root);
+        int r;
+
+        for (size_t i = 0; i < n; i++) {
+                _cleanup_free_ char *path = econf_getPath(files[i]);
+
+                r = strv_extend(&paths, strempty(path));
+                if (r < 0)
+                        return r;
+        }
+        for (size_t i = 0; i < n; i++) {
+                const char *shown = startswith(paths[i], root) ? paths[i] + skip : paths[i];
+
+                if (is_hidden(paths, n, i))
+                        continue;
+                r = read_file(files[i], shown, c, warnings);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int distrust(econf_err e, Config *c, char ***warnings) {
+        _cleanup_free_ char *file = NULL, *where = NULL;
+        uint64_t line = 0;
+
+        if (e == ECONF_NOMEM)
+                return -ENOMEM;
+        econf_errLocation(&file, &line);
+        if (asprintf(&where, "%s:%llu", file && *file ? file : "hotpatchd.conf", (unsigned long long) line) < 0) {
+                where = NULL;
+                return -ENOMEM;
+        }
+        for (size_t i = 0; i < n_config_keys; i++) {
+                int r = config_key_distrust(c, i, where);
+                if (r < 0)
+                        return r;
+        }
+        return warn(warnings, "%s: %s; no configuration was read and the strictest values are taken",
+                        where, econf_errString(e));
+}
+
+/* The environment is the only way to tell libeconf. */
+static econf_err read_history(econf_file ***files, size_t *n, const char *usr, const char *etc) {
+        econf_err e;
+
+        if (setenv("ECONF_JOIN_SAME_ENTRIES", "1", 1) < 0)
+                return ECONF_NOMEM;
+        e = econf_readDirsHistory(files, n, usr, etc, "hotpatchd", "conf", "=", "#");
+        (void) unsetenv("ECONF_JOIN_SAME_ENTRIES");
+        return e;
+}
+
+static int read_layers(const char *root, Config *c, char ***warnings) {
+        _cleanup_free_ char *usr = NULL, *etc = NULL;
+        _cleanup_(econf_file_listp) econf_file **files = NULL;
+        size_t n = 0;
+        econf_err e;
+        int r;
+
+        if (asprintf(&usr, "%s" USR_DIRECTORY, root) < 0 || asprintf(&etc, "%s" ETC_DIRECTORY, root) < 0)
+                return -ENOMEM;
+        e = read_history(&files, &n, usr, etc);
+        if (e == ECONF_NOFILE)
+                return 0;
+        if (e != ECONF_SUCCESS)
+                return distrust(e, c, warnings);
+        r = read_files(files, n, root, c, warnings);
+        for (size_t i = 0; i < n; i++)
+                econf_freeFile(files[i]);
+        return r;
+}
+
+/**
+ * config_load() - read the configuration
+ * @root: root directory
+ * @ret: the configuration; defaults where nothing is set; config_done() it
+ * @ret_warnings: one text for each thing that was ignored, naming file, line and key; never NULL;
+ *   free with strv_free()
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int config_load(const char *root, Config *ret, char ***ret_warnings) {
+        _cleanup_strv_free_ char **warnings = NULL;
+        _cleanup_(config_done) Config c = { 0 };
+        int r;
+
+        r = strv_copy(NULL, &warnings);
+        if (r >= 0)
+                r = config_set_defaults(&c);
+        if (r < 0)
+                return r;
+        /* "/" as a root would make "//usr": harmless, but shown in warnings. */
+        r = read_layers(streq(root, "/") ? "" : root, &c, &warnings);
+        if (r < 0)
+                return r;
+        *ret = c;
+        c = (Config) { 0 };
+        *ret_warnings = TAKE_PTR(warnings);
+        return 0;
+}
