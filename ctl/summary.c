@@ -135,9 +135,13 @@ static bool is_for_other_kernel(const PatchInfo *p) {
         return patch_is_missing(p) && !p->quarantined && streq_ptr(p->restore_result, "other-kernel");
 }
 
+static bool is_forbidden(const PatchInfo *p) {
+        return patch_is_missing(p) && !p->quarantined && streq_ptr(p->restore_result, "forbidden");
+}
+
 /* Wanted for this kernel, and not in force. */
 static bool is_missing(const PatchInfo *p) {
-        return patch_is_missing(p) && !p->quarantined && !is_for_other_kernel(p);
+        return patch_is_missing(p) && !p->quarantined && !is_for_other_kernel(p) && !is_forbidden(p);
 }
 
 /* The machine went down with it, and it was staged again. */
@@ -234,6 +238,8 @@ static int find_states(const Snapshot *s, Summary *to) {
                   "Restart the machine to be rid of %s", ", " },
                 { is_missing, LEVEL_ALERT, "Wanted, but not in force: %s",
                   "See why with 'hotpatchctl show ID', then apply again: %s", " " },
+                { is_forbidden, LEVEL_ALERT, "Not restored, because the policy of this machine forbids it: %s",
+                  "Change 'Forbid' of [Policy] in hotpatchd.conf and apply again, or remove: %s", " " },
                 { is_quarantined, LEVEL_ALERT, "Quarantined, because the machine went down with it twice: %s",
                   "See why with 'hotpatchctl show ID'; get a corrected bundle, or release it: %s", " " },
                 { is_struck, LEVEL_ATTENTION, "Not in force, because the machine went down while it was new: %s",

@@ -15,7 +15,8 @@
 
 static bool valid_result(const char *s) {
         static const char *const results[] = {
-                "restored", "present", "unfinished", "other-kernel", "quarantined", "failed",
+                "restored", "present", "unfinished", "other-kernel", "quarantined", "forbidden",
+                "failed",
         };
 
         for (size_t i = 0; i < ELEMENTSOF(results); i++)

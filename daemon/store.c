@@ -158,7 +158,7 @@ int store_open(const char *root, Store **ret, sd_bus_error *error) {
         if (r < 0)
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("StateUnwritable"),
                                 "Cannot open the state directory '/" STORE_DIRECTORY "': %s",
-                                r == -EBUSY ? "another hotpatchd is at work in it" : strerror(-r));
+                                r == -EBUSY ? "another hotpatchd or hotpatch-restore is at work in it" : strerror(-r));
         *ret = TAKE_PTR(s);
         return 0;
 }

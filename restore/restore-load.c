@@ -97,6 +97,11 @@ static void load(Restore *r, Candidate *c) {
         restore_outcome(r, c, k == 0 ? "restored" : k == -ETIME ? "unfinished" : "failed", k, &error);
 }
 
+/* A line that cannot be read forbids as well, but nobody meant this patch by it. */
+static bool is_forbidden(const Restore *r, const sd_bus_error *error) {
+        return sd_bus_error_has_name(error, HOTPATCH_ERROR("ForbiddenByPolicy")) && !r->config.forbid_unreadable;
+}
+
 /* Return: 1 when the candidate is done, 0 when it waits for another one, or -ENOMEM. */
 static int try(Restore *r, Candidate *c, bool last_round) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
@@ -113,7 +118,7 @@ static int try(Restore *r, Candidate *c, bool last_round) {
                 k = sd_bus_error_set(&error, HOTPATCH_ERROR("TransitionStalled"),
                         "There was no time left for it at the start of the machine");
         if (k < 0)
-                restore_outcome(r, c, "failed", k, &error);
+                restore_outcome(r, c, is_forbidden(r, &error) ? "forbidden" : "failed", k, &error);
         else
                 load(r, c);
         return 1;

@@ -127,6 +127,25 @@ def test_beside_a_running_daemon_it_does_nothing(pki):
         assert w.root.patches() == {'hp-one': 'active'}
 
 
+def test_two_at_once(pki):
+    """Somebody starts it by hand while the machine does: one works, the other says so and touches nothing."""
+    with applied(pki, 'hp-one') as w:
+        w.machine.stage('hp-two', functions=(('vmlinux', 'hp_other'),))
+        assert w.root.finish(w.root.apply('hp-two'))[0] == 'done'
+        power_off(w, True)
+        w.machine.write('fake/insert-msec', '500\n')
+        both = [subprocess.Popen([DAEMON, '--root', w.machine.root, '--restore'], stderr=subprocess.PIPE, text=True)
+                for _ in range(2)]
+        said = [(p.communicate(timeout=60)[1], p.returncode) for p in both]
+        assert sorted(status for _, status in said) == [0, 1], said
+        assert any(status == 1 and 'another hotpatchd or hotpatch-restore is at work' in text
+                   for text, status in said), said
+        assert w.machine.loaded() == ['hp_one', 'hp_two'], w.machine.loaded()
+        report = read(w.machine.path('run/hotpatch/restored')).decode()
+        assert report.count('RESULT=restored') == 2, report
+        assert w.machine.leftovers() == [], w.machine.leftovers()
+
+
 def test_off_switches(pki):
     def command_line(w):
         w.machine.write('proc/cmdline', 'quiet hotpatch=off\n')
@@ -147,6 +166,24 @@ def set_release(w, i, release):
     """As if it had been admitted when another kernel ran."""
     path = w.machine.path('var/lib/hotpatch/admitted/%s.record' % i)
     write(path, re.sub('RELEASE=.*', 'RELEASE=' + release, read(path).decode()), 0o600)
+
+
+def test_what_the_policy_forbids_meanwhile(pki):
+    """An administrator who forbids an object after the patch was applied is heard at the next start."""
+    with applied(pki, 'hp-one') as w:
+        w.machine.stage('hp-two', functions=(('vmlinux', 'hp_other'),))
+        assert w.root.finish(w.root.apply('hp-two'))[0] == 'done'
+        w.machine.write('etc/hotpatch/hotpatchd.conf.d/50-forbid.conf', '[Policy]\nForbid=vmlinux:hp_f*\n')
+        reboot(w)
+        assert w.machine.loaded() == ['hp_two'], w.machine.loaded()
+        got = patch(w, 'hp-one')
+        assert got['RestoreResult'] == 'forbidden' and "'vmlinux:hp_f*'" in got['RestoreReason'], got
+        assert got['Wanted'] and len(got['Strikes']) == 0, got
+        status, said = restore(w, '--check')
+        assert status == 0 and 'forbidden by the policy' in said, said
+        os.unlink(w.machine.path('etc/hotpatch/hotpatchd.conf.d/50-forbid.conf'))
+        reboot(w)
+        assert w.machine.loaded() == ['hp_one', 'hp_two'], w.machine.loaded()
 
 
 def test_another_kernel(pki):

@@ -100,17 +100,19 @@ START_TEST(what_is_wanted_and_not_in_force_is_told_apart) {
                 PATCH("hp-other", "staged", .wanted = true, .restore_result = (char *) "other-kernel"),
                 PATCH("hp-new", "staged", .strikes = strikes),
                 PATCH("hp-good", "active", .wanted = true),
+                PATCH("hp-mm", "staged", .wanted = true, .restore_result = (char *) "forbidden"),
         };
         ManagerInfo manager = MANAGER;
-        Summary *s = summary(manager, patches, 5, NULL, 0);
+        Summary *s = summary(manager, patches, 6, NULL, 0);
 
         ck_assert_int_eq(s->level, LEVEL_ALERT);
         expect_in(s->safety, "Wanted, but not in force: hp-gone");
-        ck_assert_uint_eq(strv_length(s->todo), 4);
+        ck_assert_uint_eq(strv_length(s->todo), 5);
         expect_in(s->todo[0], "apply again: hp-gone");
-        expect_in(s->todo[1], "release it: hp-bad");
-        expect_in(s->todo[2], "journalctl -b -1 -k -e' before you apply again: hp-new");
-        expect_in(s->todo[3], "hp-other");
+        expect_in(s->todo[1], "or remove: hp-mm");
+        expect_in(s->todo[2], "release it: hp-bad");
+        expect_in(s->todo[3], "journalctl -b -1 -k -e' before you apply again: hp-new");
+        expect_in(s->todo[4], "hp-other");
         summary_free(s);
 
         /* Where it is switched off, nothing is missing. */
