@@ -13,20 +13,6 @@
 #include "dbus/errors.h"
 #include "util/strv.h"
 
-static uint64_t next_order(const Store *s) {
-        AdmittedRecord *records;
-        uint64_t order = 0;
-        size_t n;
-
-        if (store_admitted_list(s, &records, &n) < 0)
-                return 1;
-        for (size_t i = 0; i < n; i++)
-                if (records[i].order > order)
-                        order = records[i].order;
-        admitted_records_free(records, n);
-        return order + 1;
-}
-
 static int bundle_of(Job *j, const char *id, PreparedBundle **ret) {
         PreparedBundle *bundles;
         size_t n;
@@ -61,10 +47,9 @@ static int write_record(Job *j, const PreparedBundle *b, sd_bus_error *error) {
         if (r < 0)
                 return r;
         record.applied_usec = clock_usec(CLOCK_REALTIME);
-        /* A clock that was set back meanwhile must not make it older than the intent, see job-recover.c. */
-        if (record.applied_usec < j->intent_usec)
-                record.applied_usec = j->intent_usec;
-        record.order = next_order(m->store);
+        r = store_admitted_next_order(m->store, &record.order);
+        if (r < 0)
+                return r;
         return store_admitted_commit(m->store, b->copy_fd, &record, error);
 }
 

@@ -22,8 +22,13 @@
 #include "dbus/errors.h"
 #include "util/strv.h"
 
-/* Was this patch committed after the intent was written? */
-static bool is_committed(const Store *s, const char *id, uint64_t since_usec) {
+/* Did the Apply of this intent write that down, or one before it? Not the clock tells, which can be set back, but
+ * the order of records; an intent of a hotpatchd that did not note it has only the clock. */
+static bool is_of_intent(const AdmittedRecord *record, const Intent *intent) {
+        return intent->order > 0 ? record->order >= intent->order : record->applied_usec >= intent->started_usec;
+}
+
+static bool is_committed(const Store *s, const char *id, const Intent *intent) {
         AdmittedRecord *records;
         bool found = false;
         size_t n;
@@ -31,7 +36,7 @@ static bool is_committed(const Store *s, const char *id, uint64_t since_usec) {
         if (store_admitted_list(s, &records, &n) < 0)
                 return false;
         for (size_t i = 0; i < n; i++)
-                found = found || (streq(records[i].id, id) && records[i].applied_usec >= since_usec);
+                found = found || (streq(records[i].id, id) && is_of_intent(&records[i], intent));
         admitted_records_free(records, n);
         return found;
 }
@@ -40,7 +45,7 @@ static int copy_committed(const Store *s, const Intent *intent, char ***ret) {
         _cleanup_strv_free_ char **committed = NULL;
 
         for (char **id = intent->ids; id && *id; id++) {
-                int r = is_committed(s, *id, intent->started_usec) ? strv_extend(&committed, *id) : 0;
+                int r = is_committed(s, *id, intent) ? strv_extend(&committed, *id) : 0;
                 if (r < 0)
                         return r;
         }

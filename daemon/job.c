@@ -309,6 +309,8 @@ int job_open_intent(Job *j, const char *type, char **ids, char **modules, sd_bus
         int r;
 
         r = sd_id128_get_boot(&intent.boot_id);
+        if (r >= 0)
+                r = store_admitted_next_order(j->manager->store, &intent.order);
         if (r < 0)
                 return r;
         r = job_digests(j, ids, &digests);
@@ -325,8 +327,6 @@ int job_open_intent(Job *j, const char *type, char **ids, char **modules, sd_bus
                         take_intent_back(j->manager->store, &intent);
                 return r;
         }
-        if (j->intent_usec == 0)
-                j->intent_usec = intent.started_usec;
         j->intent_open = true;
         j->touched = true;
         return 0;

@@ -56,7 +56,6 @@ typedef enum JobResult {
  * @inserted: modules this job may have put into the kernel, in order; undone backwards
  * @committed: ids this job has written down as wanted
  * @intent_open: an intent of this job lies in the state directory
- * @intent_usec: when the first one was written, CLOCK_REALTIME
  * @touched: it went as far as writing an intent; before that it is refused, afterwards it fails
  * @past_return: everything it adds is committed; what is left only removes superseded patches
  * @cancelled: somebody called Cancel
@@ -95,7 +94,6 @@ typedef struct Job {
         char **inserted;
         char **committed;
         bool intent_open;
-        uint64_t intent_usec;
         bool touched;
         bool past_return;
         bool cancelled;

@@ -249,6 +249,20 @@ int store_admitted_list_all(const Store *s, AdmittedRecord **ret, size_t *ret_n,
         return list_records(s->admitted_fd, ret, ret_n, ret_unreadable);
 }
 
+/** store_admitted_next_order() - the place behind all that are there, at least 1. Return: 0 or a negative errno. */
+int store_admitted_next_order(const Store *s, uint64_t *ret) {
+        AdmittedRecord *records;
+        size_t n;
+        int r = store_admitted_list(s, &records, &n);
+
+        if (r < 0)
+                return r;
+        /* sorted by it */
+        *ret = n > 0 ? records[n - 1].order + 1 : 1;
+        admitted_records_free(records, n);
+        return 0;
+}
+
 /** store_admitted_damaged() - append the names of damaged records. Return: 0 or a negative errno. */
 int store_admitted_damaged(const Store *s, char ***names) {
         return store_record_damaged(s->admitted_fd, "admitted", names);

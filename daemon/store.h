@@ -58,6 +58,7 @@ typedef struct Intent {
         char **digests; /* likewise, of the manifest; NULL: not known */
         sd_id128_t boot_id;
         uint64_t started_usec;
+        uint64_t order; /* an Apply: what it commits has at least this AdmittedRecord.order; 0: not known */
         bool clean; /* the machine was shut down in order */
 } Intent;
 
@@ -122,6 +123,7 @@ int store_admitted_open(const Store *s, const char *id) _must_check_;
 int store_admitted_list(const Store *s, AdmittedRecord **ret, size_t *ret_n) _must_check_;
 int store_admitted_list_all(const Store *s, AdmittedRecord **ret, size_t *ret_n, char **ret_unreadable)
         _must_check_;
+int store_admitted_next_order(const Store *s, uint64_t *ret) _must_check_;
 int store_admitted_remove(const Store *s, const char *id) _must_check_;
 int store_admitted_demote(const Store *s, const char *id) _must_check_;
 void admitted_records_free(AdmittedRecord *records, size_t n);

@@ -3,9 +3,11 @@
 """kill -9 at each state of a job: the next daemon finishes or undoes, and says so."""
 
 import os
+import re
+import shutil
 import time
 
-from hotpatchtest import (World, main, wait_for, write)
+from hotpatchtest import (World, main, read, wait_for, write)
 
 
 def clean(w, loaded=()):
@@ -131,6 +133,30 @@ def test_between_commit_and_the_end(pki):
         w.daemon.start()
         clean(w, ['hp_one'])
         assert w.root.patches() == {'hp-one': 'active'}
+
+
+def test_the_clock_was_set_back(pki):
+    """An old record from the future is not what an interrupted Apply has committed."""
+    with World(pki).start() as w:
+        w.machine.stage('hp-one')
+        assert w.root.finish(w.root.apply('hp-one'))[0] == 'done'
+        w.daemon.kill()
+        for d in ('sys/kernel/livepatch', 'sys/module'):
+            shutil.rmtree(w.machine.path(d, 'hp_one'))
+        path = w.machine.path('var/lib/hotpatch/admitted/hp-one.record')
+        record = re.sub('APPLIED_USEC=[0-9]*', 'APPLIED_USEC=4102444800000000', read(path).decode())
+        write(path, record, 0o600)
+        for name in os.listdir(w.machine.path('var/lib/hotpatch/trials')):
+            os.unlink(w.machine.path('var/lib/hotpatch/trials', name))
+        w.daemon.start()
+        w.root = w.client()
+        w.machine.kernel.stall = True
+        job = w.root.apply('hp-one')
+        wait_for('transition', lambda: w.root.job(job[1])['State'] == 'transition')
+        w.daemon.kill()
+        w.daemon.start()
+        clean(w)
+        assert read(path).decode() == record
 
 
 def test_between_commit_and_the_removal_of_the_old_one(pki):
