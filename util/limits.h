@@ -83,6 +83,12 @@
 /* Patterns of [Policy] Forbid=; a person writes a handful. */
 #define HOTPATCH_FORBID_MAX 256U
 
+/* A calendar event of systemd.time(7), and the values of one part of it: the longest that has a use lists each
+ * day of a month. Names of time zones: the longest of the database has 32 letters. */
+#define HOTPATCH_CALENDAR_TEXT_MAX 255U
+#define HOTPATCH_CALENDAR_RANGES_MAX 32U
+#define HOTPATCH_ZONE_MAX 63U
+
 /* Trust anchors and CRLs: per file, and how many. */
 #define HOTPATCH_ANCHOR_MAX (UINT64_C(1024) * 1024)
 #define HOTPATCH_ANCHORS_MAX 64U
