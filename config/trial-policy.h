@@ -14,6 +14,7 @@ typedef enum TrialSign {
         TRIAL_SIGN_UNITS = 1 << 4,
         TRIAL_SIGN_PRESSURE = 1 << 5,
         TRIAL_SIGN_CHECKS = 1 << 6,
+        TRIAL_SIGN_KERNEL_MEMORY = 1 << 7, /* the kernel keeps more and more for itself */
 } TrialSign;
 
 /**
@@ -21,6 +22,7 @@ typedef enum TrialSign {
  * @min_usec, @max_usec: what the bundle wants is brought between them; max 0: no trials
  * @signs: TrialSign bits
  * @memory_pressure, @io_pressure: percent of time in which all tasks wait; 0: not looked at
+ * @kernel_memory: percent of all memory by which what the kernel keeps may grow; 0: not looked at
  * @check_interval_usec: between two runs of the site's checks
  */
 typedef struct TrialPolicy {
@@ -29,5 +31,6 @@ typedef struct TrialPolicy {
         unsigned signs;
         unsigned memory_pressure;
         unsigned io_pressure;
+        unsigned kernel_memory;
         uint64_t check_interval_usec;
 } TrialPolicy;

@@ -30,6 +30,7 @@ const Field store_trial_fields[] = {
         { "DIGEST", FIELD_STRV, true, offsetof(TrialRecord, digests), store_valid_digest },
         { "CLEAN", FIELD_BOOL, true, offsetof(TrialRecord, clean), NULL },
         { "TAINT", FIELD_U64, false, offsetof(TrialRecord, taint), NULL },
+        { "KERNEL_MEMORY", FIELD_U64, false, offsetof(TrialRecord, kernel_memory), NULL },
         { "REASON", FIELD_STRING, false, offsetof(TrialRecord, reason), NULL },
         { "RETURN", FIELD_STRV, false, offsetof(TrialRecord, returns), manifest_id_is_valid },
 };

@@ -78,6 +78,7 @@ typedef struct TrialRecord {
         char **digests; /* likewise, of the manifest */
         bool clean;     /* the machine was shut down in order */
         uint64_t taint;  /* bits of the kernel that do not count as new */
+        uint64_t kernel_memory; /* what the kernel kept for itself before, KiB; 0: not known */
         char *reason;    /* it failed, and its patches are being taken out; NULL: it runs */
         char **returns;  /* superseded patches that were brought back to admitted/ then */
 } TrialRecord;

@@ -18,6 +18,7 @@ typedef struct TrialUnits TrialUnits;
  * @timer: its end, CLOCK_BOOTTIME
  * @due: its end has come; what still has to be looked at is under way
  * @failed: a bad sign was seen, and its patches are to be taken out; record.reason says which
+ * @grown: looks in a row at which the kernel kept too much more memory than before
  * @given_up: they cannot be taken out; the next start tries again
  */
 typedef struct Trial {
@@ -26,6 +27,7 @@ typedef struct Trial {
         sd_event_source *timer;
         bool due;
         bool failed;
+        unsigned grown;
         bool given_up;
 } Trial;
 
@@ -35,6 +37,7 @@ typedef struct Trial {
  * @log: while a trial or an Apply is on
  * @mark: number of the first kernel log record of the job that runs; KERNEL_LOG_NOW: none came yet
  * @taint_before: of the kernel, when that job began
+ * @memory_before: what the kernel kept for itself then, KiB; 0: not known
  * @quiet: closes a report of the kernel after which nothing comes
  * @look: the periodic look at what sends no event
  * @next: goes on when a job has ended
@@ -48,6 +51,7 @@ struct Trials {
         KernelSigns signs;
         uint64_t mark;
         uint64_t taint_before;
+        uint64_t memory_before;
         sd_event_source *quiet;
         sd_event_source *look;
         sd_event_source *next;
@@ -81,8 +85,10 @@ void trial_log_close(Trials *t);
 void trial_log_catch_up(Trials *t);
 
 /* trial-look.c: what has to be looked at */
+#define TRIAL_SIGNS_LOOKED_AT (TRIAL_SIGN_TAINT | TRIAL_SIGN_PRESSURE | TRIAL_SIGN_KERNEL_MEMORY)
 int trial_look_start(Trials *t) _must_check_;
 void trial_look_stop(Trials *t);
 void trial_look(Trials *t);
 uint64_t trial_taint(const Trials *t);
+uint64_t trial_kernel_memory(const Trials *t);
 uint64_t trial_taint_allowed(const Trials *t, uint64_t before);

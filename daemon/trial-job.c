@@ -26,6 +26,7 @@ void trials_job_begins(Trials *t) {
         if (t->manager->config.trial.max_usec == 0)
                 return;
         t->taint_before = trial_taint(t);
+        t->memory_before = trial_kernel_memory(t);
         if (!t->log)
                 trial_log_open(t, KERNEL_LOG_NOW);
         t->mark = t->log ? kernel_log_follower_sequence(t->log) : KERNEL_LOG_NOW;
@@ -35,6 +36,7 @@ void trials_job_begins(Trials *t) {
  * may be years older than they are, and is not held against them. */
 static void begin_from_now(Trials *t) {
         t->taint_before = trial_taint(t);
+        t->memory_before = trial_kernel_memory(t);
         if (!t->log)
                 trial_log_open(t, trials_log_begin(t));
         trial_log_catch_up(t);
@@ -61,6 +63,7 @@ static int fill_record(Trials *t, const Job *j, char **ids, char **modules, char
                  * record that comes is it, see trial-log.c. */
                 .kmsg_sequence = t->mark,
                 .taint = trial_taint_allowed(t, t->taint_before),
+                .kernel_memory = t->memory_before,
         };
         if (!ret->transaction || !ret->kind)
                 return -ENOMEM;

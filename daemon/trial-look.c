@@ -10,18 +10,22 @@
  * Pressure is the share of the last ten seconds in which every task waited for memory or a disk (/proc/pressure,
  * "full"). A trigger that wakes us up needs CAP_SYS_RESOURCE in 6.1, which is not worth having for this. A burst is no
  * sign: the limit must be passed at several looks in a row.
+ *
+ * Memory that the kernel keeps for itself shows a leak long before there is pressure (kernel-memory.c). Only what came
+ * since a trial began counts, so of several trials the one that began before the growth is blamed, and the youngest of these.
  */
 
 #include <fcntl.h>
 #include <inttypes.h>
 
+#include "daemon/kernel-memory.h"
 #include "daemon/taint.h"
 #include "daemon/trial-internal.h"
 #include "util/file.h"
 
 #define LOOK_USEC (5 * USEC_PER_SEC)
-/* avg10 forgets in ten seconds; three looks are fifteen. */
-#define LOOKS_PRESSED 3U
+/* avg10 forgets in ten seconds; three looks are fifteen. What leaked does not come back in that time either. */
+#define LOOKS_IN_A_ROW 3U
 
 #define TAINT_BIT(n) (UINT64_C(1) << (n))
 
@@ -90,7 +94,7 @@ static void look_at_pressure(Trials *t) {
                         break;
         }
         t->pressed = i < ELEMENTSOF(looks) ? t->pressed + 1 : 0;
-        if (t->pressed < LOOKS_PRESSED)
+        if (t->pressed < LOOKS_IN_A_ROW)
                 return;
         t->pressed = 0;
         trial = trials_youngest(t, UINT64_MAX);
@@ -102,6 +106,50 @@ static void look_at_pressure(Trials *t) {
         trial_fail(trial, reason ?: "the machine is short of memory");
 }
 
+/** trial_kernel_memory() - what the kernel keeps for itself, in KiB; 0 when that cannot be read */
+uint64_t trial_kernel_memory(const Trials *t) {
+        KernelMemory memory;
+
+        return kernel_memory_read(t->manager->kernel, &memory) < 0 ? 0 : memory.kept;
+}
+
+static void fail_for_memory(Trial *trial, uint64_t grown) {
+        _cleanup_free_ char *reason = NULL;
+
+        if (asprintf(&reason, "the kernel keeps %" PRIu64 " MiB more memory for itself than before, more than %u percent "
+                        "of all", grown / 1024, trial->trials->manager->config.trial.kernel_memory) < 0)
+                reason = NULL;
+        trial_fail(trial, reason ?: "the kernel keeps more and more memory for itself");
+}
+
+static void look_at_kernel_memory(Trials *t) {
+        unsigned limit = t->manager->config.trial.kernel_memory;
+        KernelMemory now;
+
+        if (limit == 0 || kernel_memory_read(t->manager->kernel, &now) < 0)
+                return;
+        for (size_t i = t->n; i-- > 0;) {
+                Trial *trial = t->list[i];
+                uint64_t before = trial->record.kernel_memory;
+
+                if (trial->failed)
+                        continue;
+                if (before == 0) {
+                        /* A patch that was put back at the start of the machine, when most drivers were still to come. */
+                        trial->record.kernel_memory = now.kept;
+                        (void) (store_trial_write(t->manager->store, &trial->record, NULL) < 0);
+                        continue;
+                }
+                if (now.kept <= before || now.kept - before <= now.total / 100 * limit) {
+                        trial->grown = 0;
+                        continue;
+                }
+                if (++trial->grown < LOOKS_IN_A_ROW)
+                        continue;
+                return fail_for_memory(trial, now.kept - before);
+        }
+}
+
 /** trial_look() - look once; may fail the youngest trial */
 void trial_look(Trials *t) {
         unsigned signs = t->manager->config.trial.signs;
@@ -110,6 +158,8 @@ void trial_look(Trials *t) {
                 look_at_taint(t);
         if (signs & TRIAL_SIGN_PRESSURE)
                 look_at_pressure(t);
+        if (signs & TRIAL_SIGN_KERNEL_MEMORY)
+                look_at_kernel_memory(t);
 }
 
 static int on_look(sd_event_source *source, _unused_ uint64_t usec, void *userdata) {

@@ -5,8 +5,8 @@
  *
  * A trial is a record in the state directory, written before the intent of its Apply is closed; what is
  * in memory can be made from it again. Its end is a time of CLOCK_BOOTTIME, so that a machine cannot
- * sleep through it unwatched. Nothing polls for the kernel log, units and checks; taint and pressure are
- * looked at every few seconds, and only while a trial is on.
+ * sleep through it unwatched. Nothing polls for the kernel log, units and checks; taint, pressure
+ * and memory are looked at every few seconds, and only while a trial is on.
  *
  *   passed   the time is over, the last look found nothing: the record and what was superseded go
  *   failed   a bad sign: the reason is written into the record first, so that the decision survives a
@@ -138,7 +138,7 @@ void trials_watch(Trials *t) {
         if (!t->log)
                 trial_log_open(t, trials_log_begin(t));
         /* What cannot be watched is not watched: the other signs still count. */
-        if (!t->look && (policy->signs & (TRIAL_SIGN_TAINT | TRIAL_SIGN_PRESSURE)))
+        if (!t->look && (policy->signs & TRIAL_SIGNS_LOOKED_AT))
                 (void) (trial_look_start(t) < 0);
         if (!t->units && (policy->signs & TRIAL_SIGN_UNITS))
                 (void) (trial_units_new(t, &t->units) < 0);
@@ -212,7 +212,7 @@ static int on_end(_unused_ sd_event_source *source, _unused_ uint64_t usec, void
         trial->due = true;
         /* The last look; it may fail this trial, or another. */
         trial_log_catch_up(t);
-        if (any_running(t) && t->manager->config.trial.signs & (TRIAL_SIGN_TAINT | TRIAL_SIGN_PRESSURE))
+        if (any_running(t) && t->manager->config.trial.signs & TRIAL_SIGNS_LOOKED_AT)
                 trial_look(t);
         trial_checks_run(t->checks);
         trials_settle(t);

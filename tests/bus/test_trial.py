@@ -437,6 +437,37 @@ def test_pressure(pki):
         assert (ids, result) == (['hp-one'], 'failed') and 'disks 77 percent' in reason, reason
 
 
+def meminfo(kept):
+    """Of a gigabyte, when the kernel keeps so many MiB for itself."""
+    return ('MemTotal: 1048576 kB\nMemFree: %d kB\nActive: 102400 kB\nInactive: 102400 kB\nKReclaimable: 20480 kB\n'
+            % (1048576 - 225280 - kept * 1024))
+
+
+def test_kernel_memory_grows(pki):
+    """The trial that began before the growth is blamed, and a daemon that starts anew knows how it was."""
+    with World(pki) as w:
+        w.machine.configure(trial=['KernelMemoryPercent=10'])
+        w.machine.write('proc/meminfo', meminfo(100))
+        w.start()
+        for name in 'hp-one', 'hp-two':
+            w.machine.stage(name)
+        apply(w, 'hp-one')
+        # A peak at one look or two is no sign.
+        w.machine.write('proc/meminfo', meminfo(210))
+        time.sleep(6)
+        w.machine.write('proc/meminfo', meminfo(190))
+        w.daemon.kill()
+        w.start()
+        apply(w, 'hp-two')
+        assert w.root.patches() == {'hp-one': 'active', 'hp-two': 'active'}
+        w.machine.write('proc/meminfo', meminfo(205))
+        ids, result, reason = w.root.trial()
+        assert (ids, result) == (['hp-one'], 'failed'), (ids, result, reason)
+        assert 'keeps 105 MiB more memory for itself than before, more than 10 percent' in reason, reason
+        wait_for('the end of the rollback', lambda: len(records(w)) == 1 and not w.machine.leftovers())
+        assert w.machine.loaded() == ['hp_two']
+
+
 def test_a_service_fails(pki):
     with World(pki) as w:
         systemd = w.add(Systemd(w.bus, ['web.service', 'hotpatchd.service']))

@@ -194,6 +194,18 @@ testcase_pressure_takes_it_out() {
         expect_rolled_back 'all tasks have waited for memory'
 }
 
+# Nothing waits for memory yet, and half of it is in no counter.
+testcase_a_leak_takes_it_out() {
+        local files=()
+        policy KernelMemoryPercent=5
+        apply trial.hpb
+        for _ in $(seq 80); do files+=(/proc/version); done
+        cp /bin/cat bad-leak
+        ./bad-leak "${files[@]}" >/dev/null
+        expect_file /proc/pressure/memory 'full avg10=0|full avg10=[0-9]\.'
+        expect_rolled_back 'the kernel keeps [0-9]+ MiB more memory for itself than before, more than 5 percent of all'
+}
+
 testcase_what_a_dead_daemon_missed_counts_at_its_next_start() {
         policy
         apply trial.hpb

@@ -5,12 +5,14 @@
  */
 
 #include <linux/delay.h>
+#include <linux/gfp.h>
 #include <linux/irqflags.h>
 #include <linux/kthread.h>
 #include <linux/preempt.h>
 #include <linux/refcount.h>
 #include <linux/sched.h>
 #include <linux/seq_file.h>
+#include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/utsname.h>
 
@@ -60,6 +62,20 @@ static noinline void bad_atomic(void)
 	preempt_enable();
 }
 
+/* A mebibyte at each call: a half of it is slab, the other is in no counter of the kernel. */
+static noinline void bad_leak(void)
+{
+	int i;
+
+	for (i = 0; i < 128; i++) {
+		void *lost = kmalloc(4096, GFP_KERNEL);
+
+		OPTIMIZER_HIDE_VAR(lost);
+	}
+	for (i = 0; i < 32; i++)
+		alloc_pages(GFP_KERNEL, 2);
+}
+
 /* Longer than twice kernel.watchdog_thresh. */
 static noinline void bad_spin(void)
 {
@@ -105,6 +121,8 @@ static void misbehave(const char *how)
 		bad_taint();
 	else if (!strcmp(how, "bad-atomic"))
 		bad_atomic();
+	else if (!strcmp(how, "bad-leak"))
+		bad_leak();
 	else if (!strcmp(how, "bad-spin"))
 		bad_spin();
 	else if (!strcmp(how, "bad-sleep"))
