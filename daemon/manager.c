@@ -323,6 +323,7 @@ Manager *manager_free(Manager *m) {
         audit_free(m->audit);
         findings_free(m->findings);
         patch_set_done(&m->patches);
+        strv_free(m->spool_ids);
         trials_free(m->trials);
         authorizer_free(m->authorizer);
         freezer_free(m->freezer);

@@ -46,6 +46,7 @@ struct Manager {
         Trials *trials;
 
         PatchSet patches;
+        char **spool_ids; /* when the spool was last listed for @patches; NULL: it has to be */
         uint64_t refreshed_iteration;
 
         Job *jobs[HOTPATCH_JOBS_FINISHED_MAX + 1];

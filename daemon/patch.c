@@ -13,7 +13,8 @@
  * Everything else that redirects functions is foreign: reported, never touched.
  *
  * Titles of staged bundles are read from files only root can write, after their signatures were
- * checked, and kept until the file changes. Their payloads are not hashed here; Apply does that.
+ * checked, and kept until the file changes; while nothing in the spool does, no file is looked at. Their
+ * payloads are not hashed here; Apply does that.
  */
 
 #include <inttypes.h>
@@ -78,8 +79,18 @@ void patch_set_done(PatchSet *s) {
         *s = (PatchSet) {};
 }
 
+static int compare_id(const void *id, const void *patch) {
+        return strcmp(id, (*(Patch *const *) patch)->id);
+}
+
 /** patch_find() - the patch of an id, or NULL */
 Patch *patch_find(const PatchSet *s, const char *id) {
+        Patch **found;
+
+        if (s->sorted) {
+                found = bsearch(id, s->patches, s->n_patches, sizeof(*s->patches), compare_id);
+                return found ? *found : NULL;
+        }
         for (size_t i = 0; i < s->n_patches; i++)
                 if (streq(s->patches[i]->id, id))
                         return s->patches[i];
@@ -115,6 +126,7 @@ static int patch_set_add(Manager *m, PatchSet *s, const char *id, Patch **ret) {
         p = malloc(sizeof(*p));
         if (!p)
                 return -ENOMEM;
+        s->sorted = false;
         *p = (Patch) { .manager = m, .state = PATCH_STAGED };
         if (set_string(&p->id, id) < 0 || set_string(&p->title, NULL) < 0 ||
             set_string(&p->severity, NULL) < 0 || set_string(&p->stream, NULL) < 0 ||
@@ -327,7 +339,8 @@ static int file_key(int fd, char **ret) {
 }
 
 static int copy_staged(Patch *p, const Patch *old) {
-        if (set_string(&p->title, old->title) < 0 || set_string(&p->severity, old->severity) < 0 ||
+        if (set_string(&p->staged_key, old->staged_key) < 0 ||
+            set_string(&p->title, old->title) < 0 || set_string(&p->severity, old->severity) < 0 ||
             set_string(&p->stream, old->stream) < 0 || set_string(&p->module, old->module) < 0 ||
             set_string(&p->digest, old->digest) < 0)
                 return -ENOMEM;
@@ -354,13 +367,17 @@ static int fill_staged(Manager *m, Patch *p, int fd) {
         return r < 0 ? r : fill_from_manifest(p, manifest, &m->identity);
 }
 
-static int add_staged(Manager *m, PatchSet *s, const char *id) {
+static int add_staged(Manager *m, PatchSet *s, const char *id, bool same_spool) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        const Patch *old = patch_find(&m->patches, id);
         _cleanup_close_ int fd = -EBADF;
-        const Patch *old;
         Patch *p;
         int r;
 
+        if (same_spool && old && old->staged_key) {
+                r = patch_set_add(m, s, id, &p);
+                return r < 0 ? r : copy_staged(p, old);
+        }
         fd = store_spool_open(m->store, id, &error);
         if (fd < 0)
                 return fd == -ENOMEM ? fd : 0; /* gone meanwhile, or not a regular file */
@@ -370,25 +387,24 @@ static int add_staged(Manager *m, PatchSet *s, const char *id) {
         r = file_key(fd, &p->staged_key);
         if (r < 0)
                 return r;
-        old = patch_find(&m->patches, id);
         if (old && streq_ptr(old->staged_key, p->staged_key))
                 return copy_staged(p, old);
         return fill_staged(m, p, fd);
 }
 
 static int add_spool(Manager *m, PatchSet *s) {
-        _cleanup_strv_free_ char **ids = NULL;
-        int r;
+        const size_t n_records = s->n_patches;
+        bool same = !store_spool_changed(m->store) && m->spool_ids;
+        int r = 0;
 
-        r = store_spool_list(m->store, &ids);
-        if (r < 0)
-                return r;
-        for (char **id = ids; id && *id; id++) {
-                r = patch_find(s, *id) ? 0 : add_staged(m, s, *id);
-                if (r < 0)
-                        return r;
+        if (!same) {
+                m->spool_ids = strv_free(m->spool_ids);
+                r = store_spool_list(m->store, &m->spool_ids);
         }
-        return 0;
+        for (char **id = m->spool_ids; r >= 0 && id && *id; id++)
+                if (!patch_find(&(PatchSet) { .patches = s->patches, .n_patches = n_records }, *id))
+                        r = add_staged(m, s, *id, same);
+        return r;
 }
 
 /* What the start of the machine made of those that are wanted still. */
@@ -528,10 +544,14 @@ int patches_refresh(Manager *m) {
                 r = quarantine_mark(m->store, &next);
         if (r >= 0)
                 r = mark_restored(m, &next);
-        if (r < 0)
+        if (r < 0) {
+                /* Then the old view is not of the spool that was listed. */
+                m->spool_ids = strv_free(m->spool_ids);
                 return r;
+        }
         if (next.n_patches > 0)
                 qsort(next.patches, next.n_patches, sizeof(*next.patches), compare_patches);
+        next.sorted = true;
         install(m, &next);
         return 0;
 }

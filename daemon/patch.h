@@ -64,10 +64,11 @@ typedef struct Patch {
         Tripwire *tripwire;
 } Patch;
 
-/** struct PatchSet - sorted by id */
+/** struct PatchSet - @sorted: by id */
 typedef struct PatchSet {
         Patch **patches;
         size_t n_patches;
+        bool sorted;
 } PatchSet;
 
 void patch_set_done(PatchSet *s);

@@ -16,6 +16,7 @@ struct Store {
         int dir_fd;
         int lock_fd;
         int spool_fd;
+        int spool_watch_fd; /* inotify; -EBADF: there is none, the spool may change at any moment */
         int admitted_fd;
         int streams_fd;
         int trials_fd;
@@ -56,6 +57,9 @@ int store_write_failed(sd_bus_error *error, const char *what, int r) _must_check
 bool store_valid_digest(const char *s) _nonnull_(1);
 bool store_valid_hex(const char *s) _nonnull_(1);
 bool store_valid_usec(const char *s) _nonnull_(1);
+
+/* store-spool.c */
+void store_spool_watch(Store *s);
 
 /* store-admitted.c: records of admitted bundles, in whichever directory; @list may hold some already */
 char *store_record_name(const char *id) _must_check_;

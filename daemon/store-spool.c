@@ -3,9 +3,14 @@
 /*
  * The spool: bundles that somebody staged, or put there. Nothing in it is trusted or wanted; each is
  * verified when it is applied, from a copy. So listing it reads names and not files.
+ *
+ * Whether it is as it was is asked of inotify(7): whoever changes it, by the time that his call is over the kernel has
+ * put an event into the queue. Nobody is waked by that; the queue is read when somebody wants to know. What changes
+ * a file of the spool by a mapping of it, or under another of its names, is no event.
  */
 
 #include <fcntl.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 
 #include "bundle/manifest.h"
@@ -88,6 +93,38 @@ int store_spool_list(const Store *s, char ***ret_ids) {
         qsort(ids, strv_length(ids), sizeof(*ids), compare_strings);
         *ret_ids = TAKE_PTR(ids);
         return 0;
+}
+
+/** store_spool_watch() - let store_spool_changed() know; without that each answer is "maybe" */
+void store_spool_watch(Store *s) {
+        char path[sizeof("/proc/self/fd/") + 3 * sizeof(int)];
+        int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+
+        if (fd < 0)
+                return;
+        (void) snprintf(path, sizeof(path), "/proc/self/fd/%d", s->spool_fd);
+        if (inotify_add_watch(fd, path, IN_CREATE | IN_DELETE | IN_MOVE | IN_MODIFY | IN_ATTRIB | IN_CLOSE_WRITE |
+                              IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR) < 0)
+                fd = safe_close(fd);
+        s->spool_watch_fd = fd;
+}
+
+/**
+ * store_spool_changed() - may the spool be another one than at the call before this?
+ *
+ * To be asked before the spool is listed: what changes in between is told by the next call.
+ */
+bool store_spool_changed(const Store *s) {
+        char events[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
+        bool changed = false;
+        ssize_t n;
+
+        if (s->spool_watch_fd < 0)
+                return true;
+        while ((n = read(s->spool_watch_fd, events, sizeof(events))) > 0)
+                changed = true;
+        /* Anything but "nothing" is not known to be nothing. */
+        return changed || n == 0 || errno != EAGAIN;
 }
 
 /** store_spool_remove() - delete a staged bundle. Return: 0, -ENOENT, -EINVAL or another errno. */

@@ -112,7 +112,8 @@ static Store *store_new(void) {
 
         if (s)
                 *s = (Store) {
-                        .dir_fd = -EBADF, .lock_fd = -EBADF, .spool_fd = -EBADF, .admitted_fd = -EBADF,
+                        .dir_fd = -EBADF, .lock_fd = -EBADF, .spool_fd = -EBADF,
+                        .spool_watch_fd = -EBADF, .admitted_fd = -EBADF,
                         .streams_fd = -EBADF, .trials_fd = -EBADF, .strikes_fd = -EBADF,
                         .superseded_fd = -EBADF,
                 };
@@ -159,6 +160,7 @@ int store_open(const char *root, Store **ret, sd_bus_error *error) {
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("StateUnwritable"),
                                 "Cannot open the state directory '/" STORE_DIRECTORY "': %s",
                                 r == -EBUSY ? "another hotpatchd or hotpatch-restore is at work in it" : strerror(-r));
+        store_spool_watch(s);
         *ret = TAKE_PTR(s);
         return 0;
 }
@@ -170,6 +172,7 @@ Store *store_free(Store *s) {
         safe_close(s->dir_fd);
         safe_close(s->lock_fd);
         safe_close(s->spool_fd);
+        safe_close(s->spool_watch_fd);
         safe_close(s->admitted_fd);
         safe_close(s->streams_fd);
         safe_close(s->trials_fd);

@@ -109,6 +109,7 @@ DEFINE_TRIVIAL_CLEANUP(Store *, store_free);
 /* staged bundles */
 int store_spool_open(const Store *s, const char *id, sd_bus_error *error) _must_check_;
 int store_spool_list(const Store *s, char ***ret_ids) _must_check_;
+bool store_spool_changed(const Store *s) _must_check_;
 int store_spool_remove(const Store *s, const char *id) _must_check_;
 
 /* an unnamed file in the state directory, then given its name */

@@ -3,9 +3,10 @@
 """What everybody may ask: properties, lists, descriptions, plans; with polkit absent."""
 
 import json
+import os
 
 from hotpatchtest import (BUILD_ID, ERROR, MANAGER, NAME, NO_OPTIONS, NOBODY, OBJECTS, PATCH, PROPERTIES, RELEASE,
-                          ROOT, World, main, refused, wait_for, write)
+                          ROOT, World, main, read, refused, wait_for, write)
 
 
 def test_properties_tell_which_kernel_runs(pki):
@@ -58,6 +59,34 @@ def test_a_broken_file_in_the_spool_is_listed_without_a_title(pki):
         with refused('NotABundle', 'BundleTruncated'):
             plan = c.call('Plan', ['hp-one'], NO_OPTIONS)
         assert plan is None
+
+
+def test_what_happens_in_the_spool_is_seen_by_the_next_call(pki):
+    with World(pki).start() as w:
+        c = w.client(NOBODY)
+
+        def listed():
+            return [(str(p[0]), str(p[1])) for p in c.call('ListPatches')]
+        spool = w.machine.stage('hp-one')
+        good = read(spool)
+        for _ in range(2):
+            assert listed() == [('hp-one', 'Title of hp-one')], listed()
+        with open(spool, 'r+b') as f:  # in its place, and of the same size
+            f.write(bytes(100))
+        assert listed() == [('hp-one', '')], listed()
+        write(spool + '.new', good)
+        os.rename(spool + '.new', spool)
+        assert listed() == [('hp-one', 'Title of hp-one')], listed()
+        w.machine.stage('hp-two')
+        assert listed() == [('hp-one', 'Title of hp-one'), ('hp-two', 'Title of hp-two')], listed()
+        os.unlink(spool)
+        assert listed() == [('hp-two', 'Title of hp-two')], listed()
+        # What is applied is not listed as staged, and is again when it is removed.
+        assert w.root.finish(w.root.apply('hp-two'))[0] == 'done'
+        assert [str(p[3]) for p in c.call('ListPatches')] == ['active']
+        assert w.root.finish(w.root.remove('hp-two'))[0] == 'done'
+        assert [str(p[3]) for p in c.call('ListPatches')] == ['staged']
+        assert listed() == [('hp-two', 'Title of hp-two')], listed()
 
 
 def test_foreign_patches_are_shown_and_never_touched(pki):

@@ -104,6 +104,34 @@ START_TEST(test_spool) {
 }
 END_TEST
 
+/* Whatever somebody does to the spool; and nothing else does it. */
+START_TEST(test_spool_changed) {
+        _cleanup_free_ char *a = state_path("spool/hp-a.hpb"), *b = state_path("spool/hp-b.hpb");
+        _cleanup_close_ int one = temporary_with("one"), two = temporary_with("two"), fd = -EBADF;
+
+        (void) (store_spool_changed(store) != 0);
+        ck_assert(!store_spool_changed(store));
+        ck_assert_ok(store_spool_commit(store, one, "hp-a", NULL));
+        ck_assert(store_spool_changed(store));
+        ck_assert(!store_spool_changed(store));
+        ck_assert_ok(store_spool_commit(store, two, "hp-a", NULL));
+        ck_assert(store_spool_changed(store));
+        commit("hp-x", DIGEST_A, 1, "x");
+        assert_content(store_spool_open(store, "hp-a", NULL), "two");
+        ck_assert(!store_spool_changed(store));
+        fd = open(a, O_RDWR | O_CLOEXEC);
+        ck_assert_int_eq(pwrite(fd, "T", 1, 0), 1);
+        ck_assert(store_spool_changed(store));
+        ck_assert_int_eq(fchmod(fd, 0400), 0);
+        ck_assert(store_spool_changed(store));
+        ck_assert_int_eq(rename(a, b), 0);
+        ck_assert(store_spool_changed(store));
+        ck_assert_ok(store_spool_remove(store, "hp-b"));
+        ck_assert(store_spool_changed(store));
+        ck_assert(!store_spool_changed(store));
+}
+END_TEST
+
 /* What is no plain file under a plain name is not there. */
 START_TEST(test_spool_oddities) {
         _cleanup_free_ char *link = state_path("spool/hp-link.hpb"), *dir = state_path("spool/hp-dir.hpb");
@@ -397,6 +425,7 @@ static Suite *store_suite(void) {
         tcase_add_test(c, test_directories);
         tcase_add_test(c, test_unsafe_directories);
         tcase_add_test(c, test_spool);
+        tcase_add_test(c, test_spool_changed);
         tcase_add_test(c, test_spool_oddities);
         tcase_add_loop_test(c, test_bad_ids, 0, ELEMENTSOF(bad_ids));
         tcase_add_test(c, test_spool_full);
