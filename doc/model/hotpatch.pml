@@ -299,23 +299,31 @@ inline remove(set) {
 
 /* A bad sign in a trial: its transaction leaves, and what it had superseded comes back. */
 inline rollback_rest() {
+        record(REVERSING, NOBODY);
         if :: has(intent_set, 1) -> take_out(1) :: else fi;
         if :: has(intent_set, 0) -> take_out(0) :: else fi;
         if :: has(intent_set, 0) -> forget(0) :: else fi;
         if :: has(intent_set, 1) -> forget(1) :: else fi;
+        if :: has(intent_set, 0) -> record(REMOVED, 0) :: else fi;
+        if :: has(intent_set, 1) -> record(REMOVED, 1) :: else fi;
         if
         :: superseded[0] && has(intent_set, 1) && !quarantined(0) ->
 #ifndef BUG_BACK_WITHOUT_TRIAL
                 d_step { trial[0] = RESTORE; trial_old[0] = false; struck[0] = false; trial_together = false }
 #endif
-                if :: kernel[0] == ABSENT -> insert(0) :: else fi;
+                if
+                :: kernel[0] == ABSENT -> insert(0); record(LOADED, 0)
+                :: else
+                fi;
                 stuck = false;
                 kernel[0] == PATCHED;
-                admitted[0] = true
+                admitted[0] = true;
+                record(APPLIED, 0)
         :: else
         fi;
         superseded[0] = false;
         close_intent();
+        record(DONE, NOBODY);
         together = false
 }
 
