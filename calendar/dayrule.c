@@ -10,6 +10,9 @@
 
 #include "calendar/dayrule.h"
 
+/* Less than the shortest month: the days of different months stay in order. */
+#define DAY_RULE_PLUS_MAX 27
+
 static const char *const ordinals[] = { "first", "second", "third", "fourth", "last" };
 
 static int ordinal_parse(const char *s, size_t n) {
@@ -66,7 +69,7 @@ int day_rule_parse(const char *s, DayRule *ret) {
         if (n > 0) {
                 if (n < 3 || s[0] != '+' || s[n - 1] != 'd')
                         return -EINVAL;
-                rule.plus_days = small_number(s + 1, n - 2, 0, 14);
+                rule.plus_days = small_number(s + 1, n - 2, 0, DAY_RULE_PLUS_MAX);
                 if (rule.plus_days < 0)
                         return -EINVAL;
                 (void) next_word(s + n, &n);
@@ -77,7 +80,7 @@ int day_rule_parse(const char *s, DayRule *ret) {
         return 0;
 }
 
-/** day_rule_format() - "second Tuesday +7d"; Return: 0 or -ENOMEM */
+/** day_rule_format() - "second Tue +7d"; Return: 0 or -ENOMEM */
 int day_rule_format(const DayRule *rule, char **ret) {
         char plus[16] = "";
         int n;
@@ -85,7 +88,7 @@ int day_rule_format(const DayRule *rule, char **ret) {
         if (rule->plus_days > 0)
                 (void) snprintf(plus, sizeof(plus), " +%dd", rule->plus_days);
         if (rule->nth > 0)
-                n = asprintf(ret, "%s %s%s", ordinals[rule->nth - 1], weekday_to_string(rule->weekday), plus);
+                n = asprintf(ret, "%s %.3s%s", ordinals[rule->nth - 1], weekday_to_string(rule->weekday), plus);
         else
                 n = asprintf(ret, "%d%s", rule->day, plus);
         return n < 0 ? -ENOMEM : 0;

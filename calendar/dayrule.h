@@ -12,7 +12,7 @@
  * @nth: 1 to 4 or DAY_RULE_LAST: which @weekday; 0: @day
  * @weekday: WEEKDAY_MONDAY to WEEKDAY_SUNDAY
  * @day: 1 to 28
- * @plus_days: 0 to 14; the result may lie in the month after
+ * @plus_days: 0 to 27; the result may lie in the month after
  */
 typedef struct DayRule {
         int nth;

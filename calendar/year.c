@@ -18,33 +18,8 @@
 /* YEAR: a window comes at least once in each month. */
 #define WINDOW_DISTANCE_MAX (31 * USEC_PER_DAY)
 
-/** calendar_months_parse() - "1 4 7 10", "Jan Apr Jul Oct", with blanks or commas; Return: 0 or -EINVAL */
-int calendar_months_parse(const char *s, unsigned *ret) {
-        unsigned months = 0;
-
-        for (;;) {
-                size_t n;
-                int month;
-
-                s += strspn(s, " \t,");
-                n = strcspn(s, " \t,");
-                if (n == 0)
-                        break;
-                month = month_parse(s, n);
-                if (month < 0) {
-                        if (n > 2 || strspn(s, "0123456789") < n)
-                                return -EINVAL;
-                        month = atoi(s);
-                }
-                if (month < 1 || month > 12)
-                        return -EINVAL;
-                months |= 1U << month;
-                s += n;
-        }
-        if (months == 0)
-                return -EINVAL;
-        *ret = months;
-        return 0;
+static bool has_baseline(const CalendarPolicy *p, int month) {
+        return p->months & (1U << (month - 1));
 }
 
 /**
@@ -103,7 +78,7 @@ static int month_in_zone(const CalendarPolicy *p, int year, int month, CalendarM
         CalendarMonth m = {
                 .year = year,
                 .month = month,
-                .baseline = p->months & (1U << month),
+                .baseline = has_baseline(p, month),
                 .day = day_rule_apply(&p->day, year, month),
         };
         uint64_t begin;
@@ -139,7 +114,7 @@ static int step_to_baseline(const CalendarPolicy *p, int *year, int *month, int 
                 }
                 if (*year < CIVIL_YEAR_MIN || *year > CIVIL_YEAR_MAX)
                         return -ENOENT;
-        } while (!(p->months & (1U << *month)));
+        } while (!has_baseline(p, *month));
         return 0;
 }
 
@@ -177,7 +152,7 @@ int calendar_year(const CalendarPolicy *p, int year, CalendarMonth ret[static 12
                 return -ERANGE;
         r = zone_enter(p->window.zone, &guard);
         for (int i = 0; i < 12 && r >= 0; i++)
-                r = p->months & (1U << (i + 1)) ? covered_month(p, year, i + 1, &months[i])
+                r = has_baseline(p, i + 1) ? covered_month(p, year, i + 1, &months[i])
                                                 : month_in_zone(p, year, i + 1, &months[i]);
         if (r < 0)
                 return r;

@@ -6,15 +6,14 @@
 #include "calendar/dayrule.h"
 #include "calendar/expression.h"
 
-/* January to December, as bits 1 << month. */
-#define CALENDAR_ALL_MONTHS 0x1ffeU
+#define CALENDAR_ALL_MONTHS 0xfffU
 
 /* "2026.10" */
 #define BASELINE_NAME_SIZE sizeof("YYYY.MM")
 
 /**
  * struct CalendarPolicy
- * @months: those with a baseline, bits 1 << month; never 0
+ * @months: those with a baseline, bit 0 is January; never 0
  * @window: when a window begins; its zone is that of the whole calendar
  * @window_length_usec: not 0
  * @deadline_usec: after the baseline's day began
@@ -50,7 +49,6 @@ typedef struct CalendarMonth {
         uint64_t covers_until_usec;
 } CalendarMonth;
 
-int calendar_months_parse(const char *s, unsigned *ret) _must_check_ _nonnull_(1, 2);
 int calendar_window_parse(const char *s, CalendarExpression *ret) _must_check_ _nonnull_(1, 2);
 int baseline_name_parse(const char *s, int *ret_year, int *ret_month) _must_check_ _nonnull_(1, 2, 3);
 unsigned calendar_restarts(const CalendarPolicy *p) _nonnull_(1);

@@ -3,7 +3,7 @@
 
 /* Section [Baseline] of hotpatchd.conf(5). */
 
-#include "util/base.h"
+#include "calendar/year.h"
 
 /** BaselineBusy - what makes a restart wait; bits of BaselinePolicy.busy */
 typedef enum BaselineBusy {
@@ -18,25 +18,9 @@ typedef enum RebootMethod {
 } RebootMethod;
 
 /**
- * struct BaselineDay - a day in a month by rule
- * @which: 1 to 4: the first to the fourth @number of the month; -1: the last; 0: @number is the day itself
- * @number: a weekday as tm_wday has it (0 is Sunday), or with @which 0 a day from 1 to 28
- * @offset: so many days later, at most 27; may reach into the next month
- */
-typedef struct BaselineDay {
-        int which;
-        unsigned number;
-        unsigned offset;
-} BaselineDay;
-
-/**
  * struct BaselinePolicy - section [Baseline] of hotpatchd.conf(5)
  * @enabled: this machine plans, installs and restarts for baselines by itself
- * @months: bit 0 is January; never 0
- * @day: the baseline day of each such month
- * @window: calendar expression of the window's begin, see systemd.time(7)
- * @window_usec: length of the window
- * @deadline_usec: after the baseline day; deferral ends
+ * @calendar: months, day, window and deadline
  * @deferrals: so many times it may be deferred
  * @defer_max_usec: so long all in all
  * @busy: BaselineBusy bits
@@ -44,11 +28,7 @@ typedef struct BaselineDay {
  */
 typedef struct BaselinePolicy {
         bool enabled;
-        unsigned months;
-        BaselineDay day;
-        char *window;
-        uint64_t window_usec;
-        uint64_t deadline_usec;
+        CalendarPolicy calendar;
         unsigned deferrals;
         uint64_t defer_max_usec;
         unsigned busy;

@@ -168,11 +168,21 @@ static int format_text(const ConfigKey *key, const Config *c, char **ret) {
 }
 
 static int parse_day(const ConfigKey *key, const char *value, Config *c) {
-        return value_parse_day(value, field(key, c));
+        return day_rule_parse(value, field(key, c));
 }
 
 static int format_day(const ConfigKey *key, const Config *c, char **ret) {
-        return value_format_day(const_field(key, c), ret);
+        return day_rule_format(const_field(key, c), ret);
+}
+
+static int parse_window(const ConfigKey *key, const char *value, Config *c) {
+        int r = calendar_window_parse(value, field(key, c));
+
+        return r == -ENOMEM ? r : r < 0 ? -EINVAL : 0;
+}
+
+static int format_window(const ConfigKey *key, const Config *c, char **ret) {
+        return duplicate(((const CalendarExpression *) const_field(key, c))->text, ret);
 }
 
 static const ConfigType boolean = { parse_boolean, format_boolean };
@@ -184,6 +194,7 @@ static const ConfigType choice = { parse_choice, format_choice };
 static const ConfigType list = { parse_list, format_list };
 static const ConfigType text = { parse_text, format_text };
 static const ConfigType day = { parse_day, format_day };
+static const ConfigType window = { parse_window, format_window };
 
 /* --- words --- */
 
@@ -285,15 +296,15 @@ const ConfigKey config_keys[] = {
           "a time span from a second to a day", .min = USEC_PER_SEC, .max = DAYS(1) },
 
         { "Baseline", "Enable", &boolean, FIELD(baseline.enabled), "yes", "yes or no" },
-        { "Baseline", "Months", &flags, FIELD(baseline.months), "1 4 7 10",
+        { "Baseline", "Months", &flags, FIELD(baseline.calendar.months), "1 4 7 10",
           "months by number or English name, separated by blanks", .words = month_words },
-        { "Baseline", "Day", &day, FIELD(baseline.day), "third Tue",
+        { "Baseline", "Day", &day, FIELD(baseline.calendar.day), "third Tue",
           "'first' to 'fourth' or 'last' and a weekday, or a day from 1 to 28, and '+Nd' if wanted" },
-        { "Baseline", "Window", &text, FIELD(baseline.window), "22:00",
-          "a calendar expression of systemd.time(7)", .valid = value_is_calendar },
-        { "Baseline", "WindowLengthSec", &span, FIELD(baseline.window_usec), "4h",
+        { "Baseline", "Window", &window, FIELD(baseline.calendar.window), "22:00",
+          "a calendar event of systemd.time(7) that comes within 31 days" },
+        { "Baseline", "WindowLengthSec", &span, FIELD(baseline.calendar.window_length_usec), "4h",
           "a time span from ten minutes to a week", .min = 600 * USEC_PER_SEC, .max = DAYS(7) },
-        { "Baseline", "DeadlineSec", &span, FIELD(baseline.deadline_usec), "14d",
+        { "Baseline", "DeadlineSec", &span, FIELD(baseline.calendar.deadline_usec), "14d",
           "a time span up to 90 days", .max = DAYS(90) },
         { "Baseline", "Deferrals", &number, FIELD(baseline.deferrals), "3", "a number from 0 to 100", .max = 100 },
         { "Baseline", "DeferMaxSec", &span, FIELD(baseline.defer_max_usec), "24h",
@@ -395,7 +406,6 @@ void config_done(Config *c) {
         strv_free(c->forbid);
         strv_free(c->freeze_exclude);
         free(c->ring);
-        free(c->baseline.window);
         free(c->baseline.backend);
         *c = (Config) { 0 };
 }

@@ -144,94 +144,6 @@ int value_format_flags(unsigned flags, const ValueWord *words, char **ret) {
         return 0;
 }
 
-/* --- "third Tue", "last Friday +2d", "15" --- */
-
-static const char *const ordinals[] = { "first", "second", "third", "fourth", "last" };
-static const char *const weekdays[] = { "Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday" };
-
-/* The word at @s and its length; @s goes behind it and the blanks that follow. */
-static const char *next_word(const char **s, size_t *ret_n) {
-        const char *word = *s;
-
-        *ret_n = strcspn(word, " \t");
-        *s += *ret_n + strspn(word + *ret_n, " \t");
-        return word;
-}
-
-static int find_word(const char *const *words, size_t n_words, const char *word, size_t n, size_t short_form) {
-        for (size_t i = 0; i < n_words; i++)
-                if ((n == strlen(words[i]) || n == short_form) && strncasecmp(words[i], word, n) == 0)
-                        return (int) i;
-        return -EINVAL;
-}
-
-static int parse_offset(const char *s, unsigned *ret) {
-        uint64_t n;
-
-        if (*s != '+' || value_parse_unsigned(s + 1, HOTPATCH_BASELINE_OFFSET_MAX, "d", &n) < 0 || !endswith(s, "d"))
-                return -EINVAL;
-        *ret = (unsigned) n;
-        return 0;
-}
-
-static int parse_ordinal_day(const char **s, BaselineDay *ret) {
-        const char *word;
-        int which, weekday;
-        size_t n;
-
-        word = next_word(s, &n);
-        which = find_word(ordinals, ELEMENTSOF(ordinals), word, n, 0);
-        if (which < 0)
-                return which;
-        word = next_word(s, &n);
-        weekday = find_word(weekdays, ELEMENTSOF(weekdays), word, n, 3);
-        if (weekday < 0)
-                return weekday;
-        ret->which = which == ELEMENTSOF(ordinals) - 1 ? -1 : which + 1;
-        ret->number = (unsigned) weekday;
-        return 0;
-}
-
-/** value_parse_day() - "first|…|fourth|last WEEKDAY" or a number from 1 to 28, then "+Nd". Return: 0 or -EINVAL. */
-int value_parse_day(const char *s, BaselineDay *ret) {
-        BaselineDay day = { 0 };
-        uint64_t number;
-        int r;
-
-        s += strspn(s, " \t");
-        if (*s >= '0' && *s <= '9') {
-                r = parse_digits(&s, 28, &number);
-                if (r < 0 || number == 0 || (*s && *s != ' ' && *s != '\t'))
-                        return -EINVAL;
-                s += strspn(s, " \t");
-                day.number = (unsigned) number;
-        } else {
-                r = parse_ordinal_day(&s, &day);
-                if (r < 0)
-                        return r;
-        }
-        r = *s ? parse_offset(s, &day.offset) : 0;
-        if (r < 0)
-                return r;
-        *ret = day;
-        return 0;
-}
-
-/** value_format_day() - a day's rule as value_parse_day() reads it. Return: 0 or -ENOMEM. */
-int value_format_day(const BaselineDay *day, char **ret) {
-        char rule[32], offset[16] = "";
-
-        if (day->which == 0)
-                snprintf(rule, sizeof(rule), "%u", day->number);
-        else
-                snprintf(rule, sizeof(rule), "%s %.3s",
-                        ordinals[day->which < 0 ? ELEMENTSOF(ordinals) - 1 : (size_t) day->which - 1],
-                        weekdays[day->number]);
-        if (day->offset > 0)
-                snprintf(offset, sizeof(offset), " +%ud", day->offset);
-        return asprintf(ret, "%s%s", rule, offset) < 0 ? -ENOMEM : 0;
-}
-
 /* --- words of a kind --- */
 
 static bool consists_of(const char *s, const char *allowed, size_t max) {
@@ -284,9 +196,4 @@ bool value_is_word(const char *s) {
 /** value_is_program() - the name of a file in a folder of programs; no path, nothing hidden */
 bool value_is_program(const char *s) {
         return consists_of(s, "abcdefghijklmnopqrstuvwxyz" DIGITS "-", HOTPATCH_ID_MAX) && *s != '-';
-}
-
-/** value_is_calendar() - may it be a calendar expression of systemd.time(7)? Only the characters are looked at. */
-bool value_is_calendar(const char *s) {
-        return consists_of(s, LETTERS DIGITS " *,.:/~+_-", HOTPATCH_CALENDAR_MAX);
 }

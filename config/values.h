@@ -3,7 +3,6 @@
 
 /* Single values of hotpatchd.conf(5), from text and back. */
 
-#include "config/baseline-policy.h"
 #include "util/base.h"
 
 /** struct ValueWord - a word and what it stands for; a table of them ends with a NULL word */
@@ -20,11 +19,8 @@ int value_parse_span(const char *s, uint64_t max_usec, uint64_t *ret_usec) _must
 int value_format_span(uint64_t usec, char **ret) _must_check_ _nonnull_(2);
 int value_parse_flags(const char *s, const ValueWord *words, unsigned *ret) _must_check_ _nonnull_(1, 2, 3);
 int value_format_flags(unsigned flags, const ValueWord *words, char **ret) _must_check_ _nonnull_(2, 3);
-int value_parse_day(const char *s, BaselineDay *ret) _must_check_ _nonnull_(1, 2);
-int value_format_day(const BaselineDay *day, char **ret) _must_check_ _nonnull_(1, 2);
 
 bool value_is_pattern(const char *s) _nonnull_(1);
 bool value_is_unit_glob(const char *s) _nonnull_(1);
 bool value_is_word(const char *s) _nonnull_(1);
 bool value_is_program(const char *s) _nonnull_(1);
-bool value_is_calendar(const char *s) _nonnull_(1);

@@ -185,9 +185,6 @@
 /* Objects that one fix may touch by way of headers, see hotpatch-build(1). */
 #define HOTPATCH_UNITS_MAX 64U
 
-/* hotpatchd.conf(5): words of a list, places that contributed to one value, a calendar expression (the
- * longest in systemd.time(7) has 40 characters), and days from a rule to the baseline day. */
+/* hotpatchd.conf(5): words of a list, and places that contributed to one value. */
 #define HOTPATCH_CONFIG_WORDS_MAX 64U
 #define HOTPATCH_CONFIG_ORIGINS_MAX 64U
-#define HOTPATCH_CALENDAR_MAX 128U
-#define HOTPATCH_BASELINE_OFFSET_MAX 27U

@@ -35,8 +35,9 @@ static void answer_year(char *fields) {
         CalendarPolicy p = { 0 };
         int year = atoi(strsep(&fields, "\t"));
 
-        if (calendar_months_parse(strsep(&fields, "\t"), &p.months) < 0 ||
-            day_rule_parse(strsep(&fields, "\t"), &p.day) < 0 ||
+        for (char *list = strsep(&fields, "\t"); list;)
+                p.months |= 1U << (atoi(strsep(&list, " ")) - 1);
+        if (day_rule_parse(strsep(&fields, "\t"), &p.day) < 0 ||
             calendar_window_parse(strsep(&fields, "\t"), &p.window) < 0) {
                 puts("invalid");
                 return;

@@ -15,47 +15,29 @@ static uint64_t at(int year, int month, int day, int hour, int minute) {
         return (uint64_t) civil_seconds(&c) * USEC_PER_SEC;
 }
 
-static CalendarPolicy policy(const char *months, const char *day, const char *window) {
+#define QUARTERS 0x249U
+
+static CalendarPolicy policy(unsigned months, const char *day, const char *window) {
         CalendarPolicy p = {
+                .months = months,
                 .window_length_usec = 4 * 60 * USEC_PER_MINUTE,
                 .deadline_usec = 14 * USEC_PER_DAY,
         };
 
-        ck_assert_ok(calendar_months_parse(months, &p.months));
         ck_assert_ok(day_rule_parse(day, &p.day));
         ck_assert_ok(calendar_window_parse(window, &p.window));
         return p;
 }
-
-START_TEST(test_months) {
-        static const struct {
-                const char *text;
-                unsigned months; /* 0: refused */
-        } cases[] = {
-                { "1 4 7 10", 0x492 }, { "Jan,apr, JULY  October", 0x492 }, { "12", 0x1000 },
-                { "1 2 3 4 5 6 7 8 9 10 11 12", CALENDAR_ALL_MONTHS },
-                { "", 0 }, { "0", 0 }, { "13", 0 }, { "1 x", 0 }, { "-1", 0 }, { "1;4", 0 }, { "001", 0 },
-        };
-
-        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
-                unsigned months = 77;
-                int r = calendar_months_parse(cases[i].text, &months);
-
-                ck_assert_msg((r >= 0) == (cases[i].months != 0), "'%s'", cases[i].text);
-                ck_assert_uint_eq(months, r < 0 ? 77 : cases[i].months);
-        }
-}
-END_TEST
 
 START_TEST(test_day_rules) {
         static const struct {
                 const char *text;
                 const char *formatted; /* NULL: refused */
         } cases[] = {
-                { "third Tue", "third Tuesday" }, { "LAST sunday", "last Sunday" }, { "28", "28" },
-                { " second  Tue  +7d ", "second Tuesday +7d" }, { "1 +14d", "1 +14d" }, { "5 +0d", "5" },
+                { "third Tue", "third Tue" }, { "LAST sunday", "last Sun" }, { "28", "28" },
+                { " second  Tue  +7d ", "second Tue +7d" }, { "1 +27d", "1 +27d" }, { "5 +0d", "5" },
                 { "", NULL }, { "0", NULL }, { "29", NULL }, { "fifth Tue", NULL }, { "third", NULL },
-                { "third 3", NULL }, { "Tue", NULL }, { "1 +15d", NULL }, { "1 +d", NULL }, { "1 7d", NULL },
+                { "third 3", NULL }, { "Tue", NULL }, { "1 +28d", NULL }, { "1 +d", NULL }, { "1 7d", NULL },
                 { "1 +7d x", NULL }, { "1 +-1d", NULL }, { "1 +7", NULL }, { "third Tue third", NULL },
         };
 
@@ -166,7 +148,7 @@ START_TEST(test_zone_is_left_again) {
 END_TEST
 
 START_TEST(test_baselines) {
-        CalendarPolicy p = policy("1 4 7 10", "third Tue", "22:00 UTC");
+        CalendarPolicy p = policy(QUARTERS, "third Tue", "22:00 UTC");
         CalendarMonth m;
 
         ck_assert_uint_eq(calendar_restarts(&p), 4);
@@ -189,7 +171,7 @@ START_TEST(test_baselines) {
         ck_assert_ok(calendar_baseline(&p, "2026.07", &m));
         ck_assert_uint_eq(m.covers_until_usec, at(2026, 11, 3, 0, 0));
         /* A day in the month after is still that month's. */
-        p = policy("12", "last Tue +14d", "22:00 UTC");
+        p = policy(0x800, "last Tue +14d", "22:00 UTC");
         ck_assert_ok(calendar_baseline_at(&p, at(2027, 1, 12, 0, 0), &m));
         ck_assert_str_eq(m.name, "2026.12");
         ck_assert_ok(calendar_baseline_at(&p, at(2027, 1, 11, 0, 0), &m));
@@ -199,8 +181,8 @@ END_TEST
 
 /* Each day of four years, whatever the clock says: the two neighbours belong together. */
 START_TEST(test_neighbours_at_any_time) {
-        static const char *const months[] = { "1 4 7 10", "12", "2", "1 2 3 4 5 6 7 8 9 10 11 12" };
-        static const char *const days[] = { "third Tue", "28 +14d", "1" };
+        static const unsigned months[] = { QUARTERS, 0x800, 0x2, CALENDAR_ALL_MONTHS };
+        static const char *const days[] = { "third Tue", "28 +27d", "1" };
 
         for (size_t i = 0; i < ELEMENTSOF(months) * ELEMENTSOF(days); i++) {
                 CalendarPolicy p = policy(months[i % 4], days[i / 4], "22:00 Africa/Cairo");
@@ -218,7 +200,7 @@ START_TEST(test_neighbours_at_any_time) {
 END_TEST
 
 START_TEST(test_clock_out_of_range) {
-        CalendarPolicy p = policy("1 4 7 10", "third Tue", "22:00 UTC");
+        CalendarPolicy p = policy(QUARTERS, "third Tue", "22:00 UTC");
         CalendarMonth m, year[12];
 
         /* A machine without a battery begins in 1970. */
@@ -240,7 +222,7 @@ START_TEST(test_clock_out_of_range) {
 END_TEST
 
 START_TEST(test_open_window) {
-        CalendarPolicy p = policy("1 4 7 10", "third Tue", "22:00 UTC");
+        CalendarPolicy p = policy(QUARTERS, "third Tue", "22:00 UTC");
         uint64_t begin, end;
 
         ck_assert_ok(calendar_window_at(&p, at(2026, 10, 20, 21, 59), &begin, &end));
@@ -273,7 +255,6 @@ static Suite *calendar_suite(void) {
         TCase *t = tcase_create("calendar");
 
         tcase_set_timeout(t, 60);
-        tcase_add_test(t, test_months);
         tcase_add_test(t, test_day_rules);
         tcase_add_test(t, test_windows_must_come_often);
         tcase_add_test(t, test_events_are_limited);

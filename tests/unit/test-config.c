@@ -42,11 +42,11 @@ static void assert_defaults(void) {
         ck_assert(config.hotpatch);
         ck_assert_uint_eq(config.require, 0);
         ck_assert(config.baseline.enabled);
-        ck_assert_uint_eq(config.baseline.months, 1 << 0 | 1 << 3 | 1 << 6 | 1 << 9);
-        ck_assert_int_eq(config.baseline.day.which, 3);
-        ck_assert_uint_eq(config.baseline.day.number, 2);
-        ck_assert_str_eq(config.baseline.window, "22:00");
-        ck_assert_uint_eq(config.baseline.deadline_usec, 14 * VALUE_USEC_PER_DAY);
+        ck_assert_uint_eq(config.baseline.calendar.months, 1 << 0 | 1 << 3 | 1 << 6 | 1 << 9);
+        ck_assert_int_eq(config.baseline.calendar.day.nth, 3);
+        ck_assert_uint_eq(config.baseline.calendar.day.weekday, WEEKDAY_TUESDAY);
+        ck_assert_str_eq(config.baseline.calendar.window.text, "22:00");
+        ck_assert_uint_eq(config.baseline.calendar.deadline_usec, 14 * VALUE_USEC_PER_DAY);
         ck_assert_str_eq(config.baseline.backend, "apt");
 }
 
@@ -364,7 +364,7 @@ START_TEST(test_unreadable_file_denies) {
         load();
         ck_assert(!config.hotpatch);
         ck_assert(config.baseline.enabled);
-        ck_assert_str_eq(config.baseline.window, "22:00");
+        ck_assert_str_eq(config.baseline.calendar.window.text, "22:00");
 }
 END_TEST
 
@@ -391,7 +391,8 @@ static const struct {
         { "Day", "third Tue 7d", NULL }, { "Day", "third Tue +7", NULL }, { "Day", "third Tue +28d", NULL },
         { "Day", "third Tue +7d +1d", NULL }, { "Day", "third Tue +d", NULL }, { "Day", "15th", NULL },
         { "Window", "Sat,Sun 01:30", "Sat,Sun 01:30" }, { "Window", "*-*-* 22:00:00 Europe/Berlin", "*-*-* 22:00:00 Europe/Berlin" },
-        { "Window", "", NULL }, { "Window", "22:00; reboot", NULL },
+        { "Window", "", NULL }, { "Window", "22:00; reboot", NULL }, { "Window", "22", NULL },
+        { "Window", "*-01-15 22:00", NULL }, { "Window", "22:00 Europe/Nowhere", NULL },
         { "WindowLengthSec", "90min", "90min" }, { "WindowLengthSec", "7d", "7d" },
         { "WindowLengthSec", "1min", NULL }, { "WindowLengthSec", "8d", NULL },
         { "DeadlineSec", "0", "0" }, { "DeadlineSec", "2w", "14d" }, { "DeadlineSec", "91d", NULL },
