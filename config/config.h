@@ -36,6 +36,7 @@ typedef struct ConfigOrigin {
  * @baseline: the year
  * @idle_timeout_usec: the daemon exits when nothing happened for so long
  * @origins: one for each key, see config_setting()
+ * @n_ref: who began something keeps the configuration that it began with
  */
 typedef struct Config {
         TrustPolicy trust;
@@ -53,6 +54,7 @@ typedef struct Config {
         BaselinePolicy baseline;
         uint64_t idle_timeout_usec;
         ConfigOrigin *origins;
+        unsigned n_ref;
 } Config;
 
 /**
@@ -69,9 +71,13 @@ typedef struct ConfigSetting {
         const ConfigOrigin *origin;
 } ConfigSetting;
 
-int config_load(const char *root, Config *ret, char ***ret_warnings) _must_check_ _nonnull_(1, 2, 3);
-void config_done(Config *c);
+int config_load(const char *root, Config **ret, char ***ret_warnings) _must_check_ _nonnull_(1, 2, 3);
+Config *config_ref(Config *c) _nonnull_(1);
+Config *config_unref(Config *c);
+DEFINE_TRIVIAL_CLEANUP(Config *, config_unref);
+#define _cleanup_config_ _cleanup_(config_unrefp)
 
 size_t config_n_settings(void);
 int config_setting(const Config *c, size_t i, ConfigSetting *ret) _must_check_ _nonnull_(1, 3);
 void config_setting_done(ConfigSetting *s);
+int config_denial(const Config *c, char **ret) _must_check_ _nonnull_(1, 2);

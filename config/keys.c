@@ -397,8 +397,16 @@ int config_set_defaults(Config *c) {
         return 0;
 }
 
-/** config_done() - free what a Config owns */
-void config_done(Config *c) {
+/** config_ref() - one more user. Returns @c. */
+Config *config_ref(Config *c) {
+        c->n_ref++;
+        return c;
+}
+
+/** config_unref() - one user less; the last one frees it; NULL is fine. Returns NULL. */
+Config *config_unref(Config *c) {
+        if (!c || --c->n_ref > 0)
+                return NULL;
         for (size_t i = 0; c->origins && i < n_config_keys; i++)
                 strv_free(c->origins[i].where);
         free(c->origins);
@@ -407,7 +415,8 @@ void config_done(Config *c) {
         strv_free(c->freeze_exclude);
         free(c->ring);
         free(c->baseline.backend);
-        *c = (Config) { 0 };
+        free(c);
+        return NULL;
 }
 
 /* --- to be shown --- */
@@ -446,4 +455,26 @@ int config_setting(const Config *c, size_t i, ConfigSetting *ret) {
 void config_setting_done(ConfigSetting *s) {
         free(s->value);
         s->value = NULL;
+}
+
+/**
+ * config_denial() - why hotpatches are not allowed on this machine
+ * @ret: the rest of a sentence, which names file and line; NULL: they are allowed; owned by the caller
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int config_denial(const Config *c, char **ret) {
+        const ConfigOrigin *o = &c->origins[config_key_find("Policy", "Hotpatch")];
+        const char *where = o->where ? *o->where : "the configuration";
+        int r;
+
+        if (c->hotpatch) {
+                *ret = NULL;
+                return 0;
+        }
+        if (o->strictest)
+                r = asprintf(ret, "'Hotpatch' cannot be read at %s, which counts as 'no'", where);
+        else
+                r = asprintf(ret, "'Hotpatch=no' is set at %s", where);
+        return r < 0 ? -ENOMEM : 0;
 }

@@ -155,14 +155,18 @@ static int read_files(econf_file **files, size_t n, const char *root, Config *c,
         return 0;
 }
 
-static int distrust(econf_err e, Config *c, char ***warnings) {
+static int distrust(econf_err e, const char *root, Config *c, char ***warnings) {
         _cleanup_free_ char *file = NULL, *where = NULL;
+        const char *shown;
         uint64_t line = 0;
 
         if (e == ECONF_NOMEM)
                 return -ENOMEM;
         econf_errLocation(&file, &line);
-        if (asprintf(&where, "%s:%llu", file && *file ? file : "hotpatchd.conf", (unsigned long long) line) < 0) {
+        shown = file && *file ? file : "hotpatchd.conf";
+        if (startswith(shown, root))
+                shown += strlen(root);
+        if (asprintf(&where, "%s:%llu", shown, (unsigned long long) line) < 0) {
                 where = NULL;
                 return -ENOMEM;
         }
@@ -183,6 +187,9 @@ static econf_err read_history(econf_file ***files, size_t *n, const char *usr, c
                 return ECONF_NOMEM;
         e = econf_readDirsHistory(files, n, usr, etc, "hotpatchd", "conf", "=", "#");
         (void) unsetenv("ECONF_JOIN_SAME_ENTRIES");
+        /* libeconf 0.5.1 has freed the list then, and does not say so. */
+        if (e != ECONF_SUCCESS && e != ECONF_NOFILE)
+                *files = NULL;
         return e;
 }
 
@@ -199,7 +206,7 @@ static int read_layers(const char *root, Config *c, char ***warnings) {
         if (e == ECONF_NOFILE)
                 return 0;
         if (e != ECONF_SUCCESS)
-                return distrust(e, c, warnings);
+                return distrust(e, root, c, warnings);
         r = read_files(files, n, root, c, warnings);
         for (size_t i = 0; i < n; i++)
                 econf_freeFile(files[i]);
@@ -209,28 +216,30 @@ static int read_layers(const char *root, Config *c, char ***warnings) {
 /**
  * config_load() - read the configuration
  * @root: root directory
- * @ret: the configuration; defaults where nothing is set; config_done() it
+ * @ret: the configuration; defaults where nothing is set; config_unref() it
  * @ret_warnings: one text for each thing that was ignored, naming file, line and key; never NULL;
  *   free with strv_free()
  *
  * Return: 0 or -ENOMEM.
  */
-int config_load(const char *root, Config *ret, char ***ret_warnings) {
+int config_load(const char *root, Config **ret, char ***ret_warnings) {
         _cleanup_strv_free_ char **warnings = NULL;
-        _cleanup_(config_done) Config c = { 0 };
+        _cleanup_config_ Config *c = calloc(1, sizeof(*c));
         int r;
 
+        if (!c)
+                return -ENOMEM;
+        c->n_ref = 1;
         r = strv_copy(NULL, &warnings);
         if (r >= 0)
-                r = config_set_defaults(&c);
+                r = config_set_defaults(c);
         if (r < 0)
                 return r;
         /* "/" as a root would make "//usr": harmless, but shown in warnings. */
-        r = read_layers(streq(root, "/") ? "" : root, &c, &warnings);
+        r = read_layers(streq(root, "/") ? "" : root, c, &warnings);
         if (r < 0)
                 return r;
-        *ret = c;
-        c = (Config) { 0 };
+        *ret = TAKE_PTR(c);
         *ret_warnings = TAKE_PTR(warnings);
         return 0;
 }

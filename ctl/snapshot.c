@@ -24,6 +24,7 @@ static const Property manager_properties[] = {
         { "Architecture", 's', offsetof(ManagerInfo, arch) },
         { "Lockdown", 's', offsetof(ManagerInfo, lockdown) },
         { "Disabled", 's', offsetof(ManagerInfo, disabled) },
+        { "Denied", 's', offsetof(ManagerInfo, denied) },
         { "ModuleSignatureRequired", 'b', offsetof(ManagerInfo, signature_required) },
         { "LivepatchSupported", 'b', offsetof(ManagerInfo, supported) },
         { "Findings", 'F', offsetof(ManagerInfo, findings) },

@@ -53,6 +53,7 @@ typedef struct ManagerInfo {
         char *arch;
         char *lockdown;
         char *disabled;
+        char *denied;
         bool signature_required;
         bool supported;
         FindingList findings;

@@ -220,6 +220,12 @@ static int find_closed_gates(const Snapshot *s, Summary *to) {
                                          "'hotpatch=off' "
                                          "on the kernel command line");
         }
+        if (r >= 0 && *s->manager.denied) {
+                raise_level(to, LEVEL_ATTENTION);
+                r = set_safety(to, "Hotpatches are not allowed on this machine: %s", s->manager.denied);
+                if (r >= 0)
+                        r = add_todo(to, "To allow them, set 'Hotpatch=yes' there and run 'hotpatchctl policy reload'");
+        }
         return r;
 }
 
@@ -257,8 +263,8 @@ static int find_states(const Snapshot *s, Summary *to) {
                 size_t n;
                 int r;
 
-                /* As it should be, when hotpatching is switched off. */
-                if (rows[i].test == is_missing && *s->manager.disabled)
+                /* As it should be, when hotpatching is switched off or not allowed. */
+                if (rows[i].test == is_missing && (*s->manager.disabled || *s->manager.denied))
                         continue;
                 r = ids_of(s, rows[i].test, rows[i].between, &ids, &n);
                 if (r < 0)

@@ -35,6 +35,8 @@ const VerbEntry ctl_verbs[] = {
                                 "what happened, from the journal"},
                 {"audit", "", 0, 0, 0, false, verb_audit,
                                 "do kernel, records, store and journal agree?"},
+                {"policy", "[reload]", 0, 1, 0, false, verb_policy,
+                                "what is configured, and where"},
                 {"monitor", "", 0, 0, 0, false, verb_monitor, "print what happens as it happens"},
                 {"bundle", "VERB ...", 0, UINT_MAX, 0, true, verb_bundle,
                                 "make, sign, show, check and unpack bundles; needs no daemon"},

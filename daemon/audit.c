@@ -68,7 +68,7 @@ static int audit_run(void *userdata, int output_fd, _unused_ sd_bus_error *error
                 .identity = &m->identity,
                 .store = m->store,
                 .root = m->root,
-                .trust = &m->config.trust,
+                .trust = &m->config->trust,
                 .now_usec = clock_usec(CLOCK_REALTIME),
         };
         int r;

@@ -180,7 +180,7 @@ static void open_bundle(Manager *m, const Patch *p, const AdmittedRecord *record
         fd = record ? store_admitted_open(m->store, p->id) : store_spool_open(m->store, p->id, &ignored);
         if (fd < 0)
                 return;
-        if (admit_open(fd, m->root, &m->config.trust, now, ret, &ignored) >= 0)
+        if (admit_open(fd, m->root, &m->config->trust, now, ret, &ignored) >= 0)
                 /* A file in the spool may have any name; its id counts. */
                 if (!streq(verified_manifest(*ret)->id, p->id))
                         *ret = verified_free(*ret);

@@ -11,6 +11,7 @@
 #include <config.h> /* the build's */
 #include "daemon/bus.h"
 #include "daemon/manager.h"
+#include "daemon/policy.h"
 #include "daemon/reboot.h"
 #include "dbus/names.h"
 
@@ -71,6 +72,17 @@ static int get_disabled(_unused_ sd_bus *bus, _unused_ const char *path, _unused
         return sd_bus_message_append(reply, "s", strempty(disabled));
 }
 
+static int get_denied(_unused_ sd_bus *bus, _unused_ const char *path, _unused_ const char *interface,
+                _unused_ const char *property, sd_bus_message *reply, void *userdata,
+                _unused_ sd_bus_error *error) {
+        const Manager *m = userdata;
+        _cleanup_free_ char *why = NULL;
+        int r;
+
+        r = config_denial(m->config, &why);
+        return r < 0 ? r : sd_bus_message_append(reply, "s", strempty(why));
+}
+
 static int append_reason(void *userdata, const char *id, const char *sentence) {
         return sd_bus_message_append(userdata, "(ss)", id, sentence);
 }
@@ -90,6 +102,12 @@ static int get_reboot(_unused_ sd_bus *bus, _unused_ const char *path, _unused_ 
 void bus_reboot_changed(Manager *m) {
         (void) sd_bus_emit_properties_changed(m->bus, HOTPATCH_ROOT_PATH, HOTPATCH_MANAGER_INTERFACE,
                 "RebootRequired", NULL);
+}
+
+/** bus_policy_changed() - signal PropertiesChanged of what follows from the configuration */
+void bus_policy_changed(Manager *m) {
+        (void) sd_bus_emit_properties_changed(m->bus, HOTPATCH_ROOT_PATH, HOTPATCH_MANAGER_INTERFACE,
+                "Denied", NULL);
 }
 
 const sd_bus_vtable bus_manager_vtable[] = {
@@ -124,6 +142,12 @@ const sd_bus_vtable bus_manager_vtable[] = {
         SD_BUS_METHOD_WITH_ARGS("Audit",
                 SD_BUS_NO_ARGS, SD_BUS_RESULT("s", report),
                 on_request, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("GetPolicy",
+                SD_BUS_NO_ARGS, SD_BUS_RESULT("s", policy),
+                policy_bus_get, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Reload",
+                SD_BUS_NO_ARGS, SD_BUS_NO_RESULT,
+                on_request, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("ListPatches",
                 SD_BUS_NO_ARGS, SD_BUS_RESULT("a(sssssto)", patches),
                 bus_patch_list, SD_BUS_VTABLE_UNPRIVILEGED),
@@ -150,6 +174,7 @@ const sd_bus_vtable bus_manager_vtable[] = {
         SD_BUS_PROPERTY("ModuleSignatureRequired", "b", get_gate, 0, 0),
         SD_BUS_PROPERTY("LivepatchSupported", "b", get_supported, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Disabled", "s", get_disabled, 0, 0),
+        SD_BUS_PROPERTY("Denied", "s", get_denied, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("RolledBack", "a(sts)", bus_get_rolled_back, 0, 0),
         SD_BUS_PROPERTY("Findings", "a(ssssss)", bus_findings_get, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("RebootRequired", "a(ss)", get_reboot, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),

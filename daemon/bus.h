@@ -48,3 +48,4 @@ void bus_job_forgotten(Job *j);
 
 /* bus.c: the property RebootRequired */
 void bus_reboot_changed(Manager *m);
+void bus_policy_changed(Manager *m);

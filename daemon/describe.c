@@ -75,6 +75,37 @@ static int finish(json_t *j, char **ret) {
         return 0;
 }
 
+/* --- policy --- */
+
+static json_t *setting_value(const ConfigSetting *s) {
+        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:b}",
+                        "section", string_value(s->section),
+                        "key", string_value(s->name),
+                        "value", string_value(s->value),
+                        "default", string_value(s->fallback),
+                        "sources", strv_value(s->origin->where),
+                        "unreadable", s->origin->strictest);
+}
+
+/**
+ * describe_policy() - hotpatchd.conf(5) as it is in effect
+ * @warnings: what was not understood; NULL: nothing
+ * @ret: JSON; owned by the caller
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int describe_policy(const Config *c, char *const *warnings, char **ret) {
+        _cleanup_json_ json_t *array = json_array();
+
+        for (size_t i = 0; array && i < config_n_settings(); i++) {
+                _cleanup_(config_setting_done) ConfigSetting s = { 0 };
+
+                if (config_setting(c, i, &s) < 0 || json_array_append_new(array, setting_value(&s)) < 0)
+                        return -ENOMEM;
+        }
+        return finish(json_pack("{s:O, s:o}", "settings", array, "warnings", strv_value(warnings)), ret);
+}
+
 /* --- plan --- */
 
 static json_t *steps_value(const Plan *p) {

@@ -9,6 +9,7 @@
 #include <systemd/sd-bus.h>
 
 #include "bundle/bundle.h"
+#include "config/config.h"
 #include "daemon/audit-report.h"
 #include "daemon/plan.h"
 #include "daemon/store.h"
@@ -41,4 +42,5 @@ int describe_plan(const Plan *plan, const char *type, const KernelIdentity *kern
 int describe_bundle(const Verified *v, const KernelIdentity *kernel, char **ret) _must_check_ _nonnull_(1, 2, 3);
 int describe_audit(const AuditReport *report, const FindingSet *findings, const KernelIdentity *kernel, char **ret)
         _must_check_ _nonnull_(1, 2, 3, 4);
+int describe_policy(const Config *c, char *const *warnings, char **ret) _must_check_ _nonnull_(1, 3);
 int describe_patch(const Description *d, char **ret) _must_check_ _nonnull_(1, 2);

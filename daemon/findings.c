@@ -247,9 +247,11 @@ static void drop_double_hooks(FindingSet *s) {
  * Return: 0 or a negative errno.
  */
 int findings_collect(const Findings *f, const FindingSet *deep, FindingSet *ret) {
-        _cleanup_free_ char *off = manager_disabled(f->manager);
-        int r;
+        _cleanup_free_ char *off = manager_disabled(f->manager), *denied = NULL;
+        int r = config_denial(f->manager->config, &denied);
 
+        if (r < 0)
+                return r;
         if (f->killed) {
                 r = finding_set_add(ret, FINDING_KILLED, NULL, NULL,
                                 "The hotpatchd before this one did not end in order");
@@ -260,7 +262,7 @@ int findings_collect(const Findings *f, const FindingSet *deep, FindingSet *ret)
                 .kernel = f->manager->kernel,
                 .store = f->manager->store,
                 .release = f->manager->identity.release,
-                .off = off,
+                .off = off ?: denied,
         }, ret);
         if (r >= 0)
                 r = watch_add_refused(f->manager->watch, ret);

@@ -126,7 +126,7 @@ static int trial_seconds(const Manager *m, const AdmittedRecord *record) {
         _cleanup_close_ int fd = store_admitted_open(m->store, record->id);
         _cleanup_verified_free_ Verified *v = NULL;
 
-        if (fd < 0 || admit_open(fd, m->root, &m->config.trust, record->admitted_usec, &v, &error) < 0)
+        if (fd < 0 || admit_open(fd, m->root, &m->config->trust, record->admitted_usec, &v, &error) < 0)
                 return MANIFEST_TRIAL_SECONDS;
         return (int) verified_manifest(v)->trial_seconds;
 }

@@ -136,7 +136,7 @@ static int extract(const Job *j, const char *id, int output_fd, sd_bus_error *er
                 .source_fd = fd,
                 .copy_fd = copy_fd,
                 .root = m->root,
-                .policy = &m->config.trust,
+                .policy = &j->config->trust,
                 .now_usec = record.admitted_usec,
                 .kernel = &m->identity,
                 .load_dir_fd = j->load_dir_fd,

@@ -44,7 +44,7 @@ int job_step_insert(Job *j, sd_bus_error *error) {
 
 /** job_past_deadline() - has the transition lasted longer than the policy allows? */
 bool job_past_deadline(const Job *j) {
-        uint64_t timeout = j->manager->config.transition_timeout_usec;
+        uint64_t timeout = j->config->transition_timeout_usec;
 
         return timeout > 0 && job_waited_usec(j) >= timeout;
 }
@@ -70,7 +70,7 @@ int job_fail_stalled(Job *j, const char *what) {
         r = sd_bus_error_setf(&error, HOTPATCH_ERROR("TransitionStalled"),
                 "%s module '%s' did not end within %" PRIu64 " seconds (%u of %u tasks had changed over)%s%s",
                 what, job_step(j)->module,
-                j->manager->config.transition_timeout_usec / USEC_PER_SEC, done, total,
+                j->config->transition_timeout_usec / USEC_PER_SEC, done, total,
                 summary && *summary ? "; it waited for " : "", strempty(summary));
         job_fail(j, r, &error);
         return WAIT_OVER;

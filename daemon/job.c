@@ -93,6 +93,7 @@ int job_new(Manager *m, JobType type, Job **ret) {
         m->last_job = loaddir_next_number(kernel_root_fd(m->kernel), m->last_job);
         *j = (Job) {
                 .manager = m,
+                .config = config_ref(m->config),
                 .id = m->last_job,
                 .type = type,
                 .state = JOB_VERIFYING,
@@ -136,6 +137,7 @@ Job *job_free(Job *j) {
         if (!j)
                 return NULL;
         job_release(j);
+        config_unref(j->config);
         strv_free(j->ids);
         strv_free(j->inserted);
         strv_free(j->committed);

@@ -9,6 +9,7 @@
 #include <systemd/sd-bus.h>
 #include <systemd/sd-event.h>
 
+#include "config/config.h"
 #include "daemon/patch.h"
 #include "daemon/plan.h"
 #include "daemon/prepare.h"
@@ -73,6 +74,7 @@ typedef enum JobResult {
  */
 typedef struct Job {
         Manager *manager;
+        Config *config; /* as it was when the job began */
         uint32_t id;
         JobType type;
         JobState state;

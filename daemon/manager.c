@@ -17,6 +17,7 @@
 #include "daemon/leftovers.h"
 #include "daemon/manager.h"
 #include "daemon/messages.h"
+#include "daemon/policy.h"
 #include "daemon/quarantine.h"
 #include "daemon/record.h"
 #include "daemon/switch.h"
@@ -62,6 +63,14 @@ static int release(Manager *m, const Request *request, sd_bus_error *error) {
         return r < 0 ? r : sd_bus_reply_method_return(request->call, NULL);
 }
 
+static int reload(Manager *m, const Request *request, sd_bus_error *error) {
+        int r = policy_reload(m);
+
+        if (r < 0)
+                return sd_bus_error_set_errnof(error, -r, "the configuration cannot be read: %s", strerror(-r));
+        return sd_bus_reply_method_return(request->call, NULL);
+}
+
 static int force_job(Manager *m, const Request *request, sd_bus_error *error) {
         Job *job = manager_find_job(m, request->job);
 
@@ -99,6 +108,8 @@ static int carry_out(void *userdata, Request **request, sd_bus_error *error) {
                 return audit_start(m->audit, request, error);
         case REQUEST_RELEASE:
                 return release(m, *request, error);
+        case REQUEST_RELOAD:
+                return reload(m, *request, error);
         default:
                 return query_start(m, request, error);
         }
@@ -231,22 +242,6 @@ static void freezer_told(_unused_ void *userdata, const char *unit, uint64_t use
         });
 }
 
-static int load_config(Manager *m) {
-        char **warnings = NULL;
-        int r;
-
-        r = config_load(m->root, &m->config, &warnings);
-        for (char **w = warnings; r >= 0 && w && *w; w++)
-                (void) record_write(&(Record) {
-                        .message_id = HOTPATCH_MESSAGE_CONFIGURATION,
-                        .priority = LOG_WARNING,
-                        .text = *w,
-                        .caller_uid = UINT32_MAX,
-                });
-        strv_free(warnings);
-        return r;
-}
-
 /**
  * manager_new() - open kernel, configuration and state
  * @event: the event loop
@@ -275,7 +270,7 @@ int manager_new(sd_event *event, const char *root, const ModuleOps *ops, void *o
         };
         if (!m->root)
                 return -ENOMEM;
-        r = load_config(m);
+        r = policy_load(m);
         if (r < 0)
                 return sd_bus_error_set_errnof(error, -r, "the configuration cannot be read: %s",
                         strerror(-r));
@@ -318,7 +313,8 @@ Manager *manager_free(Manager *m) {
         m->leftovers = leftovers_free(m->leftovers);
         for (size_t i = 0; i < m->n_jobs; i++)
                 job_free(m->jobs[i]);
-        config_done(&m->config);
+        config_unref(m->config);
+        strv_free(m->config_warnings);
         watch_free(m->watch);
         audit_free(m->audit);
         findings_free(m->findings);

@@ -38,7 +38,8 @@ struct Manager {
         Kernel *kernel;
         KernelIdentity identity;
         bool livepatch_supported;
-        Config config;
+        char **config_warnings;
+        Config *config; /* what is begun from now on; jobs keep their own */
         Store *store;
         Authorizer *authorizer;
         Systemd *systemd;

@@ -85,6 +85,8 @@
 #define HOTPATCH_MESSAGE_TARGET_REFUSED "4dbd1597374a4b50a999e6d5d541b243"
 /* Something in the configuration was not understood */
 #define HOTPATCH_MESSAGE_CONFIGURATION "62e97a19879248f48de8edc3119b74ee"
+/* The configuration was read again, and a setting is another now */
+#define HOTPATCH_MESSAGE_POLICY_CHANGED "3a9d31fd8c25431ba7cf6e5f0a3a2a41"
 /* Patches came into force and are watched from now on */
 #define HOTPATCH_MESSAGE_TRIAL_BEGUN "6870bc3da8f2450a98febcb4a37a7ee0"
 /* The time is over and nothing speaks against the patches */

@@ -355,7 +355,7 @@ static int fill_staged(Manager *m, Patch *p, int fd) {
         const Manifest *manifest;
         int r;
 
-        r = admit_open(fd, m->root, &m->config.trust, bundle_present(clock_usec(CLOCK_REALTIME)), &v, &error);
+        r = admit_open(fd, m->root, &m->config->trust, bundle_present(clock_usec(CLOCK_REALTIME)), &v, &error);
         if (r == -ENOMEM)
                 return r;
         if (r < 0)

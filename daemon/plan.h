@@ -198,8 +198,12 @@ typedef struct Plan {
  * struct PlanPolicy - what the administrator forbids, see plan-policy.c
  * @forbid: valid patterns; NULL: none
  * @unreadable: there is a setting, and nobody knows what it means: nothing is allowed
+ * @denied: why hotpatches are not allowed at all, the rest of a sentence; NULL: they are
+ * @ineligible: which required checks this machine fails, the rest of a sentence; NULL: none
  */
 typedef struct PlanPolicy {
+        const char *denied;
+        const char *ineligible;
         char *const *forbid;
         bool unreadable;
 } PlanPolicy;

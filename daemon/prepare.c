@@ -26,6 +26,7 @@
 
 struct Preparation {
         PreparationParameters p;
+        Config *config; /* as it was when this began */
         PreparedBundle *bundles;
         size_t n_bundles;
         size_t current;
@@ -43,14 +44,16 @@ static void fail(Preparation *p, int r, const sd_bus_error *error) {
 }
 
 static int make_plan(Preparation *p) {
-        const Config *c = &p->p.manager->config;
+        const Config *c = p->config;
+        _cleanup_free_ char *denied = NULL;
+        int r = config_denial(c, &denied);
         PlanOptions options = {
                 .allow_downgrade = p->p.request->allow_downgrade,
                 .allow_replace_foreign = p->p.request->allow_replace_foreign,
-                .policy = { .forbid = c->forbid, .unreadable = c->forbid_unreadable },
+                .policy = { .denied = denied, .forbid = c->forbid, .unreadable = c->forbid_unreadable },
         };
 
-        return plan_apply(p->manifests, p->digests, p->n_bundles, facts_for_plan(p->facts), &options,
+        return r < 0 ? r : plan_apply(p->manifests, p->digests, p->n_bundles, facts_for_plan(p->facts), &options,
                 &p->plan);
 }
 
@@ -144,7 +147,7 @@ static int admit_worker(void *userdata, int output_fd, sd_bus_error *error) {
                 .source_fd = p->source_fd,
                 .copy_fd = b->copy_fd,
                 .root = p->p.manager->root,
-                .policy = &p->p.manager->config.trust,
+                .policy = &p->config->trust,
                 .now_usec = b->admitted_usec,
                 .kernel = &p->p.manager->identity,
                 .load_dir_fd = p->p.load_dir_fd,
@@ -169,7 +172,7 @@ static int take_admitted(Preparation *p, const void *output, size_t size, sd_bus
         const Manager *m = p->p.manager;
         int r;
 
-        r = admit_open(b->copy_fd, m->root, &m->config.trust, b->admitted_usec, &b->verified, error);
+        r = admit_open(b->copy_fd, m->root, &p->config->trust, b->admitted_usec, &b->verified, error);
         if (r < 0)
                 return r;
         r = payload_parse(output, size, &b->payload);
@@ -249,7 +252,12 @@ int preparation_new(const PreparationParameters *parameters, Preparation **ret, 
         p = malloc(sizeof(*p));
         if (!p)
                 return -ENOMEM;
-        *p = (Preparation) { .p = *parameters, .source_fd = -EBADF, .own_source_fd = -EBADF };
+        *p = (Preparation) {
+                .p = *parameters,
+                .config = config_ref(parameters->manager->config),
+                .source_fd = -EBADF,
+                .own_source_fd = -EBADF,
+        };
         p->bundles = calloc(n, sizeof(*p->bundles));
         if (!p->bundles)
                 return -ENOMEM;
@@ -287,6 +295,7 @@ Preparation *preparation_free(Preparation *p) {
                 safe_close(p->bundles[i].copy_fd);
         }
         free(p->bundles);
+        config_unref(p->config);
         free(p);
         return NULL;
 }

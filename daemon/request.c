@@ -53,6 +53,7 @@ static const VerbInfo verbs[_REQUEST_VERB_MAX] = {
         [REQUEST_AUDIT] = { "Audit", HOTPATCH_ACTION_VERIFY },
         [REQUEST_RELEASE] = { "Release", HOTPATCH_ACTION_MANAGE,
                 .takes_ids = true, .takes_options = true },
+        [REQUEST_RELOAD] = { "Reload", HOTPATCH_ACTION_MANAGE },
         [REQUEST_CANCEL] = { "Cancel", NULL },
         [REQUEST_FORCE] = { "Force", HOTPATCH_ACTION_FORCE },
         [REQUEST_END_TRIAL] = { "EndTrial", HOTPATCH_ACTION_APPLY,

@@ -21,6 +21,7 @@ typedef enum RequestVerb {
         REQUEST_VERIFY_BUNDLE,
         REQUEST_AUDIT,
         REQUEST_RELEASE,
+        REQUEST_RELOAD,
         REQUEST_CANCEL,
         REQUEST_FORCE,
         REQUEST_END_TRIAL,

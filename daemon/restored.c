@@ -15,7 +15,7 @@
 
 static bool valid_result(const char *s) {
         static const char *const results[] = {
-                "restored", "present", "unfinished", "other-kernel", "quarantined", "forbidden",
+                "restored", "present", "unfinished", "other-kernel", "denied", "quarantined", "forbidden",
                 "failed",
         };
 

@@ -21,6 +21,7 @@
 
 #include "daemon/findings.h"
 #include "daemon/manager.h"
+#include "daemon/policy.h"
 #include "daemon/service.h"
 #include "dbus/errors.h"
 #include "dbus/names.h"
@@ -63,7 +64,7 @@ static int leave(Service *s) {
  * with nothing, one timer for each quiet span. */
 static int on_idle_timer(sd_event_source *source, _unused_ uint64_t usec, void *userdata) {
         Service *s = userdata;
-        uint64_t timeout = s->manager->config.idle_timeout_usec;
+        uint64_t timeout = s->manager->config->idle_timeout_usec;
         uint64_t quiet = clock_usec(CLOCK_MONOTONIC) - s->manager->activity_usec;
         int r;
 
@@ -99,6 +100,14 @@ static int on_signal(sd_event_source *source, _unused_ const struct signalfd_sig
         return 0;
 }
 
+static int on_hangup(_unused_ sd_event_source *source, _unused_ const struct signalfd_siginfo *si, void *userdata) {
+        Service *s = userdata;
+
+        if (s->manager && s->manager->bus && policy_reload(s->manager) < 0)
+                fprintf(stderr, "<%d>The configuration could not be read again, the old one stays\n", LOG_ERR);
+        return 0;
+}
+
 static int set_up_loop(Service *s) {
         sigset_t mask;
         int r;
@@ -106,6 +115,7 @@ static int set_up_loop(Service *s) {
         sigemptyset(&mask);
         sigaddset(&mask, SIGTERM);
         sigaddset(&mask, SIGINT);
+        sigaddset(&mask, SIGHUP);
         sigaddset(&mask, SIGCHLD); /* workers */
         if (sigprocmask(SIG_BLOCK, &mask, NULL) < 0)
                 return -errno;
@@ -116,6 +126,9 @@ static int set_up_loop(Service *s) {
         if (r < 0)
                 return r;
         r = sd_event_add_signal(s->event, NULL, SIGINT, on_signal, s);
+        if (r < 0)
+                return r;
+        r = sd_event_add_signal(s->event, NULL, SIGHUP, on_hangup, s);
         if (r < 0)
                 return r;
         return sd_event_set_watchdog(s->event, true);
@@ -144,10 +157,10 @@ static int set_up_bus(Service *s) {
 }
 
 static int set_up_idle(Service *s) {
-        if (s->manager->config.idle_timeout_usec == 0)
+        if (s->manager->config->idle_timeout_usec == 0)
                 return 0;
         return sd_event_add_time_relative(s->event, &s->idle, CLOCK_MONOTONIC,
-                s->manager->config.idle_timeout_usec, USEC_PER_SEC, on_idle_timer, s);
+                s->manager->config->idle_timeout_usec, USEC_PER_SEC, on_idle_timer, s);
 }
 
 static int fail(int r, const char *what, const sd_bus_error *error) {

@@ -79,7 +79,7 @@ static void changed(Stall *s) {
 }
 
 static bool may_freeze(const Stall *s, const Blocker *b) {
-        const Config *c = &s->job->manager->config;
+        const Config *c = s->job->config;
 
         /* A freezer waits for all tasks of a unit, and one in such a sleep would keep the others frozen. */
         return c->freeze_after_usec > 0 && !c->freeze_exclude_unreadable && b->unit && !b->kernel_thread &&
@@ -274,8 +274,8 @@ static void freeze_some(Stall *s, uint64_t now) {
         const Manager *m = s->job->manager;
         _cleanup_strv_free_ char **units = NULL;
 
-        if (m->config.freeze_after_usec == 0 || s->freezing || s->freeze_rounds >= FREEZE_ROUNDS_MAX ||
-            job_waited_usec(s->job) < m->config.freeze_after_usec ||
+        if (s->job->config->freeze_after_usec == 0 || s->freezing || s->freeze_rounds >= FREEZE_ROUNDS_MAX ||
+            job_waited_usec(s->job) < s->job->config->freeze_after_usec ||
             (s->frozen_usec != 0 && now - s->frozen_usec < FREEZE_EVERY_USEC))
                 return;
         if (collect_units(s, &units) < 0 || strv_length(units) == 0)

@@ -204,7 +204,7 @@ static int on_interval(sd_event_source *source, _unused_ uint64_t usec, void *us
         TrialChecks *c = userdata;
         int r;
 
-        r = sd_event_source_set_time_relative(source, c->trials->manager->config.trial.check_interval_usec);
+        r = sd_event_source_set_time_relative(source, c->trials->manager->config->trial.check_interval_usec);
         if (r >= 0)
                 r = sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
         if (r < 0)
@@ -223,7 +223,7 @@ static int on_interval(sd_event_source *source, _unused_ uint64_t usec, void *us
  */
 int trial_checks_new(Trials *t, TrialChecks **ret) {
         _cleanup_(trial_checks_freep) TrialChecks *c = malloc(sizeof(*c));
-        uint64_t interval = t->manager->config.trial.check_interval_usec;
+        uint64_t interval = t->manager->config->trial.check_interval_usec;
         int r;
 
         if (!c)

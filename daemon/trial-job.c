@@ -23,7 +23,7 @@
 
 /** trials_job_begins() - an Apply is about to change the kernel: remember how it was */
 void trials_job_begins(Trials *t) {
-        if (t->manager->config.trial.max_usec == 0)
+        if (t->manager->config->trial.max_usec == 0)
                 return;
         t->taint_before = trial_taint(t);
         t->memory_before = trial_kernel_memory(t);
@@ -90,7 +90,7 @@ static int fill_record(Trials *t, const Job *j, char **ids, char **modules, char
  */
 int trials_begin(Trials *t, const Job *j, char **ids, char **modules, char **digests, uint64_t seconds,
                 sd_bus_error *error) {
-        uint64_t usec = clamp_length(&t->manager->config.trial, seconds * USEC_PER_SEC);
+        uint64_t usec = clamp_length(&t->manager->config->trial, seconds * USEC_PER_SEC);
         _cleanup_(trial_record_done) TrialRecord record = {};
         int r;
 

@@ -79,7 +79,7 @@ static bool is_of_job(const Trials *t, const KernelSign *sign) {
 }
 
 static void on_sign(Trials *t, const KernelSign *sign) {
-        const TrialPolicy *policy = &t->manager->config.trial;
+        const TrialPolicy *policy = &t->manager->config->trial;
         _cleanup_free_ char *text = NULL, *reason = NULL;
         bool named = policy->signs & TRIAL_SIGN_KERNEL_LOG, of_job;
         Trial *trial = NULL;

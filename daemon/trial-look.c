@@ -38,7 +38,7 @@ uint64_t trial_taint(const Trials *t) {
 
 /** trial_taint_allowed() - the bits that are no sign in a trial that begins with these */
 uint64_t trial_taint_allowed(const Trials *t, uint64_t before) {
-        return taint_allowed(&t->manager->config.trial, before);
+        return taint_allowed(&t->manager->config->trial, before);
 }
 
 static void look_at_taint(Trials *t) {
@@ -75,7 +75,7 @@ static unsigned read_pressure(const Trials *t, const char *path) {
 }
 
 static void look_at_pressure(Trials *t) {
-        const TrialPolicy *policy = &t->manager->config.trial;
+        const TrialPolicy *policy = &t->manager->config->trial;
         const struct {
                 const char *path;
                 const char *what;
@@ -117,13 +117,13 @@ static void fail_for_memory(Trial *trial, uint64_t grown) {
         _cleanup_free_ char *reason = NULL;
 
         if (asprintf(&reason, "the kernel keeps %" PRIu64 " MiB more memory for itself than before, more than %u percent "
-                        "of all", grown / 1024, trial->trials->manager->config.trial.kernel_memory) < 0)
+                        "of all", grown / 1024, trial->trials->manager->config->trial.kernel_memory) < 0)
                 reason = NULL;
         trial_fail(trial, reason ?: "the kernel keeps more and more memory for itself");
 }
 
 static void look_at_kernel_memory(Trials *t) {
-        unsigned limit = t->manager->config.trial.kernel_memory;
+        unsigned limit = t->manager->config->trial.kernel_memory;
         KernelMemory now;
 
         if (limit == 0 || kernel_memory_read(t->manager->kernel, &now) < 0)
@@ -152,7 +152,7 @@ static void look_at_kernel_memory(Trials *t) {
 
 /** trial_look() - look once; may fail the youngest trial */
 void trial_look(Trials *t) {
-        unsigned signs = t->manager->config.trial.signs;
+        unsigned signs = t->manager->config->trial.signs;
 
         if (signs & TRIAL_SIGN_TAINT)
                 look_at_taint(t);

@@ -133,7 +133,7 @@ uint64_t trials_log_begin(const Trials *t) {
 
 /** trials_watch() - a trial is on: look for all signs that the policy counts */
 void trials_watch(Trials *t) {
-        const TrialPolicy *policy = &t->manager->config.trial;
+        const TrialPolicy *policy = &t->manager->config->trial;
 
         if (!t->log)
                 trial_log_open(t, trials_log_begin(t));
@@ -212,7 +212,7 @@ static int on_end(_unused_ sd_event_source *source, _unused_ uint64_t usec, void
         trial->due = true;
         /* The last look; it may fail this trial, or another. */
         trial_log_catch_up(t);
-        if (any_running(t) && t->manager->config.trial.signs & TRIAL_SIGNS_LOOKED_AT)
+        if (any_running(t) && t->manager->config->trial.signs & TRIAL_SIGNS_LOOKED_AT)
                 trial_look(t);
         trial_checks_run(t->checks);
         trials_settle(t);

@@ -135,6 +135,11 @@ const HotpatchError hotpatch_errors[] = {
             "Give a bundle of the kind 'hotpatch'; a baseline needs a restart."),
         ROW("ForbiddenByPolicy", EPERM, NOT_APPLICABLE,
             "Restart into a kernel with the fix; or the administrator changes 'Forbid' in hotpatchd.conf(5)."),
+        ROW("HotpatchDenied", EPERM, NOT_APPLICABLE,
+            "The administrator sets 'Hotpatch=yes' in hotpatchd.conf(5) and runs 'hotpatchctl policy reload'; "
+            "until then this machine takes baselines."),
+        ROW("NotEligible", EPERM, NOT_APPLICABLE,
+            "Run 'hotpatchctl check': each row that fails says what to do."),
         ROW("ModuleNameInUse", EEXIST, NOT_APPLICABLE,
             "Remove the module of that name first (rmmod); it is not from this bundle."),
         ROW("Disabled", ECANCELED, NOT_APPLICABLE,

@@ -89,6 +89,10 @@ static bool check_patch(const Check *c, const AdmittedRecord *record) {
                 fprintf(stderr, "<%d>'%s' is quarantined and not in force\n", LOG_WARNING, record->id);
                 return true;
         }
+        if (streq_ptr(result, "denied")) {
+                fprintf(stderr, "<%d>'%s' is not restored: %s\n", LOG_NOTICE, record->id, reason);
+                return true;
+        }
         if (streq_ptr(result, "forbidden")) {
                 fprintf(stderr, "<%d>'%s' is forbidden by the policy and not in force\n", LOG_WARNING, record->id);
                 return true;

@@ -47,6 +47,18 @@ static bool is_present(const Restore *r, const AdmittedRecord *record) {
                 facts_record_fits(r->kernel, record) > 0;
 }
 
+/* Return: 1 when the policy does not allow it, 0, or -ENOMEM. */
+static int check_denied(const Restore *r, sd_bus_error *error) {
+        _cleanup_free_ char *why = NULL;
+        int k = config_denial(r->config, &why);
+
+        if (k < 0 || !why)
+                return k;
+        (void) sd_bus_error_setf(error, HOTPATCH_ERROR("HotpatchDenied"),
+                "Hotpatches are not allowed on this machine: %s", why);
+        return 1;
+}
+
 static int sort_one(Restore *r, Candidate *c) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         int k;
@@ -59,6 +71,12 @@ static int sort_one(Restore *r, Candidate *c) {
         if (is_present(r, c->record)) {
                 restore_outcome(r, c, "present", 0, NULL);
                 return 0;
+        }
+        k = check_denied(r, &error);
+        if (k != 0) {
+                if (k > 0)
+                        restore_outcome(r, c, "denied", -EPERM, &error);
+                return k < 0 ? k : 0;
         }
         k = check_quarantine(r, c->record, &error);
         if (k > 0)
@@ -106,7 +124,7 @@ static int verify(Restore *r, Candidate *c, sd_bus_error *error) {
                 .source_fd = fd,
                 .copy_fd = -EBADF,
                 .root = r->root,
-                .policy = &r->config.trust,
+                .policy = &r->config->trust,
                 .now_usec = c->record->admitted_usec,
                 .kernel = &r->identity,
                 .load_dir_fd = r->load_dir_fd,

@@ -33,7 +33,7 @@ typedef struct Restore {
         const char *root;
         Kernel *kernel;
         KernelIdentity identity;
-        Config config;
+        Config *config;
         Store *store;
         sd_id128_t boot_id;
         AdmittedRecord *records;

@@ -65,7 +65,7 @@ static int make_plan(const Restore *r, const Candidate *c, Plan **ret, sd_bus_er
         /* What the person consented to when it was applied is not asked again. */
         const PlanOptions options = {
                 .allow_downgrade = true,
-                .policy = { .forbid = r->config.forbid, .unreadable = r->config.forbid_unreadable },
+                .policy = { .forbid = r->config->forbid, .unreadable = r->config->forbid_unreadable },
         };
         const char *digest = verified_digest(c->verified);
         _cleanup_facts_free_ Facts *facts = NULL;
@@ -99,7 +99,7 @@ static void load(Restore *r, Candidate *c) {
 
 /* A line that cannot be read forbids as well, but nobody meant this patch by it. */
 static bool is_forbidden(const Restore *r, const sd_bus_error *error) {
-        return sd_bus_error_has_name(error, HOTPATCH_ERROR("ForbiddenByPolicy")) && !r->config.forbid_unreadable;
+        return sd_bus_error_has_name(error, HOTPATCH_ERROR("ForbiddenByPolicy")) && !r->config->forbid_unreadable;
 }
 
 /* Return: 1 when the candidate is done, 0 when it waits for another one, or -ENOMEM. */

@@ -23,6 +23,7 @@ static const Outcome outcomes[] = {
         { "restored", HOTPATCH_MESSAGE_RESTORED, LOG_INFO, "The patch '%s' was restored" },
         { "present", NULL, LOG_INFO, "" },
         { "other-kernel", HOTPATCH_MESSAGE_NOT_RESTORED, LOG_NOTICE, "The patch '%s' is kept and not restored" },
+        { "denied", HOTPATCH_MESSAGE_NOT_RESTORED, LOG_NOTICE, "The patch '%s' is kept and not restored" },
         { "quarantined", HOTPATCH_MESSAGE_NOT_RESTORED, LOG_WARNING, "The patch '%s' is not restored" },
         { "forbidden", HOTPATCH_MESSAGE_NOT_RESTORED, LOG_WARNING, "The patch '%s' is not restored" },
         { "unfinished", HOTPATCH_MESSAGE_RESTORE_FAILED, LOG_WARNING, "The patch '%s' is not in force yet" },

@@ -54,7 +54,7 @@ static uint64_t next_kernel_record(const Kernel *k) {
 
 static uint64_t trial_length(const Restore *r, const Candidate *c) {
         uint64_t usec = (uint64_t) verified_manifest(c->verified)->trial_seconds * USEC_PER_SEC;
-        const TrialPolicy *policy = &r->config.trial;
+        const TrialPolicy *policy = &r->config->trial;
 
         if (usec < policy->min_usec)
                 usec = policy->min_usec;
@@ -66,7 +66,7 @@ static uint64_t trial_length(const Restore *r, const Candidate *c) {
 /** restore_trial_begin() - look how the kernel is before anything is loaded */
 void restore_trial_begin(Restore *r) {
         r->kmsg_sequence = next_kernel_record(r->kernel);
-        r->taint = taint_allowed(&r->config.trial, taint_read(r->kernel));
+        r->taint = taint_allowed(&r->config->trial, taint_read(r->kernel));
 }
 
 static int fill_record(const Restore *r, const Candidate *c, TrialRecord *ret) {

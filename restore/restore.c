@@ -35,7 +35,7 @@ static void restore_done(Restore *r) {
                 safe_close(r->load_dir_fd);
         }
         store_free(r->store);
-        config_done(&r->config);
+        config_unref(r->config);
         kernel_identity_done(&r->identity);
         kernel_free(r->kernel);
 }

@@ -462,4 +462,5 @@ def test_releasing_is_a_decision(pki):
 
 
 
-main([f for n, f in list(globals().items()) if n.startswith('test_')])
+if __name__ == '__main__':
+    main([f for n, f in list(globals().items()) if n.startswith('test_')])

@@ -9,7 +9,7 @@
 #include "util/strv.h"
 
 static Tree tree;
-static Config config;
+static Config *config;
 static char **warnings;
 
 static void setup(void) {
@@ -17,13 +17,13 @@ static void setup(void) {
 }
 
 static void teardown(void) {
-        config_done(&config);
+        config = config_unref(config);
         warnings = strv_free(warnings);
         tree_free(&tree);
 }
 
 static void load(void) {
-        config_done(&config);
+        config = config_unref(config);
         warnings = strv_free(warnings);
         ck_assert_ok(config_load(tree.root, &config, &warnings));
         ck_assert_ptr_nonnull(warnings);
@@ -33,21 +33,21 @@ static void load(void) {
 #define ETC "etc/hotpatch/hotpatchd.conf"
 
 static void assert_defaults(void) {
-        ck_assert_uint_eq(config.trust.signatures_min, 1);
-        ck_assert(!config.trust.require_crl);
-        ck_assert_ptr_null(config.forbid);
-        ck_assert(!config.forbid_unreadable);
-        ck_assert_uint_eq(config.transition_timeout_usec, 60 * USEC_PER_SEC);
-        ck_assert_uint_eq(config.idle_timeout_usec, 60 * USEC_PER_SEC);
-        ck_assert(config.hotpatch);
-        ck_assert_uint_eq(config.require, 0);
-        ck_assert(config.baseline.enabled);
-        ck_assert_uint_eq(config.baseline.calendar.months, 1 << 0 | 1 << 3 | 1 << 6 | 1 << 9);
-        ck_assert_int_eq(config.baseline.calendar.day.nth, 3);
-        ck_assert_uint_eq(config.baseline.calendar.day.weekday, WEEKDAY_TUESDAY);
-        ck_assert_str_eq(config.baseline.calendar.window.text, "22:00");
-        ck_assert_uint_eq(config.baseline.calendar.deadline_usec, 14 * VALUE_USEC_PER_DAY);
-        ck_assert_str_eq(config.baseline.backend, "apt");
+        ck_assert_uint_eq(config->trust.signatures_min, 1);
+        ck_assert(!config->trust.require_crl);
+        ck_assert_ptr_null(config->forbid);
+        ck_assert(!config->forbid_unreadable);
+        ck_assert_uint_eq(config->transition_timeout_usec, 60 * USEC_PER_SEC);
+        ck_assert_uint_eq(config->idle_timeout_usec, 60 * USEC_PER_SEC);
+        ck_assert(config->hotpatch);
+        ck_assert_uint_eq(config->require, 0);
+        ck_assert(config->baseline.enabled);
+        ck_assert_uint_eq(config->baseline.calendar.months, 1 << 0 | 1 << 3 | 1 << 6 | 1 << 9);
+        ck_assert_int_eq(config->baseline.calendar.day.nth, 3);
+        ck_assert_uint_eq(config->baseline.calendar.day.weekday, WEEKDAY_TUESDAY);
+        ck_assert_str_eq(config->baseline.calendar.window.text, "22:00");
+        ck_assert_uint_eq(config->baseline.calendar.deadline_usec, 14 * VALUE_USEC_PER_DAY);
+        ck_assert_str_eq(config->baseline.backend, "apt");
 }
 
 START_TEST(test_nothing) {
@@ -62,33 +62,33 @@ START_TEST(test_all) {
                 "[Transition]\nTimeoutSec = 5 min\n[Service]\nIdleTimeoutSec=90s\n");
         load();
         ck_assert_uint_eq(strv_length(warnings), 0);
-        ck_assert_uint_eq(config.trust.signatures_min, 2);
-        ck_assert(config.trust.require_crl);
-        ck_assert_uint_eq(config.transition_timeout_usec, 300 * USEC_PER_SEC);
-        ck_assert_uint_eq(config.idle_timeout_usec, 90 * USEC_PER_SEC);
+        ck_assert_uint_eq(config->trust.signatures_min, 2);
+        ck_assert(config->trust.require_crl);
+        ck_assert_uint_eq(config->transition_timeout_usec, 300 * USEC_PER_SEC);
+        ck_assert_uint_eq(config->idle_timeout_usec, 90 * USEC_PER_SEC);
 }
 END_TEST
 
 START_TEST(test_layers) {
         tree_file(&tree, USR, "[Trust]\nSignaturesMin=2\n[Service]\nIdleTimeoutSec=5\n");
         load();
-        ck_assert_uint_eq(config.trust.signatures_min, 2);
+        ck_assert_uint_eq(config->trust.signatures_min, 2);
         tree_file(&tree, USR ".d/10-vendor.conf", "[Trust]\nSignaturesMin=3\n");
         load();
-        ck_assert_uint_eq(config.trust.signatures_min, 3);
+        ck_assert_uint_eq(config->trust.signatures_min, 3);
         /* the file in /etc takes the place of the one in /usr, whole, and not of the drop-ins */
         tree_file(&tree, ETC, "[Trust]\nSignaturesMin=4\n");
         load();
-        ck_assert_uint_eq(config.trust.signatures_min, 3);
-        ck_assert_uint_eq(config.idle_timeout_usec, 60 * USEC_PER_SEC);
+        ck_assert_uint_eq(config->trust.signatures_min, 3);
+        ck_assert_uint_eq(config->idle_timeout_usec, 60 * USEC_PER_SEC);
         /* a drop-in of the same name hides the vendor's */
         tree_file(&tree, ETC ".d/10-vendor.conf", "[Service]\nIdleTimeoutSec=7\n");
         load();
-        ck_assert_uint_eq(config.trust.signatures_min, 4);
-        ck_assert_uint_eq(config.idle_timeout_usec, 7 * USEC_PER_SEC);
+        ck_assert_uint_eq(config->trust.signatures_min, 4);
+        ck_assert_uint_eq(config->idle_timeout_usec, 7 * USEC_PER_SEC);
         tree_file(&tree, ETC ".d/20-site.conf", "[Trust]\nSignaturesMin=5\n");
         load();
-        ck_assert_uint_eq(config.trust.signatures_min, 5);
+        ck_assert_uint_eq(config->trust.signatures_min, 5);
         ck_assert_uint_eq(strv_length(warnings), 0);
 }
 END_TEST
@@ -122,7 +122,7 @@ START_TEST(test_spans) {
         tree_file(&tree, ETC, text);
         load();
         ck_assert_msg(strv_length(warnings) == (spans[_i].seconds == UINT64_MAX), "'%s'", spans[_i].text);
-        ck_assert_uint_eq(config.transition_timeout_usec,
+        ck_assert_uint_eq(config->transition_timeout_usec,
                 (spans[_i].seconds == UINT64_MAX ? 60 : spans[_i].seconds) * USEC_PER_SEC);
 }
 END_TEST
@@ -160,8 +160,8 @@ START_TEST(test_bad_trust) {
         snprintf(text, sizeof(text), "[Trust]\n%s\nRequireRevocationList=maybe\n", bad_trust[_i]);
         tree_file(&tree, ETC, text);
         load();
-        ck_assert_uint_eq(config.trust.signatures_min, HOTPATCH_SIGNATURES_MAX);
-        ck_assert(config.trust.require_crl);
+        ck_assert_uint_eq(config->trust.signatures_min, HOTPATCH_SIGNATURES_MAX);
+        ck_assert(config->trust.require_crl);
         ck_assert_uint_eq(strv_length(warnings), 2);
         ck_assert_ptr_nonnull(strstr(warnings[0], "taking the strictest value"));
 }
@@ -170,7 +170,7 @@ END_TEST
 static void assert_forbid(const char *expected) {
         char text[1024] = "";
 
-        for (char **p = config.forbid; p && *p; p++)
+        for (char **p = config->forbid; p && *p; p++)
                 snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s", *text ? " " : "", *p);
         ck_assert_str_eq(text, expected);
 }
@@ -182,7 +182,7 @@ START_TEST(test_forbid) {
         tree_file(&tree, ETC ".d/20-b.conf", "[Policy]\nForbid=\n");
         load();
         ck_assert_uint_eq(strv_length(warnings), 0);
-        ck_assert(!config.forbid_unreadable);
+        ck_assert(!config->forbid_unreadable);
         assert_forbid("mm/ nf_tables net/ipv4/* vmlinux:tcp_*");
 }
 END_TEST
@@ -198,7 +198,7 @@ START_TEST(test_bad_forbid) {
         snprintf(text, sizeof(text), "[Policy]\nForbid=fs/ %s\n", bad_forbid[_i]);
         tree_file(&tree, ETC, text);
         load();
-        ck_assert_msg(config.forbid_unreadable, "%s", bad_forbid[_i]);
+        ck_assert_msg(config->forbid_unreadable, "%s", bad_forbid[_i]);
         ck_assert_uint_eq(strv_length(warnings), 1);
         ck_assert_ptr_nonnull(strstr(warnings[0], "'Forbid' of [Policy] must be patterns"));
         ck_assert_ptr_nonnull(strstr(warnings[0], "taking the strictest value"));
@@ -207,16 +207,16 @@ END_TEST
 
 START_TEST(test_freezing) {
         load();
-        ck_assert_uint_eq(config.freeze_after_usec, 5 * USEC_PER_SEC);
-        ck_assert_ptr_null(config.freeze_exclude);
+        ck_assert_uint_eq(config->freeze_after_usec, 5 * USEC_PER_SEC);
+        ck_assert_ptr_null(config->freeze_exclude);
         tree_file(&tree, ETC, "[Transition]\nFreezeAfterSec=0\nFreezeExclude=a.service  b@*.service\n");
         tree_file(&tree, ETC ".d/10-a.conf", "[Transition]\nFreezeExclude=c-[0-9].scope a.service\n");
         load();
         ck_assert_uint_eq(strv_length(warnings), 0);
-        ck_assert_uint_eq(config.freeze_after_usec, 0);
-        ck_assert_uint_eq(strv_length(config.freeze_exclude), 3);
-        ck_assert_str_eq(config.freeze_exclude[2], "c-[0-9].scope");
-        ck_assert(!config.freeze_exclude_unreadable);
+        ck_assert_uint_eq(config->freeze_after_usec, 0);
+        ck_assert_uint_eq(strv_length(config->freeze_exclude), 3);
+        ck_assert_str_eq(config->freeze_exclude[2], "c-[0-9].scope");
+        ck_assert(!config->freeze_exclude_unreadable);
 }
 END_TEST
 
@@ -224,7 +224,7 @@ END_TEST
 START_TEST(test_bad_freeze_exclude) {
         tree_file(&tree, ETC, "[Transition]\nFreezeExclude=a.service, b.service\n");
         load();
-        ck_assert(config.freeze_exclude_unreadable);
+        ck_assert(config->freeze_exclude_unreadable);
         ck_assert_uint_eq(strv_length(warnings), 1);
         ck_assert_ptr_nonnull(strstr(warnings[0], "taking the strictest value"));
 }
@@ -234,8 +234,8 @@ END_TEST
 START_TEST(test_given_twice) {
         tree_file(&tree, ETC, "[Trust]\nSignaturesMin=1\nSignaturesMin=2\n[Transition]\nTimeoutSec=1\nTimeoutSec=2\n");
         load();
-        ck_assert_uint_eq(config.trust.signatures_min, HOTPATCH_SIGNATURES_MAX);
-        ck_assert_uint_eq(config.transition_timeout_usec, 60 * USEC_PER_SEC);
+        ck_assert_uint_eq(config->trust.signatures_min, HOTPATCH_SIGNATURES_MAX);
+        ck_assert_uint_eq(config->transition_timeout_usec, 60 * USEC_PER_SEC);
         ck_assert_uint_ge(strv_length(warnings), 2);
 }
 END_TEST
@@ -243,9 +243,9 @@ END_TEST
 START_TEST(test_not_a_configuration) {
         tree_file(&tree, ETC, "[Trust\nSignaturesMin=1\n");
         load();
-        ck_assert_uint_eq(config.trust.signatures_min, HOTPATCH_SIGNATURES_MAX);
-        ck_assert(config.trust.require_crl);
-        ck_assert(config.forbid_unreadable);
+        ck_assert_uint_eq(config->trust.signatures_min, HOTPATCH_SIGNATURES_MAX);
+        ck_assert(config->trust.require_crl);
+        ck_assert(config->forbid_unreadable);
         ck_assert_uint_eq(strv_length(warnings), 1);
         ck_assert_ptr_nonnull(strstr(warnings[0], "hotpatchd.conf:1:"));
 }
@@ -272,7 +272,7 @@ START_TEST(test_shipped) {
         for (size_t i = 0; i < config_n_settings(); i++) {
                 _cleanup_(config_setting_done) ConfigSetting s = { 0 };
 
-                ck_assert_ok(config_setting(&config, i, &s));
+                ck_assert_ok(config_setting(config, i, &s));
                 ck_assert_msg(s.origin->where || !*s.fallback, "%s of [%s] is not in the file", s.name, s.section);
         }
 }
@@ -284,7 +284,7 @@ static ConfigSetting setting(const char *name) {
         ConfigSetting s = { 0 };
 
         for (size_t i = 0; i < config_n_settings(); i++) {
-                ck_assert_ok(config_setting(&config, i, &s));
+                ck_assert_ok(config_setting(config, i, &s));
                 if (streq(s.name, name))
                         return s;
                 config_setting_done(&s);
@@ -303,13 +303,20 @@ static void assert_setting(const char *name, const char *value, const char *wher
         ck_assert_int_eq(s.origin->strictest, strictest);
 }
 
+static void assert_denial(const char *expected) {
+        _cleanup_free_ char *why = NULL;
+
+        ck_assert_ok(config_denial(config, &why));
+        ck_assert_pstr_eq(why, expected);
+}
+
 /* Without a file each value is the default in the words of the table. */
 START_TEST(test_defaults_are_shown) {
         load();
         for (size_t i = 0; i < config_n_settings(); i++) {
                 _cleanup_(config_setting_done) ConfigSetting s = { 0 };
 
-                ck_assert_ok(config_setting(&config, i, &s));
+                ck_assert_ok(config_setting(config, i, &s));
                 ck_assert_ptr_null(s.origin->where);
                 ck_assert(!s.origin->strictest);
                 /* the largest unit is shown, and some defaults are written with a smaller one */
@@ -336,9 +343,9 @@ START_TEST(test_origins) {
                 "/etc/hotpatch/hotpatchd.conf.d/10-a.conf:5 /etc/hotpatch/hotpatchd.conf.d/20-b.conf:3", false);
         assert_setting("Ring", "early", "/etc/hotpatch/hotpatchd.conf.d/20-b.conf:4", false);
         assert_setting("Busy", "", "/etc/hotpatch/hotpatchd.conf.d/10-a.conf:7", false);
-        ck_assert(config.hotpatch);
-        ck_assert_uint_eq(config.require, 1 << CHECK_SECURE_BOOT | 1 << CHECK_TPM2);
-        ck_assert_str_eq(config.ring, "early");
+        ck_assert(config->hotpatch);
+        ck_assert_uint_eq(config->require, 1 << CHECK_SECURE_BOOT | 1 << CHECK_TPM2);
+        ck_assert_str_eq(config->ring, "early");
 }
 END_TEST
 
@@ -347,24 +354,39 @@ START_TEST(test_bad_policy) {
         tree_file(&tree, ETC, "[Policy]\nHotpatch=perhaps\nRequire=tpm2 tmp\nPreviewArchitectures=aarch64 ../x\n");
         load();
         ck_assert_uint_eq(strv_length(warnings), 3);
-        ck_assert(!config.hotpatch);
-        ck_assert_uint_eq(config.require & (1 << CHECK_LOCKDOWN | 1 << CHECK_BASELINE | 1 << CHECK_TPM2),
+        ck_assert(!config->hotpatch);
+        ck_assert_uint_eq(config->require & (1 << CHECK_LOCKDOWN | 1 << CHECK_BASELINE | 1 << CHECK_TPM2),
                 1 << CHECK_LOCKDOWN | 1 << CHECK_BASELINE | 1 << CHECK_TPM2);
         assert_setting("Hotpatch", "no", "/etc/hotpatch/hotpatchd.conf:2", true);
+        assert_denial("'Hotpatch' cannot be read at /etc/hotpatch/hotpatchd.conf:2, which counts as 'no'");
         /* repaired by a later file */
         tree_file(&tree, ETC ".d/10-a.conf", "[Policy]\nHotpatch=yes\n");
         load();
-        ck_assert(config.hotpatch);
+        ck_assert(config->hotpatch);
+        assert_denial(NULL);
         assert_setting("Hotpatch", "yes", "/etc/hotpatch/hotpatchd.conf.d/10-a.conf:2", false);
+}
+END_TEST
+
+/* … also when others can be read. */
+START_TEST(test_one_of_several_is_unreadable) {
+        tree_file(&tree, USR, "[Service]\nIdleTimeoutSec=5\n");
+        tree_file(&tree, ETC ".d/10-a.conf", "[Policy]\nHotpatch=yes\n");
+        tree_file(&tree, ETC ".d/20-b.conf", "[Policy\n");
+        load();
+        ck_assert(!config->hotpatch);
+        assert_setting("Hotpatch", "no", "/etc/hotpatch/hotpatchd.conf.d/20-b.conf:1", true);
+        load();
+        ck_assert(!config->hotpatch);
 }
 END_TEST
 
 START_TEST(test_unreadable_file_denies) {
         tree_file(&tree, ETC, "[Policy\nHotpatch=yes\n");
         load();
-        ck_assert(!config.hotpatch);
-        ck_assert(config.baseline.enabled);
-        ck_assert_str_eq(config.baseline.calendar.window.text, "22:00");
+        ck_assert(!config->hotpatch);
+        ck_assert(config->baseline.enabled);
+        ck_assert_str_eq(config->baseline.calendar.window.text, "22:00");
 }
 END_TEST
 
@@ -445,6 +467,7 @@ static Suite *config_suite(void) {
         tcase_add_test(c, test_origins);
         tcase_add_test(c, test_bad_policy);
         tcase_add_test(c, test_unreadable_file_denies);
+        tcase_add_test(c, test_one_of_several_is_unreadable);
         tcase_add_loop_test(c, test_year, 0, ELEMENTSOF(year));
         suite_add_tcase(s, c);
         return s;

@@ -4,7 +4,7 @@
 #include "tests/unit/unit.h"
 #include "util/strv.h"
 
-#define MANAGER { .release = (char *) "6.1.0-50", .disabled = (char *) "", .supported = true }
+#define MANAGER { .release = (char *) "6.1.0-50", .disabled = (char *) "", .denied = (char *) "", .supported = true }
 #define PATCH(patch_id, patch_state, ...)                                                         \
         { .id = (char *) (patch_id), .state = (char *) (patch_state), .module = (char *) "hp",    \
           .severity = (char *) "low", __VA_ARGS__ }
@@ -121,6 +121,16 @@ START_TEST(what_is_wanted_and_not_in_force_is_told_apart) {
         ck_assert_int_eq(s->level, LEVEL_ATTENTION);
         ck_assert_uint_eq(strv_length(s->todo), 1);
         expect_in(s->todo[0], "/etc/hotpatch/disable");
+        summary_free(s);
+
+        /* Nor where it is not allowed; and there the first line says which file says so. */
+        manager.disabled = (char *) "";
+        manager.denied = (char *) "'Hotpatch=no' is set at /etc/x.conf:3";
+        s = summary(manager, patches, 1, NULL, 0);
+        ck_assert_int_eq(s->level, LEVEL_ATTENTION);
+        expect_in(s->safety, "not allowed on this machine: 'Hotpatch=no' is set at /etc/x.conf:3");
+        ck_assert_uint_eq(strv_length(s->todo), 1);
+        expect_in(s->todo[0], "hotpatchctl policy reload");
         summary_free(s);
 }
 END_TEST

@@ -204,6 +204,12 @@ static void no_change(_unused_ World *w) {
 static void disabled(World *w) {
         w->facts.disabled = "the file /etc/hotpatch/disable";
 }
+static void denied(World *w) {
+        w->options.policy.denied = "'Hotpatch=no' is set at /etc/x:2";
+}
+static void ineligible(World *w) {
+        w->options.policy.ineligible = "TPM 2.0 is missing";
+}
 static void command_line(World *w) {
         w->gates.command_line_off = true;
 }
@@ -681,6 +687,8 @@ static const struct {
 } rules[] = {
         { "the world is good", no_change, NULL, NULL },
         { "hotpatching switched off", disabled, E("Disabled"), "/etc/hotpatch/disable" },
+        { "denied by policy", denied, E("HotpatchDenied"), "/etc/x:2" },
+        { "not eligible", ineligible, E("NotEligible"), "TPM 2.0 is missing" },
         { "switched off at boot", command_line, E("Disabled"), "hotpatch=off" },
         { "no livepatch support", no_support, E("NoLivepatchSupport"), "6.1.0-50" },
         { "no reliable stacks", unreliable_stacks, E("NoReliableStacks"), "6.1.0-50" },
