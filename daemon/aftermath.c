@@ -29,6 +29,7 @@
 #include "daemon/aftermath.h"
 #include "daemon/messages.h"
 #include "daemon/record.h"
+#include "daemon/returns.h"
 #include "util/limits.h"
 #include "util/strv.h"
 
@@ -131,20 +132,15 @@ static int strike_all(const Aftermath *a, char *const *ids, char *const *digests
 
 /* --- trials --- */
 
-static int bring_back_superseded(const Store *s, const char *transaction) {
-        AdmittedRecord *records;
-        size_t n;
-        int r;
+static int bring_back_superseded(const Store *s, const TrialRecord *t) {
+        _cleanup_strv_free_ char **ids = NULL;
+        int r = returns_decide(s, t, &ids);
 
-        r = store_superseded_list(s, transaction, &records, &n);
-        if (r < 0)
-                return r;
-        for (size_t i = 0; i < n && r >= 0; i++) {
-                r = store_superseded_restore(s, transaction, records[i].id);
+        for (char **id = ids; r >= 0 && id && *id; id++) {
+                r = store_superseded_restore(s, t->transaction, *id);
                 if (r == -EEXIST) /* applied again meanwhile: that one counts */
                         r = 0;
         }
-        admitted_records_free(records, n);
         return r;
 }
 
@@ -204,7 +200,7 @@ static int settle_crashed_trial(const Aftermath *a, const TrialRecord *t) {
         if (restore && !any_quarantined(a, t))
                 return pass_on_superseded(a, t);
         r = restore ? 0 : demote_all(a->store, t->ids);
-        return r < 0 ? r : bring_back_superseded(a->store, t->transaction);
+        return r < 0 ? r : bring_back_superseded(a->store, t);
 }
 
 /* The daemon was taking the patches out, or had failed to: the restart has done it. */
@@ -215,7 +211,7 @@ static int settle_failed_trial(const Aftermath *a, const TrialRecord *t) {
                 r = strike(a, t->ids[i], t->digests[i], t->transaction, t->reason);
         if (r >= 0)
                 r = demote_all(a->store, t->ids);
-        return r < 0 ? r : bring_back_superseded(a->store, t->transaction);
+        return r < 0 ? r : bring_back_superseded(a->store, t);
 }
 
 static int settle_trial(const Aftermath *a, const TrialRecord *t) {

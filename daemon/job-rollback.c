@@ -27,6 +27,7 @@
 #include "daemon/job-internal.h"
 #include "daemon/loaddir.h"
 #include "daemon/messages.h"
+#include "daemon/returns.h"
 #include "dbus/errors.h"
 #include "util/strv.h"
 
@@ -226,47 +227,16 @@ static int begin_return(Job *j) {
                 &j->worker);
 }
 
-static bool is_superseded(const Job *j, const char *id, const AdmittedRecord *records, size_t n) {
-        for (size_t i = 0; i < n; i++)
-                if (!strv_contains(j->rollback.ids, records[i].id) && strv_contains(records[i].supersedes, id))
-                        return true;
-        return false;
-}
-
-/* The sign came while another patch was taking the place of all of them: that one has what they superseded, and an
- * older patch on top of it would hide its fix. Return: 1, 0, or a negative errno. */
-static int is_replaced(const Job *j) {
-        AdmittedRecord *records;
-        bool replaced = true;
-        size_t n;
-        int r;
-
-        r = store_admitted_list(j->manager->store, &records, &n);
-        if (r < 0)
-                return r;
-        for (char **id = j->rollback.ids; replaced && *id; id++)
-                replaced = is_superseded(j, *id, records, n);
-        admitted_records_free(records, n);
-        return replaced;
-}
-
 /* Wanted again, whatever becomes of the rest. */
 static int restore_records(Job *j) {
-        AdmittedRecord *records;
+        _cleanup_strv_free_ char **ids = NULL;
         Store *s = j->manager->store;
-        size_t n;
         int r;
 
-        r = is_replaced(j);
-        if (r != 0)
-                return r < 0 ? r : 0;
-        r = store_superseded_list(s, j->rollback.transaction, &records, &n);
-        if (r < 0)
-                return r;
-        for (size_t i = 0; r >= 0 && i < n; i++)
-                if (!strv_contains(j->rollback.returns, records[i].id))
-                        r = strv_extend(&j->rollback.returns, records[i].id);
-        admitted_records_free(records, n);
+        r = returns_decide(s, &j->rollback, &ids);
+        for (char **id = ids; r >= 0 && id && *id; id++)
+                if (!strv_contains(j->rollback.returns, *id))
+                        r = strv_extend(&j->rollback.returns, *id);
         if (r < 0 || !j->rollback.returns)
                 return r;
         r = trials_note_returns(j->manager->trials, j->rollback.transaction, j->rollback.returns);
@@ -318,21 +288,65 @@ static bool will_fit(const Job *j, const AdmittedRecord *r, const AdmittedRecord
         return true;
 }
 
-/* It was fine before the transaction came, and will be when what that superseded is back. */
-static bool comes_back(const Job *j, const char *id) {
-        AdmittedRecord *back = NULL, *admitted = NULL;
-        size_t n_back = 0, n = 0;
-        bool found = false;
+typedef struct Outlook {
+        AdmittedRecord *back;     /* what the transaction had superseded */
+        size_t n_back;
+        AdmittedRecord *admitted;
+        size_t n_admitted;
+} Outlook;
 
-        if (!strv_contains(j->rollback.ids, id) &&
-            store_superseded_list(j->manager->store, j->rollback.transaction, &back, &n_back) >= 0 &&
-            store_admitted_list(j->manager->store, &admitted, &n) >= 0)
-                for (size_t i = 0; i < n; i++)
-                        found = found || (streq(admitted[i].id, id) &&
-                                          will_fit(j, &admitted[i], back, n_back, admitted, n));
-        admitted_records_free(back, n_back);
-        admitted_records_free(admitted, n);
-        return found;
+static void outlook_done(Outlook *o) {
+        admitted_records_free(o->back, o->n_back);
+        admitted_records_free(o->admitted, o->n_admitted);
+}
+
+static int outlook_read(const Job *j, Outlook *o) {
+        int r = store_superseded_list(j->manager->store, j->rollback.transaction, &o->back, &o->n_back);
+
+        return r < 0 ? r : store_admitted_list(j->manager->store, &o->admitted, &o->n_admitted);
+}
+
+static const AdmittedRecord *outlook_find(const Outlook *o, const char *id) {
+        for (size_t i = 0; i < o->n_admitted; i++)
+                if (streq(o->admitted[i].id, id))
+                        return &o->admitted[i];
+        return NULL;
+}
+
+/* A patch has to stay out only because of what it requires. What it had superseded on a trial of its own comes back in
+ * its place, with what this transaction had superseded. */
+static int take_along(const Job *j, const AdmittedRecord *r, const Outlook *o) {
+        const char *trial = trials_transaction(j->manager->trials, r->id);
+        AdmittedRecord *old;
+        size_t n;
+        int k;
+
+        if (!trial || streq(trial, j->rollback.transaction))
+                return 0;
+        k = store_superseded_list(j->manager->store, trial, &old, &n);
+        if (k < 0)
+                return k;
+        for (size_t i = 0; k >= 0 && i < n; i++)
+                if (strv_contains(r->supersedes, old[i].id) &&
+                    will_fit(j, &old[i], o->back, o->n_back, o->admitted, o->n_admitted))
+                        k = store_superseded_move(j->manager->store, trial, j->rollback.transaction, old[i].id);
+        admitted_records_free(old, n);
+        return k;
+}
+
+/* It was fine before the transaction came, and will be when what that superseded is back. Return: 1 when it will
+ * come back, 0 when it has to stay out, or a negative errno. */
+static int see_to_dependant(const Job *j, const char *id) {
+        _cleanup_(outlook_done) Outlook o = {};
+        const AdmittedRecord *record;
+        int r = outlook_read(j, &o);
+
+        record = r < 0 ? NULL : outlook_find(&o, id);
+        if (!record)
+                return r;
+        if (will_fit(j, record, o.back, o.n_back, o.admitted, o.n_admitted))
+                return 1;
+        return take_along(j, record, &o);
 }
 
 /**
@@ -345,9 +359,9 @@ static bool comes_back(const Job *j, const char *id) {
  */
 int job_rollback_forget(Job *j, const char *id) {
         const Store *s = j->manager->store;
-        int r;
+        int r = strv_contains(j->rollback.ids, id) ? 0 : see_to_dependant(j, id);
 
-        if (comes_back(j, id) && store_superseded_retire(s, j->rollback.transaction, id) >= 0)
+        if (r > 0 && store_superseded_retire(s, j->rollback.transaction, id) >= 0)
                 return 0;
         /* Its bundle stays at hand; that the patch is not wanted any more counts for more. */
         r = store_admitted_demote(s, id);

@@ -376,13 +376,13 @@ int store_admitted_remove(const Store *s, const char *id) {
         return 0;
 }
 
-/* The bundle goes (back) where Apply finds it by id; what somebody staged under that id stays. */
-static int stage_again(const Store *s, const AdmittedRecord *record) {
+/** store_stage_again() - a bundle goes (back) where Apply finds it by id; what somebody staged under that id stays */
+int store_stage_again(const Store *s, int from_fd, const AdmittedRecord *record) {
         _cleanup_free_ char *from = store_bundle_name(record->id, record->digest), *to = NULL;
 
         if (!from || asprintf(&to, "%s" STORE_BUNDLE_SUFFIX, record->id) < 0)
                 return -ENOMEM;
-        if (linkat(s->admitted_fd, from, s->spool_fd, to, 0) < 0 && errno != EEXIST && errno != ENOENT)
+        if (linkat(from_fd, from, s->spool_fd, to, 0) < 0 && errno != EEXIST && errno != ENOENT)
                 return -errno;
         return fsync(s->spool_fd) < 0 ? -errno : 0;
 }
@@ -400,7 +400,7 @@ int store_admitted_demote(const Store *s, const char *id) {
                 return -EINVAL;
         r = store_record_read(s->admitted_fd, id, &record);
         if (r >= 0)
-                r = stage_again(s, &record);
+                r = store_stage_again(s, s->admitted_fd, &record);
         if (r >= 0)
                 r = store_admitted_remove(s, id);
         return r == -ENOENT ? 0 : r;

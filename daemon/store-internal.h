@@ -65,6 +65,7 @@ void store_spool_watch(Store *s);
 char *store_record_name(const char *id) _must_check_;
 char *store_bundle_name(const char *id, const char *digest) _must_check_;
 int store_record_read(int dir_fd, const char *id, AdmittedRecord *ret) _must_check_;
+int store_stage_again(const Store *s, int from_fd, const AdmittedRecord *record) _must_check_;
 int store_record_list(int dir_fd, AdmittedRecord **ret, size_t *ret_n) _must_check_;
 int store_record_damaged(int dir_fd, const char *prefix, char ***names) _must_check_;
 

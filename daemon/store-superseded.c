@@ -148,6 +148,103 @@ int store_superseded_restore(const Store *s, const char *transaction, const char
         return move_record(fd, s->admitted_fd, id);
 }
 
+/**
+ * store_superseded_move() - what one transaction has superseded belongs to another one from now on
+ *
+ * Return: 0, -ENOENT when @from has not superseded it, -EBADMSG when its record is damaged, or another negative errno.
+ */
+int store_superseded_move(const Store *s, const char *from, const char *to, const char *id) {
+        _cleanup_close_ int from_fd = open_folder(s, from), to_fd = -EBADF;
+        int r;
+
+        if (from_fd < 0)
+                return from_fd;
+        if (!manifest_id_is_valid(id) || streq(from, to))
+                return -EINVAL;
+        r = make_folder(s, to, &to_fd);
+        return r < 0 ? r : move_record(from_fd, to_fd, id);
+}
+
+/**
+ * store_superseded_forget() - a superseded patch will not be wanted again; its bundle is staged for a new Apply
+ *
+ * Return: 0 (also when the transaction has not superseded it) or a negative errno.
+ */
+int store_superseded_forget(const Store *s, const char *transaction, const char *id) {
+        _cleanup_(admitted_record_done) AdmittedRecord record = { 0 };
+        _cleanup_close_ int fd = open_folder(s, transaction);
+        _cleanup_free_ char *name = NULL, *bundle = NULL;
+        int r;
+
+        if (fd < 0)
+                return fd == -ENOENT ? 0 : fd;
+        if (!manifest_id_is_valid(id))
+                return -EINVAL;
+        r = store_record_read(fd, id, &record);
+        if (r >= 0)
+                r = store_stage_again(s, fd, &record);
+        if (r < 0)
+                return r == -ENOENT ? 0 : r;
+        name = store_record_name(id);
+        bundle = store_bundle_name(id, record.digest);
+        if (!name || !bundle)
+                return -ENOMEM;
+        r = store_unlink(fd, name);
+        if (r >= 0)
+                (void) unlinkat(fd, bundle, 0);
+        return r;
+}
+
+typedef struct Search {
+        const Store *store;
+        const char *id;
+        const char *except;
+        char *transaction;
+        AdmittedRecord record;
+} Search;
+
+static int find_visit(_unused_ int dir_fd, const char *name, void *userdata) {
+        Search *search = userdata;
+        _cleanup_close_ int fd = -EBADF;
+        int r;
+
+        if (search->transaction || streq(name, search->except))
+                return 0;
+        fd = open_folder(search->store, name);
+        if (fd < 0)
+                return 0;
+        r = store_record_read(fd, search->id, &search->record);
+        if (r < 0)
+                return r == -ENOMEM ? r : 0;
+        search->transaction = strdup(name);
+        return search->transaction ? 0 : -ENOMEM;
+}
+
+/**
+ * store_superseded_find() - who else has superseded a patch?
+ * @except: a transaction that is not asked
+ * @ret_transaction: to be freed
+ * @ret: its record there; admitted_record_done() it
+ *
+ * Return: 0, -ENOENT when nobody has, or another negative errno.
+ */
+int store_superseded_find(const Store *s, const char *id, const char *except, char **ret_transaction,
+                AdmittedRecord *ret) {
+        Search search = { .store = s, .id = id, .except = except };
+        int r = manifest_id_is_valid(id) ? store_walk(s->superseded_fd, find_visit, &search) : -EINVAL;
+
+        if (r >= 0 && !search.transaction)
+                r = -ENOENT;
+        if (r < 0) {
+                admitted_record_done(&search.record);
+                free(search.transaction);
+                return r;
+        }
+        *ret_transaction = search.transaction;
+        *ret = search.record;
+        return 0;
+}
+
 static int adopt_record(int dir_fd, const char *name, void *userdata) {
         _cleanup_free_ char *id = store_id_of(name, STORE_RECORD_SUFFIX);
         int r;

@@ -41,6 +41,24 @@ void trial_record_done(TrialRecord *r) {
         fields_done(store_trial_fields, ELEMENTSOF(store_trial_fields), r);
 }
 
+static void strv_drop(char **v, size_t i) {
+        free(v[i]);
+        do
+                v[i] = v[i + 1];
+        while (v[i++]);
+}
+
+/** trial_record_drop() - a patch is not on this trial any more; nothing when it was not */
+void trial_record_drop(TrialRecord *r, const char *id) {
+        for (size_t i = 0; r->ids && r->ids[i]; i++)
+                if (streq(r->ids[i], id)) {
+                        strv_drop(r->ids, i);
+                        strv_drop(r->modules, i);
+                        strv_drop(r->digests, i);
+                        return;
+                }
+}
+
 /** trial_records_free() - free an array from store_trial_list() */
 void trial_records_free(TrialRecord *records, size_t n) {
         for (size_t i = 0; i < n; i++)

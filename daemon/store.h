@@ -84,6 +84,7 @@ typedef struct TrialRecord {
 } TrialRecord;
 
 void trial_record_done(TrialRecord *r);
+void trial_record_drop(TrialRecord *r, const char *id) _nonnull_(1, 2);
 void trial_records_free(TrialRecord *records, size_t n);
 
 /** struct StrikeRecord - what speaks against a bundle; causes, times and reasons at the same place */
@@ -160,6 +161,10 @@ int store_superseded_list(const Store *s, const char *transaction, AdmittedRecor
         _must_check_;
 int store_superseded_open(const Store *s, const char *transaction, const char *id) _must_check_;
 int store_superseded_restore(const Store *s, const char *transaction, const char *id) _must_check_;
+int store_superseded_move(const Store *s, const char *from, const char *to, const char *id) _must_check_;
+int store_superseded_forget(const Store *s, const char *transaction, const char *id) _must_check_;
+int store_superseded_find(const Store *s, const char *id, const char *except, char **ret_transaction,
+                AdmittedRecord *ret) _must_check_;
 int store_superseded_adopt(const Store *s, const char *from, const char *to) _must_check_;
 int store_superseded_drop(const Store *s, const char *transaction) _must_check_;
 

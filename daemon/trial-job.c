@@ -95,7 +95,7 @@ int trials_begin(Trials *t, const Job *j, char **ids, char **modules, char **dig
         int r;
 
         if (usec == 0 || !ids)
-                return 0;
+                return trials_forgive(t, ids, NULL);
         if (j->unclean)
                 begin_from_now(t);
         trial_log_catch_up(t);
@@ -108,6 +108,7 @@ int trials_begin(Trials *t, const Job *j, char **ids, char **modules, char **dig
                 (void) (store_trial_remove(t->manager->store, j->transaction) < 0);
                 return r;
         }
+        (void) (trials_forgive(t, ids, j->transaction) < 0); /* the next start tries again */
         if (trial_set_timer(t->list[t->n - 1]) < 0)
                 t->list[t->n - 1]->due = true; /* it ends with this job */
         trials_watch(t);
@@ -120,9 +121,17 @@ int trials_begin(Trials *t, const Job *j, char **ids, char **modules, char **dig
 
 /* --- a job goes on --- */
 
+/** trials_transaction() - the transaction whose trial this patch is on, and has not failed; or NULL */
+const char *trials_transaction(const Trials *t, const char *id) {
+        for (size_t i = 0; i < t->n; i++)
+                if (trial_is_running(t->list[i]) && strv_contains(t->list[i]->record.ids, id))
+                        return t->list[i]->record.transaction;
+        return NULL;
+}
+
 /** trials_have() - is this patch on trial? */
 bool trials_have(const Trials *t, const char *id) {
-        return trials_find_patch(t, id);
+        return trials_transaction(t, id);
 }
 
 /**
@@ -149,13 +158,6 @@ const char *trials_superseder(const Trials *t, const char *id) {
         return transaction;
 }
 
-static void strv_drop(char **v, size_t i) {
-        free(v[i]);
-        do
-                v[i] = v[i + 1];
-        while (v[i++]);
-}
-
 /**
  * trials_drop_patch() - a patch was removed or superseded; its trial is over
  * @id: the patch
@@ -174,13 +176,7 @@ void trials_drop_patch(Trials *t, const char *id, const char *reason) {
                         return trials_end_one(t, i, "ended", reason);
                 break;
         }
-        for (size_t i = 0; trial->record.ids[i]; i++)
-                if (streq(trial->record.ids[i], id)) {
-                        strv_drop(trial->record.ids, i);
-                        strv_drop(trial->record.modules, i);
-                        strv_drop(trial->record.digests, i);
-                        break;
-                }
+        trial_record_drop(&trial->record, id);
         (void) (store_trial_write(t->manager->store, &trial->record, NULL) < 0);
         bus_trial_ended(t->manager, (char *[]) { (char *) id, NULL }, "ended", reason);
 }

@@ -286,6 +286,83 @@ def test_it_fails_while_a_newer_one_takes_its_place(pki):
         wait_for('the end', lambda: len(records(w)) == 1 and not w.machine.leftovers())
         assert w.machine.livepatches() == ['hp_three'], w.machine.livepatches()
         assert w.root.patches() == {'hp-one': 'staged', 'hp-two': 'staged', 'hp-three': 'active'}, w.root.patches()
+        # Nor does what failed when the newer one fails too: what came before it is the last that was good.
+        w.machine.kernel.held = 0
+        w.machine.say(*warn('hp_three'))
+        assert w.root.trial()[:2] == (['hp-three'], 'failed')
+        clean(w, ['hp_one'])
+        assert w.root.patches() == {'hp-one': 'active', 'hp-two': 'staged', 'hp-three': 'staged'}, w.root.patches()
+
+
+def test_two_fail_one_upon_the_other(pki):
+    """Both signs come before the first rollback: the older one is not put back to be taken out again."""
+    with start(pki) as w:
+        w.machine.stage('hp-one')
+        apply(w, 'hp-one')
+        w.root.call('EndTrial', ['hp-one'], NO_OPTIONS)
+        assert w.root.trial()[1] == 'passed'
+        w.machine.stage('hp-two', supersedes=['hp-one'])
+        w.machine.stage('hp-three', supersedes=['hp-two'])
+        apply(w, 'hp-two')
+        w.machine.kernel.held = 1.5
+        w.root.apply('hp-three')
+        wait_for('the trial', lambda: len(records(w)) == 2)
+        w.machine.say(*warn('hp_two'))
+        w.machine.say(*warn('hp_three'))
+        ended = sorted(w.root.trial()[:2] for _ in range(2))
+        assert ended == [(['hp-three'], 'failed'), (['hp-two'], 'failed')], ended
+        w.machine.kernel.held = 0
+        clean(w, ['hp_one'])
+        assert w.root.patches() == {'hp-one': 'active', 'hp-two': 'staged', 'hp-three': 'staged'}, w.root.patches()
+
+
+def test_what_a_dependant_had_superseded_comes_back(pki):
+    """It has to leave with what it requires; the one before it did not require that."""
+    with start(pki) as w:
+        w.machine.stage('hp-old', functions=(('vmlinux', 'hp_other'),))
+        w.machine.stage('hp-new', functions=(('vmlinux', 'hp_other'),), supersedes=['hp-old'], requires=['hp-one'])
+        w.machine.stage('hp-one')
+        apply(w, 'hp-old')
+        w.root.call('EndTrial', ['hp-old'], NO_OPTIONS)
+        assert w.root.trial()[1] == 'passed'
+        apply(w, 'hp-one')
+        apply(w, 'hp-new')
+        assert sorted(w.machine.livepatches()) == ['hp_new', 'hp_one']
+        w.machine.say(*warn('hp_one'))
+        ended = sorted(w.root.trial()[:2] for _ in range(2))
+        assert ended == [(['hp-new'], 'ended'), (['hp-one'], 'failed')], ended
+        clean(w, ['hp_old'])
+        assert w.root.patches() == {'hp-old': 'active', 'hp-new': 'staged', 'hp-one': 'staged'}, w.root.patches()
+
+
+def test_what_was_given_up_and_applied_again_stays(pki):
+    """What the rollback could not finish does not take out at the next start what somebody wanted since."""
+    with start(pki) as w:
+        w.machine.stage('hp-one')
+        w.machine.stage('hp-two', supersedes=['hp-one'])
+        apply(w, 'hp-one')
+        apply(w, 'hp-two')
+        assert w.root.trial()[1] == 'ended'
+        (folder,) = (w.machine.path('var/lib/hotpatch/superseded', t) for t in superseded(w))
+        os.rename(folder, w.machine.path('fake/folder'))
+        w.machine.write(os.path.relpath(folder, w.machine.root), 'in the way')
+        w.machine.say(*warn('hp_two'))
+        (job,) = wait_for('the rollback', lambda: jobs(w, 'rollback'))
+        assert w.root.finish((job[0], job[7]))[:2] == ('failed', 'TrialFailed')
+        os.unlink(folder)
+        os.rename(w.machine.path('fake/folder'), folder)
+        apply(w, 'hp-two')
+        assert len(records(w)) == 1 and until(w, 'hp-two') > 0, records(w)
+        w.daemon.kill()
+        w.daemon.start()
+        w.root = w.client()
+        time.sleep(1)
+        assert w.root.patches() == {'hp-one': 'staged', 'hp-two': 'active'}, w.root.patches()
+        # What it had superseded the first time is still at hand.
+        w.machine.say(*warn('hp_two'))
+        assert w.root.trial()[:2] == (['hp-two'], 'failed')
+        clean(w, ['hp_one'])
+        assert w.root.patches() == {'hp-one': 'active', 'hp-two': 'staged'}, w.root.patches()
 
 
 def test_what_was_superseded_stays_until_it_can_be_wanted_again(pki):

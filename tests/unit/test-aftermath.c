@@ -1,32 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include <fcntl.h>
-
 #include "daemon/aftermath.h"
-#include "dbus/errors.h"
-#include "tests/unit/unit.h"
-#include "util/file.h"
+#include "tests/unit/store-material.h"
 #include "util/strv.h"
 
-#define DIGEST_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-#define DIGEST_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
 #define THIS SD_ID128_MAKE(00, 11, 22, 33, 44, 55, 66, 77, 88, 99, aa, bb, cc, dd, ee, ff)
 #define LAST SD_ID128_MAKE(ff, 11, 22, 33, 44, 55, 66, 77, 88, 99, aa, bb, cc, dd, ee, ff)
 #define BEFORE SD_ID128_MAKE(ee, 11, 22, 33, 44, 55, 66, 77, 88, 99, aa, bb, cc, dd, ee, ff)
-
-static char *root;
-static Store *store;
-
-static void setup(void) {
-        ck_assert_ok(hotpatch_errors_register());
-        root = scratch_new();
-        ck_assert_ok(store_open(root, &store, NULL));
-}
-
-static void teardown(void) {
-        store = store_free(store);
-        scratch_free(root);
-}
 
 static void admit(const char *id, const char *digest, const char *supersedes) {
         _cleanup_close_ int fd = store_tmpfile(store, NULL);
@@ -211,6 +191,39 @@ START_TEST(test_failed_trial) {
 END_TEST
 
 /* Intent and trial of one boot: one strike. */
+static void write_trial(const char *transaction, const char *id, const char *digest, const char *reason, bool clean) {
+        ck_assert_ok(store_trial_write(store, &(TrialRecord) {
+                .transaction = (char *) transaction, .kind = (char *) "apply", .boot_id = LAST,
+                .started_usec = streq(transaction, "t-1") ? 5 : 6, .ids = (char *[]) { (char *) id, NULL },
+                .modules = (char *[]) { (char *) "hp_a", NULL }, .digests = (char *[]) { (char *) digest, NULL },
+                .reason = (char *) reason, .clean = clean,
+        }, NULL));
+}
+
+/* hp-a was in the place of hp-0 and had failed; hp-b, on trial, was in its place by then. */
+START_TEST(test_failed_and_superseded) {
+        _cleanup_free_ char *transaction = aftermath_restore_transaction(THIS, 1);
+        _cleanup_close_ int fd = -EBADF;
+        bool clean = _i;
+
+        admit("hp-0", DIGEST_B, NULL);
+        ck_assert_ok(store_superseded_retire(store, "t-1", "hp-0"));
+        admit("hp-a", DIGEST_A, "hp-0");
+        ck_assert_ok(store_superseded_retire(store, "t-2", "hp-a"));
+        admit("hp-b", DIGEST_B, "hp-a");
+        write_trial("t-1", "hp-a", DIGEST_A, "It warned", clean);
+        write_trial("t-2", "hp-b", DIGEST_B, NULL, clean);
+        settle();
+        ck_assert(!admitted("hp-a") && staged("hp-a") && !on_trial());
+        ck_assert_uint_eq(strikes("hp-a", DIGEST_A), 1);
+        ck_assert_int_eq(admitted("hp-b"), clean);
+        ck_assert_int_eq(admitted("hp-0"), !clean);
+        fd = store_superseded_open(store, transaction, "hp-0");
+        ck_assert_int_eq(fd >= 0, clean);
+        ck_assert_int_eq(store_superseded_open(store, transaction, "hp-a"), -ENOENT);
+}
+END_TEST
+
 START_TEST(test_crash_between_commit_and_the_end) {
         admit("hp-a", DIGEST_A, NULL);
         try("apply", LAST, false);
@@ -306,6 +319,7 @@ static Suite *aftermath_suite(void) {
         tcase_add_test(c, test_shutdown_on_trial);
         tcase_add_loop_test(c, test_superseded, 0, 2);
         tcase_add_loop_test(c, test_failed_trial, 0, 2);
+        tcase_add_loop_test(c, test_failed_and_superseded, 0, 2);
         tcase_add_test(c, test_crash_while_applying);
         tcase_add_test(c, test_crash_between_commit_and_the_end);
         tcase_add_test(c, test_shutdown_while_applying);
