@@ -94,11 +94,36 @@ run_in_guest() {
                 [[ ! -e $scenario_state/restarting ]] || sleep 300
                 report "$name" $status
         done
+        [[ -z $(header model) ]] || write_trace
         echo "1..$number"
         exit "$failed"
 }
 
+# write_trace: what hotpatchd said in this boot, for compare_with_model
+write_trace() {
+        journalctl --sync
+        journalctl -b -o json --all _SYSTEMD_UNIT=hotpatchd.service _UID=0 |
+                grep -F HOTPATCH_TRANSACTION >"$scenario_folder/trace"
+}
+
 # ---- on the host ----
+
+# compare_with_model RELEASE TRACE: is what hotpatchd did on that kernel a run of the model in doc/model? The header line
+# "# model:" has the options of check-trace that say which patch is which.
+compare_with_model() {
+        local options log status=0 model
+
+        model=$(dirname "$scenario_file")/../../doc/model
+        read -ra options <<<"$(header model)"
+        log=$("$model/check-trace" "$model" "${options[@]}" <"$2" 2>&1) || status=$?
+        if ((status == 0)); then
+                echo "ok - $1: the model can do what hotpatchd did"
+        else
+                printf '%s\n' "$log" | sed 's/^/# /'
+                echo "not ok - $1: the model can do what hotpatchd did"
+        fi
+        return $status
+}
 
 # flip_bit FILE OFFSET: what one bad bit on a disk or a wire does
 flip_bit() {
@@ -138,11 +163,11 @@ HELP
 
 # run_on_kernel RELEASE TESTCASE…
 run_on_kernel() {
-        local release=$1 folder options guest='' status=0 testcases
+        local release=$1 folder options guest='' status=0 testcases all=no
         shift
         testcases=("$@")
 
-        (($# > 0)) || mapfile -t testcases < <(testcases "$release")
+        (($# > 0)) || { all=yes; mapfile -t testcases < <(testcases "$release"); }
         folder=$(mktemp -d)
         # shellcheck disable=SC2064 # now
         trap "rm -rf '$folder'" EXIT
@@ -161,6 +186,7 @@ run_on_kernel() {
         cp "$(dirname "$scenario_file")/lib.sh" "$(dirname "$scenario_file")/lib-guest.sh" "$folder/"
 
         read -ra options <<<"$(header options)"
+        [[ -z $(header model) ]] || options+=(--get "$scenario_folder/trace:$folder/trace")
         "$(dirname "$scenario_file")/../../tools/vm" --kernel "$release" ${options[@]+"${options[@]}"} \
                 --put "$folder:$scenario_folder" --env HOTPATCH_SCENARIO="$scenario_name" \
                 --env HOTPATCH_KERNEL="$release" -- \
@@ -172,6 +198,10 @@ run_on_kernel() {
                 sed 's/^/# /' "$folder/errors"
                 echo "not ok - $release: the guest ended well (tools/vm: status $status)"
                 status=1
+        fi
+        # A few testcases alone may have no job in them.
+        if [[ -s $folder/trace || ( -n $(header model) && $all == yes ) ]]; then
+                compare_with_model "$release" "$folder/trace" || status=1
         fi
         rm -rf "$folder"
         return $status
