@@ -30,6 +30,8 @@ extern const Field store_intent_fields[];
 extern const size_t store_n_intent_fields;
 extern const Field store_trial_fields[];
 extern const size_t store_n_trial_fields;
+extern const Field store_baseline_fields[];
+extern const size_t store_n_baseline_fields;
 extern const Field store_strike_fields[];
 extern const size_t store_n_strike_fields;
 
@@ -75,6 +77,7 @@ int store_superseded_clean(const Store *s) _must_check_;
 int store_damage_add(char ***names, const char *format, ...) _must_check_ _printf_(2, 3);
 int store_admitted_damaged(const Store *s, char ***names) _must_check_;
 int store_streams_damaged(const Store *s, char ***names) _must_check_;
+int store_baseline_damaged(const Store *s, char ***names) _must_check_;
 int store_forced_damaged(const Store *s, char ***names) _must_check_;
 int store_intent_damaged(const Store *s, char ***names) _must_check_;
 int store_trials_damaged(const Store *s, char ***names) _must_check_;

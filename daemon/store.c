@@ -208,7 +208,7 @@ int store_damaged(const Store *s, char ***ret_names) {
         static int (*const collectors[])(const Store *s, char ***names) = {
                 store_admitted_damaged, store_streams_damaged, store_intent_damaged,
                 store_trials_damaged,   store_strikes_damaged, store_superseded_damaged,
-                store_forced_damaged,
+                store_forced_damaged,   store_baseline_damaged,
         };
         _cleanup_strv_free_ char **names = NULL;
         int r;

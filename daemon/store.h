@@ -11,6 +11,7 @@
  *   streams/STREAM          the highest sequence that was ever active: the mark against downgrades
  *   intent                  the open intent, written before the kernel is touched
  *   forced                  a transition was forced in this boot: store-forced.h
+ *   baseline-state          where this machine stands with its baseline: store-baseline.h
  *   trials/TRANSACTION      patches that are being watched, and until when
  *   strikes/ID.DIGEST       what speaks against a bundle of this content; two strikes: quarantined
  *   superseded/TRANSACTION/ records and bundles as in admitted/: what a patch on trial took the place of

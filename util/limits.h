@@ -89,6 +89,10 @@
 #define HOTPATCH_CALENDAR_RANGES_MAX 32U
 #define HOTPATCH_ZONE_MAX 63U
 
+/* The state of the baseline: how earlier ones ended (two years of monthly ones), and why this one did. */
+#define HOTPATCH_BASELINE_HISTORY_MAX 24U
+#define HOTPATCH_BASELINE_TEXT_MAX ((size_t) 4096)
+
 /* Trust anchors and CRLs: per file, and how many. */
 #define HOTPATCH_ANCHOR_MAX (UINT64_C(1024) * 1024)
 #define HOTPATCH_ANCHORS_MAX 64U

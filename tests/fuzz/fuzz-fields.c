@@ -5,6 +5,7 @@
  * read is written and read again as the same bytes.
  */
 
+#include "daemon/store-baseline.h"
 #include "daemon/store-internal.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -26,11 +27,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         AdmittedRecord record = { 0 }, record_again = { 0 };
         Intent intent = { 0 }, intent_again = { 0 };
         TrialRecord trial = { 0 }, trial_again = { 0 };
+        BaselineFile baseline = { 0 }, baseline_again = { 0 };
         StrikeRecord strike = { 0 }, strike_again = { 0 };
 
         try(store_admitted_fields, store_n_admitted_fields, data, size, &record, &record_again);
         try(store_intent_fields, store_n_intent_fields, data, size, &intent, &intent_again);
         try(store_trial_fields, store_n_trial_fields, data, size, &trial, &trial_again);
+        try(store_baseline_fields, store_n_baseline_fields, data, size, &baseline, &baseline_again);
         try(store_strike_fields, store_n_strike_fields, data, size, &strike, &strike_again);
         return 0;
 }

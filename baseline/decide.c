@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * What to do next about the baseline: a pure function of the policy, the state and the facts, like plan is for
+ * hotpatches. Each answer is one step with a sentence; the caller carries it out, makes it durable and asks
+ * again.
+ *
+ *   idle ─► due ─► planned ─► downloaded ─► installing ─► installed ─► scheduled ─► restarting
+ *                                                                                      │
+ *                failed ◄───────── (each of them, with a named cause)    reached ◄── verifying
+ *
+ * Time only ever decides what begins or is missed. A clock that is set back takes back what was concluded from
+ * the time that it showed before (a baseline that is not due yet is not missed), but nothing that was done: what
+ * is installed is restarted into, what was reached stays. The trial after the restart is measured by the
+ * boot's own clock.
+ *
+ * A failed baseline, a missed one too, is not tried again by itself: the same would happen again, to a machine
+ * that runs. The next baseline takes its place, or InstallBaseline of an administrator begins it anew.
+ */
+
+#include <stdarg.h>
+
+#include "baseline/state.h"
+
+/* A machine that crashes because of its new kernel does so early; as in job.h, ten minutes are what a
+ * bundle's own trial is if nothing else is said. */
+#define VERIFY_USEC (10 * USEC_PER_MINUTE)
+
+/* People who are logged in can save their work. */
+#define RESTART_NOTICE_USEC (5 * USEC_PER_MINUTE)
+
+typedef struct Context {
+        const CalendarPolicy *p;
+        bool enabled;
+        const BaselineState *s;
+        const BaselineFacts *f;
+        BaselineDecision *d;
+} Context;
+
+static int say(const Context *c, const char *format, ...) _printf_(2, 3);
+static int say(const Context *c, const char *format, ...) {
+        va_list ap;
+        int n;
+
+        va_start(ap, format);
+        n = vasprintf(&c->d->text, format, ap);
+        va_end(ap);
+        if (n >= 0)
+                return 0;
+        c->d->text = NULL;
+        return -ENOMEM;
+}
+
+static void enter(const Context *c, BaselinePhase phase) {
+        c->d->action = BASELINE_ENTER;
+        c->d->phase = phase;
+}
+
+static int fail(const Context *c, BaselineCause cause, const char *reason) {
+        enter(c, BASELINE_FAILED);
+        c->d->cause = cause;
+        return say(c, "Baseline %s: %s", c->s->name, reason);
+}
+
+/* Is the state ahead of the restart, so that another baseline can take this one's place? */
+static bool is_replaceable(BaselinePhase phase) {
+        switch (phase) {
+        case BASELINE_INSTALLING:
+        case BASELINE_INSTALLED:
+        case BASELINE_SCHEDULED:
+        case BASELINE_RESTARTING:
+        case BASELINE_VERIFYING:
+                return false;
+        default:
+                return true;
+        }
+}
+
+static int missed(const Context *c) {
+        CalendarMonth before;
+        const char *reached = c->s->reached;
+
+        if (!reached && calendar_baseline_at(c->p, c->s->since_usec, &before) >= 0)
+                reached = before.name;
+        enter(c, BASELINE_FAILED);
+        c->d->cause = BASELINE_MISSED;
+        return say(c, "Baseline %s was missed: hotpatches end with baseline %s, install %s to go on",
+                   c->s->name, reached ?: "of the past", c->s->name);
+}
+
+static int wait_for_next(const Context *c) {
+        CalendarMonth next;
+        int r = calendar_baseline_after(c->p, c->f->now_usec, &next);
+
+        if (r == -ENOENT)
+                return say(c, "The calendar has no baseline any more");
+        if (r < 0)
+                return r;
+        c->d->wake_usec = next.day_usec;
+        return say(c, "The next baseline is %s, due on %04d-%02d-%02d", next.name, next.day.year, next.day.month,
+                   next.day.day);
+}
+
+/* The baseline that ought to be in work: the newest that is due, unless this machine has it or came later. */
+static int find_due(const Context *c, CalendarMonth *ret) {
+        CalendarMonth m;
+        int r = calendar_baseline_at(c->p, c->f->now_usec, &m);
+
+        if (r < 0)
+                return r;
+        if (m.deadline_usec <= c->s->since_usec || (c->s->reached && strcmp(m.name, c->s->reached) <= 0))
+                return -ENOENT;
+        *ret = m;
+        return 0;
+}
+
+/* Only an unplanned one, or one whose day has come, is in work; a clock set back undoes the others. */
+static bool is_premature(const Context *c) {
+        CalendarMonth m;
+
+        return c->s->name && !c->s->bundle && c->s->phase != BASELINE_REACHED &&
+                calendar_baseline(c->p, c->s->name, &m) >= 0 && m.day_usec > c->f->now_usec;
+}
+
+static int decide_which(const Context *c) {
+        CalendarMonth due;
+        int r = find_due(c, &due);
+
+        if (r < 0 && r != -ENOENT)
+                return r;
+        if (r >= 0 && !streq_ptr(c->s->name, due.name) &&
+            !(c->s->bundle && c->s->phase != BASELINE_REACHED && c->s->phase != BASELINE_FAILED)) {
+                enter(c, BASELINE_DUE);
+                memcpy(c->d->name, due.name, sizeof(due.name));
+                r = say(c, "Baseline %s is due since %04d-%02d-%02d", due.name, due.day.year, due.day.month, due.day.day);
+                return r < 0 ? r : 1;
+        }
+        if (is_premature(c)) {
+                enter(c, BASELINE_IDLE);
+                r = say(c, "Baseline %s is not due yet; the clock was set back", c->s->name);
+                return r < 0 ? r : 1;
+        }
+        return 0;
+}
+
+static int run_backend(const Context *c, BaselineAction action, BaselinePhase next, const char *doing) {
+        switch (c->f->run) {
+        case BASELINE_RUN_RUNNING:
+                return say(c, "Baseline %s is being %s", c->s->name, doing);
+        case BASELINE_RUN_DONE:
+                enter(c, next);
+                return say(c, "Baseline %s is %s", c->s->name, doing);
+        case BASELINE_RUN_FAILED:
+                /* Nothing was changed: tried again with the next look, until the deadline. */
+                c->d->wake_usec = c->f->now_usec + USEC_PER_DAY;
+                return say(c, "Baseline %s could not be %s: %s", c->s->name, doing, strempty(c->f->run_text));
+        default:
+                c->d->action = action;
+                return say(c, "Baseline %s is being %s", c->s->name, doing);
+        }
+}
+
+static int decide_due(const Context *c) {
+        if (c->f->run == BASELINE_RUN_DONE && !c->f->run_restart && !c->f->run_kernel) {
+                enter(c, BASELINE_VERIFYING);
+                return say(c, "Baseline %s has nothing that this machine does not have", c->s->name);
+        }
+        return run_backend(c, BASELINE_PLAN, BASELINE_PLANNED, "planned");
+}
+
+static int decide_downloaded(const Context *c) {
+        uint64_t begin, end;
+        int r = calendar_window_at(c->p, c->f->now_usec, &begin, &end);
+
+        if (r == -ENOENT)
+                return say(c, "Baseline %s is downloaded, and there will be no window to install it", c->s->name);
+        if (r < 0)
+                return r;
+        if (begin > c->f->now_usec) {
+                c->d->wake_usec = begin;
+                return say(c, "Baseline %s is downloaded and waits for its window", c->s->name);
+        }
+        c->d->action = BASELINE_INSTALL;
+        c->d->phase = BASELINE_INSTALLING;
+        return say(c, "Baseline %s is being installed", c->s->name);
+}
+
+static int decide_installing(const Context *c) {
+        switch (c->f->run) {
+        case BASELINE_RUN_RUNNING:
+                return say(c, "Baseline %s is being installed", c->s->name);
+        case BASELINE_RUN_DONE:
+                enter(c, c->f->run_restart ? BASELINE_INSTALLED : BASELINE_VERIFYING);
+                c->d->kernel = c->f->run_kernel;
+                return say(c, "Baseline %s is installed%s", c->s->name,
+                           c->f->run_restart ? "; the machine has to restart" : "");
+        case BASELINE_RUN_FAILED:
+                return fail(c, BASELINE_INSTALL_FAILED, c->f->run_text ?: "the installation failed");
+        default:
+                return fail(c, BASELINE_INTERRUPTED, "the installation began and did not end");
+        }
+}
+
+/* When the machine restarts: in a window that is open for long enough, else when the next one begins. */
+static int restart_time(const Context *c, uint64_t *ret) {
+        uint64_t earliest = c->f->now_usec + RESTART_NOTICE_USEC, begin, end;
+        int r;
+
+        if (c->s->deferred_until_usec > earliest)
+                earliest = c->s->deferred_until_usec;
+        r = calendar_window_at(c->p, earliest, &begin, &end);
+        if (r >= 0)
+                *ret = begin > earliest ? begin : earliest;
+        return r;
+}
+
+static int decide_installed(const Context *c) {
+        int r = restart_time(c, &c->d->restart_usec);
+
+        if (r == -ENOENT)
+                return say(c, "Baseline %s is installed, and there will be no window to restart in", c->s->name);
+        if (r < 0)
+                return r;
+        enter(c, BASELINE_SCHEDULED);
+        return say(c, "Baseline %s is installed; the restart is scheduled", c->s->name);
+}
+
+static int decide_verifying(const Context *c) {
+        if (c->s->kernel && !streq(c->s->kernel, c->f->release)) {
+                _cleanup_free_ char *reason = NULL;
+
+                if (asprintf(&reason, "kernel '%s' was installed, but '%s' runs after the restart", c->s->kernel,
+                             c->f->release) < 0) {
+                        reason = NULL;
+                        return -ENOMEM;
+                }
+                return fail(c, BASELINE_OLD_KERNEL_RETURNED, reason);
+        }
+        if (c->f->boot_check_failed)
+                return fail(c, BASELINE_BOOT_CHECK_FAILED, c->f->boot_check_failed);
+        if (!sd_id128_equal(c->s->boot_id, c->f->boot_id) && c->f->unclean)
+                return fail(c, BASELINE_CRASHED_IN_TRIAL, "the machine went down while the new kernel was on trial");
+        if (c->s->kernel && c->f->uptime_usec < VERIFY_USEC) {
+                c->d->wake_usec = c->f->now_usec + (VERIFY_USEC - c->f->uptime_usec);
+                return say(c, "Baseline %s runs and is on trial", c->s->name);
+        }
+        enter(c, BASELINE_REACHED);
+        return say(c, "Baseline %s is reached", c->s->name);
+}
+
+static bool is_restarted(const Context *c) {
+        bool waits = c->s->phase == BASELINE_INSTALLED || c->s->phase == BASELINE_SCHEDULED ||
+                c->s->phase == BASELINE_RESTARTING;
+
+        return waits && !sd_id128_equal(c->s->boot_id, c->f->boot_id);
+}
+
+static bool is_too_late(const Context *c) {
+        uint64_t deadline = baseline_deadline(c->s, c->p);
+
+        return (c->s->phase == BASELINE_DUE || c->s->phase == BASELINE_PLANNED ||
+                c->s->phase == BASELINE_DOWNLOADED) &&
+                deadline > 0 && c->f->now_usec >= deadline && c->f->run != BASELINE_RUN_RUNNING;
+}
+
+static int decide_phase(const Context *c) {
+        switch (c->s->phase) {
+        case BASELINE_DUE:
+                if (!c->enabled)
+                        return say(c, "Baseline %s is due, and nothing is done by itself (Enable=no)", c->s->name);
+                return decide_due(c);
+        case BASELINE_PLANNED:
+                return run_backend(c, BASELINE_DOWNLOAD, BASELINE_DOWNLOADED, "downloaded");
+        case BASELINE_DOWNLOADED:
+                return decide_downloaded(c);
+        case BASELINE_INSTALLING:
+                return decide_installing(c);
+        case BASELINE_INSTALLED:
+                return decide_installed(c);
+        case BASELINE_SCHEDULED:
+                c->d->wake_usec = c->s->restart_usec;
+                return say(c, "Baseline %s is installed; the restart is scheduled", c->s->name);
+        case BASELINE_RESTARTING:
+                return say(c, "Baseline %s: the machine restarts", c->s->name);
+        case BASELINE_VERIFYING:
+                return decide_verifying(c);
+        case BASELINE_FAILED: {
+                int r = wait_for_next(c);
+
+                free(c->d->text);
+                c->d->text = NULL;
+                return r < 0 ? r : say(c, "%s", strempty(c->s->text));
+        }
+        default:
+                return wait_for_next(c);
+        }
+}
+
+/**
+ * baseline_decide() - the next step
+ * @p: the calendar
+ * @enabled: [Baseline] Enable=
+ * @s: the state; since_usec is set
+ * @f: the facts
+ * @ret: baseline_decision_done() it
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int baseline_decide(const CalendarPolicy *p, bool enabled, const BaselineState *s, const BaselineFacts *f,
+                BaselineDecision *ret) {
+        BaselineDecision d = { .action = BASELINE_WAIT, .phase = s->phase, .cause = s->cause };
+        Context c = { p, enabled, s, f, &d };
+        int r = 0;
+
+        if (is_restarted(&c)) {
+                enter(&c, BASELINE_VERIFYING);
+                r = say(&c, "Baseline %s: the machine was restarted", s->name);
+        } else if (!is_replaceable(s->phase) || (r = decide_which(&c)) == 0)
+                r = is_too_late(&c) ? missed(&c) : decide_phase(&c);
+        if (r < 0) {
+                baseline_decision_done(&d);
+                return r;
+        }
+        if (d.phase != BASELINE_FAILED)
+                d.cause = BASELINE_CAUSE_NONE;
+        *ret = d;
+        return 0;
+}
+
+/** baseline_decision_done() - free what it owns */
+void baseline_decision_done(BaselineDecision *d) {
+        free(d->text);
+        d->text = NULL;
+}

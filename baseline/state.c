@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The state of a machine's baseline as a value: its words, and what entering a phase changes in it. Nothing is
+ * read or written here; daemon/store-baseline.c keeps it on disk, decide.c finds the next step.
+ */
+
+#include <inttypes.h>
+
+#include "baseline/state.h"
+#include "util/strv.h"
+
+static const char *const phases[_BASELINE_PHASE_MAX] = {
+        [BASELINE_IDLE] = "idle",
+        [BASELINE_DUE] = "due",
+        [BASELINE_PLANNED] = "planned",
+        [BASELINE_DOWNLOADED] = "downloaded",
+        [BASELINE_INSTALLING] = "installing",
+        [BASELINE_INSTALLED] = "installed",
+        [BASELINE_SCHEDULED] = "scheduled",
+        [BASELINE_RESTARTING] = "restarting",
+        [BASELINE_VERIFYING] = "verifying",
+        [BASELINE_REACHED] = "reached",
+        [BASELINE_FAILED] = "failed",
+};
+
+static const char *const causes[_BASELINE_CAUSE_MAX] = {
+        [BASELINE_CAUSE_NONE] = "none",
+        [BASELINE_INSTALL_FAILED] = "install-failed",
+        [BASELINE_INTERRUPTED] = "interrupted",
+        [BASELINE_OLD_KERNEL_RETURNED] = "old-kernel-returned",
+        [BASELINE_BOOT_CHECK_FAILED] = "boot-check-failed",
+        [BASELINE_CRASHED_IN_TRIAL] = "crashed-in-trial",
+        [BASELINE_MISSED] = "missed",
+};
+
+static int find(const char *const *words, int n, const char *s) {
+        for (int i = 0; i < n; i++)
+                if (streq(words[i], s))
+                        return i;
+        return -EINVAL;
+}
+
+/** baseline_phase_to_string() - the word of a phase, as in the property BaselineState */
+const char *baseline_phase_to_string(BaselinePhase phase) {
+        return phases[phase];
+}
+
+/** baseline_phase_from_string() - the other way round, or _BASELINE_PHASE_INVALID */
+BaselinePhase baseline_phase_from_string(const char *s) {
+        return find(phases, _BASELINE_PHASE_MAX, s);
+}
+
+/** baseline_cause_to_string() - the word of a cause */
+const char *baseline_cause_to_string(BaselineCause cause) {
+        return causes[cause];
+}
+
+/** baseline_cause_from_string() - the other way round, or _BASELINE_CAUSE_INVALID */
+BaselineCause baseline_cause_from_string(const char *s) {
+        return find(causes, _BASELINE_CAUSE_MAX, s);
+}
+
+/** baseline_state_done() - free what it owns */
+void baseline_state_done(BaselineState *s) {
+        free(s->name);
+        free(s->bundle);
+        free(s->text);
+        free(s->kernel);
+        free(s->reached);
+        free(s->reached_kernel);
+        strv_free(s->history);
+        *s = (BaselineState) { 0 };
+}
+
+/** baseline_name_is_valid() - "2026.10"? */
+bool baseline_name_is_valid(const char *s) {
+        int year, month;
+
+        return baseline_name_parse(s, &year, &month) >= 0;
+}
+
+/** baseline_history_is_valid() - "2026.10 missed 1793577600": a baseline, how it ended, when */
+bool baseline_history_is_valid(const char *s) {
+        char name[BASELINE_NAME_SIZE] = "";
+        const char *word, *when;
+
+        (void) strncpy(name, s, sizeof(name) - 1);
+        if (strlen(s) < sizeof(name) || s[sizeof(name) - 1] != ' ' || !baseline_name_is_valid(name))
+                return false;
+        word = s + sizeof(name);
+        when = strchr(word, ' ');
+        if (!when || strspn(when + 1, "0123456789") != strlen(when + 1) || !when[1] || strlen(when + 1) > 12)
+                return false;
+        for (int i = BASELINE_CAUSE_NONE; i < _BASELINE_CAUSE_MAX; i++) {
+                const char *ending = i == BASELINE_CAUSE_NONE ? phases[BASELINE_REACHED] : causes[i];
+
+                if (strlen(ending) == (size_t) (when - word) && startswith(word, ending))
+                        return true;
+        }
+        return false;
+}
+
+/**
+ * baseline_history_find() - how a baseline ended, the last time
+ *
+ * Return: "reached 1784671200" and the like, or NULL.
+ */
+const char *baseline_history_find(const BaselineState *s, const char *name) {
+        const char *found = NULL;
+
+        for (char **line = s->history; line && *line; line++)
+                if (startswith(*line, name) && (*line)[strlen(name)] == ' ')
+                        found = *line + strlen(name) + 1;
+        return found;
+}
+
+static int replace(char **field, const char *value) {
+        char *copy = value ? strdup(value) : NULL;
+
+        if (value && !copy)
+                return -ENOMEM;
+        free(*field);
+        *field = copy;
+        return 0;
+}
+
+static int add_history(BaselineState *s, const char *name, const char *ending, uint64_t now_usec) {
+        _cleanup_free_ char *line = NULL;
+
+        if (asprintf(&line, "%s %s %" PRIu64, name, ending, now_usec / USEC_PER_SEC) < 0) {
+                line = NULL;
+                return -ENOMEM;
+        }
+        if (strv_contains(s->history, line))
+                return 0;
+        if (strv_length(s->history) >= HOTPATCH_BASELINE_HISTORY_MAX) {
+                free(s->history[0]);
+                memmove(s->history, s->history + 1, strv_length(s->history + 1) * sizeof(char *) + sizeof(char *));
+        }
+        return strv_extend(&s->history, line);
+}
+
+/* The clock was set back: it is not missed yet. */
+static void forget_missed(BaselineState *s) {
+        char **kept = s->history;
+
+        for (char **line = s->history; line && *line; line++) {
+                const char *rest = startswith(*line, s->name);
+
+                if (rest && startswith(rest, " missed "))
+                        free(*line);
+                else
+                        *kept++ = *line;
+        }
+        if (kept)
+                *kept = NULL;
+}
+
+/* A baseline that another one took the place of before it was installed. */
+static int leave(BaselineState *s, const BaselineDecision *d, const BaselineFacts *f) {
+        /* One of a later month was not missed; the clock was wrong. */
+        if (!s->name || strcmp(s->name, d->name) > 0 || s->phase == BASELINE_REACHED || s->phase == BASELINE_FAILED)
+                return 0;
+        return add_history(s, s->name, causes[BASELINE_MISSED], f->now_usec);
+}
+
+static int begin(BaselineState *s, const BaselineDecision *d, const BaselineFacts *f) {
+        int r = 0;
+
+        if (!streq_ptr(s->name, d->name)) {
+                r = leave(s, d, f);
+                if (r >= 0)
+                        r = replace(&s->name, d->name);
+                if (r >= 0)
+                        r = replace(&s->bundle, NULL);
+                s->deadline_usec = 0;
+        }
+        s->deferrals = s->deferred_until_usec = s->restart_usec = 0;
+        return r < 0 ? r : replace(&s->kernel, NULL);
+}
+
+static int reach(BaselineState *s, const BaselineFacts *f) {
+        int r = replace(&s->reached, s->name);
+
+        if (r >= 0)
+                r = replace(&s->reached_kernel, f->release);
+        if (r >= 0)
+                r = add_history(s, s->name, phases[BASELINE_REACHED], f->now_usec);
+        if (r >= 0)
+                s->reached_usec = f->now_usec;
+        return r;
+}
+
+/**
+ * baseline_enter() - carry a decision over into the state
+ * @s: the state; on failure it may be half changed and must be thrown away
+ * @d: what baseline_decide() said; its sentence is kept also where the phase stays
+ * @f: the facts that were decided on
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int baseline_enter(BaselineState *s, const BaselineDecision *d, const BaselineFacts *f) {
+        int r = replace(&s->text, d->text);
+
+        if (r < 0 || (d->phase == s->phase && d->action != BASELINE_ENTER))
+                return r;
+        if (s->text && strlen(s->text) > HOTPATCH_BASELINE_TEXT_MAX)
+                s->text[HOTPATCH_BASELINE_TEXT_MAX] = '\0';
+        switch (d->phase) {
+        case BASELINE_IDLE:
+                if (s->cause == BASELINE_MISSED)
+                        forget_missed(s);
+                r = replace(&s->name, NULL);
+                break;
+        case BASELINE_DUE:
+                r = begin(s, d, f);
+                break;
+        case BASELINE_INSTALLED:
+                if (s->phase == BASELINE_INSTALLING) {
+                        r = replace(&s->kernel, d->kernel);
+                        s->boot_id = f->boot_id;
+                }
+                s->restart_usec = 0;
+                break;
+        case BASELINE_SCHEDULED:
+                s->restart_usec = d->restart_usec;
+                break;
+        case BASELINE_VERIFYING:
+                s->boot_id = f->boot_id;
+                s->restart_usec = 0;
+                break;
+        case BASELINE_REACHED:
+                r = reach(s, f);
+                break;
+        case BASELINE_FAILED:
+                r = add_history(s, s->name, causes[d->cause], f->now_usec);
+                break;
+        default:
+                break;
+        }
+        s->phase = d->phase;
+        s->cause = d->cause;
+        s->phase_usec = f->now_usec;
+        return r;
+}
+
+/**
+ * baseline_covered_until() - when hotpatches for this machine end unless it reaches the next baseline
+ *
+ * A machine that has not completed one here counts as being where the calendar was when it began.
+ *
+ * Return: microseconds since 1970 UTC; 0: not known.
+ */
+uint64_t baseline_covered_until(const BaselineState *s, const CalendarPolicy *p) {
+        CalendarMonth m;
+        int r = s->reached ? calendar_baseline(p, s->reached, &m) : calendar_baseline_at(p, s->since_usec, &m);
+
+        return r < 0 ? 0 : m.covers_until_usec;
+}
+
+/** baseline_deadline() - of the baseline in work; 0: there is none */
+uint64_t baseline_deadline(const BaselineState *s, const CalendarPolicy *p) {
+        CalendarMonth m;
+
+        if (s->deadline_usec > 0)
+                return s->deadline_usec;
+        return s->name && calendar_baseline(p, s->name, &m) >= 0 ? m.deadline_usec : 0;
+}

@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Each step of a baseline, decided and carried over, as hotpatchd would go through them. */
+
+#include "baseline/state.h"
+#include "tests/unit/unit.h"
+#include "util/limits.h"
+#include "util/strv.h"
+
+#define BOOT SD_ID128_MAKE(00, 11, 22, 33, 44, 55, 66, 77, 88, 99, aa, bb, cc, dd, ee, ff)
+#define NEXT_BOOT SD_ID128_MAKE(ff, 11, 22, 33, 44, 55, 66, 77, 88, 99, aa, bb, cc, dd, ee, ff)
+#define OLD "6.1.0-50-cloud-amd64"
+#define NEW "6.1.0-56-cloud-amd64"
+
+static CalendarPolicy policy;
+static BaselineState state;
+static BaselineFacts facts;
+static bool enabled;
+
+static uint64_t at(int year, int month, int day, int hour, int minute) {
+        Civil c = { .year = year, .month = month, .day = day, .hour = hour, .minute = minute };
+
+        return (uint64_t) civil_seconds(&c) * USEC_PER_SEC;
+}
+
+static void setup(void) {
+        /* Baseline days of 2026: 20 January, 21 April, 21 July, 20 October. */
+        policy = (CalendarPolicy) {
+                .months = 0x249, .window_length_usec = 4 * 60 * USEC_PER_MINUTE, .deadline_usec = 14 * USEC_PER_DAY,
+        };
+        ck_assert_ok(day_rule_parse("third Tue", &policy.day));
+        ck_assert_ok(calendar_window_parse("22:00 UTC", &policy.window));
+        state = (BaselineState) { .since_usec = at(2026, 5, 6, 0, 0) };
+        facts = (BaselineFacts) {
+                .now_usec = at(2026, 7, 21, 10, 0), .uptime_usec = 30 * USEC_PER_DAY, .boot_id = BOOT, .release = OLD,
+        };
+        enabled = true;
+}
+
+static void teardown(void) {
+        baseline_state_done(&state);
+}
+
+/* One step: what is decided, what the sentence has, and the state goes on. */
+static BaselineDecision step(BaselineAction action, BaselinePhase phase, const char *text) {
+        BaselineDecision d;
+
+        ck_assert_ok(baseline_decide(&policy, enabled, &state, &facts, &d));
+        ck_assert_msg(d.action == action && d.phase == phase, "%s: action %d, wanted %d; '%s', wanted '%s'",
+                        strempty(d.text), d.action, action, baseline_phase_to_string(d.phase), baseline_phase_to_string(phase));
+        ck_assert_ptr_nonnull(d.text);
+        ck_assert_msg(strstr(d.text, text), "'%s' has no '%s'", d.text, text);
+        ck_assert_ok(baseline_enter(&state, &d, &facts));
+        ck_assert_int_eq(state.phase, phase);
+        baseline_decision_done(&d);
+        d.text = state.text;
+        facts.run = BASELINE_RUN_NONE;
+        return d;
+}
+
+static void waits(BaselinePhase phase, uint64_t wake_usec, const char *text) {
+        BaselineDecision d = step(BASELINE_WAIT, phase, text);
+
+        ck_assert_uint_eq(d.wake_usec, wake_usec);
+}
+
+static void run(BaselineRun how, const char *kernel) {
+        facts.run = how;
+        facts.run_kernel = kernel;
+        facts.run_restart = kernel;
+        facts.run_text = how == BASELINE_RUN_FAILED ? "there is no space in /boot" : NULL;
+}
+
+static void go_to_downloaded(void) {
+        step(BASELINE_ENTER, BASELINE_DUE, "2026.07 is due since 2026-07-21");
+        ck_assert_str_eq(state.name, "2026.07");
+        step(BASELINE_PLAN, BASELINE_DUE, "");
+        run(BASELINE_RUN_RUNNING, NULL);
+        waits(BASELINE_DUE, 0, "is being planned");
+        run(BASELINE_RUN_DONE, NEW);
+        step(BASELINE_ENTER, BASELINE_PLANNED, "");
+        step(BASELINE_DOWNLOAD, BASELINE_PLANNED, "");
+        run(BASELINE_RUN_DONE, NULL);
+        step(BASELINE_ENTER, BASELINE_DOWNLOADED, "");
+}
+
+static void go_to_installing(void) {
+        go_to_downloaded();
+        waits(BASELINE_DOWNLOADED, at(2026, 7, 21, 22, 0), "waits for its window");
+        facts.now_usec = at(2026, 7, 21, 22, 0);
+        step(BASELINE_INSTALL, BASELINE_INSTALLING, "being installed");
+}
+
+static void go_to_installed(void) {
+        go_to_installing();
+        run(BASELINE_RUN_RUNNING, NULL);
+        waits(BASELINE_INSTALLING, 0, "");
+        facts.now_usec = at(2026, 7, 21, 22, 30);
+        run(BASELINE_RUN_DONE, NEW);
+        step(BASELINE_ENTER, BASELINE_INSTALLED, "has to restart");
+        ck_assert_str_eq(state.kernel, NEW);
+}
+
+static void go_to_verifying(const char *release) {
+        go_to_installed();
+        step(BASELINE_ENTER, BASELINE_SCHEDULED, "scheduled");
+        facts.now_usec += 10 * USEC_PER_MINUTE;
+        facts.boot_id = NEXT_BOOT;
+        facts.uptime_usec = USEC_PER_MINUTE;
+        facts.release = release;
+        step(BASELINE_ENTER, BASELINE_VERIFYING, "was restarted");
+        ck_assert(sd_id128_equal(state.boot_id, NEXT_BOOT));
+}
+
+static void assert_failed(BaselineCause cause, const char *line) {
+        ck_assert_int_eq(state.cause, cause);
+        ck_assert_ptr_nonnull(baseline_history_find(&state, "2026.07"));
+        ck_assert_msg(startswith(baseline_history_find(&state, "2026.07"), line), "%s",
+                        baseline_history_find(&state, "2026.07"));
+        /* Not tried again by itself, whatever time passes before the next one. */
+        facts.now_usec += 3 * USEC_PER_DAY;
+        step(BASELINE_WAIT, BASELINE_FAILED, "2026.07");
+        facts.now_usec = at(2026, 10, 19, 23, 59);
+        waits(BASELINE_FAILED, at(2026, 10, 20, 0, 0), "2026.07");
+        facts.now_usec = at(2026, 10, 20, 0, 0);
+        step(BASELINE_ENTER, BASELINE_DUE, "2026.10");
+        ck_assert_str_eq(state.name, "2026.10");
+        ck_assert_ptr_null(state.kernel);
+}
+
+START_TEST(test_a_baseline_is_reached) {
+        facts.now_usec = at(2026, 7, 1, 0, 0);
+        waits(BASELINE_IDLE, at(2026, 7, 21, 0, 0), "The next baseline is 2026.07");
+        facts.now_usec = at(2026, 7, 21, 10, 0);
+        go_to_verifying(NEW);
+        waits(BASELINE_VERIFYING, facts.now_usec + 9 * USEC_PER_MINUTE, "on trial");
+        facts.uptime_usec = 10 * USEC_PER_MINUTE;
+        step(BASELINE_ENTER, BASELINE_REACHED, "");
+        ck_assert_str_eq(state.reached, "2026.07");
+        ck_assert_str_eq(state.reached_kernel, NEW);
+        ck_assert(startswith(baseline_history_find(&state, "2026.07"), "reached "));
+        waits(BASELINE_REACHED, at(2026, 10, 20, 0, 0), "2026.10");
+        ck_assert_uint_eq(baseline_covered_until(&state, &policy), at(2026, 11, 3, 0, 0));
+        facts.now_usec = at(2026, 10, 20, 9, 0);
+        step(BASELINE_ENTER, BASELINE_DUE, "2026.10");
+        ck_assert_str_eq(state.reached, "2026.07");
+}
+END_TEST
+
+START_TEST(test_nothing_to_install) {
+        step(BASELINE_ENTER, BASELINE_DUE, "");
+        step(BASELINE_PLAN, BASELINE_DUE, "");
+        run(BASELINE_RUN_DONE, NULL);
+        step(BASELINE_ENTER, BASELINE_VERIFYING, "nothing");
+        step(BASELINE_ENTER, BASELINE_REACHED, "");
+        ck_assert_str_eq(state.reached_kernel, OLD);
+}
+END_TEST
+
+START_TEST(test_not_enabled) {
+        enabled = false;
+        step(BASELINE_ENTER, BASELINE_DUE, "");
+        waits(BASELINE_DUE, 0, "Enable=no");
+        facts.now_usec = at(2026, 8, 4, 0, 0);
+        step(BASELINE_ENTER, BASELINE_FAILED, "was missed");
+}
+END_TEST
+
+START_TEST(test_plan_and_download_are_tried_again) {
+        step(BASELINE_ENTER, BASELINE_DUE, "");
+        run(BASELINE_RUN_FAILED, NULL);
+        waits(BASELINE_DUE, facts.now_usec + USEC_PER_DAY, "no space in /boot");
+        step(BASELINE_PLAN, BASELINE_DUE, "");
+        run(BASELINE_RUN_INTERRUPTED, NULL);
+        step(BASELINE_PLAN, BASELINE_DUE, "");
+        run(BASELINE_RUN_DONE, NEW);
+        step(BASELINE_ENTER, BASELINE_PLANNED, "");
+        run(BASELINE_RUN_FAILED, NULL);
+        waits(BASELINE_PLANNED, facts.now_usec + USEC_PER_DAY, "no space in /boot");
+}
+END_TEST
+
+START_TEST(test_missed_in_words) {
+        state.reached = strdup("2026.04");
+        go_to_downloaded();
+        facts.now_usec = at(2026, 8, 4, 0, 0);
+        step(BASELINE_ENTER, BASELINE_FAILED,
+             "Baseline 2026.07 was missed: hotpatches end with baseline 2026.04, install 2026.07 to go on");
+        ck_assert_uint_eq(baseline_covered_until(&state, &policy), at(2026, 8, 4, 0, 0));
+        assert_failed(BASELINE_MISSED, "missed ");
+}
+END_TEST
+
+START_TEST(test_missed_in_the_middle_of_a_window) {
+        policy.deadline_usec = 23 * 60 * USEC_PER_MINUTE;
+        go_to_downloaded();
+        facts.now_usec = at(2026, 7, 21, 23, 0);
+        step(BASELINE_ENTER, BASELINE_FAILED, "missed");
+}
+END_TEST
+
+START_TEST(test_install_failed) {
+        go_to_installing();
+        run(BASELINE_RUN_FAILED, NULL);
+        step(BASELINE_ENTER, BASELINE_FAILED, "no space in /boot");
+        assert_failed(BASELINE_INSTALL_FAILED, "install-failed ");
+}
+END_TEST
+
+START_TEST(test_power_cut_while_installing) {
+        go_to_installing();
+        facts.boot_id = NEXT_BOOT;
+        run(BASELINE_RUN_INTERRUPTED, NULL);
+        step(BASELINE_ENTER, BASELINE_FAILED, "did not end");
+        assert_failed(BASELINE_INTERRUPTED, "interrupted ");
+}
+END_TEST
+
+START_TEST(test_power_cut_before_the_backend_ran) {
+        go_to_installing();
+        facts.boot_id = NEXT_BOOT;
+        step(BASELINE_ENTER, BASELINE_FAILED, "did not end");
+        ck_assert_int_eq(state.cause, BASELINE_INTERRUPTED);
+}
+END_TEST
+
+START_TEST(test_old_kernel_returned) {
+        go_to_verifying(OLD);
+        step(BASELINE_ENTER, BASELINE_FAILED, "'" NEW "' was installed, but '" OLD "' runs");
+        assert_failed(BASELINE_OLD_KERNEL_RETURNED, "old-kernel-returned ");
+}
+END_TEST
+
+START_TEST(test_boot_check_failed) {
+        go_to_verifying(NEW);
+        facts.boot_check_failed = "patch 'hp-x' was not restored";
+        step(BASELINE_ENTER, BASELINE_FAILED, "hp-x");
+        facts.boot_check_failed = NULL;
+        assert_failed(BASELINE_BOOT_CHECK_FAILED, "boot-check-failed ");
+}
+END_TEST
+
+START_TEST(test_crashed_in_trial) {
+        go_to_verifying(NEW);
+        facts.boot_id = BOOT;
+        facts.unclean = true;
+        step(BASELINE_ENTER, BASELINE_FAILED, "went down");
+        assert_failed(BASELINE_CRASHED_IN_TRIAL, "crashed-in-trial ");
+}
+END_TEST
+
+START_TEST(test_restarted_in_order_while_in_trial) {
+        go_to_verifying(NEW);
+        facts.boot_id = BOOT;
+        facts.uptime_usec = 11 * USEC_PER_MINUTE;
+        step(BASELINE_ENTER, BASELINE_REACHED, "");
+}
+END_TEST
+
+START_TEST(test_restart_is_in_the_window) {
+        BaselineDecision d;
+
+        go_to_installed();
+        /* 22:30, the window is open: as soon as people had their notice. */
+        d = step(BASELINE_ENTER, BASELINE_SCHEDULED, "");
+        ck_assert_uint_eq(d.restart_usec, at(2026, 7, 21, 22, 35));
+        ck_assert_uint_eq(state.restart_usec, at(2026, 7, 21, 22, 35));
+        waits(BASELINE_SCHEDULED, at(2026, 7, 21, 22, 35), "scheduled");
+}
+END_TEST
+
+START_TEST(test_restart_after_the_window) {
+        go_to_installed();
+        facts.now_usec = at(2026, 7, 22, 1, 56);
+        step(BASELINE_ENTER, BASELINE_SCHEDULED, "");
+        ck_assert_uint_eq(state.restart_usec, at(2026, 7, 22, 22, 0));
+}
+END_TEST
+
+START_TEST(test_deferred) {
+        go_to_installed();
+        state.deferred_until_usec = at(2026, 7, 22, 10, 0);
+        step(BASELINE_ENTER, BASELINE_SCHEDULED, "");
+        ck_assert_uint_eq(state.restart_usec, at(2026, 7, 22, 22, 0));
+}
+END_TEST
+
+START_TEST(test_restarted_by_somebody_else) {
+        go_to_installed();
+        facts.boot_id = NEXT_BOOT;
+        facts.release = NEW;
+        step(BASELINE_ENTER, BASELINE_VERIFYING, "was restarted");
+}
+END_TEST
+
+/* The next baseline waits until the one before has run. */
+START_TEST(test_installed_goes_on_past_the_next) {
+        go_to_installed();
+        facts.now_usec = at(2026, 10, 20, 22, 10);
+        step(BASELINE_ENTER, BASELINE_SCHEDULED, "2026.07");
+        facts.boot_id = NEXT_BOOT;
+        facts.release = NEW;
+        step(BASELINE_ENTER, BASELINE_VERIFYING, "2026.07");
+        step(BASELINE_ENTER, BASELINE_REACHED, "2026.07");
+        step(BASELINE_ENTER, BASELINE_DUE, "2026.10");
+}
+END_TEST
+
+START_TEST(test_machine_that_joins_later) {
+        state.since_usec = at(2026, 11, 21, 0, 0);
+        facts.now_usec = at(2026, 11, 21, 0, 0);
+        waits(BASELINE_IDLE, at(2027, 1, 19, 0, 0), "2027.01");
+        ck_assert_uint_eq(baseline_covered_until(&state, &policy), at(2027, 2, 2, 0, 0));
+        /* while the one before is still open it counts */
+        state.since_usec = facts.now_usec = at(2026, 11, 2, 0, 0);
+        step(BASELINE_ENTER, BASELINE_DUE, "2026.10");
+}
+END_TEST
+
+START_TEST(test_clock_set_back) {
+        facts.now_usec = at(2036, 2, 1, 0, 0);
+        step(BASELINE_ENTER, BASELINE_DUE, "2036.01");
+        facts.now_usec = at(2026, 7, 21, 10, 0);
+        step(BASELINE_ENTER, BASELINE_DUE, "2026.07");
+        ck_assert_str_eq(state.name, "2026.07");
+        ck_assert_ptr_null(state.history);
+}
+END_TEST
+
+START_TEST(test_clock_set_back_before_anything_is_due) {
+        facts.now_usec = at(2036, 2, 1, 0, 0);
+        step(BASELINE_ENTER, BASELINE_DUE, "2036.01");
+        facts.now_usec = at(2036, 2, 12, 0, 0);
+        step(BASELINE_ENTER, BASELINE_FAILED, "2036.01 was missed");
+        ck_assert_ptr_nonnull(baseline_history_find(&state, "2036.01"));
+        state.since_usec = at(2026, 3, 1, 0, 0);
+        facts.now_usec = at(2026, 5, 2, 0, 0);
+        step(BASELINE_ENTER, BASELINE_DUE, "2026.04");
+        facts.now_usec = at(2026, 3, 2, 0, 0);
+        step(BASELINE_ENTER, BASELINE_IDLE, "set back");
+        waits(BASELINE_IDLE, at(2026, 4, 21, 0, 0), "2026.04");
+}
+END_TEST
+
+START_TEST(test_clock_set_back_forgets_what_was_missed) {
+        facts.now_usec = at(2036, 2, 12, 0, 0);
+        step(BASELINE_ENTER, BASELINE_DUE, "2036.01");
+        step(BASELINE_ENTER, BASELINE_FAILED, "2036.01 was missed");
+        state.since_usec = facts.now_usec = at(2026, 5, 6, 0, 0);
+        step(BASELINE_ENTER, BASELINE_IDLE, "set back");
+        ck_assert_ptr_null(baseline_history_find(&state, "2036.01"));
+        ck_assert_ptr_null(state.name);
+}
+END_TEST
+
+/* What was done is not undone by a clock. */
+START_TEST(test_clock_set_back_while_installed) {
+        go_to_installed();
+        facts.now_usec = at(2026, 1, 1, 12, 0);
+        step(BASELINE_ENTER, BASELINE_SCHEDULED, "");
+        ck_assert_uint_eq(state.restart_usec, at(2026, 1, 1, 22, 0));
+        facts.boot_id = NEXT_BOOT;
+        facts.release = NEW;
+        step(BASELINE_ENTER, BASELINE_VERIFYING, "");
+        step(BASELINE_ENTER, BASELINE_REACHED, "");
+        waits(BASELINE_REACHED, at(2026, 1, 20, 0, 0), "2026.01");
+        facts.now_usec = at(2026, 1, 21, 0, 0);
+        waits(BASELINE_REACHED, at(2026, 4, 21, 0, 0), "2026.04");
+}
+END_TEST
+
+START_TEST(test_clock_jumps_over_years) {
+        go_to_downloaded();
+        facts.now_usec = at(2031, 5, 1, 0, 0);
+        step(BASELINE_ENTER, BASELINE_DUE, "2031.04");
+        ck_assert_ptr_nonnull(baseline_history_find(&state, "2026.07"));
+        ck_assert(startswith(baseline_history_find(&state, "2026.07"), "missed "));
+        facts.now_usec = at(2300, 1, 1, 0, 0);
+        step(BASELINE_ENTER, BASELINE_DUE, "2199.10");
+        step(BASELINE_ENTER, BASELINE_FAILED, "missed");
+        waits(BASELINE_FAILED, 0, "missed");
+}
+END_TEST
+
+START_TEST(test_unplanned_is_not_replaced) {
+        CalendarMonth m;
+
+        ck_assert_ok(calendar_baseline_after(&policy, facts.now_usec, &m));
+        state.name = strdup("2026.06");
+        state.bundle = strdup("base-urgent");
+        state.phase = BASELINE_PLANNED;
+        state.deadline_usec = at(2026, 7, 25, 0, 0);
+        step(BASELINE_DOWNLOAD, BASELINE_PLANNED, "2026.06");
+        facts.now_usec = state.deadline_usec;
+        step(BASELINE_ENTER, BASELINE_FAILED, "2026.06 was missed");
+        step(BASELINE_ENTER, BASELINE_DUE, "2026.07");
+        ck_assert_ptr_null(state.bundle);
+        ck_assert_uint_eq(state.deadline_usec, 0);
+}
+END_TEST
+
+START_TEST(test_history_is_bounded) {
+        BaselineDecision d = { .action = BASELINE_ENTER, .phase = BASELINE_DUE, .text = (char *) "x" };
+
+        for (int i = 0; i < 40; i++) {
+                (void) snprintf(d.name, sizeof(d.name), "%04d.%02d", 2030 + i / 12, 1 + i % 12);
+                state.phase = BASELINE_PLANNED;
+                ck_assert_ok(baseline_enter(&state, &d, &facts));
+        }
+        ck_assert_uint_eq(strv_length(state.history), HOTPATCH_BASELINE_HISTORY_MAX);
+        ck_assert_ptr_null(baseline_history_find(&state, "2030.01"));
+        ck_assert_ptr_nonnull(baseline_history_find(&state, "2033.03"));
+}
+END_TEST
+
+START_TEST(test_words) {
+        for (int i = 0; i < _BASELINE_PHASE_MAX; i++)
+                ck_assert_int_eq(baseline_phase_from_string(baseline_phase_to_string(i)), i);
+        for (int i = 0; i < _BASELINE_CAUSE_MAX; i++)
+                ck_assert_int_eq(baseline_cause_from_string(baseline_cause_to_string(i)), i);
+        ck_assert_int_eq(baseline_phase_from_string("none"), _BASELINE_PHASE_INVALID);
+}
+END_TEST
+
+static Suite *baseline_suite(void) {
+        Suite *s = suite_create("baseline");
+        TCase *t = tcase_create("baseline");
+
+        tcase_add_checked_fixture(t, setup, teardown);
+        tcase_add_test(t, test_a_baseline_is_reached);
+        tcase_add_test(t, test_nothing_to_install);
+        tcase_add_test(t, test_not_enabled);
+        tcase_add_test(t, test_plan_and_download_are_tried_again);
+        tcase_add_test(t, test_missed_in_words);
+        tcase_add_test(t, test_missed_in_the_middle_of_a_window);
+        tcase_add_test(t, test_install_failed);
+        tcase_add_test(t, test_power_cut_while_installing);
+        tcase_add_test(t, test_power_cut_before_the_backend_ran);
+        tcase_add_test(t, test_old_kernel_returned);
+        tcase_add_test(t, test_boot_check_failed);
+        tcase_add_test(t, test_crashed_in_trial);
+        tcase_add_test(t, test_restarted_in_order_while_in_trial);
+        tcase_add_test(t, test_restart_is_in_the_window);
+        tcase_add_test(t, test_restart_after_the_window);
+        tcase_add_test(t, test_deferred);
+        tcase_add_test(t, test_restarted_by_somebody_else);
+        tcase_add_test(t, test_installed_goes_on_past_the_next);
+        tcase_add_test(t, test_machine_that_joins_later);
+        tcase_add_test(t, test_clock_set_back);
+        tcase_add_test(t, test_clock_set_back_before_anything_is_due);
+        tcase_add_test(t, test_clock_set_back_forgets_what_was_missed);
+        tcase_add_test(t, test_clock_set_back_while_installed);
+        tcase_add_test(t, test_clock_jumps_over_years);
+        tcase_add_test(t, test_unplanned_is_not_replaced);
+        tcase_add_test(t, test_history_is_bounded);
+        tcase_add_test(t, test_words);
+        suite_add_tcase(s, t);
+        return s;
+}
+
+UNIT_MAIN(baseline_suite)
