@@ -192,3 +192,17 @@
 /* hotpatchd.conf(5): words of a list, and places that contributed to one value. */
 #define HOTPATCH_CONFIG_WORDS_MAX 64U
 #define HOTPATCH_CONFIG_ORIGINS_MAX 64U
+
+/* A run of a baseline backend: a release upgrade changes 3000 packages, in 4 lines each at most. A line
+ * has one sentence or one package. */
+#define HOTPATCH_RUN_LINE_MAX ((size_t) 16 * 1024)
+#define HOTPATCH_RUN_LINES_MAX 65536U
+#define HOTPATCH_RUN_CHANGES_MAX 8192U
+#define HOTPATCH_RUN_PACKAGES_MAX 1024U
+#define HOTPATCH_RUN_WARNINGS_MAX 64U
+#define HOTPATCH_RUN_TEXT_MAX ((size_t) 1024)
+/* Names and versions of packages; Debian's longest name has 80 characters. */
+#define HOTPATCH_RUN_WORD_MAX ((size_t) 192)
+/* The files: a request of that many packages; a result of that many changes. */
+#define HOTPATCH_RUN_REQUEST_MAX ((size_t) 512 * 1024)
+#define HOTPATCH_RUN_RESULT_MAX ((size_t) 8 * 1024 * 1024)
