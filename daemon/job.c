@@ -354,6 +354,9 @@ int job_start(Manager *m, Request **request, Job **ret, sd_bus_error *error) {
         Job *added;
         int r;
 
+        r = manager_renew_store(m, error);
+        if (r < 0)
+                return r;
         r = job_new(m, (*request)->verb == REQUEST_REMOVE ? JOB_REMOVE : JOB_APPLY, &j);
         if (r < 0)
                 return r;

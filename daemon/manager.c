@@ -304,6 +304,15 @@ int manager_new(sd_event *event, const char *root, const ModuleOps *ops, void *o
         return 0;
 }
 
+/** manager_renew_store() - see store_renew(); before something is written. Return: 0 or a negative errno. */
+int manager_renew_store(Manager *m, sd_bus_error *error) {
+        int r = store_renew(m->store, m->root, error);
+
+        if (r > 0)
+                m->spool_ids = strv_free(m->spool_ids);
+        return r < 0 ? r : 0;
+}
+
 /** manager_free() - drop everything; running workers are killed; NULL is fine. Returns NULL. */
 Manager *manager_free(Manager *m) {
         if (!m)

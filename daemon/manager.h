@@ -66,6 +66,7 @@ struct Manager {
         uint64_t activity_usec;
 };
 
+int manager_renew_store(Manager *m, sd_bus_error *error) _must_check_ _nonnull_(1);
 int manager_new(sd_event *event, const char *root, const ModuleOps *ops, void *ops_userdata,
                 Manager **ret, sd_bus_error *error) _must_check_ _nonnull_(1, 2, 5);
 Manager *manager_free(Manager *m);

@@ -531,6 +531,7 @@ int patches_refresh(Manager *m) {
         if (r >= 0 && iteration == m->refreshed_iteration)
                 return 0;
         m->refreshed_iteration = iteration;
+        (void) (manager_renew_store(m, NULL) < 0); /* what cannot be read then is seen below */
         r = add_records(m, &next);
         if (r >= 0)
                 r = add_spool(m, &next);

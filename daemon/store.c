@@ -68,30 +68,63 @@ static int store_clean(const Store *s) {
 static int take_lock(Store *s) {
         const struct flock all = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 
-        s->lock_fd = openat(s->dir_fd, LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600);
-        if (s->lock_fd < 0)
+        _cleanup_close_ int fd = openat(s->dir_fd, LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600);
+
+        if (fd < 0)
                 return -errno;
-        if (fcntl(s->lock_fd, F_SETLK, &all) < 0)
+        if (fcntl(fd, F_SETLK, &all) < 0)
                 return errno == EACCES || errno == EAGAIN ? -EBUSY : -errno;
+        safe_close(s->lock_fd);
+        s->lock_fd = TAKE_FD(fd);
         return 0;
 }
 
+typedef struct Directory {
+        const char *name;
+        int *fd;
+} Directory;
+
+#define DIRECTORIES(s)                                                                                           \
+        {                                                                                                        \
+                { "spool", &(s)->spool_fd },   { "admitted", &(s)->admitted_fd }, { "streams", &(s)->streams_fd }, \
+                { "trials", &(s)->trials_fd }, { "strikes", &(s)->strikes_fd },                                  \
+                { "superseded", &(s)->superseded_fd },                                                           \
+        }
+
 static int open_directories(Store *s) {
-        const struct {
-                const char *name;
-                int *fd;
-        } directories[] = {
-                { "spool", &s->spool_fd },   { "admitted", &s->admitted_fd }, { "streams", &s->streams_fd },
-                { "trials", &s->trials_fd }, { "strikes", &s->strikes_fd },   { "superseded", &s->superseded_fd },
-        };
+        const Directory directories[] = DIRECTORIES(s);
 
         for (size_t i = 0; i < ELEMENTSOF(directories); i++) {
-                int r = store_open_directory(s->dir_fd, directories[i].name, directories[i].fd);
+                int fd, r = store_open_directory(s->dir_fd, directories[i].name, &fd);
+
                 if (r < 0)
                         return r;
+                safe_close(*directories[i].fd);
+                *directories[i].fd = fd;
         }
         /* The directories themselves must outlive a crash. */
         return fsync(s->dir_fd) < 0 ? -errno : 0;
+}
+
+/* Is what is open still what has this name? */
+static bool is_there(int parent_fd, const char *name, int fd) {
+        struct stat there, open;
+
+        return fstatat(parent_fd, name, &there, AT_SYMLINK_NOFOLLOW) >= 0 && fstat(fd, &open) >= 0 &&
+                there.st_ino == open.st_ino && there.st_dev == open.st_dev;
+}
+
+static bool all_there(Store *s) {
+        const Directory directories[] = DIRECTORIES(s);
+        struct stat st;
+
+        /* One that was deleted, or replaced by another one; only the daemon is in it by a descriptor alone. */
+        if (fstat(s->dir_fd, &st) < 0 || st.st_nlink == 0 || !is_there(s->dir_fd, LOCK, s->lock_fd))
+                return false;
+        for (size_t i = 0; i < ELEMENTSOF(directories); i++)
+                if (!is_there(s->dir_fd, directories[i].name, *directories[i].fd))
+                        return false;
+        return true;
 }
 
 static int store_open_all(const char *root, Store *s) {
@@ -163,6 +196,44 @@ int store_open(const char *root, Store **ret, sd_bus_error *error) {
         store_spool_watch(s);
         *ret = TAKE_PTR(s);
         return 0;
+}
+
+static int reopen(Store *s, const char *root) {
+        int fd, r = open_state_directory(root, &fd);
+
+        if (r < 0)
+                return r;
+        safe_close(s->dir_fd);
+        s->dir_fd = fd;
+        /* Closing a file ends this process's lock of it: only when it is another one. */
+        if (!is_there(s->dir_fd, LOCK, s->lock_fd))
+                r = take_lock(s);
+        return r < 0 ? r : open_directories(s);
+}
+
+/**
+ * store_renew() - somebody may have deleted what is in the state directory under our hands: make it again
+ * @root: as given to store_open()
+ * @error: StateUnwritable
+ *
+ * Costs some calls of stat(2) when nothing has happened.
+ *
+ * Return: 1 when something was made again, 0, or a negative errno.
+ */
+int store_renew(Store *s, const char *root, sd_bus_error *error) {
+        int r;
+
+        if (all_there(s))
+                return 0;
+        r = reopen(s, root);
+        if (r < 0)
+                return sd_bus_error_setf(error, HOTPATCH_ERROR("StateUnwritable"),
+                                "The state directory '/" STORE_DIRECTORY "' was deleted and cannot be made again (%s); "
+                                "restart hotpatchd.service",
+                                r == -EBUSY ? "another hotpatchd or hotpatch-restore is at work in it" : strerror(-r));
+        s->spool_watch_fd = safe_close(s->spool_watch_fd);
+        store_spool_watch(s);
+        return 1;
 }
 
 /** store_free() - close the directories; accepts NULL. Returns NULL. */

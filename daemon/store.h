@@ -105,6 +105,7 @@ bool strike_record_is_quarantined(const StrikeRecord *r) _nonnull_(1);
 
 int store_open(const char *root, Store **ret, sd_bus_error *error) _must_check_ _nonnull_(1, 2);
 int store_open_to_look(const char *root, Store **ret) _must_check_ _nonnull_(1, 2);
+int store_renew(Store *s, const char *root, sd_bus_error *error) _must_check_ _nonnull_(1, 2);
 Store *store_free(Store *s);
 DEFINE_TRIVIAL_CLEANUP(Store *, store_free);
 

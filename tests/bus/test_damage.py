@@ -175,6 +175,41 @@ def test_a_second_daemon_leaves_the_work_of_the_first_alone(pki):
         assert w.root.finish(job)[0] == 'done'
 
 
+def test_somebody_empties_the_state_directory(pki):
+    """rm -rf /var/lib/hotpatch/*: what is in force is seen, and the daemon goes on without a restart."""
+    with World(pki).start() as w:
+        apply_one(w)
+        state = w.machine.path('var/lib/hotpatch')
+        for gone in ('the content', 'all of it'):
+            shutil.rmtree(state)
+            if gone == 'the content':
+                os.mkdir(state, 0o700)
+            # The played kernel shows no note: it is in force, and nobody knows whose it is.
+            assert w.root.patches() == {'hp_one': 'active'}, w.root.patches()
+            assert os.stat(os.path.join(state, 'spool')).st_mode & 0o7777 == 0o700
+            w.machine.stage('hp-two', functions=(('vmlinux', 'hp_other'),))
+            assert w.root.finish(w.root.apply('hp-two')) == ('done', '', '')
+            assert os.path.exists(os.path.join(state, 'admitted/hp-two.record'))
+            assert w.root.finish(w.root.remove('hp-two')) == ('done', '', '')
+            second = subprocess.run([DAEMON, '--root', w.machine.root], timeout=PATIENCE, capture_output=True,
+                                    env=dict(os.environ, DBUS_SYSTEM_BUS_ADDRESS=w.bus.address))
+            assert second.returncode == 1 and b'another hotpatchd' in second.stderr, second
+        assert w.machine.leftovers() == [], w.machine.leftovers()
+
+
+def test_the_state_directory_cannot_be_made_again(pki):
+    with World(pki).start() as w:
+        apply_one(w)
+        path = w.machine.stage('hp-two', functions=(('vmlinux', 'hp_other'),))
+        bundle = w.machine.path('fake/hp-two.hpb')
+        assert os.path.exists(path)
+        shutil.rmtree(w.machine.path('var/lib/hotpatch'))
+        w.machine.write('var/lib/hotpatch', 'in the way')
+        with refused('StateUnwritable'):
+            w.root.apply_file(bundle)
+        assert w.machine.loaded() == ['hp_one']
+
+
 def test_without_tracefs(pki):
     with World(pki).start() as w:
         shutil.rmtree(w.machine.path('sys/kernel/tracing'))
