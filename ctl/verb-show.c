@@ -251,6 +251,25 @@ static int show_blockers(Ctl *ctl, const char *id, sd_bus_error *error) {
         return r;
 }
 
+/* A bundle that is not here may have left something behind. */
+static void show_findings(Ctl *ctl, const char *id) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_snapshot_ Snapshot *s = NULL;
+
+        if (snapshot_read(ctl, &s, &error) < 0)
+                return;
+        for (size_t i = 0; i < s->manager.findings.n; i++) {
+                const FindingInfo *f = &s->manager.findings.items[i];
+                _cleanup_free_ char *sentence = NULL;
+
+                if (!streq(f->patch, id))
+                        continue;
+                sentence = text_sanitize(f->sentence);
+                if (sentence)
+                        fprintf(stderr, "  %s.\n  %s\n", sentence, f->remedy);
+        }
+}
+
 int verb_show(Ctl *ctl, int argc, char *argv[]) {
         int code = HOTPATCH_EXIT_OK;
 
@@ -270,6 +289,8 @@ int verb_show(Ctl *ctl, int argc, char *argv[]) {
                 code = code ?: failed;
                 if (failed == HOTPATCH_EXIT_UNREACHABLE)
                         break;
+                if (!ctl->json)
+                        show_findings(ctl, argv[i]);
         }
         return code;
 }

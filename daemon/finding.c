@@ -59,6 +59,8 @@ static const struct {
                 "Apply its bundle again if it is still wanted; find out who removed the records." },
         [FINDING_OTHER_KERNEL] = { "other-kernel", FINDING_INFO,
                 "Nothing is to be done if the running kernel has the fix; else apply a bundle for it." },
+        [FINDING_STRUCK] = { "struck", FINDING_INFO,
+                "Nothing is to be done, unless you know better: 'hotpatchctl release' forgets it." },
         [FINDING_KILLED] = { "killed", FINDING_INFO,
                 "Look at the journal of hotpatchd.service if nobody here killed it." },
 };

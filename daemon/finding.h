@@ -34,6 +34,7 @@ typedef enum FindingKind {
         FINDING_DAMAGED,          /* a state file cannot be read */
         FINDING_RECORD_LOST,      /* the journal knows a patch that nothing else knows */
         FINDING_OTHER_KERNEL,     /* wanted for another kernel than the one that runs */
+        FINDING_STRUCK,           /* something speaks against a bundle that is not here */
         FINDING_KILLED,           /* the last hotpatchd of this boot did not end in order */
         _FINDING_KIND_MAX,
         _FINDING_KIND_INVALID = -EINVAL,

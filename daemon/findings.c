@@ -23,6 +23,7 @@
 #include "daemon/findings.h"
 #include "daemon/manager.h"
 #include "daemon/messages.h"
+#include "daemon/quarantine.h"
 #include "daemon/record.h"
 #include "daemon/rundir.h"
 #include "util/file.h"
@@ -264,6 +265,8 @@ int findings_collect(const Findings *f, const FindingSet *deep, FindingSet *ret)
                 .release = f->manager->identity.release,
                 .off = off ?: denied,
         }, ret);
+        if (r >= 0)
+                r = quarantine_look(f->manager->store, &f->manager->patches, ret);
         if (r >= 0)
                 r = watch_add_refused(f->manager->watch, ret);
         if (r >= 0)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Strikes on the bus: each patch shows those against its content, and Release forgives them.
+ * Strikes on the bus: each patch shows those against its content, those against content that is not here are
+ * findings, and Release forgives both.
  *
  * Forgiving is a decision of a person and not of a clock. It is for an id, whatever content had it: who
  * names an id means the patch, and content that nobody has any more needs no quarantine.
@@ -42,6 +43,45 @@ int quarantine_mark(const Store *s, PatchSet *set) {
 
                 if (p && !p->foreign && streq(p->digest, records[i].digest))
                         r = mark(p, &records[i]);
+        }
+        strike_records_free(records, n);
+        return r;
+}
+
+static int add_finding(const StrikeRecord *record, FindingSet *found) {
+        size_t n = strike_record_count(record);
+
+        if (record->damaged)
+                return finding_set_add(found, FINDING_STRUCK, record->id, record->digest,
+                                "A bundle '%s' that is not here is quarantined; why cannot be read", record->id);
+        return finding_set_add(found, FINDING_STRUCK, record->id, record->digest, "A bundle '%s' that is not here %s: %s",
+                        record->id, strike_record_is_quarantined(record) ? "is quarantined" : "has a strike",
+                        record->reasons[n - 1]);
+}
+
+/**
+ * quarantine_look() - what speaks against bundles that no patch shows
+ * @set: the patches that are known
+ * @found: findings are added, unsorted
+ *
+ * A bundle that was applied from a file and took the machine down before it was admitted is nowhere else; nor is
+ * one whose id has other content now.
+ *
+ * Return: 0 or a negative errno.
+ */
+int quarantine_look(const Store *s, const PatchSet *set, FindingSet *found) {
+        StrikeRecord *records;
+        size_t n;
+        int r;
+
+        r = store_strike_list(s, &records, &n);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < n && r >= 0; i++) {
+                const Patch *p = patch_find(set, records[i].id);
+
+                if (!p || p->foreign || !streq(p->digest, records[i].digest))
+                        r = add_finding(&records[i], found);
         }
         strike_records_free(records, n);
         return r;

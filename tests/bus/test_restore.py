@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import tempfile
 
-from hotpatchtest import (DAEMON, PATCH, Pki, World, main, read, refused, tar_member, wait_for, write)
+from hotpatchtest import (BUILD, DAEMON, PATCH, Pki, World, main, read, refused, tar_member, wait_for, write)
 
 BOOT = open('/proc/sys/kernel/random/boot_id', encoding='ascii').read().strip()
 
@@ -327,6 +327,32 @@ def test_a_crash_in_an_apply(pki):
         w.machine.stage('hp-one', title='Another build')
         assert strikes(w, 'hp-one') == 0
         assert w.root.finish(w.root.apply('hp-one'))[0] == 'done'
+
+
+def hotpatchctl(w, *args):
+    run = subprocess.run([os.path.join(BUILD, 'ctl/hotpatchctl'), *args], capture_output=True, text=True, timeout=60,
+                         env={**os.environ, 'DBUS_SYSTEM_BUS_ADDRESS': w.bus.address, 'LC_ALL': 'C.UTF-8'}, check=False)
+    return run.returncode, run.stdout + run.stderr
+
+
+def test_a_strike_against_what_was_never_staged(pki):
+    """The machine went down while a file was applied: nothing of it is here, but what speaks against it is told."""
+    with World(pki).start() as w:
+        w.machine.kernel.stall = True
+        job = w.root.apply_file(w.machine.bundle('hp-one'))
+        wait_for('transition', lambda: w.root.job(job[1])['State'] == 'transition')
+        reboot(w, clean=False)
+        assert w.root.patches() == {}, w.root.patches()
+        sentence = "A bundle 'hp-one' that is not here has a strike: The machine went down"
+        status, said = hotpatchctl(w, 'status')
+        assert sentence in said, said
+        status, said = hotpatchctl(w, 'show', 'hp-one')
+        assert status != 0 and sentence in said and 'hotpatchctl release' in said, said
+        w.machine.stage('hp-one', title='Another content of the same id')
+        assert w.root.patches() == {'hp-one': 'staged'} and strikes(w, 'hp-one') == 0
+        assert sentence in hotpatchctl(w, 'status')[1]
+        w.root.call('Release', ['hp-one'], {})
+        assert 'not here' not in hotpatchctl(w, 'status')[1]
 
 
 def test_a_shutdown_in_an_apply_is_no_strike(pki):
