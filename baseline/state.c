@@ -267,3 +267,36 @@ uint64_t baseline_deadline(const BaselineState *s, const CalendarPolicy *p) {
                 return s->deadline_usec;
         return s->name && calendar_baseline(p, s->name, &m) >= 0 ? m.deadline_usec : 0;
 }
+
+/**
+ * baseline_month_state() - what became of a month's baseline on this machine, in one word
+ * @m: a month with a baseline
+ * @ret_when: when it ended so; 0: it did not
+ *
+ * Return: a phase while it is in work; "reached" or the word of a cause when it ended; "superseded" by a later
+ * one that was reached; "before" this machine followed the calendar; "missed", "due" or "coming".
+ */
+const char *baseline_month_state(const BaselineState *s, const CalendarMonth *m, uint64_t now_usec, uint64_t *ret_when) {
+        const char *ended = baseline_history_find(s, m->name);
+        bool failed = s->phase == BASELINE_FAILED || s->phase == BASELINE_REACHED;
+
+        *ret_when = 0;
+        if (!failed && streq_ptr(s->name, m->name))
+                return phases[s->phase];
+        if (ended) {
+                const char *when = strchr(ended, ' ');
+
+                *ret_when = strtoull(when, NULL, 10) * USEC_PER_SEC;
+                for (int i = 1; i < _BASELINE_CAUSE_MAX; i++)
+                        if (strncmp(ended, causes[i], (size_t) (when - ended)) == 0)
+                                return causes[i];
+                return phases[BASELINE_REACHED];
+        }
+        if (s->reached && strcmp(s->reached, m->name) > 0)
+                return m->deadline_usec <= s->since_usec ? "before" : "superseded";
+        if (m->deadline_usec <= s->since_usec)
+                return "before";
+        if (m->deadline_usec <= now_usec)
+                return causes[BASELINE_MISSED];
+        return m->day_usec <= now_usec ? phases[BASELINE_DUE] : "coming";
+}

@@ -143,6 +143,8 @@ bool baseline_history_is_valid(const char *s) _nonnull_(1);
 int baseline_enter(BaselineState *s, const BaselineDecision *d, const BaselineFacts *f) _must_check_
                 _nonnull_(1, 2, 3);
 const char *baseline_history_find(const BaselineState *s, const char *name) _nonnull_(1, 2);
+const char *baseline_month_state(const BaselineState *s, const CalendarMonth *m, uint64_t now_usec, uint64_t *ret_when)
+                _nonnull_(1, 2, 4);
 uint64_t baseline_covered_until(const BaselineState *s, const CalendarPolicy *p) _nonnull_(1, 2);
 uint64_t baseline_deadline(const BaselineState *s, const CalendarPolicy *p) _nonnull_(1, 2);
 

@@ -160,6 +160,15 @@ int calendar_year(const CalendarPolicy *p, int year, CalendarMonth ret[static 12
         return 0;
 }
 
+/** calendar_year_at() - the year in which an instant lies, in the calendar's zone */
+int calendar_year_at(const CalendarPolicy *p, uint64_t now_usec) {
+        _cleanup_zone_ ZoneGuard guard = { 0 };
+
+        if (zone_enter(p->window.zone, &guard) < 0)
+                return civil_from_seconds((int64_t) (now_usec / USEC_PER_SEC)).year;
+        return zone_civil(now_usec).year;
+}
+
 /** calendar_baseline() - the month of a baseline; Return: 0, -EINVAL: no name of one, -ENOMEM */
 int calendar_baseline(const CalendarPolicy *p, const char *name, CalendarMonth *ret) {
         _cleanup_zone_ ZoneGuard guard = { 0 };

@@ -53,6 +53,7 @@ int calendar_window_parse(const char *s, CalendarExpression *ret) _must_check_ _
 int baseline_name_parse(const char *s, int *ret_year, int *ret_month) _must_check_ _nonnull_(1, 2, 3);
 unsigned calendar_restarts(const CalendarPolicy *p) _nonnull_(1);
 
+int calendar_year_at(const CalendarPolicy *p, uint64_t now_usec) _nonnull_(1);
 int calendar_year(const CalendarPolicy *p, int year, CalendarMonth ret[static 12]) _must_check_
                 _nonnull_(1, 3);
 int calendar_baseline(const CalendarPolicy *p, const char *name, CalendarMonth *ret) _must_check_

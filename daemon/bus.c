@@ -148,6 +148,9 @@ const sd_bus_vtable bus_manager_vtable[] = {
         SD_BUS_METHOD_WITH_ARGS("Reload",
                 SD_BUS_NO_ARGS, SD_BUS_NO_RESULT,
                 on_request, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Calendar",
+                SD_BUS_ARGS("u", year), SD_BUS_RESULT("s", calendar),
+                bus_calendar, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("ListPatches",
                 SD_BUS_NO_ARGS, SD_BUS_RESULT("a(sssssto)", patches),
                 bus_patch_list, SD_BUS_VTABLE_UNPRIVILEGED),
@@ -177,6 +180,11 @@ const sd_bus_vtable bus_manager_vtable[] = {
         SD_BUS_PROPERTY("Denied", "s", get_denied, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("RolledBack", "a(sts)", bus_get_rolled_back, 0, 0),
         SD_BUS_PROPERTY("Findings", "a(ssssss)", bus_findings_get, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("BaselineState", "s", bus_get_baseline, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("BaselineName", "s", bus_get_baseline, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("BaselineText", "s", bus_get_baseline, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("BaselineReached", "s", bus_get_baseline, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("CoveredUntil", "t", bus_get_covered_until, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("RebootRequired", "a(ss)", get_reboot, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_VTABLE_END
 };

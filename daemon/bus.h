@@ -33,6 +33,14 @@ int bus_get_rolled_back(sd_bus *bus, const char *path, const char *interface, co
                 sd_bus_message *reply, void *userdata, sd_bus_error *error);
 void bus_trial_ended(Manager *m, char **ids, const char *result, const char *reason);
 
+/* bus-baseline.c */
+int bus_calendar(sd_bus_message *call, void *userdata, sd_bus_error *error);
+int bus_get_baseline(sd_bus *bus, const char *path, const char *interface, const char *property,
+                sd_bus_message *reply, void *userdata, sd_bus_error *error);
+int bus_get_covered_until(sd_bus *bus, const char *path, const char *interface, const char *property,
+                sd_bus_message *reply, void *userdata, sd_bus_error *error);
+void bus_baseline_changed(Manager *m);
+
 /* bus-job.c */
 int bus_job_find(sd_bus *bus, const char *path, const char *interface, void *userdata,
                 void **ret_found, sd_bus_error *error);

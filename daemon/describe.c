@@ -443,3 +443,125 @@ int describe_audit(const AuditReport *report, const FindingSet *findings, const 
                                 "findings", findings_value(findings)),
                         ret);
 }
+
+/* --- the year --- */
+
+static json_t *months_mask_value(unsigned months) {
+        _cleanup_json_ json_t *array = json_array();
+
+        for (int i = 0; array && i < 12; i++)
+                if ((months & (1U << i)) && json_array_append_new(array, json_integer(i + 1)) < 0)
+                        return NULL;
+        return json_incref(array);
+}
+
+static json_t *date_value(const Civil *day) {
+        char text[sizeof("YYYY-MM-DD") + 16];
+
+        (void) snprintf(text, sizeof(text), "%04d-%02d-%02d", day->year, day->month, day->day);
+        return json_string(text);
+}
+
+static json_t *month_value(const CalendarDescription *d, const CalendarMonth *m) {
+        uint64_t when = 0;
+        const char *state = m->baseline ? baseline_month_state(d->state, m, d->now_usec, &when) : NULL;
+
+        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+                "month", string_value(m->name),
+                "kind", string_value(m->baseline ? "baseline" : "hotpatch"),
+                "day", date_value(&m->day),
+                "window_begin", time_value(m->baseline ? m->window_begin_usec : 0),
+                "window_end", time_value(m->baseline ? m->window_end_usec : 0),
+                "deadline", time_value(m->baseline ? m->deadline_usec : 0),
+                "state", string_value(state),
+                "when", time_value(when));
+}
+
+static json_t *coverage_value(const char *kernel, bool running, const char *baseline, uint64_t until, uint64_t now) {
+        return json_pack("{s:o, s:b, s:o, s:o, s:b}",
+                "kernel", string_value(kernel),
+                "running", (int) running,
+                "baseline", string_value(baseline),
+                "until", time_value(until),
+                "ended", (int) (until > 0 && until <= now));
+}
+
+/* The running kernel, and the one that is installed and waits for the restart. */
+static json_t *coverages_value(const CalendarDescription *d) {
+        const BaselineState *s = d->state;
+        _cleanup_json_ json_t *array = json_array();
+        CalendarMonth m;
+        bool waits = s->phase == BASELINE_INSTALLED || s->phase == BASELINE_SCHEDULED || s->phase == BASELINE_RESTARTING;
+
+        if (!array || json_array_append_new(array, coverage_value(d->release, true, s->reached,
+                baseline_covered_until(s, d->policy), d->now_usec)) < 0)
+                return NULL;
+        if (waits && s->kernel && calendar_baseline(d->policy, s->name, &m) >= 0 &&
+            json_array_append_new(array, coverage_value(s->kernel, false, s->name, m.covers_until_usec, d->now_usec)) < 0)
+                return NULL;
+        return json_incref(array);
+}
+
+static json_t *calendar_policy_value(const CalendarDescription *d) {
+        _cleanup_free_ char *day = NULL;
+
+        if (day_rule_format(&d->policy->day, &day) < 0)
+                return NULL;
+        return json_pack("{s:b, s:o, s:o, s:o, s:o, s:o, s:o}",
+                "enabled", (int) d->enabled,
+                "months", months_mask_value(d->policy->months),
+                "monthly_because", string_value(d->monthly_because),
+                "day", string_value(day),
+                "window", string_value(d->policy->window.text),
+                "window_length_sec", integer_value(d->policy->window_length_usec / USEC_PER_SEC),
+                "deadline_sec", integer_value(d->policy->deadline_usec / USEC_PER_SEC));
+}
+
+static json_t *baseline_value(const BaselineState *s) {
+        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+                "state", string_value(baseline_phase_to_string(s->phase)),
+                "cause", string_value(s->cause == BASELINE_CAUSE_NONE ? NULL : baseline_cause_to_string(s->cause)),
+                "name", string_value(s->name),
+                "text", string_value(s->text),
+                "kernel", string_value(s->kernel),
+                "restart", time_value(s->restart_usec),
+                "reached", string_value(s->reached),
+                "reached_time", time_value(s->reached_usec),
+                "since", time_value(s->since_usec));
+}
+
+static size_t count_months(const CalendarDescription *d, const char *state) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < 12; i++) {
+                uint64_t when;
+
+                n += d->months[i].baseline &&
+                        streq(baseline_month_state(d->state, &d->months[i], d->now_usec, &when), state);
+        }
+        return n;
+}
+
+/**
+ * describe_calendar() - the answer of Calendar()
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int describe_calendar(const CalendarDescription *d, char **ret) {
+        _cleanup_json_ json_t *months = json_array();
+
+        for (size_t i = 0; months && i < 12; i++)
+                if (json_array_append_new(months, month_value(d, &d->months[i])) < 0)
+                        return -ENOMEM;
+        return finish(json_pack("{s:i, s:o, s:o, s:i, s:i, s:i, s:i, s:O, s:o, s:o}",
+                "year", d->months[0].year,
+                "now", time_value(d->now_usec),
+                "policy", calendar_policy_value(d),
+                "restarts", (int) calendar_restarts(d->policy),
+                "restarts_monthly", 12,
+                "done", (int) count_months(d, "reached"),
+                "missed", (int) count_months(d, "missed"),
+                "months", months,
+                "coverage", coverages_value(d),
+                "baseline", baseline_value(d->state)), ret);
+}

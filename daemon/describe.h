@@ -8,6 +8,7 @@
 
 #include <systemd/sd-bus.h>
 
+#include "baseline/state.h"
 #include "bundle/bundle.h"
 #include "config/config.h"
 #include "daemon/audit-report.h"
@@ -43,4 +44,22 @@ int describe_bundle(const Verified *v, const KernelIdentity *kernel, char **ret)
 int describe_audit(const AuditReport *report, const FindingSet *findings, const KernelIdentity *kernel, char **ret)
         _must_check_ _nonnull_(1, 2, 3, 4);
 int describe_policy(const Config *c, char *const *warnings, char **ret) _must_check_ _nonnull_(1, 3);
+/**
+ * struct CalendarDescription - the year of this machine; all borrowed
+ * @months: twelve, of @policy
+ * @monthly_because: why each month has a baseline; NULL: by configuration
+ * @enabled: baselines are installed by themselves
+ * @release: of the running kernel
+ */
+typedef struct CalendarDescription {
+        uint64_t now_usec;
+        const CalendarPolicy *policy;
+        const CalendarMonth *months;
+        const char *monthly_because;
+        bool enabled;
+        const BaselineState *state;
+        const char *release;
+} CalendarDescription;
+
+int describe_calendar(const CalendarDescription *d, char **ret) _must_check_ _nonnull_(1, 2);
 int describe_patch(const Description *d, char **ret) _must_check_ _nonnull_(1, 2);

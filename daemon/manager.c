@@ -293,7 +293,9 @@ int manager_new(sd_event *event, const char *root, const ModuleOps *ops, void *o
         r = trials_new(m, &m->trials);
         if (r < 0)
                 return r;
-        r = findings_new(m, &m->findings);
+        r = baseline_new(m, &m->baseline);
+        if (r >= 0)
+                r = findings_new(m, &m->findings);
         if (r >= 0)
                 r = audit_new(m, &m->audit);
         if (r >= 0)
@@ -330,6 +332,7 @@ Manager *manager_free(Manager *m) {
         patch_set_done(&m->patches);
         strv_free(m->spool_ids);
         trials_free(m->trials);
+        baseline_free(m->baseline);
         authorizer_free(m->authorizer);
         freezer_free(m->freezer);
         systemd_free(m->systemd);

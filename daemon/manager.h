@@ -9,6 +9,7 @@
 
 #include "daemon/audit.h"
 #include "daemon/authorize.h"
+#include "daemon/baseline.h"
 #include "config/config.h"
 #include "daemon/findings.h"
 #include "daemon/freezer.h"
@@ -45,6 +46,7 @@ struct Manager {
         Systemd *systemd;
         Freezer *freezer;
         Trials *trials;
+        Baseline *baseline;
 
         PatchSet patches;
         char **spool_ids; /* when the spool was last listed for @patches; NULL: it has to be */

@@ -5,6 +5,7 @@
  * for programs and a sentence for people.
  *
  *   forced   a transition was forced in this boot; nothing more is applied
+ *   baseline a baseline is installed, and the restart into it has not been
  *   pinned   a module has no effect any more, and the kernel keeps it
  */
 
@@ -38,6 +39,19 @@ static int add_forced(const Manager *m, const Forced *f, RebootReason reason, vo
         return r;
 }
 
+static int add_baseline(const Manager *m, RebootReason reason, void *userdata) {
+        const BaselineState *s = baseline_state(m->baseline);
+        _cleanup_free_ char *text = NULL;
+
+        if (s->phase != BASELINE_INSTALLED && s->phase != BASELINE_SCHEDULED && s->phase != BASELINE_RESTARTING)
+                return 0;
+        if (asprintf(&text, "Baseline %s is installed and comes into force with a restart", s->name) < 0) {
+                text = NULL;
+                return -ENOMEM;
+        }
+        return reason(userdata, "baseline", text);
+}
+
 /**
  * reboot_reasons() - call @reason for each reason why the machine has to be restarted
  *
@@ -65,5 +79,5 @@ int reboot_reasons(const Manager *m, RebootReason reason, void *userdata) {
                 if (p->state == PATCH_PINNED && !strv_contains(f.pinned, p->module))
                         r = add(reason, userdata, "pinned", "Module ", p->module);
         }
-        return r < 0 ? r : 0;
+        return r < 0 ? r : add_baseline(m, reason, userdata);
 }

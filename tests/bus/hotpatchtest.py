@@ -560,7 +560,7 @@ class Client:
 NO_OPTIONS = dbus.Dictionary({}, signature='sv')
 SIGNATURES = {'Apply': 'asa{sv}', 'Remove': 'asa{sv}', 'Plan': 'asa{sv}', 'Stage': 'ha{sv}',
               'ApplyBundle': 'ha{sv}', 'PlanBundle': 'ha{sv}', 'VerifyBundle': 'ha{sv}', 'Describe': 's',
-              'Release': 'asa{sv}', 'ListPatches': '', 'EndTrial': 'asa{sv}', 'ListJobs': '', 'Cancel': '', 'GetPolicy': '', 'Reload': ''}
+              'Release': 'asa{sv}', 'ListPatches': '', 'EndTrial': 'asa{sv}', 'ListJobs': '', 'Cancel': '', 'GetPolicy': '', 'Calendar': 'u', 'Reload': ''}
 
 
 class Call:

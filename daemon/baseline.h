@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* This machine's baseline: its state, kept durable, and the steps that need no package manager. */
+
+#include <systemd/sd-bus.h>
+
+#include "baseline/state.h"
+
+typedef struct Baseline Baseline;
+typedef struct Manager Manager;
+
+int baseline_new(Manager *m, Baseline **ret) _must_check_ _nonnull_(1, 2);
+Baseline *baseline_free(Baseline *b);
+DEFINE_TRIVIAL_CLEANUP(Baseline *, baseline_free);
+
+const BaselineState *baseline_state(const Baseline *b) _nonnull_(1);
+CalendarPolicy baseline_calendar_policy(const Baseline *b, const char **ret_monthly_because) _nonnull_(1);
+int baseline_calendar_json(Baseline *b, int year, char **ret, sd_bus_error *error) _must_check_ _nonnull_(1, 3);

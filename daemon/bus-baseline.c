@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The baseline on the bus: the calendar and where this machine stands in it. */
+
+#include "daemon/baseline.h"
+#include "daemon/bus.h"
+#include "daemon/manager.h"
+#include "dbus/names.h"
+
+/** bus_calendar() - method Calendar */
+int bus_calendar(sd_bus_message *call, void *userdata, sd_bus_error *error) {
+        const Manager *m = userdata;
+        _cleanup_free_ char *json = NULL;
+        uint32_t year;
+        int r;
+
+        r = sd_bus_message_read(call, "u", &year);
+        if (r < 0)
+                return r;
+        r = baseline_calendar_json(m->baseline, year > INT32_MAX ? INT32_MAX : (int) year, &json, error);
+        return r < 0 ? r : sd_bus_reply_method_return(call, "s", json);
+}
+
+/** bus_get_baseline() - properties BaselineState, BaselineName, BaselineText, BaselineReached */
+int bus_get_baseline(_unused_ sd_bus *bus, _unused_ const char *path, _unused_ const char *interface,
+                const char *property, sd_bus_message *reply, void *userdata, _unused_ sd_bus_error *error) {
+        const Manager *m = userdata;
+        const BaselineState *s = baseline_state(m->baseline);
+        const char *value = s->text;
+
+        if (streq(property, "BaselineState"))
+                value = s->phase == BASELINE_FAILED ? baseline_cause_to_string(s->cause)
+                                                    : baseline_phase_to_string(s->phase);
+        else if (streq(property, "BaselineName"))
+                value = s->name;
+        else if (streq(property, "BaselineReached"))
+                value = s->reached;
+        return sd_bus_message_append(reply, "s", strempty(value));
+}
+
+/** bus_get_covered_until() - property CoveredUntil */
+int bus_get_covered_until(_unused_ sd_bus *bus, _unused_ const char *path, _unused_ const char *interface,
+                _unused_ const char *property, sd_bus_message *reply, void *userdata,
+                _unused_ sd_bus_error *error) {
+        const Manager *m = userdata;
+        CalendarPolicy p = baseline_calendar_policy(m->baseline, NULL);
+
+        return sd_bus_message_append(reply, "t", baseline_covered_until(baseline_state(m->baseline), &p));
+}
+
+/** bus_baseline_changed() - signal PropertiesChanged of all of them */
+void bus_baseline_changed(Manager *m) {
+        if (m->bus)
+                (void) sd_bus_emit_properties_changed(m->bus, HOTPATCH_ROOT_PATH, HOTPATCH_MANAGER_INTERFACE,
+                        "BaselineState", "BaselineName", "BaselineText", "BaselineReached", "CoveredUntil",
+                        "RebootRequired", NULL);
+}
