@@ -26,6 +26,11 @@ static const char *const trust_directories[] = {
         "etc/hotpatch/trust.d",
 };
 
+/** trust_anchors() - how many certificates are trusted to sign for */
+size_t trust_anchors(const Trust *t) {
+        return signature_store_anchors(t->store);
+}
+
 /** trust_free() - free; accepts NULL. Returns NULL. */
 Trust *trust_free(Trust *t) {
         if (t)

@@ -28,6 +28,7 @@ int trust_load(int root_fd, const TrustPolicy *policy, Trust **ret, sd_bus_error
         _must_check_ _nonnull_(2, 3);
 int trust_load_files(char *const *files, const TrustPolicy *policy, Trust **ret, sd_bus_error *error)
         _must_check_ _nonnull_(1, 2, 3);
+size_t trust_anchors(const Trust *t) _nonnull_(1);
 Trust *trust_free(Trust *t);
 DEFINE_TRIVIAL_CLEANUP(Trust *, trust_free);
 #define _cleanup_trust_free_ _cleanup_(trust_freep)

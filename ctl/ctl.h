@@ -82,6 +82,7 @@ int verb_force(Ctl *ctl, int argc, char *argv[]);
 int verb_end_trial(Ctl *ctl, int argc, char *argv[]);
 int verb_cancel(Ctl *ctl, int argc, char *argv[]);
 int verb_history(Ctl *ctl, int argc, char *argv[]);
+int verb_check(Ctl *ctl, int argc, char *argv[]);
 int verb_calendar(Ctl *ctl, int argc, char *argv[]);
 int verb_policy(Ctl *ctl, int argc, char *argv[]);
 int verb_audit(Ctl *ctl, int argc, char *argv[]);

@@ -25,6 +25,8 @@ static const Property manager_properties[] = {
         { "Lockdown", 's', offsetof(ManagerInfo, lockdown) },
         { "Disabled", 's', offsetof(ManagerInfo, disabled) },
         { "Denied", 's', offsetof(ManagerInfo, denied) },
+        { "IneligibleReason", 's', offsetof(ManagerInfo, ineligible) },
+        { "IneligibleRemedy", 's', offsetof(ManagerInfo, ineligible_remedy) },
         { "ModuleSignatureRequired", 'b', offsetof(ManagerInfo, signature_required) },
         { "LivepatchSupported", 'b', offsetof(ManagerInfo, supported) },
         { "Findings", 'F', offsetof(ManagerInfo, findings) },

@@ -54,6 +54,8 @@ typedef struct ManagerInfo {
         char *lockdown;
         char *disabled;
         char *denied;
+        char *ineligible;
+        char *ineligible_remedy;
         bool signature_required;
         bool supported;
         FindingList findings;

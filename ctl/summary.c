@@ -220,6 +220,13 @@ static int find_closed_gates(const Snapshot *s, Summary *to) {
                                          "'hotpatch=off' "
                                          "on the kernel command line");
         }
+        /* The first two are among its rows, and are said in words of their own. */
+        if (r >= 0 && *s->manager.ineligible && s->manager.supported && !*s->manager.denied) {
+                raise_level(to, LEVEL_ATTENTION);
+                r = set_safety(to, "Not eligible for hotpatches: %s", s->manager.ineligible);
+                if (r >= 0 && *s->manager.ineligible_remedy)
+                        r = strv_extend(&to->todo, s->manager.ineligible_remedy);
+        }
         if (r >= 0 && *s->manager.denied) {
                 raise_level(to, LEVEL_ATTENTION);
                 r = set_safety(to, "Hotpatches are not allowed on this machine: %s", s->manager.denied);

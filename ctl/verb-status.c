@@ -43,7 +43,7 @@ static int print_kernel(const Ctl *ctl, const ManagerInfo *m) {
                             m->supported ? "supported" : "NOT supported",
                             *m->lockdown ? m->lockdown : "none",
                             m->signature_required ? "required" : "not required",
-                            *m->disabled ? "OFF" : *m->denied ? "NOT ALLOWED" : "on") < 0)
+                            *m->disabled ? "OFF" : *m->denied ? "NOT ALLOWED" : *m->ineligible ? "NOT ELIGIBLE" : "on") < 0)
                 return -ENOMEM;
         r = field_print(ctl, "Kernel", kernel, STYLE_NONE);
         return r < 0 ? r : field_print(ctl, "Gates", gates, STYLE_NONE);
@@ -164,6 +164,7 @@ static int manager_to_value(const ManagerInfo *m, Value **ret) {
 static int print_json(const Ctl *ctl, const Snapshot *s, const Summary *summary) {
         _cleanup_value_ Value *answer = value_object();
         const char *disabled = *s->manager.disabled ? s->manager.disabled : NULL;
+        const char *ineligible = *s->manager.ineligible ? s->manager.ineligible : NULL;
         Value *kernel, *patches, *jobs, *findings, *reboot, *rolled_back;
 
         if (value_set_string(answer, "level", level_to_string(summary->level)) < 0 ||
@@ -171,6 +172,8 @@ static int print_json(const Ctl *ctl, const Snapshot *s, const Summary *summary)
                         value_set_strv(answer, "todo", summary->todo) < 0 ||
                         value_set_string(answer, "version", s->manager.version) < 0 ||
                         value_set_string(answer, "disabled", disabled) < 0 ||
+                        value_set_bool(answer, "eligible", !ineligible) < 0 ||
+                        value_set_string(answer, "ineligible_reason", ineligible) < 0 ||
                         value_set_string(answer, "denied", *s->manager.denied ? s->manager.denied : NULL) < 0 ||
                         manager_to_value(&s->manager, &kernel) < 0 ||
                         value_set(answer, "kernel", kernel) < 0 ||

@@ -10,6 +10,7 @@
 
 #include <config.h> /* the build's */
 #include "daemon/bus.h"
+#include "daemon/eligibility.h"
 #include "daemon/manager.h"
 #include "daemon/policy.h"
 #include "daemon/reboot.h"
@@ -107,7 +108,7 @@ void bus_reboot_changed(Manager *m) {
 /** bus_policy_changed() - signal PropertiesChanged of what follows from the configuration */
 void bus_policy_changed(Manager *m) {
         (void) sd_bus_emit_properties_changed(m->bus, HOTPATCH_ROOT_PATH, HOTPATCH_MANAGER_INTERFACE,
-                "Denied", NULL);
+                "Denied", "Eligible", "IneligibleReason", "IneligibleRemedy", NULL);
 }
 
 const sd_bus_vtable bus_manager_vtable[] = {
@@ -148,6 +149,9 @@ const sd_bus_vtable bus_manager_vtable[] = {
         SD_BUS_METHOD_WITH_ARGS("Reload",
                 SD_BUS_NO_ARGS, SD_BUS_NO_RESULT,
                 on_request, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("CheckEligibility",
+                SD_BUS_NO_ARGS, SD_BUS_RESULT("a(sssssbb)", checks),
+                eligibility_bus_check, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Calendar",
                 SD_BUS_ARGS("u", year), SD_BUS_RESULT("s", calendar),
                 bus_calendar, SD_BUS_VTABLE_UNPRIVILEGED),
@@ -178,6 +182,9 @@ const sd_bus_vtable bus_manager_vtable[] = {
         SD_BUS_PROPERTY("LivepatchSupported", "b", get_supported, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Disabled", "s", get_disabled, 0, 0),
         SD_BUS_PROPERTY("Denied", "s", get_denied, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("Eligible", "b", eligibility_bus_get, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("IneligibleReason", "s", eligibility_bus_get, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("IneligibleRemedy", "s", eligibility_bus_get, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("RolledBack", "a(sts)", bus_get_rolled_back, 0, 0),
         SD_BUS_PROPERTY("Findings", "a(ssssss)", bus_findings_get, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("BaselineState", "s", bus_get_baseline, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),

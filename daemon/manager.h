@@ -21,6 +21,7 @@
 #include "daemon/systemd.h"
 #include "daemon/trial.h"
 #include "daemon/watch.h"
+#include "eligibility/rows.h"
 #include "livepatch/identity.h"
 #include "util/limits.h"
 
@@ -39,6 +40,7 @@ struct Manager {
         Kernel *kernel;
         KernelIdentity identity;
         bool livepatch_supported;
+        Possession stack_traces; /* unknown until somebody asks, the same from then on */
         char **config_warnings;
         Config *config; /* what is begun from now on; jobs keep their own */
         Store *store;

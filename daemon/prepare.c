@@ -12,6 +12,7 @@
 #include <inttypes.h>
 
 #include "daemon/admit.h"
+#include "daemon/eligibility.h"
 #include "daemon/facts.h"
 #include "daemon/manager.h"
 #include "daemon/prepare.h"
@@ -45,14 +46,22 @@ static void fail(Preparation *p, int r, const sd_bus_error *error) {
 
 static int make_plan(Preparation *p) {
         const Config *c = p->config;
-        _cleanup_free_ char *denied = NULL;
-        int r = config_denial(c, &denied);
+        _cleanup_(eligibility_table_done) EligibilityTable table = { 0 };
+        _cleanup_free_ char *denied = NULL, *ineligible = NULL;
         PlanOptions options = {
                 .allow_downgrade = p->p.request->allow_downgrade,
                 .allow_replace_foreign = p->p.request->allow_replace_foreign,
-                .policy = { .denied = denied, .forbid = c->forbid, .unreadable = c->forbid_unreadable },
+                .policy = { .forbid = c->forbid, .unreadable = c->forbid_unreadable },
         };
+        int r;
 
+        r = config_denial(c, &denied);
+        if (r >= 0)
+                r = eligibility_table(p->p.manager, c, &table);
+        if (r >= 0)
+                r = eligibility_reason(&table, false, &ineligible);
+        options.policy.denied = denied;
+        options.policy.ineligible = ineligible;
         return r < 0 ? r : plan_apply(p->manifests, p->digests, p->n_bundles, facts_for_plan(p->facts), &options,
                 &p->plan);
 }

@@ -206,3 +206,10 @@
 /* The files: a request of that many packages; a result of that many changes. */
 #define HOTPATCH_RUN_REQUEST_MAX ((size_t) 512 * 1024)
 #define HOTPATCH_RUN_RESULT_MAX ((size_t) 8 * 1024 * 1024)
+
+/* /proc/cpuinfo: 1.5 KiB for each processor of x86, and machines with 2048 of them exist. */
+#define HOTPATCH_CPUINFO_MAX ((size_t) 8 * 1024 * 1024)
+
+/* Below this a machine that verifies and loads the largest bundle beside its own work has no room left:
+ * the file, the verified copy, the module. */
+#define HOTPATCH_MEMORY_MIN (3 * HOTPATCH_BUNDLE_MAX)

@@ -149,5 +149,66 @@ def test_a_job_keeps_what_it_began_with(pki):
         assert time.monotonic() - began < 60
 
 
+SECURE_BOOT = 'sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c'
+
+
+def checks(client):
+    return {str(c[0]): [str(x) for x in c[1:5]] + [bool(c[5]), bool(c[6])] for c in client.call('CheckEligibility')}
+
+
+def test_a_machine_without_the_posture_is_refused(pki):
+    with World(pki) as w:
+        w.machine.configure(trial=['MaxSec=0'])
+        w.start()
+        w.machine.stage('hp-one')
+        c = w.client(NOBODY)
+        got = checks(c)
+        assert len(got) == 13 and got['livepatch'] == ['ok', 'supported', 'supported', '', True, False], got
+        assert got['stack-traces'][0] == 'ok' and got['enrolment'][1] == '1 trust anchor', got
+        assert got['secure-boot'][:2] == ['missing', 'off: not started by UEFI'] and got['secure-boot'][4:] == [False, False]
+        assert c.get(ROOT, MANAGER, 'Eligible') and c.get(ROOT, MANAGER, 'IneligibleReason') == ''
+        out, _ = ctl(w, 'check', user=NOBODY)
+        assert out.splitlines()[-1].endswith('eligible for hotpatches') and 'NOT' not in out, out
+        # … until the site requires it
+        w.machine.write(DROP_IN, '[Policy]\nRequire=secure-boot\n')
+        w.root.properties.clear()
+        w.root.call('Reload')
+        wait_for('the signal', lambda: any(p.get('Eligible') == 0 for _, _, p in w.root.properties))
+        assert checks(c)['secure-boot'][4:] == [True, True]
+        assert c.get(ROOT, MANAGER, 'IneligibleReason') == 'secure-boot: off: not started by UEFI, needed: on'
+        assert 'firmware' in c.get(ROOT, MANAGER, 'IneligibleRemedy')
+        result = w.root.finish(w.root.apply('hp-one'))
+        assert result[:2] == ('failed', 'NotEligible') and 'secure-boot: off' in result[2], result
+        plan = json.loads(c.call('Plan', ['hp-one'], NO_OPTIONS))
+        assert plan['refusal']['name'].endswith('.NotEligible') and 'hotpatchctl check' in plan['refusal']['remedy']
+        out, _ = ctl(w, 'check', code=7)
+        assert 'NOT eligible' in out.splitlines()[-1] and 'Switch Secure Boot on' in out, out
+        (answer,) = ctl_json(w, 'check', code=7)
+        assert not answer['eligible'] and [x['check'] for x in answer['checks'] if x['blocks']] == ['secure-boot'], answer
+        out, _ = ctl(w, 'status')
+        assert 'Not eligible for hotpatches: secure-boot' in out.splitlines()[0] and 'Switch Secure Boot on' in out, out
+        # The next look sees what was repaired, nobody has to say so.
+        os.makedirs(os.path.dirname(w.machine.path(SECURE_BOOT)))
+        with open(w.machine.path(SECURE_BOOT), 'wb') as f:
+            f.write(b'\6\0\0\0\1')
+        assert checks(c)['secure-boot'][0] == 'ok'
+        assert w.root.finish(w.root.apply('hp-one'))[0] == 'done'
+
+
+def test_what_nothing_works_without_is_always_required(pki):
+    with World(pki).start() as w:
+        w.machine.write('run/systemd/container', 'lxc')
+        assert checks(w.root)['virtualization'][:2] == ['missing', 'container: lxc']
+        os.unlink(w.machine.path('run/systemd/container'))
+        os.unlink(w.machine.path('etc/hotpatch/trust.d/test.pem'))
+        assert w.root.get(ROOT, MANAGER, 'IneligibleReason') == 'enrolment: nobody is trusted, needed: a trust anchor'
+        w.machine.write('etc/hotpatch/trust.d/test.pem', 'no certificate')
+        assert 'test.pem' in w.root.get(ROOT, MANAGER, 'IneligibleReason')
+        switch(w, 'no')
+        w.root.call('Reload')
+        assert w.root.get(ROOT, MANAGER, 'IneligibleReason').startswith("policy: 'Hotpatch=no' is set at ")
+        assert 'policy reload' in w.root.get(ROOT, MANAGER, 'IneligibleRemedy')
+
+
 if __name__ == '__main__':
     main([f for n, f in sorted(globals().items()) if n.startswith('test_')])

@@ -4,7 +4,8 @@
 #include "tests/unit/unit.h"
 #include "util/strv.h"
 
-#define MANAGER { .release = (char *) "6.1.0-50", .disabled = (char *) "", .denied = (char *) "", .supported = true }
+#define MANAGER { .release = (char *) "6.1.0-50", .disabled = (char *) "", .denied = (char *) "", .ineligible = (char *) "", \
+        .ineligible_remedy = (char *) "", .supported = true }
 #define PATCH(patch_id, patch_state, ...)                                                         \
         { .id = (char *) (patch_id), .state = (char *) (patch_state), .module = (char *) "hp",    \
           .severity = (char *) "low", __VA_ARGS__ }
