@@ -7,8 +7,9 @@
 
 The real daemon on the made-up machine of tests/bus; fault-tracer counts the system calls of it and of its
 children in one row from the moment on at which an operation begins. For N = 1, 2, 3… until the operation
-is over before call N came: the machine is made anew, the daemon is killed before or after call N, or the
-call fails; then the rules below must hold, at once if the daemon lives, and after a new one has started.
+is over before call N came, twenty times in a row: the machine is made anew, the daemon is killed before or
+after call N, or the call fails; then the rules below must hold, at once if the daemon lives, and after a new
+one has started.
 `--sample N` draws that many points of all with a seed that it prints. TAP on stdout.
 
   consistent  what the kernel has in force, what the records want and what the bus says is one and the same;
@@ -48,6 +49,8 @@ KILLS = ['before', 'after']
 LIMIT = float(os.environ.get('HOTPATCH_SWEEP_LIMIT', '60'))
 # A series that is as broken as that needs no more points.
 BROKEN_MAX = 30
+# A run makes some calls more or less than another, as the kernel takes its time: one that ends early is not the end.
+MISSED_MAX = 20
 
 BUNDLES = {
     'hp-one': {'stream': 'line'},
@@ -392,11 +395,12 @@ def start_traced(w, operation, point, kind):
 
     def over():
         w.tracer.look()
-        if not os.path.exists('/proc/%d' % w.tracer.pid):
+        try:
+            with open('/proc/%d/stat' % w.tracer.pid, encoding='ascii') as f:
+                if f.read().rsplit(')', 1)[1].split()[0] == 'Z':
+                    return 'dead'
+        except (FileNotFoundError, ProcessLookupError):
             return 'dead'
-        with open('/proc/%d/stat' % w.tracer.pid, encoding='ascii') as f:
-            if f.read().rsplit(')', 1)[1].split()[0] == 'Z':
-                return 'dead'
         try:
             return w.client.connection.name_has_owner(NAME) and \
                 all(j[2] == 'finished' for j in w.jobs()) and 'done'
@@ -554,7 +558,7 @@ class Series:
 
     def __init__(self, name, kind):
         self.name, self.kind = name, kind
-        self.over = False
+        self.missed = 0  # in a row
         self.reached = 0
         self.broken = []
         self.run = 0
@@ -562,7 +566,7 @@ class Series:
 
     def points(self):
         for n in itertools.count(1):
-            if self.over or len(self.broken) >= BROKEN_MAX:
+            if self.missed >= MISSED_MAX or len(self.broken) >= BROKEN_MAX:
                 return
             yield [self.name, self.kind, n]
 
@@ -575,8 +579,9 @@ class Series:
         if 'broken' in answer:
             self.broken.append(answer)
         elif answer['hit'] is None:
-            self.over = True
+            self.missed += 1
         else:
+            self.missed = 0
             self.reached = max(self.reached, n)
             call = answer['hit']['who'] + ' ' + answer['hit']['call']
             self.calls[call] = self.calls.get(call, 0) + 1
@@ -625,7 +630,6 @@ def sample(pool, operations, kinds, size, seed):
     points = draw.sample(every, min(size, len(every)))
     print('# %d of %d points, --seed %d draws the same' % (len(points), len(every), seed))
     everything = Series('sample', '')
-    everything.missed = 0
     pool.run(iter(points), everything.take)
     for b in everything.broken:
         print('# %s' % ' '.join(map(str, b['point'])))
