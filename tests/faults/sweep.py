@@ -424,6 +424,20 @@ def ended_well(w, kind):
     expect(status == (-signal.SIGKILL if killed else 1), 'hotpatchd ended with %s' % status)
 
 
+def check_alive(w, operation, result, kind):
+    """The rules while the daemon lives, and then its end."""
+    try:
+        w.wait_for_jobs()
+        # An open intent explains what is not as it should be: the next start resolves it.
+        if not os.path.exists(w.machine.path('var/lib/hotpatch/intent')):
+            w.check(operation, result)
+        w.daemon.kill()
+    except dbus.DBusException:
+        # It was about to end, its event loop broken by the failure.
+        wait_for('the end of hotpatchd, which does not answer', lambda: not w.alive(), LIMIT)
+        ended_well(w, kind)
+
+
 def run_point(shop, name, kind, point):
     """Return: what came of it, for the report; raises Broken."""
     operation = OPERATIONS[name]()
@@ -446,11 +460,7 @@ def run_point(shop, name, kind, point):
         if w.daemon:
             ended_well(w, kind)
             if w.alive():
-                # An open intent explains what is not as it should be: the next start resolves it.
-                w.wait_for_jobs()
-                if not os.path.exists(w.machine.path('var/lib/hotpatch/intent')):
-                    w.check(operation, result)
-                w.daemon.kill()
+                check_alive(w, operation, result, kind)
             w.daemon.log.close()
         # A child that has not yet asked to die with the daemon holds its connection for a moment.
         wait_for('the name to be free', lambda: not shop.client.connection.name_has_owner(NAME))
