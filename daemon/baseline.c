@@ -74,12 +74,8 @@ const BaselineState *baseline_state(const Baseline *b) {
 CalendarPolicy baseline_calendar_policy(const Baseline *b, const char **ret_monthly_because) {
         const Config *config = b->manager->config;
         CalendarPolicy p = config->baseline.calendar;
-        const char *because = NULL;
+        const char *because = eligibility_monthly_because(b->manager);
 
-        if (!config->hotpatch)
-                because = "hotpatches are not allowed on this machine";
-        else if (!b->manager->livepatch_supported)
-                because = "the kernel of this machine cannot take hotpatches";
         if (because)
                 p.months = CALENDAR_ALL_MONTHS;
         if (ret_monthly_because)

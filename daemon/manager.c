@@ -266,6 +266,7 @@ int manager_new(sd_event *event, const char *root, const ModuleOps *ops, void *o
                 .event = sd_event_ref(event),
                 .root = strdup(root),
                 .refreshed_iteration = UINT64_MAX,
+                .eligibility.iteration = UINT64_MAX,
                 .activity_usec = clock_usec(CLOCK_MONOTONIC),
         };
         if (!m->root)
@@ -324,6 +325,7 @@ Manager *manager_free(Manager *m) {
         m->leftovers = leftovers_free(m->leftovers);
         for (size_t i = 0; i < m->n_jobs; i++)
                 job_free(m->jobs[i]);
+        eligibility_forget(&m->eligibility);
         config_unref(m->config);
         strv_free(m->config_warnings);
         watch_free(m->watch);

@@ -7,10 +7,11 @@
 #include <systemd/sd-event.h>
 #include <time.h>
 
+#include "config/config.h"
 #include "daemon/audit.h"
 #include "daemon/authorize.h"
 #include "daemon/baseline.h"
-#include "config/config.h"
+#include "daemon/eligibility.h"
 #include "daemon/findings.h"
 #include "daemon/freezer.h"
 #include "daemon/job.h"
@@ -21,7 +22,6 @@
 #include "daemon/systemd.h"
 #include "daemon/trial.h"
 #include "daemon/watch.h"
-#include "eligibility/rows.h"
 #include "livepatch/identity.h"
 #include "util/limits.h"
 
@@ -40,7 +40,7 @@ struct Manager {
         Kernel *kernel;
         KernelIdentity identity;
         bool livepatch_supported;
-        Possession stack_traces; /* unknown until somebody asks, the same from then on */
+        EligibilityView eligibility;
         char **config_warnings;
         Config *config; /* what is begun from now on; jobs keep their own */
         Store *store;

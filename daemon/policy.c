@@ -98,6 +98,7 @@ int policy_reload(Manager *m) {
                 return r;
         config_unref(m->config);
         m->config = TAKE_PTR(now);
+        eligibility_forget(&m->eligibility);
         trials_start(m->trials);
         bus_policy_changed(m);
         return 0;

@@ -8,6 +8,7 @@ import signal
 import time
 
 from hotpatchtest import JOB, MANAGER, NO_OPTIONS, NOBODY, ROOT, World, main, refused, wait_for
+from test_calendar import remember, seconds, year
 from test_ctl import ctl, ctl_json
 from test_restore import patch, reboot, restore
 
@@ -186,12 +187,15 @@ def test_a_machine_without_the_posture_is_refused(pki):
         (answer,) = ctl_json(w, 'check', code=7)
         assert not answer['eligible'] and [x['check'] for x in answer['checks'] if x['blocks']] == ['secure-boot'], answer
         out, _ = ctl(w, 'status')
+        because = year(w.root, 2026)['policy']['monthly_because']
+        assert because.startswith('this machine is not eligible for hotpatches (secure-boot: off'), because
+        assert year(w.root, 2026)['restarts'] == 12
         assert 'Not eligible for hotpatches: secure-boot' in out.splitlines()[0] and 'Switch Secure Boot on' in out, out
         # The next look sees what was repaired, nobody has to say so.
         os.makedirs(os.path.dirname(w.machine.path(SECURE_BOOT)))
         with open(w.machine.path(SECURE_BOOT), 'wb') as f:
             f.write(b'\6\0\0\0\1')
-        assert checks(c)['secure-boot'][0] == 'ok'
+        assert checks(c)['secure-boot'][0] == 'ok' and year(w.root, 2026)['restarts'] == 4
         assert w.root.finish(w.root.apply('hp-one'))[0] == 'done'
 
 
@@ -208,6 +212,23 @@ def test_what_nothing_works_without_is_always_required(pki):
         w.root.call('Reload')
         assert w.root.get(ROOT, MANAGER, 'IneligibleReason').startswith("policy: 'Hotpatch=no' is set at ")
         assert 'policy reload' in w.root.get(ROOT, MANAGER, 'IneligibleRemedy')
+
+
+def test_a_baseline_that_was_missed(pki):
+    with World(pki) as w:
+        remember(w, ['2025.01 reached %d' % seconds(2025, 1, 22)], REACHED='2025.01')
+        w.start()
+        w.machine.stage('hp-one')
+        row = checks(w.root)['baseline']
+        assert row[0] == 'missing' and row[1].startswith('2025.01, and 20') and 'baseline install' in row[3], row
+        assert w.root.get(ROOT, MANAGER, 'Eligible')
+        # It is what a baseline repairs, and no reason for twelve of them.
+        w.machine.write(DROP_IN, '[Policy]\nRequire=baseline\n')
+        w.root.call('Reload')
+        assert not w.root.get(ROOT, MANAGER, 'Eligible') and year(w.root, 2026)['restarts'] == 4
+        assert w.root.finish(w.root.apply('hp-one'))[:2] == ('failed', 'NotEligible')
+    with World(pki).start() as w:
+        assert checks(w.root)['baseline'][:2] == ['ok', 'none yet, none missed'], checks(w.root)
 
 
 if __name__ == '__main__':
