@@ -88,6 +88,7 @@ START_TEST(test_fields) {
         ck_assert(has_line(text, "HOTPATCH_CALLER_UID=1000"));
         ck_assert(has_line(text, "HOTPATCH_ERROR_NAME=" HOTPATCH_ERROR("Conflict")));
         ck_assert(has_line(text, "HOTPATCH_ERROR_MESSAGE=It stands in the way"));
+        ck_assert(has_line(text, "SYSLOG_IDENTIFIER=test-record"));
         ck_assert_ptr_null(strstr(text, "CODE_FILE"));
 }
 END_TEST
@@ -140,6 +141,46 @@ START_TEST(test_no_journal) {
 }
 END_TEST
 
+/* Journald that does not read keeps nobody from work: what does not fit into its queue is lost. */
+START_TEST(test_journal_that_does_not_read) {
+        const Record record = {
+                .message_id = HOTPATCH_MESSAGE_STAGED, .priority = 6, .text = "x", .caller_uid = UINT32_MAX,
+        };
+        _cleanup_free_ char *first = NULL;
+        int r = 0;
+
+        if (!listen_as_journald()) {
+                skip_loudly();
+                return;
+        }
+        /* net.unix.max_dgram_qlen */
+        for (unsigned i = 0; i < 100000 && r >= 0; i++)
+                r = record_write(&record);
+        ck_assert_int_eq(r, -EAGAIN);
+        ck_assert_int_eq(record_write(&record), -EAGAIN);
+        first = receive();
+        ck_assert(has_line(first, "MESSAGE=x"));
+        ck_assert_ok(record_write(&record));
+}
+END_TEST
+
+/* More than our datagram takes is left to the library: a larger buffer, or a file whose descriptor is passed. */
+START_TEST(test_large) {
+        _cleanup_free_ char *text = calloc(1, 1 << 20);
+        char byte;
+
+        if (!listen_as_journald()) {
+                skip_loudly();
+                return;
+        }
+        memset(text, 'x', (1 << 20) - 1);
+        ck_assert_ok(record_write(&(Record) {
+                .message_id = HOTPATCH_MESSAGE_STAGED, .priority = 6, .text = text, .caller_uid = UINT32_MAX,
+        }));
+        ck_assert_int_ge(recv(journal, &byte, 1, 0), 0);
+}
+END_TEST
+
 static Suite *record_suite(void) {
         Suite *s = suite_create("record");
         TCase *c = tcase_create("record");
@@ -148,6 +189,8 @@ static Suite *record_suite(void) {
         tcase_add_test(c, test_unset);
         tcase_add_test(c, test_injection);
         tcase_add_test(c, test_no_journal);
+        tcase_add_test(c, test_journal_that_does_not_read);
+        tcase_add_test(c, test_large);
         suite_add_tcase(s, c);
         return s;
 }
