@@ -63,7 +63,8 @@ static int print_patch(const Ctl *ctl, const PatchInfo *p, const char *label) {
         if (p->quarantined)
                 fprintf(f, ", QUARANTINED after %zu strikes", strv_length(p->strikes));
         else if (strv_length(p->strikes) > 0)
-                fprintf(f, ", one strike");
+                fprintf(f, ", %zu %s", strv_length(p->strikes),
+                                text_plural(strv_length(p->strikes), "strike", "strikes"));
         if (patch_is_missing(p))
                 fprintf(f, ", wanted but not in force%s%s", *strempty(p->restore_reason) ? ": " : "",
                                 strempty(p->restore_reason));

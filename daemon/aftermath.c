@@ -10,13 +10,18 @@
  *   intent "remove"        finished: the records go       likewise, and a strike
  *   trial of an Apply      the patch stays wanted         a strike; the patch is only staged again, what
  *                                                         it had superseded is wanted again
- *   trial of a restore     the patch stays wanted         a strike; the patch stays wanted; with the
+ *   trial of a restore     the patch stays wanted         a strike, or half of one when the kernel left no dump
+ *                                                         and would have; the patch stays wanted; with the
  *                                                         second strike it is quarantined, and what it had
  *                                                         superseded is wanted again
  *   trial that had failed  as after a crash, with its own reason for the strike: it was being rolled back
  *
  * Why a patch whose Apply was never seen to end well does not come back: a machine that panics 15 s
  * after its start cannot be logged into. One crash for what is new; two for what has worked.
+ *
+ * Why half of one: two power cuts in the first minutes of a machine would quarantine all that it has. Why
+ * not none: a kernel that hangs until the watchdog bites leaves no dump either, and must not do so for ever. It takes
+ * four of them, with none of the starts in between living through the trial. See dump.c.
  *
  * Each part can be done again: strikes are counted once for each boot, the rest is moving and deleting,
  * and the record that led to it goes last. So a crash in here is settled by the next start.
@@ -27,6 +32,7 @@
 
 #include "bundle/manifest.h"
 #include "daemon/aftermath.h"
+#include "daemon/dump.h"
 #include "daemon/messages.h"
 #include "daemon/record.h"
 #include "daemon/returns.h"
@@ -36,6 +42,7 @@
 /** struct Aftermath - one settlement */
 typedef struct Aftermath {
         const Store *store;
+        int root_fd;
         sd_id128_t boot_id; /* of this boot */
         uint64_t now_usec;
 } Aftermath;
@@ -68,15 +75,15 @@ static void tell(const char *message_id, int priority, const char *id, const cha
         });
 }
 
-static int tell_strike(const char *id, const char *digest, const char *reason, int count) {
+static int tell_strike(const char *id, const char *digest, const char *reason, const StrikeRecord *now) {
         _cleanup_free_ char *text = NULL;
 
-        if (asprintf(&text, "'%s': %s; strike %d", id, reason, count) < 0) {
+        if (asprintf(&text, "'%s': %s; strike %zu", id, reason, strike_record_count(now)) < 0) {
                 text = NULL;
                 return -ENOMEM;
         }
         tell(HOTPATCH_MESSAGE_STRUCK, LOG_WARNING, id, digest, text);
-        if (count < (int) HOTPATCH_STRIKES_QUARANTINE)
+        if (!strike_record_is_quarantined(now))
                 return 0;
         free(text);
         if (asprintf(&text, "'%s' is quarantined from now on", id) < 0) {
@@ -88,42 +95,47 @@ static int tell_strike(const char *id, const char *digest, const char *reason, i
 }
 
 /* "The machine went down while @doing, which began at TIME". */
-static char *spell_reason(const char *doing, uint64_t started_usec) {
+static char *spell_reason(const char *doing, uint64_t started_usec, bool half) {
         char when[MANIFEST_TIME_SIZE];
         char *reason;
 
         if (manifest_time_format(started_usec, when) < 0)
                 snprintf(when, sizeof(when), "an unknown time");
-        return asprintf(&reason, "The machine went down without a shutdown while %s, which began at %s",
-                doing, when) < 0 ? NULL : reason;
+        return asprintf(&reason, "The machine went down without a shutdown while %s, which began at %s%s", doing, when,
+                half ? "; its kernel left no word, as after a power cut, so this counts half" : "") < 0 ? NULL : reason;
 }
 
-static int strike(const Aftermath *a, const char *id, const char *digest, const char *cause, const char *reason) {
-        _cleanup_(strike_record_done) StrikeRecord before = { 0 };
+typedef int (*AddStrike)(const Store *s, const char *id, const char *digest, const char *cause, uint64_t when_usec,
+                const char *reason, sd_bus_error *error);
+
+static int strike(const Aftermath *a, AddStrike add, const char *id, const char *digest, const char *cause,
+                const char *reason) {
+        _cleanup_(strike_record_done) StrikeRecord before = { 0 }, now = { 0 };
         size_t n = 0;
         int r;
 
         if (store_strike_get(a->store, id, digest, &before) >= 0)
                 n = strike_record_count(&before);
-        r = store_strike_add(a->store, id, digest, cause, a->now_usec, reason, NULL);
+        r = add(a->store, id, digest, cause, a->now_usec, reason, NULL);
         /* A damaged record is a quarantine already. */
         if (r == -EBADMSG)
                 return 0;
-        if (r < 0)
-                return r;
-        return (size_t) r > n ? tell_strike(id, digest, reason, r) : 0;
+        if (r < 0 || (size_t) r <= n)
+                return r < 0 ? r : 0;
+        r = store_strike_get(a->store, id, digest, &now);
+        return r < 0 ? r : tell_strike(id, digest, reason, &now);
 }
 
 static int strike_all(const Aftermath *a, char *const *ids, char *const *digests, sd_id128_t boot_id,
-                const char *doing, uint64_t started_usec) {
-        _cleanup_free_ char *reason = spell_reason(doing, started_usec);
+                const char *doing, uint64_t started_usec, bool half) {
+        _cleanup_free_ char *reason = spell_reason(doing, started_usec, half);
         char cause[SD_ID128_UUID_STRING_MAX];
 
         if (!reason)
                 return -ENOMEM;
         sd_id128_to_uuid_string(boot_id, cause);
         for (size_t i = 0; ids && ids[i] && digests && digests[i]; i++) {
-                int r = strike(a, ids[i], digests[i], cause, reason);
+                int r = strike(a, half ? store_strike_add_half : store_strike_add, ids[i], digests[i], cause, reason);
                 if (r < 0)
                         return r;
         }
@@ -186,6 +198,13 @@ static bool any_quarantined(const Aftermath *a, const TrialRecord *t) {
         return found;
 }
 
+/* The kernel would have said something if it had been its own fault, then and now. A clock that went back says
+ * nothing about what came after what. */
+static bool was_power_cut(const Aftermath *a, const TrialRecord *t) {
+        return t->dumps && a->now_usec >= t->started_usec && dump_expected(a->root_fd) &&
+                !dump_found(a->root_fd, t->started_usec);
+}
+
 static int settle_crashed_trial(const Aftermath *a, const TrialRecord *t) {
         bool restore = streq(t->kind, "restore");
         int r;
@@ -193,7 +212,7 @@ static int settle_crashed_trial(const Aftermath *a, const TrialRecord *t) {
         r = strike_all(a, t->ids, t->digests, t->boot_id,
                 restore ? "the patch, put back at its start, was on trial"
                         : "the patch was on trial after it had been applied",
-                t->started_usec);
+                t->started_usec, restore && was_power_cut(a, t));
         if (r < 0)
                 return r;
         /* Without the new one the old one is better than none. */
@@ -208,7 +227,7 @@ static int settle_failed_trial(const Aftermath *a, const TrialRecord *t) {
         int r = 0;
 
         for (size_t i = 0; r >= 0 && t->ids[i]; i++)
-                r = strike(a, t->ids[i], t->digests[i], t->transaction, t->reason);
+                r = strike(a, store_strike_add, t->ids[i], t->digests[i], t->transaction, t->reason);
         if (r >= 0)
                 r = demote_all(a->store, t->ids);
         return r < 0 ? r : bring_back_superseded(a->store, t);
@@ -330,7 +349,8 @@ static int settle_intent(const Aftermath *a, const Intent *i) {
                 return 0;
         if (!i->clean)
                 r = strike_all(a, i->ids, i->digests, i->boot_id,
-                        apply ? "the patch was being applied" : "the patch was being removed", i->started_usec);
+                        apply ? "the patch was being applied" : "the patch was being removed", i->started_usec,
+                        false);
         if (r < 0)
                 return r;
         if (!apply)
@@ -354,13 +374,14 @@ static int settle_intents(const Aftermath *a) {
 
 /**
  * aftermath_settle() - strikes, and what becomes of the records of boots that have ended
+ * @root_fd: the root directory
  * @boot_id: of this boot; what belongs to it is left alone
  * @now_usec: CLOCK_REALTIME
  *
  * Return: 0 or a negative errno; then the rest is settled by the next call.
  */
-int aftermath_settle(const Store *s, sd_id128_t boot_id, uint64_t now_usec) {
-        const Aftermath a = { .store = s, .boot_id = boot_id, .now_usec = now_usec };
+int aftermath_settle(const Store *s, int root_fd, sd_id128_t boot_id, uint64_t now_usec) {
+        const Aftermath a = { .store = s, .root_fd = root_fd, .boot_id = boot_id, .now_usec = now_usec };
         int r = settle_intents(&a);
 
         return r < 0 ? r : settle_trials(&a);

@@ -5,5 +5,5 @@
 
 #include "daemon/store.h"
 
-int aftermath_settle(const Store *s, sd_id128_t boot_id, uint64_t now_usec) _must_check_ _nonnull_(1);
+int aftermath_settle(const Store *s, int root_fd, sd_id128_t boot_id, uint64_t now_usec) _must_check_ _nonnull_(1);
 char *aftermath_restore_transaction(sd_id128_t boot_id, uint64_t order) _must_check_;

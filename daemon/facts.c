@@ -450,7 +450,7 @@ static int gather_strikes(Facts *f, const Store *s) {
                 size_t n = strike_record_count(record);
 
                 f->strikes[i] = (PlanStrikes) {
-                        .id = record->id, .digest = record->digest, .count = n,
+                        .id = record->id, .digest = record->digest, .count = strike_record_full(record),
                         .quarantined = strike_record_is_quarantined(record),
                         .last = n > 0 ? record->reasons[n - 1] : NULL,
                 };

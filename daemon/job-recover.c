@@ -253,7 +253,7 @@ int job_recover(Manager *m) {
                 return r;
         /* hotpatch-restore has done it, if it is enabled; then there is nothing left. A state directory
          * that cannot be written keeps nobody from looking and removing. */
-        (void) (aftermath_settle(m->store, boot, clock_usec(CLOCK_REALTIME)) < 0);
+        (void) (aftermath_settle(m->store, kernel_root_fd(m->kernel), boot, clock_usec(CLOCK_REALTIME)) < 0);
         r = store_intent_read(m->store, &intent);
         if (r == -ENOENT)
                 return 0;

@@ -8,7 +8,7 @@
  * transaction that failed, and a cause that is there already changes nothing. So whoever is
  * interrupted between striking and deleting the record that led to it can simply do it again.
  *
- * Two strikes are a quarantine. Nothing here takes it back but store_strike_clear().
+ * Two strikes are a quarantine; two that count half, because something else is the likelier cause, are one. Nothing here takes it back but store_strike_clear().
  */
 
 #include "bundle/manifest.h"
@@ -21,6 +21,7 @@ const Field store_strike_fields[] = {
         { "DIGEST", FIELD_STRING, true, offsetof(StrikeRecord, digest), store_valid_digest },
         { "CAUSE", FIELD_STRV, true, offsetof(StrikeRecord, causes), manifest_id_is_valid },
         { "WHEN_USEC", FIELD_STRV, true, offsetof(StrikeRecord, when_usec), store_valid_usec },
+        { "HALF", FIELD_STRV, false, offsetof(StrikeRecord, halves), manifest_id_is_valid },
         { "REASON", FIELD_STRV, true, offsetof(StrikeRecord, reasons), NULL },
 };
 const size_t store_n_strike_fields = ELEMENTSOF(store_strike_fields);
@@ -37,14 +38,23 @@ void strike_records_free(StrikeRecord *records, size_t n) {
         free(records);
 }
 
-/** strike_record_count() - how many strikes there are */
+/** strike_record_count() - how many strikes there are, full or half */
 size_t strike_record_count(const StrikeRecord *r) {
         return strv_length(r->reasons);
 }
 
+/** strike_record_full() - how many full strikes they make */
+size_t strike_record_full(const StrikeRecord *r) {
+        size_t halves = 0;
+
+        for (char **cause = r->causes; cause && *cause; cause++)
+                halves += strv_contains(r->halves, *cause) ? 1 : 2;
+        return halves / 2;
+}
+
 /** strike_record_is_quarantined() - are there enough of them, or so many that they cannot be read? */
 bool strike_record_is_quarantined(const StrikeRecord *r) {
-        return r->damaged || strike_record_count(r) >= HOTPATCH_STRIKES_QUARANTINE;
+        return r->damaged || strike_record_full(r) >= HOTPATCH_STRIKES_QUARANTINE;
 }
 
 static char *file_name(const char *id, const char *digest) {
@@ -133,6 +143,32 @@ static int strike_begin(const Store *s, const char *id, const char *digest, Stri
         return 0;
 }
 
+static int add(const Store *s, const char *id, const char *digest, const char *cause, uint64_t when_usec,
+                const char *reason, bool half, sd_bus_error *error) {
+        _cleanup_(strike_record_done) StrikeRecord record = { 0 };
+        _cleanup_free_ char *name = NULL;
+        int r;
+
+        r = store_strike_get(s, id, digest, &record);
+        if (r == -ENOENT)
+                r = strike_begin(s, id, digest, &record);
+        if (r < 0)
+                return store_write_failed(error, "a strike", r);
+        /* More of them say nothing new. */
+        if (strv_contains(record.causes, cause) || strike_record_count(&record) >= HOTPATCH_STRIKES_MAX)
+                return (int) strike_record_count(&record);
+        r = append(&record, cause, when_usec, reason);
+        if (r >= 0 && half)
+                r = strv_extend(&record.halves, cause);
+        if (r < 0)
+                return r;
+        name = file_name(id, digest);
+        if (!name)
+                return -ENOMEM;
+        r = store_write(s->strikes_fd, name, store_strike_fields, ELEMENTSOF(store_strike_fields), &record);
+        return r < 0 ? store_write_failed(error, "a strike", r) : (int) strike_record_count(&record);
+}
+
 /**
  * store_strike_add() - write down what speaks against a bundle
  * @digest: of its manifest
@@ -147,26 +183,13 @@ static int strike_begin(const Store *s, const char *id, const char *digest, Stri
  */
 int store_strike_add(const Store *s, const char *id, const char *digest, const char *cause,
                 uint64_t when_usec, const char *reason, sd_bus_error *error) {
-        _cleanup_(strike_record_done) StrikeRecord record = { 0 };
-        _cleanup_free_ char *name = NULL;
-        int r;
+        return add(s, id, digest, cause, when_usec, reason, false, error);
+}
 
-        r = store_strike_get(s, id, digest, &record);
-        if (r == -ENOENT)
-                r = strike_begin(s, id, digest, &record);
-        if (r < 0)
-                return store_write_failed(error, "a strike", r);
-        /* More of them say nothing new. */
-        if (strv_contains(record.causes, cause) || strike_record_count(&record) >= HOTPATCH_STRIKES_MAX)
-                return (int) strike_record_count(&record);
-        r = append(&record, cause, when_usec, reason);
-        if (r < 0)
-                return r;
-        name = file_name(id, digest);
-        if (!name)
-                return -ENOMEM;
-        r = store_write(s->strikes_fd, name, store_strike_fields, ELEMENTSOF(store_strike_fields), &record);
-        return r < 0 ? store_write_failed(error, "a strike", r) : (int) strike_record_count(&record);
+/** store_strike_add_half() - store_strike_add() of one that counts half */
+int store_strike_add_half(const Store *s, const char *id, const char *digest, const char *cause,
+                uint64_t when_usec, const char *reason, sd_bus_error *error) {
+        return add(s, id, digest, cause, when_usec, reason, true, error);
 }
 
 /* --- all of them --- */

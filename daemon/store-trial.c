@@ -29,6 +29,7 @@ const Field store_trial_fields[] = {
         { "MODULE", FIELD_STRV, true, offsetof(TrialRecord, modules), manifest_module_is_valid },
         { "DIGEST", FIELD_STRV, true, offsetof(TrialRecord, digests), store_valid_digest },
         { "CLEAN", FIELD_BOOL, true, offsetof(TrialRecord, clean), NULL },
+        { "DUMPS", FIELD_BOOL, false, offsetof(TrialRecord, dumps), NULL },
         { "TAINT", FIELD_U64, false, offsetof(TrialRecord, taint), NULL },
         { "KERNEL_MEMORY", FIELD_U64, false, offsetof(TrialRecord, kernel_memory), NULL },
         { "REASON", FIELD_STRING, false, offsetof(TrialRecord, reason), NULL },

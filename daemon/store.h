@@ -78,6 +78,7 @@ typedef struct TrialRecord {
         char **modules; /* of the id at the same place */
         char **digests; /* likewise, of the manifest */
         bool clean;     /* the machine was shut down in order */
+        bool dumps;     /* a kernel that went down by its own fault would have left a dump, see dump.c */
         uint64_t taint;  /* bits of the kernel that do not count as new */
         uint64_t kernel_memory; /* what the kernel kept for itself before, KiB; 0: not known */
         char *reason;    /* it failed, and its patches are being taken out; NULL: it runs */
@@ -95,12 +96,14 @@ typedef struct StrikeRecord {
         char **causes;    /* boot (UUID) or transaction; each strikes once */
         char **when_usec; /* CLOCK_REALTIME, decimal */
         char **reasons;   /* sentences */
+        char **halves;    /* those of the causes that count half: it may have been something else */
         bool damaged;     /* only id and digest are known, from the name; counts as a quarantine */
 } StrikeRecord;
 
 void strike_record_done(StrikeRecord *r);
 void strike_records_free(StrikeRecord *records, size_t n);
 size_t strike_record_count(const StrikeRecord *r) _nonnull_(1);
+size_t strike_record_full(const StrikeRecord *r) _nonnull_(1);
 bool strike_record_is_quarantined(const StrikeRecord *r) _nonnull_(1);
 
 int store_open(const char *root, Store **ret, sd_bus_error *error) _must_check_ _nonnull_(1, 2);
@@ -152,6 +155,8 @@ int store_mark_clean(const Store *s, sd_id128_t boot_id, sd_bus_error *error) _m
 
 /* strikes; digest of the manifest, NULL in clear(): any. add() returns the number of strikes */
 int store_strike_add(const Store *s, const char *id, const char *digest, const char *cause,
+                uint64_t when_usec, const char *reason, sd_bus_error *error) _must_check_;
+int store_strike_add_half(const Store *s, const char *id, const char *digest, const char *cause,
                 uint64_t when_usec, const char *reason, sd_bus_error *error) _must_check_;
 int store_strike_get(const Store *s, const char *id, const char *digest, StrikeRecord *ret) _must_check_;
 int store_strike_list(const Store *s, StrikeRecord **ret, size_t *ret_n) _must_check_;

@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "daemon/aftermath.h"
+#include "daemon/dump.h"
 #include "daemon/taint.h"
 #include "livepatch/klog-record.h"
 #include "restore/restore-internal.h"
@@ -82,6 +83,7 @@ static int fill_record(const Restore *r, const Candidate *c, TrialRecord *ret) {
                 .until_realtime_usec = now(CLOCK_REALTIME) + usec,
                 .kmsg_sequence = r->kmsg_sequence,
                 .taint = r->taint,
+                .dumps = dump_expected(kernel_root_fd(r->kernel)),
         };
         if (!ret->transaction || !ret->kind)
                 return -ENOMEM;

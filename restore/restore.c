@@ -119,7 +119,7 @@ int restore_run(const char *root, const ModuleOps *ops, void *ops_userdata) {
         k = open_all(&r);
         if (k < 0)
                 return k;
-        k = aftermath_settle(r.store, r.boot_id, now(CLOCK_REALTIME));
+        k = aftermath_settle(r.store, kernel_root_fd(r.kernel), r.boot_id, now(CLOCK_REALTIME));
         if (k < 0)
                 return fail(k, "What the last boot left cannot be settled, so nothing is restored", NULL);
         k = work(&r);

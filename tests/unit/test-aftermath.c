@@ -69,10 +69,14 @@ static bool intended(void) {
         return store_intent_read(store, &i) != -ENOENT;
 }
 
+static uint64_t now = 5;
+
 static void settle(void) {
-        ck_assert_ok(aftermath_settle(store, THIS, 5));
+        _cleanup_close_ int root_fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        ck_assert_ok(aftermath_settle(store, root_fd, THIS, now));
         /* a crash in here is settled by doing it again */
-        ck_assert_ok(aftermath_settle(store, THIS, 6));
+        ck_assert_ok(aftermath_settle(store, root_fd, THIS, now + 1));
 }
 
 START_TEST(test_nothing) {
