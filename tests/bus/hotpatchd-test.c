@@ -9,6 +9,8 @@
  *   DIR/fake/insert-errno-NAME  the same for one module
  *   DIR/fake/insert-msec    how long loading takes
  *   DIR/fake/remove-errno   what unloading fails with
+ *   DIR/fake/power-disk     a disk and an offset on it: which module is loaded or unloaded is written there first, so
+ *                           that it stands in the log of the disk, for tests/faults/power-replay.py
  *   DIR/fake/kmsg/          if it is there, the kernel log: `log` has all records so far, and each one who opens
  *                           /dev/kmsg gets a pipe of its own, N, which begins with these and wakes him up for more
  */
@@ -26,6 +28,7 @@
 #include "dbus/errors.h"
 #include "restore/restore.h"
 #include "tests/faults/fault-marks.h"
+#include "tests/faults/replay.h"
 #include "util/file.h"
 
 static int read_number(int root_fd, const char *path) {
@@ -85,6 +88,22 @@ static int in_kernel(unsigned mark, int (*function)(void *userdata, const char *
         return r;
 }
 
+static int tell_power_disk(int root_fd, const char *name) {
+        _cleanup_free_ char *where = NULL, *sector = NULL;
+        _cleanup_close_ int fd = -EBADF;
+        char path[256];
+        long offset;
+
+        if (file_read_line_at(root_fd, "fake/power-disk", &where) < 0)
+                return 0;
+        if (sscanf(where, "%255s %ld", path, &offset) != 2 || posix_memalign((void **) &sector, 4096, 4096) != 0)
+                return -EINVAL;
+        memset(sector, 0, 4096);
+        snprintf(sector, 4096, REPLAY_MARK_KERNEL "%s\n", name);
+        fd = open(path, O_WRONLY | O_DIRECT | O_CLOEXEC);
+        return fd < 0 || pwrite(fd, sector, 4096, offset) != 4096 ? -EIO : 0;
+}
+
 static int do_insert(void *userdata, const char *path) {
         int root_fd = *(int *) userdata;
         _cleanup_free_ char *name = strdup(strrchr(path, '/') + 1), *own = NULL;
@@ -95,6 +114,8 @@ static int do_insert(void *userdata, const char *path) {
         if (r > 0)
                 return -r;
         *strrchr(name, '.') = 0;
+        if (tell_power_disk(root_fd, name) < 0)
+                return -EIO;
         if (asprintf(&own, "fake/insert-errno-%s", name) < 0)
                 return -ENOMEM;
         r = read_number(root_fd, own);
@@ -118,6 +139,8 @@ static int do_remove(void *userdata, const char *name) {
             asprintf(&module, "sys/module/%s", name) < 0 ||
             asprintf(&gone, "fake/removed-%s-%d", name, getpid()) < 0)
                 return -ENOMEM;
+        if (tell_power_disk(root_fd, name) < 0)
+                return -EIO;
         if (read_number(root_fd, refcnt) != 0)
                 return -EWOULDBLOCK;
         return renameat(root_fd, module, root_fd, gone) < 0 ? -errno : 0;
