@@ -394,15 +394,16 @@ inline serve() {
         d_step { set = 0; busy = false }
 }
 
+/* A transaction has one trial; each patch that was restored has its own, and any of them may be over first. */
 inline end_trial_well() {
-        d_step {
+        atomic {
                 if
                 :: trial[1] != NONE ->
                         trial[1] = NONE;
                         fresh[1] = false;
                         superseded[0] = false;
                         if :: trial_together -> trial[0] = NONE; fresh[0] = false :: else fi
-                :: else -> trial[0] = NONE; fresh[0] = false
+                :: trial[0] != NONE && (!trial_together || trial[1] == NONE) -> trial[0] = NONE; fresh[0] = false
                 fi;
                 trial_together = false
         }
@@ -541,6 +542,7 @@ inline close_trials() {
         fi
 }
 
+/* Each by itself, with a record of its own, written before the module is given to the kernel. */
 inline restore(p) {
         if
         :: admitted[p] && !quarantined(p) ->
