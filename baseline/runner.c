@@ -103,7 +103,11 @@ static int read_request(Run *run, sd_bus_error *error) {
                         "There is no request of hotpatchd in '/" RUN_REQUEST_FILE "'");
         if (r < 0)
                 return sd_bus_error_set_errnof(error, -r, "'/" RUN_REQUEST_FILE "': %s", strerror(-r));
-        return run_request_parse(data, size, &run->request, error);
+        r = run_request_parse(data, size, &run->request, error);
+        /* Each request is carried out once, however often the unit is started. */
+        if (r >= 0 && unlinkat(run->root_fd, RUN_REQUEST_FILE, 0) < 0)
+                return -errno;
+        return r;
 }
 
 static int write_result(const Run *run) {

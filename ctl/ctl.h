@@ -85,6 +85,7 @@ int verb_history(Ctl *ctl, int argc, char *argv[]);
 int verb_check(Ctl *ctl, int argc, char *argv[]);
 int verb_calendar(Ctl *ctl, int argc, char *argv[]);
 int verb_policy(Ctl *ctl, int argc, char *argv[]);
+int verb_baseline(Ctl *ctl, int argc, char *argv[]);
 int verb_audit(Ctl *ctl, int argc, char *argv[]);
 int verb_monitor(Ctl *ctl, int argc, char *argv[]);
 

@@ -35,6 +35,8 @@ const VerbEntry ctl_verbs[] = {
                                 "what happened, from the journal"},
                 {"audit", "", 0, 0, 0, false, verb_audit,
                                 "do kernel, records, store and journal agree?"},
+                {"baseline", "[VERB [ID]]", 0, 2, 0, false, verb_baseline,
+                                "status, plan, download, install, mend: packages and kernel"},
                 {"check", "", 0, 0, 0, false, verb_check,
                                 "may this machine take hotpatches?"},
                 {"policy", "[reload]", 0, 1, 0, false, verb_policy,

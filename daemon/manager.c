@@ -110,6 +110,9 @@ static int carry_out(void *userdata, Request **request, sd_bus_error *error) {
                 return release(m, *request, error);
         case REQUEST_RELOAD:
                 return reload(m, *request, error);
+        case REQUEST_PLAN_BASELINE:
+        case REQUEST_INSTALL_BASELINE:
+                return (*request)->ids ? query_start(m, request, error) : baseline_call_start(m, request, NULL, error);
         default:
                 return query_start(m, request, error);
         }
@@ -212,7 +215,7 @@ char *manager_disabled(const Manager *m) {
 bool manager_is_idle(const Manager *m) {
         return !manager_running_job(m) && !m->queries && authorizer_pending(m->authorizer) == 0 &&
                 !patches_pending(m) && !freezer_is_busy(m->freezer) && !trials_pending(m->trials) &&
-                !audit_pending(m->audit) && !leftovers_pending(m);
+                !backend_is_running(m->backend) && !audit_pending(m->audit) && !leftovers_pending(m);
 }
 
 /* FreezerTold */
@@ -298,6 +301,8 @@ int manager_new(sd_event *event, const char *root, const ModuleOps *ops, void *o
         if (r >= 0)
                 r = findings_new(m, &m->findings);
         if (r >= 0)
+                r = backend_new(m, &m->backend);
+        if (r >= 0)
                 r = audit_new(m, &m->audit);
         if (r >= 0)
                 r = watch_new(m, &m->watch);
@@ -328,6 +333,8 @@ Manager *manager_free(Manager *m) {
         eligibility_forget(&m->eligibility);
         config_unref(m->config);
         strv_free(m->config_warnings);
+        baseline_call_free(m->baseline_call);
+        backend_free(m->backend);
         watch_free(m->watch);
         audit_free(m->audit);
         findings_free(m->findings);
@@ -386,6 +393,9 @@ int manager_start(Manager *m) {
         r = trials_load(m->trials);
         if (r >= 0)
                 r = job_recover(m);
+        if (r < 0)
+                return r;
+        r = backend_recover(m->backend);
         if (r < 0)
                 return r;
         trials_start(m->trials);

@@ -9,6 +9,8 @@
 
 #include "config/config.h"
 #include "daemon/audit.h"
+#include "daemon/backend.h"
+#include "daemon/baseline-call.h"
 #include "daemon/authorize.h"
 #include "daemon/baseline.h"
 #include "daemon/eligibility.h"
@@ -61,6 +63,9 @@ struct Manager {
         Leftovers *leftovers; /* NULL: no sweep is under way */
         Query *queries;
         size_t n_queries;
+
+        Backend *backend;
+        BaselineCall *baseline_call; /* somebody waits for @backend */
 
         Findings *findings;
         Audit *audit;

@@ -83,6 +83,10 @@
 #define HOTPATCH_MESSAGE_TARGET_UNPATCHED "7312e2e0454e4b319630112b46333ea7"
 /* The kernel refused to load a module because a patch does not fit it */
 #define HOTPATCH_MESSAGE_TARGET_REFUSED "4dbd1597374a4b50a999e6d5d541b243"
+/* The package manager installed what belongs to a baseline */
+#define HOTPATCH_MESSAGE_BASELINE_INSTALLED "96b4c0705d924af590068e6c81fc24ea"
+/* The package manager could not plan, fetch or install a baseline */
+#define HOTPATCH_MESSAGE_BASELINE_RUN_FAILED "e6646b18cf1a4934abad0cb0de905ca5"
 /* Something in the configuration was not understood */
 #define HOTPATCH_MESSAGE_CONFIGURATION "62e97a19879248f48de8edc3119b74ee"
 /* The configuration was read again, and a setting is another now */

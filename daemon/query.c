@@ -98,6 +98,9 @@ static int answer(Query *q, sd_bus_error *error) {
                 return answer_stage(q, bundles, error);
         case REQUEST_VERIFY_BUNDLE:
                 return answer_verify(q, bundles);
+        case REQUEST_PLAN_BASELINE:
+        case REQUEST_INSTALL_BASELINE:
+                return baseline_call_start(q->manager, &q->request, &q->preparation, error);
         default:
                 return answer_plan(q, bundles, n);
         }

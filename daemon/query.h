@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Calls that read bundles but do not change the kernel: Stage, Plan, PlanBundle, VerifyBundle. */
+/* Calls that read bundles but do not change the kernel: Stage, Plan, PlanBundle, VerifyBundle, and those about baseline bundles. */
 
 #include <systemd/sd-bus.h>
 

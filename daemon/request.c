@@ -27,6 +27,7 @@ typedef struct VerbInfo {
         const char *member;
         const char *action;   /* NULL: open to everybody */
         bool takes_ids;
+        bool takes_baseline;  /* one id, or none */
         bool takes_bundle;
         bool takes_options;
         bool takes_consent;   /* the options that allow-… */
@@ -56,6 +57,10 @@ static const VerbInfo verbs[_REQUEST_VERB_MAX] = {
         [REQUEST_RELOAD] = { "Reload", HOTPATCH_ACTION_MANAGE },
         [REQUEST_CANCEL] = { "Cancel", NULL },
         [REQUEST_FORCE] = { "Force", HOTPATCH_ACTION_FORCE },
+        [REQUEST_PLAN_BASELINE] = { "PlanBaseline", HOTPATCH_ACTION_SCHEDULE_BASELINE,
+                .takes_baseline = true, .takes_options = true },
+        [REQUEST_INSTALL_BASELINE] = { "InstallBaseline", HOTPATCH_ACTION_SCHEDULE_BASELINE,
+                .takes_baseline = true, .takes_options = true },
         [REQUEST_END_TRIAL] = { "EndTrial", HOTPATCH_ACTION_APPLY,
                 .takes_ids = true, .takes_options = true },
 };
@@ -112,6 +117,19 @@ static int read_ids(Request *request, sd_bus_error *error) {
         return sd_bus_message_exit_container(request->call);
 }
 
+static int read_baseline(Request *request, sd_bus_error *error) {
+        const char *id;
+        int r;
+
+        r = sd_bus_message_read(request->call, "s", &id);
+        if (r < 0 || !*id)
+                return r;
+        if (!manifest_id_is_valid(id))
+                return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS,
+                        "The id of a bundle is 1 to 64 characters [a-z0-9._-], the first a letter or digit");
+        return strv_extend(&request->ids, id);
+}
+
 static int check_bundle(Request *request, int fd, sd_bus_error *error) {
         struct statx st;
         int flags;
@@ -166,20 +184,37 @@ static bool *consent_of(const Request *request, size_t i) {
         return (bool *) ((uint8_t *) request + consents[i].offset);
 }
 
+/* Options without a risk of their own. */
+static const struct Flag {
+        RequestVerb verb;
+        const char *option;
+        size_t offset;
+} plain_options[] = {
+        { REQUEST_PLAN_BASELINE, "download", offsetof(Request, download) },
+        { REQUEST_INSTALL_BASELINE, "mend", offsetof(Request, mend) },
+};
+
+static bool *option_of(Request *request, const char *key) {
+        for (size_t i = 0; i < ELEMENTSOF(plain_options); i++)
+                if (plain_options[i].verb == request->verb && streq(plain_options[i].option, key))
+                        return (bool *) ((uint8_t *) request + plain_options[i].offset);
+        for (size_t i = 0; verbs[request->verb].takes_consent && i < ELEMENTSOF(consents); i++)
+                if (streq(key, consents[i].option))
+                        return consent_of(request, i);
+        return NULL;
+}
+
 static int read_option(Request *request, const char *key, sd_bus_error *error) {
+        bool *option = option_of(request, key);
         int value, r;
 
-        for (size_t i = 0; verbs[request->verb].takes_consent && i < ELEMENTSOF(consents); i++) {
-                if (!streq(key, consents[i].option))
-                        continue;
-                r = sd_bus_message_read(request->call, "v", "b", &value);
-                if (r < 0)
-                        return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS,
-                                "The option '%s' must be a boolean", key);
-                *consent_of(request, i) = value;
-                return 0;
-        }
-        return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "Unknown option '%s'", key);
+        if (!option)
+                return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "Unknown option '%s'", key);
+        r = sd_bus_message_read(request->call, "v", "b", &value);
+        if (r < 0)
+                return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "The option '%s' must be a boolean", key);
+        *option = value;
+        return 0;
 }
 
 static int read_options(Request *request, sd_bus_error *error) {
@@ -244,6 +279,9 @@ int request_new(sd_bus_message *call, Request **ret, sd_bus_error *error) {
                 return -EINVAL;
         info = &verbs[request->verb];
         r = info->takes_ids ? read_ids(request, error) : 0;
+        if (r < 0)
+                return r;
+        r = info->takes_baseline ? read_baseline(request, error) : 0;
         if (r < 0)
                 return r;
         r = info->takes_bundle ? read_bundle(request, error) : 0;

@@ -25,6 +25,8 @@ typedef enum RequestVerb {
         REQUEST_CANCEL,
         REQUEST_FORCE,
         REQUEST_END_TRIAL,
+        REQUEST_PLAN_BASELINE,
+        REQUEST_INSTALL_BASELINE,
         _REQUEST_VERB_MAX,
         _REQUEST_VERB_INVALID = -EINVAL,
 } RequestVerb;
@@ -33,10 +35,11 @@ typedef enum RequestVerb {
  * struct Request - one call
  * @verb: the method
  * @call: the message to reply to
- * @ids: patch ids, in the caller's order; NULL if the method takes none
+ * @ids: patch ids, in the caller's order; NULL if the method takes none, or the calendar's baseline is meant
  * @fd: own duplicate of the caller's bundle; -EBADF if the method takes none
  * @size: size of the bundle when the call came; for showing, not for trusting
  * @allow_downgrade, @allow_replace_foreign: the options of these names
+ * @download, @mend: the options of these names
  * @n_authorized: how many of its actions somebody has said yes to
  * @job: job number, for Cancel and Force
  * @caller_uid: effective uid of the caller; UINT32_MAX when unknown
@@ -50,6 +53,8 @@ typedef struct Request {
         uint64_t size;
         bool allow_downgrade;
         bool allow_replace_foreign;
+        bool download;
+        bool mend;
         size_t n_authorized;
         uint32_t job;
         uint32_t caller_uid;

@@ -19,4 +19,5 @@
 #define HOTPATCH_ACTION_APPLY_REPLACE_FOREIGN "org.hotpatch.hotpatch1.apply-replace-foreign"
 #define HOTPATCH_ACTION_FORCE "org.hotpatch.hotpatch1.force"
 #define HOTPATCH_ACTION_REMOVE "org.hotpatch.hotpatch1.remove"
+#define HOTPATCH_ACTION_SCHEDULE_BASELINE "org.hotpatch.hotpatch1.schedule-baseline"
 #define HOTPATCH_ACTION_MANAGE "org.hotpatch.hotpatch1.manage"

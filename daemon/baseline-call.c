@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * What a person asks of the package manager for a baseline, now: a plan, the packages ahead, the installation,
+ * or mending what was cut off. The answer comes when it has ended, which for an installation may be an hour; who
+ * does not want to wait leaves, and asks DescribeBaseline later.
+ *
+ * The baseline is the calendar's (everything that the repositories have newer) or a signed bundle of the kind
+ * "baseline", which names packages, versions and the kernel that must run afterwards. The bundle was admitted like
+ * any other before this file sees it.
+ *
+ * Deliberately not here: when something is done by itself, and the restart.
+ */
+
+#include "baseline/runner.h"
+#include "calendar/year.h"
+#include "daemon/backend.h"
+#include "daemon/baseline-call.h"
+#include "daemon/manager.h"
+#include "dbus/errors.h"
+
+/**
+ * struct BaselineCall - at most one, as there is one run at a time
+ * @preparation: has the bundle; NULL: the calendar's baseline
+ * @manifest: of that bundle, or NULL
+ * @packages: of the manifest, borrowed strings
+ */
+struct BaselineCall {
+        Manager *manager;
+        Request *request;
+        Preparation *preparation;
+        const Manifest *manifest;
+        RunPackage *packages;
+        char name[BASELINE_NAME_SIZE];
+};
+
+/** baseline_call_free() - drop a call without an answer; NULL is fine. Returns NULL. */
+BaselineCall *baseline_call_free(BaselineCall *c) {
+        if (!c)
+                return NULL;
+        if (c->manager->baseline_call == c)
+                c->manager->baseline_call = NULL;
+        preparation_free(c->preparation);
+        request_free(c->request);
+        free(c->packages);
+        free(c);
+        return NULL;
+}
+DEFINE_TRIVIAL_CLEANUP(BaselineCall *, baseline_call_free);
+
+static int start(BaselineCall *c, RunVerb verb, sd_bus_error *error);
+
+static int answer(const BaselineCall *c, const RunResult *result) {
+        _cleanup_free_ char *text = NULL;
+        int r = run_result_format(result, &text);
+
+        return r < 0 ? r : sd_bus_reply_method_return(c->request->call, "s", text);
+}
+
+/* BackendDone */
+static void on_done(void *userdata, const RunResult *result, const sd_bus_error *refusal) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        BaselineCall *c = userdata;
+        int r;
+
+        if (sd_bus_error_is_set(refusal))
+                r = sd_bus_error_copy(&error, refusal);
+        else if (result->verb == RUN_PLAN && c->request->download) {
+                r = start(c, RUN_DOWNLOAD, &error);
+                if (r >= 0)
+                        return;
+        } else
+                r = answer(c, result);
+        if (r < 0)
+                (void) sd_bus_reply_method_errno(c->request->call, r, &error);
+        baseline_call_free(c);
+}
+
+static int start(BaselineCall *c, RunVerb verb, sd_bus_error *error) {
+        return backend_start(c->manager->backend, &(BackendOrder) {
+                .verb = verb,
+                .baseline = c->manifest ? c->manifest->id : c->name,
+                .kernel = c->manifest ? c->manifest->kernel_release : NULL,
+                .packages = c->packages,
+                .n_packages = c->manifest ? c->manifest->n_packages : 0,
+                .caller_uid = c->request->caller_uid,
+        }, on_done, c, error);
+}
+
+static int take_manifest(BaselineCall *c, Preparation *preparation, sd_bus_error *error) {
+        size_t n;
+        const PreparedBundle *bundles = preparation_bundles(preparation, &n);
+        const Manifest *m = verified_manifest(bundles[0].verified);
+
+        if (m->kind != MANIFEST_BASELINE)
+                return sd_bus_error_setf(error, HOTPATCH_ERROR("NotABaseline"),
+                        "The bundle '%s' is a hotpatch, which is applied and not installed", m->id);
+        c->packages = calloc(m->n_packages + 1, sizeof(*c->packages));
+        if (!c->packages)
+                return -ENOMEM;
+        for (size_t i = 0; i < m->n_packages; i++)
+                c->packages[i] = (RunPackage) { .name = m->packages[i].name, .version = m->packages[i].version };
+        c->manifest = m;
+        return 0;
+}
+
+/* The calendar's own name for what is installed now; outside of every baseline the month will do. */
+static void name_baseline(BaselineCall *c) {
+        uint64_t now = clock_usec(CLOCK_REALTIME);
+        time_t seconds = (time_t) (now / USEC_PER_SEC);
+        CalendarMonth month;
+        struct tm tm;
+
+        if (calendar_baseline_at(&c->manager->config->baseline.calendar, now, &month) >= 0)
+                memcpy(c->name, month.name, sizeof(c->name));
+        else if (!localtime_r(&seconds, &tm) || strftime(c->name, sizeof(c->name), "%Y.%m", &tm) == 0)
+                memcpy(c->name, "0000.00", sizeof(c->name));
+}
+
+/**
+ * baseline_call_start() - begin PlanBaseline or InstallBaseline; the reply is sent when it has ended
+ * @request: taken over on success
+ * @preparation: with the one bundle; taken over on success. NULL: the calendar's baseline
+ * @error: NotABaseline, Busy, …
+ *
+ * Return: 1, or a negative errno when the caller replies.
+ */
+int baseline_call_start(Manager *m, Request **request, Preparation **preparation, sd_bus_error *error) {
+        _cleanup_(baseline_call_freep) BaselineCall *c = NULL;
+        RunVerb verb = (*request)->verb == REQUEST_PLAN_BASELINE ? RUN_PLAN
+                     : (*request)->mend                          ? RUN_MEND : RUN_INSTALL;
+        int r;
+
+        c = calloc(1, sizeof(*c));
+        if (!c)
+                return -ENOMEM;
+        c->manager = m;
+        c->request = *request;
+        name_baseline(c);
+        r = preparation ? take_manifest(c, *preparation, error) : 0;
+        if (r >= 0)
+                r = start(c, verb, error);
+        if (r < 0) {
+                c->request = NULL; /* the caller's still */
+                return r;
+        }
+        (void) TAKE_PTR(*request);
+        if (preparation)
+                c->preparation = TAKE_PTR(*preparation);
+        m->baseline_call = TAKE_PTR(c);
+        return 1;
+}
+
+static int print_result(FILE *f, int root_fd, RunVerb verb) {
+        _cleanup_(run_result_freep) RunResult *result = NULL;
+        _cleanup_free_ char *text = NULL;
+        int r;
+
+        r = verb == RUN_INSTALL ? run_settle(root_fd, &result) : run_result_read_at(root_fd, verb, &result);
+        if (r == -ENOENT || r == -EBADMSG)
+                return fprintf(f, ", \"%s\": null", run_verb_to_string(verb));
+        if (r < 0)
+                return r;
+        r = run_result_format(result, &text);
+        return r < 0 ? r : fprintf(f, ", \"%s\": %s", run_verb_to_string(verb), text);
+}
+
+/** baseline_call_describe() - method DescribeBaseline: the last results, and whether something is under way */
+int baseline_call_describe(sd_bus_message *call, void *userdata, _unused_ sd_bus_error *error) {
+        const Manager *m = userdata;
+        int root_fd = kernel_root_fd(m->kernel), r = 0;
+        _cleanup_free_ char *text = NULL;
+        size_t size;
+        FILE *f;
+
+        f = open_memstream(&text, &size);
+        if (!f)
+                return -ENOMEM;
+        fprintf(f, "{\"running\": %s", run_lock_is_held(root_fd) > 0 || backend_is_running(m->backend) ? "true" : "false");
+        for (RunVerb v = RUN_PLAN; r >= 0 && v <= RUN_INSTALL; v++)
+                r = print_result(f, root_fd, v);
+        fputs("}", f);
+        if (fclose(f) != 0)
+                return -ENOMEM;
+        return r < 0 ? r : sd_bus_reply_method_return(call, "s", text);
+}

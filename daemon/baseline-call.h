@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* PlanBaseline, InstallBaseline and DescribeBaseline: what a person asks of the package manager. */
+
+#include <systemd/sd-bus.h>
+
+#include "daemon/prepare.h"
+#include "daemon/request.h"
+
+typedef struct BaselineCall BaselineCall;
+
+int baseline_call_start(Manager *m, Request **request, Preparation **preparation, sd_bus_error *error)
+        _must_check_ _nonnull_(1, 2);
+BaselineCall *baseline_call_free(BaselineCall *c);
+int baseline_call_describe(sd_bus_message *call, void *userdata, sd_bus_error *error);

@@ -1,0 +1,222 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Baselines on the bus: what hotpatchd asks of hotpatch-baseline.service, and what it makes of its results.
+
+systemd is played, the runner is the real one, and the package manager is a script of a few lines.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import threading
+
+from hotpatchtest import NO_OPTIONS, World, dbus, main, make_bundle, refused, tar_member, wait_for, write
+from systemdmock import Systemd
+
+RUNNER = os.path.join(os.environ.get('HOTPATCH_BUILD', 'build'), 'tests/bus/baseline-runner')
+UNIT = 'hotpatch-baseline.service'
+HELLO = 'echo \'{"type":"hello","protocol":1,"backend":"apt"}\'\n'
+DONE = 'echo \'{"type":"done","kernel":"6.1.0-99-test","restart":true}\'\n'
+PACKAGE = 'echo \'{"type":"package","action":"install","name":"linux-image-6.1.0-99-test","to":"1"}\'\n'
+
+
+class Runs(Systemd):
+    """systemd, as far as it runs the one unit: the start ends when the program has."""
+
+    def __init__(self, world, script):
+        super().__init__(world.bus)
+        self.world = world
+        self.backends = world.machine.path('backends')
+        write(os.path.join(self.backends, 'apt'), '#!/bin/sh\n' + HELLO + script, 0o755)
+        self.process = None
+
+    @dbus.service.method('org.freedesktop.systemd1.Manager', in_signature='ss', out_signature='o')
+    def StartUnit(self, unit, _mode):
+        self.started.append(str(unit))
+        path = dbus.ObjectPath('/org/freedesktop/systemd1/job/1')
+        if self.process is None or self.process.poll() is not None:
+            self.process = subprocess.Popen([RUNNER, self.world.machine.root, self.backends])
+            self.watch = threading.Thread(target=self.process.wait, daemon=True)
+            self.watch.start()
+        from gi.repository import GLib
+        GLib.timeout_add(20, lambda: self.ended(path))
+        return path
+
+    def close(self):
+        for pid in self.children():
+            os.killpg(pid, signal.SIGKILL)
+        super().close()
+
+    def children(self):
+        """Backends that still run: each leads a group of its own."""
+        if self.process is None or self.process.poll() is not None:
+            return []
+        return [int(p) for p in subprocess.run(['pgrep', '-P', str(self.process.pid)], capture_output=True, text=True,
+                                               check=False).stdout.split()]
+
+    def ended(self, path):
+        if self.process.poll() is None:
+            return True
+        self.JobRemoved(1, path, UNIT, 'done' if self.process.returncode == 0 else 'failed')
+        return False
+
+
+def plan(w, bundle='', **options):
+    return json.loads(w.root.call('PlanBaseline', bundle, dbus.Dictionary(options, signature='sv'), signature='sa{sv}'))
+
+
+def install(w, bundle='', **options):
+    return json.loads(w.root.call('InstallBaseline', bundle, dbus.Dictionary(options, signature='sv'), signature='sa{sv}'))
+
+
+def described(w):
+    return json.loads(w.root.call('DescribeBaseline', signature=''))
+
+
+def baseline_bundle(pki, bundle_id='base-2026-10', packages=(('linux-image-6.1.0-99-test', '1'),), **extra):
+    text = json.loads(json.dumps({
+        'type': 'org.hotpatch.bundle', 'format': 1, 'id': bundle_id, 'title': 'A baseline', 'severity': 'important',
+        'kind': 'baseline', 'stream': 'test-baseline', 'sequence': 1, 'created': '2026-11-21T09:00:00Z', 'members': [],
+        'packages': [{'name': n, 'version': v} for n, v in packages], 'kernel_release': '6.1.0-99-test',
+        'deadline': '2026-12-31T00:00:00Z'}))
+    text.update(extra)
+    data = json.dumps(text).encode()
+    return tar_member('manifest.json', data) + tar_member('manifest.json.p7s', pki.sign(data)) + bytes(1024)
+
+
+def stage(w, data):
+    path = w.machine.path('tmp-bundle')
+    with open(path, 'wb') as f:
+        f.write(data)
+    return w.root.apply_file(path, 'Stage')
+
+
+def test_plan_and_install(pki):
+    with World(pki, polkit='allow').start() as w:
+        runs = w.add(Runs(w, PACKAGE + DONE))
+        assert described(w) == {'running': False, 'plan': None, 'download': None, 'install': None}
+        got = plan(w)
+        assert got['outcome'] == 'done' and got['packages'][0]['name'] == 'linux-image-6.1.0-99-test', got
+        got = install(w)
+        assert got['verb'] == 'install' and got['kernel'] == '6.1.0-99-test' and got['restart'], got
+        assert runs.started == [UNIT, UNIT]
+        now = described(w)
+        assert now['install'] == got and now['plan']['verb'] == 'plan' and not now['running'], now
+
+
+def test_download_is_a_plan_and_more(pki):
+    with World(pki, polkit='allow').start() as w:
+        runs = w.add(Runs(w, DONE))
+        assert plan(w, download=True)['verb'] == 'download'
+        assert len(runs.started) == 2 and described(w)['plan']['outcome'] == 'done'
+
+
+def test_a_failure_has_its_name(pki):
+    with World(pki, polkit='allow').start() as w:
+        w.add(Runs(w, 'echo \'{"type":"failed","cause":"boot-full","text":"/boot has 3 KiB left"}\'\nexit 1\n'))
+        with refused('BootFull'):
+            plan(w)
+        with refused('BootFull'):
+            install(w)
+        got = described(w)['install']
+        assert got['outcome'] == 'failed' and got['cause'] == 'boot-full' and got['text'] == '/boot has 3 KiB left', got
+
+
+def test_a_bundle_names_packages_and_kernel(pki):
+    with World(pki, polkit='allow').start() as w:
+        w.add(Runs(w, 'echo "$*" >%s/args; echo "$HOTPATCH_KERNEL" >>%s/args\n' % ((w.machine.root,) * 2) + DONE))
+        assert stage(w, baseline_bundle(pki)) == 'base-2026-10'
+        got = install(w, 'base-2026-10')
+        assert got['baseline'] == 'base-2026-10', got
+        with open(w.machine.path('args'), encoding='ascii') as f:
+            assert f.read().split() == ['install', 'linux-image-6.1.0-99-test=1', '6.1.0-99-test']
+
+
+def test_a_bundle_of_the_other_kind(pki):
+    with World(pki, polkit='allow').start() as w:
+        runs = w.add(Runs(w, DONE))
+        stage(w, baseline_bundle(pki))
+        with refused('NotAHotpatch'):
+            job = w.root.apply('base-2026-10')
+            result = w.root.finish(job)
+            raise dbus.DBusException(result[2], name='org.hotpatch.Error.' + result[1])
+        stage(w, make_bundle(pki, w.machine.root, 'hp-one'))
+        with refused('NotABaseline'):
+            plan(w, 'hp-one')
+        with refused('NoSuchBundle'):
+            install(w, 'not-there')
+        with refused('InvalidArgs'):
+            install(w, '../x')
+        with refused('ManifestInvalid'):
+            stage(w, baseline_bundle(pki, 'base-bad', packages=[('--force', '1')]))
+        assert runs.started == []
+
+
+def test_who_may(pki):
+    with World(pki, polkit='deny').start() as w:
+        runs = w.add(Runs(w, DONE))
+        other = w.client(65534)
+        for method in ('PlanBaseline', 'InstallBaseline'):
+            with refused('AccessDenied'):
+                other.call(method, '', NO_OPTIONS, signature='sa{sv}')
+        assert json.loads(other.call('DescribeBaseline', signature=''))['running'] is False
+        assert runs.started == []
+        with refused('InvalidArgs'):
+            w.root.call('PlanBaseline', '', dbus.Dictionary({'mend': True}, signature='sv'), signature='sa{sv}')
+
+
+def test_one_at_a_time_and_the_caller_may_leave(pki):
+    with World(pki, polkit='allow').start() as w:
+        go = w.machine.path('go')
+        w.add(Runs(w, 'while [ ! -e %s ]; do sleep 0.05; done\n' % go + DONE))
+        first = w.client()
+        first.begin('InstallBaseline', '', NO_OPTIONS, signature='sa{sv}')
+        wait_for('the run', lambda: described(w)['running'] and described(w)['install'])
+        first.close()
+        with refused('Busy'):
+            plan(w)
+        assert described(w)['install']['outcome'] == 'running'
+        write(go, '')
+        wait_for('the end', lambda: not described(w)['running'])
+        assert described(w)['install']['outcome'] == 'done'
+
+
+def test_a_run_goes_on_without_the_daemon(pki):
+    with World(pki, polkit='allow').start() as w:
+        go = w.machine.path('go')
+        runs = w.add(Runs(w, 'while [ ! -e %s ]; do sleep 0.05; done\n' % go + DONE))
+        w.root.begin('InstallBaseline', '', NO_OPTIONS, signature='sa{sv}')
+        wait_for('the run', lambda: described(w)['running'] and described(w)['install'])
+        w.daemon.kill()
+        w.daemon.start()
+        assert described(w)['running'], 'it is found again'
+        with refused('Busy'):
+            plan(w)
+        write(go, '')
+        wait_for('the end', lambda: not described(w)['running'])
+        assert described(w)['install']['outcome'] == 'done' and len(runs.started) == 2
+
+
+def test_a_cut_off_installation_is_mended_by_an_act(pki):
+    with World(pki, polkit='allow').start() as w:
+        runs = w.add(Runs(w, 'case $1 in install) sleep 60 ;; esac\n' + DONE))
+        w.root.begin('InstallBaseline', '', NO_OPTIONS, signature='sa{sv}')
+        wait_for('the run', lambda: described(w)['running'] and described(w)['install'])
+        runs.process.kill()
+        wait_for('the end', lambda: not described(w)['running'])
+        got = described(w)['install']
+        assert got['outcome'] == 'failed' and got['cause'] == 'interrupted', got
+        with refused('InstallInterrupted'):
+            install(w)
+        got = install(w, mend=True)
+        assert got['verb'] == 'mend' and described(w)['install']['outcome'] == 'done', got
+
+
+def test_systemd_is_not_there(pki):
+    with World(pki, polkit='allow').start() as w:
+        with refused('BackendFailed'):
+            plan(w)
+
+
+main([f for n, f in list(globals().items()) if n.startswith('test_')])
