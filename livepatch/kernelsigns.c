@@ -11,24 +11,21 @@
  * Whom it names are the function of the headline of a WARNING, the RIP, and the call trace without the
  * entries with a question mark, which are old values on the stack. "Modules linked in:" names everybody
  * and means nobody. Lines with names that anybody chooses (a command's, in "CPU: … Comm:" or in the headline of a
- * hung task) are not searched for functions, and all headlines count only at the beginning of a record that the
- * kernel itself has written: no program can write one (facility 0), and printk escapes newlines. What the kernel
- * begins with the name of a process, like "NAME[1]: segfault at", is no headline, whatever the name: else anybody
- * who crashes a program called "BUG: x" could have patches taken out.
+ * hung task) are not searched for functions, and everything counts only at the beginning of a record that the
+ * kernel itself has written: no program can write one (facility 0), and printk escapes newlines. Headlines and lines of
+ * a report have exact forms, see headline.c: else anybody who crashes a program called "BUG: x" could have patches
+ * taken out.
  *
  * Processors may write at the same time; then two reports become one that names both.
  */
 
+#include "livepatch/headline.h"
 #include "livepatch/kernelsigns.h"
 
 /* Lines of one report come without a pause; a console at 9600 baud needs 100 ms for a long one. */
 #define REPORT_GAP_USEC (2 * USEC_PER_SEC)
 
-/* include/linux/sched.h: the name of a process, with the NUL */
-#define TASK_COMM_LEN 16
-
 #define CUT_HERE "------------[ cut here ]------------"
-#define END_TRACE "---[ end "
 
 static const char *const kinds[_KERNEL_SIGN_KIND_MAX] = {
         [KERNEL_SIGN_WARNING] = "warning",
@@ -38,43 +35,6 @@ static const char *const kinds[_KERNEL_SIGN_KIND_MAX] = {
         [KERNEL_SIGN_BUG] = "bug",
         [KERNEL_SIGN_OOPS] = "oops",
         [KERNEL_SIGN_PANIC] = "panic",
-};
-
-/* How reports begin, in 6.1 and 6.12: kernel/panic.c, lib/bug.c, arch/x86/kernel/{dumpstack,traps}.c,
- * arch/x86/mm/fault.c, kernel/hung_task.c, kernel/watchdog.c, kernel/rcu/tree_stall.h, lib/refcount.c,
- * lib/list_debug.c, lib/ubsan.c, mm/slub.c, mm/usercopy.c, kernel/locking/lockdep.c. */
-static const struct {
-        const char *begin;
-        const char *also; /* must be somewhere behind it; NULL: nothing */
-        KernelSignKind kind;
-} headlines[] = {
-        { "WARNING: ", NULL, KERNEL_SIGN_WARNING },
-        { "refcount_t: ", NULL, KERNEL_SIGN_WARNING },
-        { "Unpatched return thunk in use", NULL, KERNEL_SIGN_WARNING },
-        { "list_add corruption", NULL, KERNEL_SIGN_WARNING },
-        { "list_del corruption", NULL, KERNEL_SIGN_WARNING },
-        { "list_add double add", NULL, KERNEL_SIGN_WARNING },
-        { "UBSAN: ", NULL, KERNEL_SIGN_WARNING },
-        { "unchecked MSR access error: ", NULL, KERNEL_SIGN_WARNING },
-        { "INFO: trying to register non-static key", NULL, KERNEL_SIGN_WARNING },
-        { "rcu: INFO: ", "stall", KERNEL_SIGN_STALL },
-        { "INFO: rcu_", "stall", KERNEL_SIGN_STALL },
-        { "INFO: task ", " blocked ", KERNEL_SIGN_HUNG },
-        { "watchdog: ", "lockup", KERNEL_SIGN_LOCKUP },
-        { "watchdog: ", "LOCKUP", KERNEL_SIGN_LOCKUP },
-        { "NMI watchdog: ", "LOCKUP", KERNEL_SIGN_LOCKUP },
-        { "BUG: workqueue lockup", NULL, KERNEL_SIGN_LOCKUP },
-        { "BUG: ", NULL, KERNEL_SIGN_BUG },
-        { "BUG ", NULL, KERNEL_SIGN_BUG },
-        { "kernel BUG at ", NULL, KERNEL_SIGN_BUG },
-        { "usercopy: Kernel memory ", "attempt", KERNEL_SIGN_BUG },
-        { "Oops: ", NULL, KERNEL_SIGN_OOPS },
-        { "general protection fault", NULL, KERNEL_SIGN_OOPS },
-        { "kernel tried to execute ", NULL, KERNEL_SIGN_OOPS },
-        { "PANIC: double fault", NULL, KERNEL_SIGN_OOPS },
-        { "traps: PANIC: double fault", NULL, KERNEL_SIGN_OOPS },
-        { "Fixing recursive fault", NULL, KERNEL_SIGN_OOPS },
-        { "Kernel panic - not syncing", NULL, KERNEL_SIGN_PANIC },
 };
 
 /** kernel_sign_done() - free what a report owns */
@@ -100,8 +60,10 @@ const char *kernel_sign_kind_to_string(KernelSignKind k) {
 
 /* --- "function+0x12/0x34 [module]" --- */
 
+#define SYMBOL_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_."
+
 static bool is_symbol_character(char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.';
+        return c && strchr(SYMBOL_CHARACTERS, c);
 }
 
 static size_t hex_length(const char *s) {
@@ -166,71 +128,35 @@ static int add_frame(KernelSign *s, const char *function, size_t l, const char *
 /* The first function in a line; the kernel writes one in each. */
 static int take_frame(KernelSign *s, const char *line) {
         for (const char *p = strchr(line, '+'); p; p = strchr(p + 1, '+')) {
-                size_t n = offset_length(p), m, l = 0;
+                size_t n = offset_length(p), l = 0;
 
                 while (p - l > line && is_symbol_character(p[-1 - (ptrdiff_t) l]))
                         l++;
-                if (n == 0 || l == 0)
-                        continue;
-                m = module_length(p + n);
-                return add_frame(s, p - l, l, p + n + 2, m);
+                if (n > 0 && l > 0)
+                        return add_frame(s, p - l, l, p + n + 2, module_length(p + n));
         }
         return 0;
 }
 
+/* A line that is a function and no more, but for addresses in brackets before it (powerpc, s390). */
+static int take_whole_frame(KernelSign *s, const char *line) {
+        size_t l, n, m;
+
+        while (*line == '[') {
+                line += strcspn(line, "]");
+                line += strspn(line, "] ");
+        }
+        l = strspn(line, SYMBOL_CHARACTERS);
+        n = offset_length(line + l);
+        if (l == 0 || n == 0)
+                return 0;
+        m = module_length(line + l + n);
+        if (m > 0)
+                n += strcspn(line + l + n, "]") + 1;
+        return line[l + n + strspn(line + l + n, " ")] ? 0 : take_frame(s, line);
+}
+
 /* --- lines --- */
-
-/* "divide error: 0000 [#1] PREEMPT SMP": die() in arch/x86/kernel/dumpstack.c, whatever the exception. */
-static bool is_die(const char *text) {
-        const char *p = strstr(text, " [#");
-
-        if (!p || p - text < 6)
-                return false;
-        p -= 6;
-        return p[0] == ':' && p[1] == ' ' && hex_length(p + 2) == 4 && strstr(p, "] ") && !strchr(text, '/');
-}
-
-/* "[1]" or "(1)" */
-static bool is_pid(const char *s) {
-        size_t n = *s == '[' || *s == '(' ? strspn(s + 1, "0123456789") : 0;
-
-        return n > 0 && s[1 + n] == (*s == '[' ? ']' : ')');
-}
-
-/* Does the record begin with the name of a process? So do arch/x86/mm/fault.c (show_signal_msg()), mm/oom_kill.c,
- * mm/page_alloc.c (warn_alloc()) and others, mostly with its number behind the name. */
-static bool is_led_by_process(const char *text) {
-        static const char *const followers[] = {
-                " invoked oom-killer: ", ": page allocation failure: ", ": vmalloc ",
-        };
-
-        for (size_t i = 0; text[i] && i < TASK_COMM_LEN; i++) {
-                if (is_pid(text + i))
-                        return true;
-                for (size_t f = 0; f < ELEMENTSOF(followers); f++)
-                        if (startswith(text + i, followers[f]))
-                                return true;
-        }
-        return false;
-}
-
-/* Return: whether it is a headline. */
-static bool find_headline(const char *text, KernelSignKind *ret) {
-        if (is_led_by_process(text))
-                return false;
-        for (size_t i = 0; i < ELEMENTSOF(headlines); i++) {
-                const char *rest = startswith(text, headlines[i].begin);
-
-                if (!rest || (headlines[i].also && !strstr(rest, headlines[i].also)))
-                        continue;
-                *ret = headlines[i].kind;
-                return true;
-        }
-        if (!is_die(text))
-                return false;
-        *ret = KERNEL_SIGN_OOPS;
-        return true;
-}
 
 static void copy_text(char *to, const char *text) {
         (void) snprintf(to, HOTPATCH_KERNEL_LOG_LINE_MAX + 1, "%s", text);
@@ -247,35 +173,37 @@ static int take_headline(KernelSigns *s, const char *text, KernelSignKind kind) 
         return startswith(text, "WARNING: ") ? take_frame(&s->sign, text) : 0;
 }
 
-/* A line behind the headline. */
+/* A line behind the headline. What begins with the name of a process ends in words about it, so it has none of
+ * these forms, whatever the name. */
 static int take_body(KernelSigns *s, const char *text) {
         const char *word = text + strspn(text, " ");
 
-        if (is_led_by_process(text))
-                return 0;
-        if (startswith(word, "Call Trace:") || startswith(word, "Call trace:")) {
+        if (kernel_line_matches("Call Trace:$", word) || kernel_line_matches("Call trace:$", word)) {
                 s->has_body = true;
                 s->in_trace = true;
                 return 0;
         }
-        if (startswith(word, "RIP: ")) {
+        if (kernel_line_matches("RIP: %x:%w", word)) {
                 s->has_body = true;
-                return take_frame(&s->sign, word);
+                return take_whole_frame(&s->sign, strchr(word + strlen("RIP: "), ':') + 1);
         }
+        if (*text == '(')
+                return 0; /* a guess of s390's */
         if (word == text) {
                 s->in_trace = false;
-                s->has_body = s->has_body || startswith(text, "CPU: ");
+                s->has_body = s->has_body || kernel_line_matches("CPU: %u ", text);
                 return 0;
         }
         if (!s->in_trace || *word == '?' || *word == '<')
                 return 0;
-        return take_frame(&s->sign, word);
+        return take_whole_frame(&s->sign, word);
 }
 
-static int take_line(KernelSigns *s, const char *text) {
+static int take_line(KernelSigns *s, const KernelRecord *record) {
+        const char *text = record->text;
         KernelSignKind kind;
 
-        if (find_headline(text, &kind))
+        if (kernel_headline_find(record, &kind))
                 return take_headline(s, text, kind);
         if (!s->has_headline) {
                 if (!*s->sign.detail)
@@ -311,10 +239,15 @@ int kernel_signs_flush(KernelSigns *s, KernelSign *ret) {
         return complete;
 }
 
-static bool opens(const char *text) {
+static bool opens(const KernelRecord *record) {
         KernelSignKind kind;
 
-        return streq(text, CUT_HERE) || find_headline(text, &kind);
+        return streq(record->text, CUT_HERE) || kernel_headline_find(record, &kind);
+}
+
+static bool closes(const KernelRecord *record) {
+        return kernel_line_matches("---[ end trace %x ]---$", record->text) ||
+                kernel_line_matches("---[ end Kernel panic - not syncing", record->text);
 }
 
 /* Does this record belong to another report than the open one? */
@@ -323,7 +256,7 @@ static bool is_next(const KernelSigns *s, const KernelRecord *record) {
                 return true;
         if (record->usec > s->last_usec && record->usec - s->last_usec > REPORT_GAP_USEC)
                 return true;
-        return s->has_body && opens(record->text);
+        return s->has_body && opens(record);
 }
 
 /**
@@ -342,7 +275,7 @@ int kernel_signs_feed(KernelSigns *s, const KernelRecord *record, KernelSign *re
         if (s->lines > 0 && is_next(s, record))
                 r = kernel_signs_flush(s, ret);
         if (s->lines == 0) {
-                if (!opens(record->text))
+                if (!opens(record))
                         return r;
                 s->sign.sequence = record->sequence;
         }
@@ -350,9 +283,9 @@ int kernel_signs_feed(KernelSigns *s, const KernelRecord *record, KernelSign *re
         s->last_usec = record->usec;
         if (streq(record->text, CUT_HERE))
                 return r;
-        if (r == 0 && startswith(record->text, END_TRACE))
+        if (r == 0 && closes(record))
                 return kernel_signs_flush(s, ret);
-        k = take_line(s, record->text);
+        k = take_line(s, record);
         if (k >= 0)
                 return r;
         if (r > 0)
