@@ -147,6 +147,10 @@ static int set_missing(Stall *s, const char *why) {
         return 0;
 }
 
+static int explain(Stall *s) {
+        return blockers_explain(&s->blockers, s->module, s->patched, s->functions);
+}
+
 static int merge_answer(Stall *s) {
         _cleanup_free_ char *debug = NULL, *why = NULL;
         _cleanup_free_ void *text = NULL;
@@ -168,7 +172,7 @@ static int merge_answer(Stall *s) {
         r = set_missing(s, why);
         if (r < 0)
                 return r;
-        r = blockers_explain(&s->blockers, s->module, s->patched, s->functions);
+        r = explain(s);
         changed(s);
         return r;
 }
@@ -187,7 +191,7 @@ static void on_log(void *userdata, const KernelRecord *record) {
         /* Whoever may write to /dev/kmsg cannot write in the kernel's name. */
         if (record->facility != 0 || !strstr(record->text, "klp_try_switch_task: "))
                 return;
-        if (blockers_take_log(&s->blockers, record->text) >= 0)
+        if (blockers_take_log(&s->blockers, record->text) >= 0 && explain(s) >= 0)
                 changed(s);
 }
 
@@ -223,10 +227,14 @@ static int start_reader(Stall *s) {
         return 0;
 }
 
+/* A stack that does not tell the reason was read while the task was on its way elsewhere. */
 static bool knows_all(const Stall *s) {
-        for (size_t i = 0; i < s->blockers.n; i++)
-                if (!s->blockers.items[i].stack && s->blockers.items[i].state != 'R')
+        for (size_t i = 0; i < s->blockers.n; i++) {
+                const Blocker *b = &s->blockers.items[i];
+
+                if (b->state != 'R' && (!b->stack || b->reason == BLOCKER_UNKNOWN))
                         return false;
+        }
         return true;
 }
 
@@ -334,7 +342,7 @@ static void name_blockers(Stall *s) {
         blockers_done(&s->blockers);
         s->blockers = found;
         s->named = true;
-        (void) (blockers_explain(&s->blockers, s->module, s->patched, s->functions) < 0);
+        (void) (explain(s) < 0);
         if (!same)
                 changed(s);
         show(s->job, found.done, found.total);

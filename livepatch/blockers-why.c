@@ -14,7 +14,10 @@
  * running"; so a line is read from behind, where only the kernel's words are.
  *
  * Patching waits for the replaced functions to leave the stack, unpatching for the replacements, which
- * are the functions of the patch's module.
+ * are the functions of the patch's module. The kernel's words name the replaced function in both directions
+ * (klp_check_stack()); on the way back the task is not in it, and what the stack shows counts more.
+ *
+ * Running is a matter of a moment: what was said about a task that ran then does not count when it sleeps.
  */
 
 #include <inttypes.h>
@@ -136,11 +139,13 @@ static int explain(Blocker *b, const char *module, bool patched, char *const *fu
         const char *frame = find_frame(b, module, patched, functions);
         int r;
 
-        if (frame && !b->function) {
+        if (frame && (!b->function || !patched)) {
                 r = set_function(b, frame, strcspn(frame, " "));
                 if (r < 0)
                         return r;
         }
+        if (b->reason == BLOCKER_RUNNING && b->state != 'R')
+                b->reason = BLOCKER_UNKNOWN;
         if (b->reason != BLOCKER_UNKNOWN)
                 return 0;
         if (frame && b->state != 'R')
@@ -157,7 +162,8 @@ static int explain(Blocker *b, const char *module, bool patched, char *const *fu
  * @patched: direction, see blockers_read()
  * @functions: what the livepatch replaces, see functions.h; may be NULL
  *
- * What the kernel itself said before, blockers_take_log(), is kept.
+ * What the kernel itself said before, blockers_take_log(), is kept, but for what the head of this file says.
+ * To be called after each blockers_take_log(), too.
  *
  * Return: 0 or -ENOMEM.
  */

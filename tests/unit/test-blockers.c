@@ -210,6 +210,46 @@ START_TEST(the_kernels_own_words_count) {
 }
 END_TEST
 
+/* The kernel names the function that is replaced; the task is in the replacement. */
+START_TEST(on_the_way_back_the_stack_counts_more) {
+        _cleanup_(blockers_done) Blockers b = {};
+        _cleanup_(tree_free) Tree t = tree_new();
+
+        add_task(&t, 5, 5, "x", 'S', 0, "0::/\n", "1\n");
+        ck_assert_ok(blockers_read(t.kernel, false, &b));
+        ck_assert_ok(blockers_take_log(&b, TRY "x:5 is sleeping on function vfs_read"));
+        ck_assert_ok(blockers_explain(&b, "hp_test", false, NULL));
+        ck_assert_str_eq(b.items[0].function, "vfs_read");
+        add_stack(&t, 5, 5, web_stack);
+        ck_assert_int_eq(blockers_read_stacks(t.kernel, &b), 1);
+        ck_assert_ok(blockers_explain(&b, "hp_test", false, NULL));
+        ck_assert_str_eq(b.items[0].function, "hp_wait");
+        ck_assert_ok(blockers_take_log(&b, TRY "x:5 is sleeping on function vfs_read"));
+        ck_assert_ok(blockers_explain(&b, "hp_test", false, NULL));
+        ck_assert_str_eq(b.items[0].function, "hp_wait");
+}
+END_TEST
+
+START_TEST(who_ran_and_sleeps_now_sleeps) {
+        _cleanup_(blockers_done) Blockers b = {};
+        _cleanup_(tree_free) Tree t = tree_new();
+
+        add_task(&t, 5, 5, "x", 'R', 0, "0::/\n", "1\n");
+        add_stack(&t, 5, 5, web_stack);
+        ck_assert_ok(blockers_read(t.kernel, false, &b));
+        ck_assert_ok(blockers_take_log(&b, TRY "x:5 is running"));
+        ck_assert_ok(blockers_explain(&b, "hp_test", false, NULL));
+        ck_assert_int_eq(b.items[0].reason, BLOCKER_RUNNING);
+        b.items[0].state = 'D';
+        ck_assert_ok(blockers_explain(&b, "hp_test", false, NULL));
+        ck_assert_int_eq(b.items[0].reason, BLOCKER_UNKNOWN);
+        ck_assert_int_eq(blockers_read_stacks(t.kernel, &b), 1);
+        ck_assert_ok(blockers_explain(&b, "hp_test", false, NULL));
+        ck_assert_int_eq(b.items[0].reason, BLOCKER_SLEEPING);
+        ck_assert_str_eq(b.items[0].function, "hp_wait");
+}
+END_TEST
+
 START_TEST(frames_have_limits) {
         _cleanup_free_ char *text = calloc(1, 4000);
         Blocker b = {};
@@ -234,6 +274,8 @@ static Suite *suite(void) {
         tcase_add_test(tc, stacks_tell_the_function);
         tcase_add_test(tc, unpatching_waits_for_the_module);
         tcase_add_test(tc, the_kernels_own_words_count);
+        tcase_add_test(tc, on_the_way_back_the_stack_counts_more);
+        tcase_add_test(tc, who_ran_and_sleeps_now_sleeps);
         tcase_add_test(tc, frames_have_limits);
         suite_add_tcase(s, tc);
         return s;
