@@ -95,6 +95,15 @@ static int print_patches(const Ctl *ctl, const Snapshot *s, bool foreign) {
         return r;
 }
 
+/* All of them: the first line has only the worst that there is. */
+static int print_reboot(const Ctl *ctl, const RebootList *l) {
+        int r = 0;
+
+        for (size_t i = 0; i < l->n && r >= 0; i++)
+                r = field_print(ctl, i == 0 ? "Restart" : "", l->items[i].sentence, STYLE_YELLOW);
+        return r;
+}
+
 /* The sentences; the remedies of the worst are among what is to do. */
 static int print_findings(const Ctl *ctl, const FindingList *findings) {
         const char *label = "Found";
@@ -143,6 +152,8 @@ static int print_text(const Ctl *ctl, const Snapshot *s, const Summary *summary)
                 r = print_patches(ctl, s, false);
         if (r >= 0)
                 r = print_patches(ctl, s, true);
+        if (r >= 0)
+                r = print_reboot(ctl, &s->manager.reboot);
         if (r >= 0)
                 r = print_findings(ctl, &s->manager.findings);
         return r < 0 ? r : print_jobs(ctl, s);

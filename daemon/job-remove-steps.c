@@ -72,6 +72,7 @@ static void fail_unload(Job *j, const char *why) {
         bool forgotten;
         int r;
 
+        j->pinned = true;
         if (is_only_tidying(j))
                 return pass_pinned(j);
         r = is_taken_out(j) ? forget(j, s->id) : 0;

@@ -268,6 +268,8 @@ void job_finish(Job *j, JobResult result) {
                 j->progress = 1.0;
         bus_job_finished(j);
         bus_job_changed(j); /* the patches changed with it */
+        if (j->pinned)
+                bus_reboot_changed(j->manager);
         findings_look_later(j->manager->findings);
         audit_later(j->manager->audit);
         j->manager->activity_usec = clock_usec(CLOCK_MONOTONIC);

@@ -69,6 +69,7 @@ typedef enum JobResult {
  * @stall: its transition does not end; NULL: none, or it is early
  * @force_call: the call of Force() that waits for its answer
  * @forced: its transition was forced
+ * @pinned: a module that it took out of force stays in memory
  * @forced_before: what had been forced before that in this boot
  * @wait_*: the wait for the kernel that is under way
  */
@@ -120,6 +121,7 @@ typedef struct Job {
         Stall *stall;
         sd_bus_message *force_call;
         bool forced;
+        bool pinned;
         Forced forced_before;
 
         uint64_t progress_sent_usec;

@@ -7,12 +7,20 @@
  *   forced   a transition was forced in this boot; nothing more is applied
  *   baseline a baseline is installed, and the restart into it has not been
  *   pinned   a module has no effect any more, and the kernel keeps it
+ *
+ * Which modules are pinned the record of the forced transition says, the merged view of those that are recorded still, and
+ * the kernel of all others that carry our note: one whose removal ended without a force may be held all the
+ * same. While a job runs, a module on its way out is no reason yet.
  */
+
+#include <dirent.h>
+#include <fcntl.h>
 
 #include "daemon/manager.h"
 #include "daemon/reboot.h"
 #include "daemon/store-forced.h"
 #include "livepatch/state.h"
+#include "util/file.h"
 #include "util/strv.h"
 
 static int add(RebootReason reason, void *userdata, const char *id, const char *format, const char *name) {
@@ -52,6 +60,44 @@ static int add_baseline(const Manager *m, RebootReason reason, void *userdata) {
         return reason(userdata, "baseline", text);
 }
 
+static bool is_held(const Kernel *k, const char *module) {
+        LivepatchState state;
+        PatchNote note;
+
+        if (livepatch_note(k, module, &note) < 0)
+                return false;
+        patch_note_done(&note);
+        return livepatch_state(k, module, &state) >= 0 && state == LIVEPATCH_HELD && livepatch_is_coming(k, module) == 0;
+}
+
+static bool is_told(const Manager *m, const Forced *f, const char *module) {
+        if (strv_contains(f->pinned, module))
+                return true;
+        for (size_t i = 0; i < m->patches.n_patches; i++)
+                if (m->patches.patches[i]->state == PATCH_PINNED && streq(m->patches.patches[i]->module, module))
+                        return true;
+        return false;
+}
+
+/* What nobody records. A folder that cannot be read has none. */
+static int add_held(const Manager *m, const Forced *f, RebootReason reason, void *userdata) {
+        _cleanup_closedir_ DIR *d = NULL;
+        int fd, r = 0;
+
+        if (manager_running_job(m))
+                return 0;
+        fd = openat(kernel_root_fd(m->kernel), "sys/module", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        d = fd < 0 ? NULL : fdopendir(fd);
+        if (!d) {
+                safe_close(fd);
+                return 0;
+        }
+        for (struct dirent *e; r >= 0 && (e = readdir(d));)
+                if (*e->d_name != '.' && !is_told(m, f, e->d_name) && is_held(m->kernel, e->d_name))
+                        r = add(reason, userdata, "pinned", "Module ", e->d_name);
+        return r;
+}
+
 /**
  * reboot_reasons() - call @reason for each reason why the machine has to be restarted
  *
@@ -79,5 +125,7 @@ int reboot_reasons(const Manager *m, RebootReason reason, void *userdata) {
                 if (p->state == PATCH_PINNED && !strv_contains(f.pinned, p->module))
                         r = add(reason, userdata, "pinned", "Module ", p->module);
         }
+        if (r >= 0)
+                r = add_held(m, &f, reason, userdata);
         return r < 0 ? r : add_baseline(m, reason, userdata);
 }

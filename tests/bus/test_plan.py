@@ -7,7 +7,7 @@ import json
 import os
 
 import dbus
-from hotpatchtest import NO_OPTIONS, RELEASE, World, main, notes, wait_for
+from hotpatchtest import MANAGER, NO_OPTIONS, RELEASE, ROOT, World, main, notes, wait_for
 
 
 def plan(w, *ids, **options):
@@ -286,6 +286,9 @@ def test_what_a_crash_left_loaded_without_effect_is_unloaded(pki):
         leftover(w, 'hp_left', 'hp-left')
         apply(w, 'hp-one', 'hp_function')
         wait_for('the sweep', lambda: w.machine.loaded() == ['hp_one', 'hp_used', 'ordinary'])
+        # What cannot be unloaded is told, although nobody has a record of it.
+        assert [(str(r), str(s)) for r, s in w.root.get(ROOT, MANAGER, 'RebootRequired')] == [
+            ('pinned', "Module 'hp_used' has no effect any more but stays in memory until the restart")]
 
 
 def test_the_name_of_a_module(pki):

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 
-from hotpatchtest import (ERROR, JOB, MANAGER, PATIENCE, ROOT, World, main, read, refused, wait_for, write)
+from hotpatchtest import (BUILD, ERROR, JOB, MANAGER, PATIENCE, ROOT, World, main, read, refused, wait_for, write)
 
 BLOCKERS = {'debug': 'on', 'tasks': [
     {'tid': 300, 'stack': ['hp_function', 'vfs_read', 'ksys_read']},
@@ -317,6 +317,12 @@ def test_force_of_a_removal_pins_the_module(pki):
         assert (result, name) == ('failed', 'PinnedUntilReboot'), (result, name, message)
         assert 'was forced' in message, message
         assert [r[0] for r in reboot(w)] == ['forced', 'pinned'], reboot(w)
+        told = [[str(r[0]) for r in c['RebootRequired']] for _, i, c in w.root.properties
+                if i == MANAGER and 'RebootRequired' in c]
+        assert told[-1] == ['forced', 'pinned'], told
+        said = subprocess.run([os.path.join(BUILD, 'ctl/hotpatchctl'), 'status'], stdout=subprocess.PIPE, check=True,
+                              text=True, env=dict(os.environ, DBUS_SYSTEM_BUS_ADDRESS=w.bus.address)).stdout
+        assert "'hp_one' was forced" in said and "'hp_one' has no effect any more but stays in memory" in said, said
         # It is not wanted any more: the next start of the machine does not bring it back.
         assert 'hp-one' not in os.listdir(w.machine.path('var/lib/hotpatch/admitted'))
         assert not [f for f in os.listdir(w.machine.path('var/lib/hotpatch/admitted')) if f.endswith('.record')]
