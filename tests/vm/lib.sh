@@ -56,6 +56,8 @@ report() {
         number=$((number + 1))
         if (($2 == 0)); then
                 echo "ok $number - ${1//_/ }"
+                # What was measured is worth knowing when it is well, too.
+                sed -n 's/^note: /# /p' "$scenario_folder/log"
         elif (($2 == 77)); then
                 echo "ok $number - ${1//_/ } # SKIP $(tail -n 1 "$scenario_folder/log")"
         else
