@@ -200,5 +200,8 @@ int link_write(Link *l, sd_bus_error *error) {
                         return r;
                 name += strlen(l->groups[i].name) + 1;
         }
+        /* libelf 0.188 makes a table of section headers for the new sections only if the file is marked, and it marks it
+         * itself only when the table moves. By chance it may not. */
+        (void) elf_flagelf(l->elf, ELF_C_SET, ELF_F_DIRTY);
         return elf_update(l->elf, ELF_C_WRITE) < 0 ? link_refuse(error, "writing") : 0;
 }
