@@ -132,6 +132,15 @@ int directory_open_at(int dir_fd, const char *path, int flags, DIR **ret) {
         return 0;
 }
 
+/* Not every file system says it in the directory, readdir(3). */
+static bool is_folder(DIR *d, const struct dirent *e) {
+        struct stat st;
+
+        if (e->d_type != DT_UNKNOWN)
+                return e->d_type == DT_DIR;
+        return fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) >= 0 && S_ISDIR(st.st_mode);
+}
+
 /**
  * directory_next_folder() - the next folder in it whose name does not start with a dot
  * @ret: its name; valid until the next call
@@ -140,15 +149,13 @@ int directory_open_at(int dir_fd, const char *path, int flags, DIR **ret) {
  */
 int directory_next_folder(DIR *d, const char **ret) {
         for (;;) {
-                struct dirent *e;
-                struct stat st;
+                const struct dirent *e;
 
                 errno = 0;
                 e = readdir(d);
                 if (!e)
                         return errno ? -errno : 0;
-                if (*e->d_name == '.' || fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-                    !S_ISDIR(st.st_mode))
+                if (*e->d_name == '.' || !is_folder(d, e))
                         continue;
                 *ret = e->d_name;
                 return 1;
