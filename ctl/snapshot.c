@@ -6,6 +6,8 @@
  * newer daemon and is skipped, one that does not come stays empty.
  */
 
+#include <time.h>
+
 #include "ctl/snapshot.h"
 #include "ctl/structs.h"
 #include "dbus/names.h"
@@ -27,6 +29,9 @@ static const Property manager_properties[] = {
         { "Denied", 's', offsetof(ManagerInfo, denied) },
         { "IneligibleReason", 's', offsetof(ManagerInfo, ineligible) },
         { "IneligibleRemedy", 's', offsetof(ManagerInfo, ineligible_remedy) },
+        { "BaselineState", 's', offsetof(ManagerInfo, baseline_state) },
+        { "BaselineText", 's', offsetof(ManagerInfo, baseline_text) },
+        { "CoveredUntil", 't', offsetof(ManagerInfo, covered_until_usec) },
         { "ModuleSignatureRequired", 'b', offsetof(ManagerInfo, signature_required) },
         { "LivepatchSupported", 'b', offsetof(ManagerInfo, supported) },
         { "Findings", 'F', offsetof(ManagerInfo, findings) },
@@ -418,6 +423,7 @@ int snapshot_read(Ctl *ctl, Snapshot **ret, sd_bus_error *error) {
 
         if (!s)
                 return -ENOMEM;
+        s->now_usec = (uint64_t) time(NULL) * USEC_PER_SEC;
         r = ctl_bus(ctl, &bus, error);
         if (r < 0)
                 return r;

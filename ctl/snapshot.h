@@ -56,6 +56,9 @@ typedef struct ManagerInfo {
         char *denied;
         char *ineligible;
         char *ineligible_remedy;
+        char *baseline_state;
+        char *baseline_text;
+        uint64_t covered_until_usec;
         bool signature_required;
         bool supported;
         FindingList findings;
@@ -103,7 +106,9 @@ typedef struct JobInfo {
         uint32_t id;
 } JobInfo;
 
+/** struct Snapshot - @now_usec: when it was made */
 typedef struct Snapshot {
+        uint64_t now_usec;
         ManagerInfo manager;
         PatchInfo *patches;
         size_t n_patches;

@@ -71,6 +71,11 @@ static void raise_level(Summary *to, Level level) {
                 to->level = level;
 }
 
+static void fall_behind(Summary *to, Level level) {
+        raise_level(to, level);
+        to->behind = true;
+}
+
 /* "a, b, c" */
 static int join(char *const *v, char **ret) {
         size_t size = 1;
@@ -190,7 +195,7 @@ static int find_rolled_back(const Snapshot *s, Summary *to) {
         int r = 0;
 
         for (size_t i = 0; i < l->n && r >= 0; i++) {
-                raise_level(to, LEVEL_ALERT);
+                fall_behind(to, LEVEL_ALERT);
                 r = set_safety(to, "ALERT: '%s' was taken out again, because %s", l->items[i].patch,
                         l->items[i].reason);
                 if (r >= 0)
@@ -207,13 +212,13 @@ static int find_closed_gates(const Snapshot *s, Summary *to) {
         int r = 0;
 
         if (!s->manager.supported) {
-                raise_level(to, LEVEL_ALERT);
+                fall_behind(to, LEVEL_ALERT);
                 r = set_safety(to, "Not protected: this kernel cannot be hotpatched");
                 if (r >= 0)
                         r = add_todo(to, "Run a kernel that was built with CONFIG_LIVEPATCH=y");
         }
         if (r >= 0 && *s->manager.disabled) {
-                raise_level(to, LEVEL_ATTENTION);
+                fall_behind(to, LEVEL_ATTENTION);
                 r = set_safety(to, "Hotpatching is switched off: %s", s->manager.disabled);
                 if (r >= 0)
                         r = add_todo(to, "To switch it on, remove /etc/hotpatch/disable and "
@@ -222,14 +227,16 @@ static int find_closed_gates(const Snapshot *s, Summary *to) {
         }
         /* The first two are among its rows, and are said in words of their own. */
         if (r >= 0 && *s->manager.ineligible && s->manager.supported && !*s->manager.denied) {
-                raise_level(to, LEVEL_ATTENTION);
-                r = set_safety(to, "Not eligible for hotpatches: %s", s->manager.ineligible);
+                fall_behind(to, LEVEL_ATTENTION);
+                r = set_safety(to, "Not eligible for hotpatches: %s; the fixes come by a baseline each month",
+                        s->manager.ineligible);
                 if (r >= 0 && *s->manager.ineligible_remedy)
                         r = strv_extend(&to->todo, s->manager.ineligible_remedy);
         }
         if (r >= 0 && *s->manager.denied) {
-                raise_level(to, LEVEL_ATTENTION);
-                r = set_safety(to, "Hotpatches are not allowed on this machine: %s", s->manager.denied);
+                fall_behind(to, LEVEL_ATTENTION);
+                r = set_safety(to, "Hotpatches are not allowed on this machine: %s; the fixes come by a baseline "
+                        "each month", s->manager.denied);
                 if (r >= 0)
                         r = add_todo(to, "To allow them, set 'Hotpatch=yes' there and run 'hotpatchctl policy reload'");
         }
@@ -278,7 +285,7 @@ static int find_states(const Snapshot *s, Summary *to) {
                         return r;
                 if (n == 0)
                         continue;
-                raise_level(to, rows[i].level);
+                fall_behind(to, rows[i].level);
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral" /* from the table above */
                 r = set_safety(to, rows[i].safety, ids);
@@ -303,6 +310,7 @@ static int find_findings(const Snapshot *s, Summary *to) {
                 if (!alert && !streq(f->severity, "attention"))
                         continue;
                 raise_level(to, alert ? LEVEL_ALERT : LEVEL_ATTENTION);
+                to->behind = to->behind || alert;
                 r = set_safety(to, "%s%s", alert ? "ALERT: " : "", f->sentence);
                 if (r >= 0 && *f->remedy && !strv_contains(to->todo, f->remedy))
                         r = strv_extend(&to->todo, f->remedy);
@@ -320,7 +328,7 @@ static int find_reboot(const Snapshot *s, Summary *to) {
         for (size_t i = 0; i < l->n && r >= 0; i++) {
                 bool forced = streq(l->items[i].reason, "forced");
 
-                raise_level(to, forced ? LEVEL_ALERT : LEVEL_ATTENTION);
+                fall_behind(to, forced ? LEVEL_ALERT : LEVEL_ATTENTION);
                 r = set_safety(to, "%s", l->items[i].sentence);
                 if (r >= 0 && i == 0)
                         r = add_todo(to, "Restart the machine when it suits");
@@ -335,7 +343,7 @@ static int find_jobs(const Snapshot *s, Summary *to) {
 
                 if (!job_is_running(j))
                         continue;
-                raise_level(to, LEVEL_ATTENTION);
+                fall_behind(to, LEVEL_ATTENTION);
                 r = set_safety(to,
                                 "The kernel is being changed right now: job %" PRIu32
                                 ", %s, %.0f %%",
@@ -352,6 +360,30 @@ static int find_jobs(const Snapshot *s, Summary *to) {
                         return r;
         }
         return 0;
+}
+
+/* Where the machine stands in its year, when that is not where it should be. */
+static int find_baseline(const Snapshot *s, Summary *to) {
+        static const char *const failures[] = {
+                "install-failed", "interrupted", "old-kernel-returned", "boot-check-failed", "crashed-in-trial", "missed",
+        };
+        const ManagerInfo *m = &s->manager;
+        bool ended = m->covered_until_usec > 0 && m->covered_until_usec <= s->now_usec, failed = false;
+        int r = 0;
+
+        for (size_t i = 0; i < ELEMENTSOF(failures); i++)
+                failed = failed || streq(m->baseline_state, failures[i]);
+        if (failed) {
+                fall_behind(to, LEVEL_ALERT);
+                r = set_safety(to, "ALERT: %s", *m->baseline_text ? m->baseline_text : "the last baseline failed");
+        }
+        if (r >= 0 && ended) {
+                fall_behind(to, LEVEL_ALERT);
+                r = set_safety(to, "ALERT: Hotpatches for this kernel have ended, because a baseline was missed");
+        }
+        if (r < 0 || (!failed && !ended))
+                return r;
+        return add_todo(to, "Install the baseline that was due: 'hotpatchctl baseline install'");
 }
 
 /* Nothing above applied: everything that can be in force is. */
@@ -404,7 +436,7 @@ static int say_running(const Snapshot *s, Summary *to) {
  */
 int summary_make(const Snapshot *s, Summary **ret) {
         static int (*const findings[])(const Snapshot *, Summary *) = {
-                find_tripped, find_rolled_back, find_closed_gates, find_findings, find_jobs, find_reboot, find_states, say_safe, say_running,
+                find_tripped, find_rolled_back, find_closed_gates, find_findings, find_jobs, find_reboot, find_baseline, find_states, say_safe, say_running,
         };
         _cleanup_summary_ Summary *to = calloc(1, sizeof(*to));
 

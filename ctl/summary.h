@@ -12,9 +12,14 @@ typedef enum Level {
         _LEVEL_MAX,
 } Level;
 
-/** struct Summary - @todo: most urgent first, empty if nothing is to be done; all owned */
+/**
+ * struct Summary - strings owned
+ * @behind: a fix that is known is not in force for sure, or none can come
+ * @todo: most urgent first, empty if nothing is to be done
+ */
 typedef struct Summary {
         Level level;
+        bool behind;
         char *safety;
         char *running;
         char **todo;

@@ -93,7 +93,10 @@ def test_denied_is_refused_by_name(pki):
     with World(pki).start() as w:
         w.machine.stage('hp-one')
         w.machine.stage('hp-two', functions=(('vmlinux', 'hp_other'),))
+        ctl(w, 'is-current', code=11)
         assert w.root.finish(w.root.apply('hp-one'))[0] == 'done'
+        ctl(w, 'is-current', code=11)  # hp-two waits
+        w.root.call('EndTrial', ['hp-one'], NO_OPTIONS)
         switch(w, 'no')
         w.root.call('Reload')
         result, name, message = w.root.finish(w.root.apply('hp-two'))
@@ -101,6 +104,9 @@ def test_denied_is_refused_by_name(pki):
         plan = json.loads(w.client(NOBODY).call('Plan', ['hp-two'], NO_OPTIONS))
         assert plan['refusal']['name'].endswith('.HotpatchDenied') and 'policy reload' in plan['refusal']['remedy'], plan
         # What is in force stays, says so first, and can be removed.
+        ctl(w, 'is-current', code=11)
+        out, _ = ctl(w, 'motd')
+        assert 'not allowed on this machine' in out and 'policy reload' in out, out
         out, _ = ctl(w, 'status')
         assert 'not allowed on this machine' in out.splitlines()[0] and 'policy reload' in out, out
         assert ctl_json(w, 'status')[0]['denied'], out
@@ -110,6 +116,12 @@ def test_denied_is_refused_by_name(pki):
         switch(w, 'yes')
         w.root.call('Reload')
         assert w.root.finish(w.root.apply('hp-two'))[0] == 'done'
+        w.root.call('EndTrial', ['hp-two'], NO_OPTIONS)
+        os.unlink(w.machine.path('var/lib/hotpatch/spool/hp-one.hpb'))
+        ctl(w, 'is-current', user=NOBODY)
+        assert ctl_json(w, 'is-current')[0]['current'] and ctl(w, 'motd') == ('', '')
+        assert ctl(w, 'needs-reboot', code=11)[0] == 'No restart is needed\n'
+        assert ctl_json(w, 'needs-reboot', code=11) == [{'needed': False, 'reasons': []}]
 
 
 def test_denied_is_not_restored(pki):
@@ -190,7 +202,7 @@ def test_a_machine_without_the_posture_is_refused(pki):
         because = year(w.root, 2026)['policy']['monthly_because']
         assert because.startswith('this machine is not eligible for hotpatches (secure-boot: off'), because
         assert year(w.root, 2026)['restarts'] == 12
-        assert 'Not eligible for hotpatches: secure-boot' in out.splitlines()[0] and 'Switch Secure Boot on' in out, out
+        assert 'Not eligible for hotpatches' in out.splitlines()[0] and 'secure-boot: off' in out.splitlines()[0] and 'Switch Secure Boot on' in out, out
         # The next look sees what was repaired, nobody has to say so.
         os.makedirs(os.path.dirname(w.machine.path(SECURE_BOOT)))
         with open(w.machine.path(SECURE_BOOT), 'wb') as f:
@@ -227,6 +239,18 @@ def test_a_baseline_that_was_missed(pki):
         w.root.call('Reload')
         assert not w.root.get(ROOT, MANAGER, 'Eligible') and year(w.root, 2026)['restarts'] == 4
         assert w.root.finish(w.root.apply('hp-one'))[:2] == ('failed', 'NotEligible')
+        out, _ = ctl(w, 'is-current', code=11)
+        assert 'Not eligible' in out, out
+    with World(pki) as w:
+        remember(w, ['2025.01 reached %d' % seconds(2025, 1, 22)], REACHED='2025.01', NAME='2025.04', PHASE='installed',
+                 KERNEL='6.1.0-56-cloud-amd64')
+        w.start()
+        out, _ = ctl(w, 'needs-reboot')
+        assert '2025.04 is installed' in out, out
+        out, _ = ctl(w, 'is-current', code=11)
+        assert '2025.04 is installed' in out, out
+        out, _ = ctl(w, 'status')
+        assert "hotpatchctl baseline install" in out, out
     with World(pki).start() as w:
         assert checks(w.root)['baseline'][:2] == ['ok', 'none yet, none missed'], checks(w.root)
 

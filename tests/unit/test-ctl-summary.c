@@ -5,13 +5,16 @@
 #include "util/strv.h"
 
 #define MANAGER { .release = (char *) "6.1.0-50", .disabled = (char *) "", .denied = (char *) "", .ineligible = (char *) "", \
-        .ineligible_remedy = (char *) "", .supported = true }
+        .ineligible_remedy = (char *) "", .baseline_state = (char *) "idle", .baseline_text = (char *) "", .supported = true }
 #define PATCH(patch_id, patch_state, ...)                                                         \
         { .id = (char *) (patch_id), .state = (char *) (patch_state), .module = (char *) "hp",    \
           .severity = (char *) "low", __VA_ARGS__ }
 
+/* Time in these tests. */
+#define NOW (UINT64_C(1800000000) * USEC_PER_SEC)
+
 static Summary *summary(ManagerInfo manager, PatchInfo *patches, size_t n_patches, JobInfo *jobs, size_t n_jobs) {
-        Snapshot s = { .manager = manager, .patches = patches, .n_patches = n_patches,
+        Snapshot s = { .now_usec = NOW, .manager = manager, .patches = patches, .n_patches = n_patches,
                 .jobs = jobs, .n_jobs = n_jobs };
         Summary *result;
 
@@ -136,6 +139,61 @@ START_TEST(what_is_wanted_and_not_in_force_is_told_apart) {
 }
 END_TEST
 
+/* Where hotpatches come no more, nothing that is in force makes up for it. */
+START_TEST(a_machine_that_fell_off_its_year) {
+        PatchInfo patches[] = { PATCH("hp-a", "active", .wanted = true) };
+        ManagerInfo manager = MANAGER;
+        Summary *s;
+
+        manager.covered_until_usec = NOW + 1;
+        s = summary(manager, patches, 1, NULL, 0);
+        ck_assert(s->level == LEVEL_OK && !s->behind);
+        summary_free(s);
+
+        manager.covered_until_usec = NOW;
+        s = summary(manager, patches, 1, NULL, 0);
+        ck_assert(s->level == LEVEL_ALERT && s->behind);
+        expect_in(s->safety, "have ended");
+        ck_assert_uint_eq(strv_length(s->todo), 1);
+        expect_in(s->todo[0], "baseline install");
+        summary_free(s);
+
+        manager.covered_until_usec = 0;
+        manager.baseline_state = (char *) "old-kernel-returned";
+        manager.baseline_text = (char *) "Baseline 2026.10: '6.1.0-50' runs again";
+        s = summary(manager, patches, 1, NULL, 0);
+        ck_assert(s->level == LEVEL_ALERT && s->behind);
+        expect_in(s->safety, "ALERT: Baseline 2026.10: '6.1.0-50' runs again");
+        summary_free(s);
+
+        manager.baseline_state = (char *) "downloaded";
+        s = summary(manager, patches, 1, NULL, 0);
+        ck_assert(s->level == LEVEL_OK && !s->behind);
+        summary_free(s);
+}
+END_TEST
+
+START_TEST(what_is_not_current) {
+        PatchInfo patches[] = { PATCH("hp-a", "staged"), PATCH("hp-b", "active", .tripped = 1) };
+        ManagerInfo manager = MANAGER;
+        Summary *s = summary(manager, patches, 1, NULL, 0);
+
+        ck_assert(s->behind);
+        summary_free(s);
+        /* Somebody tried; the fix held. */
+        s = summary(manager, patches + 1, 1, NULL, 0);
+        ck_assert(s->level == LEVEL_ALERT && !s->behind);
+        summary_free(s);
+        manager.ineligible = (char *) "enrolment: nobody is trusted, needed: a trust anchor";
+        manager.ineligible_remedy = (char *) "Put it there.";
+        s = summary(manager, NULL, 0, NULL, 0);
+        ck_assert(s->behind);
+        expect_in(s->safety, "enrolment: nobody is trusted");
+        ck_assert_str_eq(s->todo[0], "Put it there.");
+        summary_free(s);
+}
+END_TEST
+
 START_TEST(a_tripwire_comes_before_everything) {
         char *fixes[] = { (char *) "CVE-1", NULL };
         PatchInfo patches[] = {
@@ -218,6 +276,8 @@ static Suite *suite(void) {
         tcase_add_test(t, a_staged_patch_waits_only_if_it_fits_this_kernel);
         tcase_add_test(t, findings_are_said_by_their_severity);
         tcase_add_test(t, what_is_wanted_and_not_in_force_is_told_apart);
+        tcase_add_test(t, a_machine_that_fell_off_its_year);
+        tcase_add_test(t, what_is_not_current);
         tcase_add_test(t, a_tripwire_comes_before_everything);
         tcase_add_test(t, a_rollback_is_told_first_and_not_to_be_repeated);
         tcase_add_test(t, a_kernel_without_livepatch_is_no_safe_place);
