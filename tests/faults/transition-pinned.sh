@@ -28,8 +28,8 @@ testcase_a_removal_that_is_forced_pins_the_module() {
         sleep 16
         run hotpatchctl force "$job"
         expect_status 0
-        eventually 30 [ ! -e /sys/kernel/livepatch/hp_test_back ]
-        eventually 30 bash -c 'hotpatchctl status | grep "has no effect any more but stays in memory"'
+        eventually 60 [ ! -e /sys/kernel/livepatch/hp_test_back ]
+        eventually 60 bash -c 'hotpatchctl status | grep "has no effect any more but stays in memory"'
         run hotpatchctl history
         expect_output 'stays in memory until the restart'
         [[ $(cat /sys/module/hp_test_back/refcnt) == 1 ]]

@@ -40,13 +40,16 @@ refuse_output() {
         ! grep -Eq -- "$1" <<<"$output" || fail "did not expect /$1/ in the output"
 }
 
-# log_mark, and log_since_mark: kernel messages after it
+# log_mark, and log_since_mark: kernel messages after it; kernel_said REGEX: one of them
 log_mark() {
         mark="mark $RANDOM$RANDOM"
         echo "$mark" >/dev/kmsg
 }
 log_since_mark() {
         dmesg | sed "1,/$mark/d"
+}
+kernel_said() {
+        grep -Eq -- "$1" <<<"$(log_since_mark)"
 }
 
 # expect_file PATH REGEX / refuse_file PATH REGEX
@@ -58,7 +61,8 @@ refuse_file() {
         ! grep -Eq -- "$2" "$1" || fail "did not expect /$2/ in $1"
 }
 
-# eventually SECONDS COMMAND…: try it every fifth of a second until it succeeds
+# eventually SECONDS COMMAND…: try it every fifth of a second until it succeeds. The seconds only say when to give up, on
+# a machine that is busy with other things: what must not take long is no matter for a scenario.
 eventually() {
         local end=$((SECONDS + $1))
         shift
@@ -68,10 +72,18 @@ eventually() {
         done
 }
 
-# expect_journal FIELD=VALUE…: there is such an entry of this boot
+# No `| grep -q` here and in scenarios: it leaves at the first match, what is written to it after that ends by SIGPIPE, and
+# the pipe has failed. A here-string is read from a file.
+
+# expect_journal FIELD=VALUE…: there is such an entry of this boot, or will be: most come from somebody who was waked up
 expect_journal() {
+        eventually 60 in_journal . "$@"
+}
+
+# in_journal REGEX [FIELD=VALUE…]: one of these entries of this boot has such a message
+in_journal() {
         journalctl --sync
-        journalctl -b -o json "$@" | grep -q . || fail "no journal entry with $*"
+        grep -Eq -- "$1" <<<"$(journalctl -b -q -o cat "${@:2}")"
 }
 
 # no_livepatch: nothing is patched and no job is left behind
@@ -106,12 +118,28 @@ restart_by_crash() {
         sleep 300
 }
 
-# wait_for_crash SECONDS [KERNEL [WORDS]]: the kernel will panic by itself within that time
-wait_for_crash() {
-        local seconds=$1
-        shift
-        prepare_restart "$@"
-        sleep "$seconds"
+# expect_crash SECONDS COMMAND…: that makes the kernel panic by itself within that time. All is prepared before: the
+# command may never return.
+expect_crash() {
+        prepare_restart
+        "${@:2}" &
+        sleep "$1"
         rm -f /var/lib/scenario/restarting
-        fail "the machine is still there after $seconds seconds"
+        fail "the machine is still there after $1 seconds"
+}
+
+# boot_number: 1 for the first boot of this guest; also those count in which it died before any testcase
+boot_number() {
+        sed -n 's/.*\<vm\.boot=\([0-9]*\).*/\1/p' /proc/cmdline
+}
+
+# note_boot, and expect_boots N: so many boots have begun since then
+note_boot() {
+        mkdir -p /var/lib/scenario
+        boot_number >/var/lib/scenario/boot
+}
+expect_boots() {
+        local n=$(($(boot_number) - $(</var/lib/scenario/boot)))
+
+        ((n == $1)) || fail "expected $1 boots, there were $n"
 }

@@ -62,7 +62,7 @@ run_qemu() {
                 qemu-system-x86_64 -accel tcg,thread=multi -cpu max,la57=off -smp "$processors" -m "$arg_memory" \
                 -nodefaults -no-user-config -display none -nic none -no-reboot \
                 -kernel "$image_kernel/vmlinuz" -initrd "$image_kernel/initrd" \
-                -append "console=ttyS0 panic=-1 loglevel=5 systemd.unit=vm.target systemd.show_status=no${arg_append:+ $arg_append}" \
+                -append "console=ttyS0 panic=-1 loglevel=5 systemd.unit=vm.target systemd.show_status=no vm.boot=$boot${arg_append:+ $arg_append}" \
                 -chardev file,id=console,path="$run/console.log",append=on -serial chardev:console \
                 -device virtio-serial-pci \
                 -chardev file,id=stdout,path="$run/stdout" -device virtserialport,chardev=stdout,name=hotpatch.stdout \
@@ -120,13 +120,13 @@ next_boot() {
 
 # guest_run: the whole of it; exits like the command did, or with 124 or 125
 guest_run() {
-        local qemu=0 status
+        local qemu=0 status boot=1
 
         pack_input
         run_qemu || qemu=$?
         unpack_output
         while [[ ! -e $run/result/status ]] && ((qemu == 0 && arg_reboots > 0)); do
-                arg_reboots=$((arg_reboots - 1))
+                arg_reboots=$((arg_reboots - 1)) boot=$((boot + 1))
                 next_boot
                 qemu=0
                 run_qemu || qemu=$?
