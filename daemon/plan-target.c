@@ -26,16 +26,21 @@ static int check_disabled(PlanBuild *b) {
                         "Hotpatching is switched off on this machine: %s", why);
 }
 
-/* The machine takes no hotpatches, by its administrator's word or for what it is. */
-static int check_eligible(PlanBuild *b) {
-        const char *denied = b->options->policy.denied, *ineligible = b->options->policy.ineligible;
-        int r = plan_condition(b->plan, NULL, !denied, denied ?: "yes", "yes", "allowed");
+static int check_allowed(PlanBuild *b) {
+        const char *why = b->options->policy.denied;
+        int r = plan_condition(b->plan, NULL, !why, why ?: "yes", "yes", "allowed");
 
-        if (r >= 0 && denied)
-                r = plan_refuse(b->plan, HOTPATCH_ERROR("HotpatchDenied"),
-                                "Hotpatches are not allowed on this machine: %s", denied);
-        if (r >= 0)
-                r = plan_condition(b->plan, NULL, !ineligible, ineligible ?: "yes", "yes", "eligible");
+        if (r < 0 || !why)
+                return r;
+        return plan_refuse(b->plan, HOTPATCH_ERROR("HotpatchDenied"),
+                        "Hotpatches are not allowed on this machine: %s", why);
+}
+
+/* What has a name of its own comes before this. */
+static int check_eligible(PlanBuild *b) {
+        const char *ineligible = b->options->policy.ineligible;
+        int r = plan_condition(b->plan, NULL, !ineligible, ineligible ?: "yes", "yes", "eligible");
+
         if (r < 0 || !ineligible)
                 return r;
         return plan_refuse(b->plan, HOTPATCH_ERROR("NotEligible"),
@@ -174,8 +179,9 @@ static int report_gates(PlanBuild *b) {
  */
 int plan_check_machine(PlanBuild *b) {
         static int (*const checks[])(PlanBuild *) = {
-                check_disabled, check_eligible, check_forced,     check_support,
-                check_stacks,   check_ftrace,   check_tracing,    check_transition,
+                check_disabled, check_allowed,  check_forced,     check_support,
+                check_stacks,   check_ftrace,   check_eligible,   check_tracing,
+                check_transition,
                 report_gates,   check_others,   check_room,
         };
 

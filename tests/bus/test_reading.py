@@ -139,7 +139,7 @@ def test_the_bus_policy_allows_only_the_listed_members(pki):
     with World(pki).start() as w:
         c = w.client(NOBODY)
         with refused('AccessDenied'):
-            c.call('Reload', signature='')
+            c.call('Reboot', signature='')
         with refused('AccessDenied'):
             c.call('Set', MANAGER, 'Version', 'x', interface=PROPERTIES, signature='sss')
         with refused('AccessDenied'):
