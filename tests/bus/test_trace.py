@@ -12,7 +12,7 @@ import tempfile
 import threading
 
 import hotpatchtest
-from hotpatchtest import SOURCE, World, main, wait_for
+from hotpatchtest import NO_OPTIONS, SOURCE, World, main, wait_for
 
 MODEL = os.path.join(SOURCE, 'doc/model')
 
@@ -71,7 +71,16 @@ def traced(pki):
     w = World(pki)
     w.stack.callback(journal.close)
     w.journal = journal
+    w.machine.open_log()
     return w.start()
+
+
+def warn(w, module):
+    """The kernel says that something is wrong in the patch, and it is taken out."""
+    w.machine.say('------------[ cut here ]------------', 'something is odd',
+                  'WARNING: CPU: 0 PID: 1 at a.c:1 new_hp_function+0x1/0x2 [%s]' % module,
+                  'CPU: 0 PID: 1 Comm: a', 'Call Trace:', ' vfs_read+0x1/0x2', '---[ end trace 0000000000000000 ]---')
+    wait_for('the rollback', lambda: any(j[1] == 'rollback' and j[2] == 'finished' for j in w.root.call('ListJobs')))
 
 
 def verdict(records, *options):
@@ -136,6 +145,31 @@ def test_a_transaction_that_stalls(pki):
         w.machine.stage('hp-two', functions=(('vmlinux', 'hp_other'),))
         assert w.root.finish(w.root.apply('hp-one', 'hp-two'))[0] == 'failed'
         expect_possible(w)
+
+
+def test_a_bad_sign_takes_it_out(pki):
+    with traced(pki) as w:
+        w.machine.stage('hp-one')
+        assert w.root.finish(w.root.apply('hp-one'))[0] == 'done'
+        warn(w, 'hp_one')
+        assert w.machine.livepatches() == []
+        assert w.root.finish(w.root.apply('hp-one'))[0] == 'done'
+        records = expect_possible(w)
+        # Nobody takes out what is not there.
+        assert verdict([r for r in records if 'was loaded' not in r.get('MESSAGE', '')]) == 1
+
+
+def test_after_a_bad_sign_the_superseded_one_comes_back(pki):
+    with traced(pki) as w:
+        w.machine.stage('hp-one')
+        assert w.root.finish(w.root.apply('hp-one'))[0] == 'done'
+        w.root.call('EndTrial', ['hp-one'], NO_OPTIONS)
+        assert w.root.trial()[1] == 'passed'
+        w.machine.stage('hp-two', supersedes=['hp-one'])
+        assert w.root.finish(w.root.apply('hp-two'))[0] == 'done'
+        warn(w, 'hp_two')
+        assert w.machine.livepatches() == ['hp_one']
+        expect_possible(w, '--supersedes')
 
 
 main([f for n, f in list(globals().items()) if n.startswith('test_')])
