@@ -14,6 +14,11 @@ skip() {
         exit 77
 }
 
+# nothing_to_do: end a testcase for which there is nothing to be tested; unlike a skip it is not reported
+nothing_to_do() {
+        exit 78
+}
+
 # run COMMAND…: run it whatever comes of it; $status and $output (both streams) tell
 run() {
         status=0
@@ -142,4 +147,30 @@ expect_boots() {
         local n=$(($(boot_number) - $(</var/lib/scenario/boot)))
 
         ((n == $1)) || fail "expected $1 boots, there were $n"
+}
+
+# ---- with '--power-cuts' as well ----
+
+# journal_on_console: from now on everything that is written to the journal is in the kernel's log too, in one row with
+# the kernel's own lines, and so on the console
+journal_on_console() {
+        sysctl -qw kernel.printk_devkmsg=on
+        dmesg -n 8
+        mkdir -p /run/systemd/journald.conf.d
+        printf '[Journal]\nForwardToKMsg=yes\nMaxLevelKMsg=debug\n' >/run/systemd/journald.conf.d/console.conf
+        systemctl restart systemd-journald.service
+}
+
+# cut_power_at NUMBER REGEX COMMAND…: end the testcase with a power cut while COMMAND runs, when so many lines that match
+# have come out of the console; what no flush has brought to the disk is lost
+cut_power_at() {
+        local number=$1 regex=$2
+        shift 2
+        journal_on_console
+        prepare_restart
+        echo "hotpatch-vm: cut the power at line $number of: $regex" >/dev/kmsg
+        "$@" || :
+        sleep 20
+        rm -f /var/lib/scenario/restarting
+        fail "there was no line $number of /$regex/"
 }

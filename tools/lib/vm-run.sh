@@ -31,24 +31,87 @@ pack_input() {
         truncate -s 1G "$run/output.raw"
 }
 
-# root_disk: let REPLY be qemu's words for the root disk: thrown away after one boot, or kept for the next
+# logged_disk NAME FORMAT FILE: add to disk_words a disk whose writes and flushes go to $run/NAME.log as well. Without
+# no-flush a write that ends while the host flushes would stand before a flush that does not cover it.
+logged_disk() {
+        rm -f "$run/$1.log"
+        truncate -s 1G "$run/$1.log"
+        disk_words+=(
+                -blockdev "driver=$2,node-name=$1-file,file.driver=file,file.filename=$3,file.locking=off,file.cache.no-flush=on"
+                -blockdev "driver=file,node-name=$1-log,filename=$run/$1.log,locking=off,cache.no-flush=on"
+                -blockdev "driver=blklogwrites,node-name=$1,file=$1-file,log=$1-log"
+                -device "virtio-blk-pci,drive=$1,serial=$1,write-cache=on")
+}
+
+# root_disk: let disk_words be qemu's words for the root disk: thrown away after one boot, kept for the next, or
+# kept as far as it was flushed
 root_disk() {
-        REPLY=snapshot=on,format=raw,file=$image_root
-        ((arg_reboots > 0)) || return 0
-        [[ -e $run/root.qcow2 ]] ||
+        local file=format=qcow2,file=$run/root.qcow2
+
+        disk_words=()
+        if [[ $arg_cuts == yes ]]; then
+                [[ -e $run/root.raw ]] || cp --sparse=always "$image_root" "$run/root.raw"
+                rm -f "$run/root.qcow2"
+                qemu-img create -q -f qcow2 -b "$run/root.raw" -F raw "$run/root.qcow2"
+                logged_disk root qcow2 "$run/root.qcow2"
+                return
+        fi
+        if ((arg_reboots == 0)); then
+                file=snapshot=on,format=raw,file=$image_root
+        elif [[ ! -e $run/root.qcow2 ]]; then
                 qemu-img create -q -f qcow2 -b "$(readlink -f "$image_root")" -F raw "$run/root.qcow2"
-        REPLY=format=qcow2,file=$run/root.qcow2
+        fi
+        disk_words=(-drive "if=none,id=root,$file" -device virtio-blk-pci,drive=root,serial=root)
+}
+
+# state_disk: add to disk_words the disk "state" and, for reading, its log
+state_disk() {
+        ((arg_log_disk > 0)) || return 0
+        [[ -e $run/state.raw ]] || truncate -s "${arg_log_disk}M" "$run/state.raw"
+        logged_disk state raw "$run/state.raw"
+        disk_words+=(
+                -blockdev "driver=file,node-name=log,filename=$run/state.log,locking=off,read-only=on,force-share=on"
+                -device virtio-blk-pci,drive=log,serial=log)
+}
+
+# watch_console: pass the guest's console on to the log, and cut the power at the line that the guest has asked for:
+# "hotpatch-vm: cut the power at line N of: REGEX"
+watch_console() {
+        local line left=0 regex='' order='hotpatch-vm: cut the power at line ([0-9]+) of: (.*)$'
+
+        while IFS= read -r line || [[ $line ]]; do
+                printf '%s\n' "$line"
+                line=${line%$'\r'}
+                if [[ $line =~ $order ]]; then
+                        left=${BASH_REMATCH[1]} regex=${BASH_REMATCH[2]}
+                elif ((left > 0)) && [[ $line =~ $regex ]] && ((--left == 0)); then
+                        # Not by any name: this very process, which is our child.
+                        kill -KILL "$(<"$run/qemu.pid")"
+                        printf '%s\n' "$line" >"$run/cut"
+                fi
+        done >>"$run/console.log"
+}
+
+# lose_what_was_not_flushed: after a boot with --power-cuts the disk is what the log says up to the last flush, however
+# the boot has ended
+lose_what_was_not_flushed() {
+        [[ -x $run/write-log ]] ||
+                gcc -O2 -Wall -D_GNU_SOURCE -o "$run/write-log" "$top"/tests/faults/write-log{,-main}.c
+        "$run/write-log" apply "$run/root.log" "$run/root.raw" >>"$run/cuts.log" ||
+                die 125 "the log of the root disk cannot be read"
+        rm -f "$run/root.log"
 }
 
 # run_qemu: boot, and stream the output; returns qemu's or timeout's status
 run_qemu() {
-        local status=0 guest stdout stderr readers=() processors=2
+        local status=0 guest stdout stderr held console readers=() processors=2 disk_words
 
         # QEMU's multi-threaded TCG lets a processor run code that another one is just changing, as ftrace
         # and static branches do, and 6.12 sometimes dies of it: "Oops: int3", double faults.
         [[ $arg_kernel != 6.12.* ]] || processors=1
         root_disk
-        rm -f "$run/stdout" "$run/stderr"
+        state_disk
+        rm -f "$run/stdout" "$run/stderr" "$run/console" "$run/cut"
         mkfifo "$run/stdout" "$run/stderr"
         # Held open here, so that nobody blocks if qemu dies before it opens them.
         exec {stdout}<>"$run/stdout" {stderr}<>"$run/stderr"
@@ -56,6 +119,14 @@ run_qemu() {
         readers+=($!)
         cat "$run/stderr" {stdout}<&- {stderr}<&- >&2 &
         readers+=($!)
+        console=$run/console.log
+        [[ $arg_cuts == no ]] || console=$run/console
+        [[ $arg_cuts == no ]] || mkfifo "$console"
+        exec {held}<>"$console"
+        if [[ $arg_cuts == yes ]]; then
+                watch_console <"$console" {held}<&- {stdout}<&- {stderr}<&- &
+                readers+=($!)
+        fi
 
         # In the background, so that a TERM is acted upon at once.
         timeout --foreground -k 10 "$arg_timeout" \
@@ -63,23 +134,26 @@ run_qemu() {
                 -nodefaults -no-user-config -display none -nic none -no-reboot \
                 -kernel "$image_kernel/vmlinuz" -initrd "$image_kernel/initrd" \
                 -append "console=ttyS0 panic=-1 loglevel=5 systemd.unit=vm.target systemd.show_status=no vm.boot=$boot${arg_append:+ $arg_append}" \
-                -chardev file,id=console,path="$run/console.log",append=on -serial chardev:console \
+                -chardev file,id=console,path="$console",append=on -serial chardev:console \
                 -device virtio-serial-pci \
                 -chardev file,id=stdout,path="$run/stdout" -device virtserialport,chardev=stdout,name=hotpatch.stdout \
                 -chardev file,id=stderr,path="$run/stderr" -device virtserialport,chardev=stderr,name=hotpatch.stderr \
-                -drive if=none,id=root,"$REPLY" -device virtio-blk-pci,drive=root,serial=root \
+                -pidfile "$run/qemu.pid" "${disk_words[@]}" \
                 -drive if=none,id=modules,format=raw,snapshot=on,file="$image_kernel/modules.img" -device virtio-blk-pci,drive=modules,serial=modules \
                 -drive if=none,id=input,format=raw,readonly=on,file="$run/input.tar" -device virtio-blk-pci,drive=input,serial=input \
                 -drive if=none,id=output,format=raw,cache=unsafe,file="$run/output.raw" -device virtio-blk-pci,drive=output,serial=output \
-                </dev/null >"$run/qemu.log" 2>&1 {stdout}<&- {stderr}<&- &
+                </dev/null >"$run/qemu.log" 2>&1 {stdout}<&- {stderr}<&- {held}<&- &
         guest=$!
         # shellcheck disable=SC2064 # now
         trap "kill $guest; exit 143" TERM
         wait "$guest" || status=$?
 
         # The last writers: now the readers see the end of file.
-        exec {stdout}>&- {stderr}>&-
+        exec {stdout}>&- {stderr}>&- {held}>&-
         wait "${readers[@]}" || true
+        [[ $arg_cuts == no ]] || lose_what_was_not_flushed
+        # A cut is no failure: the machine starts again.
+        [[ ! -e $run/cut ]] || status=0
         return "$status"
 }
 

@@ -1,0 +1,195 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# The power is cut at each line that hotpatchd and the kernel's livepatch code write while a patch is applied and
+# tried, and what was not flushed to the disk is lost: afterwards the patch is in force, or it is out and has a strike.
+# HOTPATCH_CUTS=4 draws so many of the lines, HOTPATCH_SEED=N draws others.
+# kernels: 6.1.0-50-cloud-amd64
+# options: --reboots 30 --power-cuts --timeout 600
+# shellcheck disable=SC2154 # output and status come from lib-guest.sh
+
+prepare() {
+        hotpatchctl --quiet key generate "$1/keys"
+        build_bundle "$1/version.hpb" "$1/keys" "$top/module/examples/version-line" "$2"
+        rm "$1"/keys/*.key
+        echo "${HOTPATCH_CUTS:-all} ${HOTPATCH_SEED:-1}" >"$1/sample"
+}
+
+# As many lines as there are: how many is only known in the guest. Nine were seen.
+expand_testcases() {
+        local name i last=$((${HOTPATCH_CUTS:-20}))
+
+        while read -r name; do
+                case $name in
+                the_power_is_cut)
+                        for ((i = 1; i <= last; i++)); do
+                                echo "the_power_is_cut $i"
+                                echo "afterwards_all_is_well $i"
+                        done
+                        ;;
+                afterwards_all_is_well) ;;
+                *) echo "$name" ;;
+                esac
+        done
+}
+
+id=hp-example-version-line
+line='the second line is new'
+lines='livepatch: |hotpatchd[[]'
+state=/var/lib/scenario
+
+# ---- what is asked again and again ----
+
+# patch REGEX: what the list says about it
+patch() {
+        hotpatchctl --json=short list | tr '{' '\n' | grep "\"id\":\"$id\"" >listed || fail "there is no patch $id"
+        grep -Eq -- "$1" listed || fail "expected /$1/: $(<listed)"
+}
+
+# Of a bundle that was given as a file, and was not kept, only the record of the strikes is left.
+strikes() {
+        cat /var/lib/hotpatch/strikes/"$id".* 2>/dev/null | grep -c '^REASON=The machine went down' || :
+}
+
+trials_over() {
+        [[ -z $(ls -A /var/lib/hotpatch/trials) ]]
+}
+
+settled() {
+        [[ ! -e /var/lib/hotpatch/intent ]] || fail "an intent is open"
+        [[ -z $(find /var/lib/hotpatch -name '.#*') ]] || fail "left: $(find /var/lib/hotpatch -name '.#*')"
+        [[ -z $(ls -A /run/hotpatch/load 2>/dev/null) ]] || fail "a load directory is left"
+        ! grep -l 1 /sys/kernel/livepatch/*/transition 2>/dev/null || fail "a transition runs"
+        run systemctl --failed --no-legend --plain
+        refuse_output hotpatch
+}
+
+audit_finds_nothing() {
+        run hotpatchctl audit
+        expect_status 0
+}
+
+in_force() {
+        expect_file /proc/version "$line"
+        patch '"state":"active".*"wanted":true'
+}
+
+out() {
+        refuse_file /proc/version "$line"
+        no_livepatch
+}
+
+# One apply and its trial, and everything as it was before.
+apply_and_remove() {
+        run hotpatchctl apply version.hpb
+        expect_status 0
+        in_force
+        eventually 60 trials_over
+        audit_finds_nothing
+        lines_so_far >applied
+        run hotpatchctl remove $id
+        expect_status 0
+        run hotpatchctl release $id
+        expect_status 0
+        out
+        settled
+}
+
+# lines_so_far: the lines at which the power may be cut
+lines_so_far() {
+        dmesg --notime | sed "1,/${mark:-no mark}/d" | grep -E "$lines" || :
+}
+
+# place N: let point be the line number of the Nth cut
+place() {
+        point=$(sed -n "$1p" $state/points)
+        [[ $point ]] || nothing_to_do
+}
+
+# ---- the story ----
+
+testcase_the_lines_of_an_apply_are_counted() {
+        local how seed n
+
+        mkdir -p /etc/hotpatch/trust.d /etc/hotpatch/hotpatchd.conf.d $state
+        cp keys/root.pem keys/revocation.crl /etc/hotpatch/trust.d/
+        printf '[Trial]\nMaxSec=5\n' >/etc/hotpatch/hotpatchd.conf.d/50-test.conf
+        systemctl restart hotpatchd.service
+        journal_on_console
+        log_mark
+        apply_and_remove
+        sed -E 's/\[[0-9]+\]//' applied >$state/lines
+        n=$(wc -l <$state/lines)
+        sed 's/^/note: /' $state/lines
+        ((n >= 8 && n <= 20)) || fail "there are $n lines"
+        read -r how seed <sample
+        if [[ $how == all ]]; then
+                seq "$n" >$state/points
+        else
+                shuf -i "1-$n" -n "$how" --random-source=<(yes "$seed") | sort -n >$state/points
+        fi
+}
+
+testcase_the_power_is_cut() {
+        place "$1"
+        out
+        cut_power_at "$point" "$lines" hotpatchctl apply version.hpb
+}
+
+# first_line REGEX: which line of the counted ones is the first of this kind
+first_line() {
+        grep -nE -m 1 -- "$1" $state/lines | cut -d : -f 1
+}
+
+testcase_afterwards_all_is_well() {
+        local n begun passed
+        place "$1"
+        begun=$(first_line 'livepatch: enabling patch')
+        passed=$(first_line 'has passed')
+
+        settled
+        audit_finds_nothing
+        n=$(strikes)
+        if grep -q "$line" /proc/version; then
+                echo "note: line $point, $(sed -n "${point}p" $state/lines | cut -c -60): in force, $n strikes" | tee -a $state/outcomes
+                in_force
+                ((n == 0 && point >= passed))
+        else
+                echo "note: line $point, $(sed -n "${point}p" $state/lines | cut -c -60): out, $n strikes" | tee -a $state/outcomes
+                out
+                # The kernel is touched: the intent is on the disk. Until the trial has passed, that or its record is.
+                ((point <= passed))
+                ((point < begun || point == passed || n == 1))
+                ((n <= 1))
+        fi
+        eventually 60 trials_over
+        apply_and_remove
+}
+
+testcase_every_line_has_had_its_cut() {
+        echo "note: $(wc -l <$state/lines) lines, $(wc -l <$state/outcomes) cuts: $(grep -c 'in force' $state/outcomes) in force," \
+                "$(grep -c 'out, 0' $state/outcomes) out, $(grep -c 'out, 1' $state/outcomes) out with a strike"
+        [[ $(wc -l <$state/outcomes) == "$(wc -l <$state/points)" ]]
+}
+
+testcase_a_cut_on_trial_is_a_strike() {
+        cut_power_at "$(first_line 'livepatch: enabling patch')" "$lines" hotpatchctl apply version.hpb
+}
+
+testcase_so_is_the_second() {
+        (($(strikes) == 1))
+        cut_power_at "$(first_line 'patching complete')" "$lines" hotpatchctl apply version.hpb
+}
+
+testcase_and_then_it_is_quarantined() {
+        out
+        settled
+        (($(strikes) == 2))
+        run hotpatchctl apply version.hpb
+        ((status != 0))
+        expect_output 'is quarantined on this machine'
+        run hotpatchctl release $id
+        expect_status 0
+        apply_and_remove
+}
+
+. "$(dirname "$0")/lib.sh"
