@@ -20,14 +20,12 @@
 
 #include <stdarg.h>
 
+#include "baseline/restart.h"
 #include "baseline/state.h"
 
 /* A machine that crashes because of its new kernel does so early; as in job.h, ten minutes are what a
  * bundle's own trial is if nothing else is said. */
 #define VERIFY_USEC (10 * USEC_PER_MINUTE)
-
-/* People who are logged in can save their work. */
-#define RESTART_NOTICE_USEC (5 * USEC_PER_MINUTE)
 
 typedef struct Context {
         const CalendarPolicy *p;
@@ -201,21 +199,10 @@ static int decide_installing(const Context *c) {
         }
 }
 
-/* When the machine restarts: in a window that is open for long enough, else when the next one begins. */
-static int restart_time(const Context *c, uint64_t *ret) {
-        uint64_t earliest = c->f->now_usec + RESTART_NOTICE_USEC, begin, end;
-        int r;
-
-        if (c->s->deferred_until_usec > earliest)
-                earliest = c->s->deferred_until_usec;
-        r = calendar_window_at(c->p, earliest, &begin, &end);
-        if (r >= 0)
-                *ret = begin > earliest ? begin : earliest;
-        return r;
-}
-
 static int decide_installed(const Context *c) {
-        int r = restart_time(c, &c->d->restart_usec);
+        uint64_t earliest = c->f->now_usec + RESTART_NOTICE_USEC;
+        int r = restart_time(c->p, c->s->deferred_until_usec > earliest ? c->s->deferred_until_usec : earliest,
+                        &c->d->restart_usec);
 
         if (r == -ENOENT)
                 return say(c, "Baseline %s is installed, and there will be no window to restart in", c->s->name);

@@ -177,6 +177,7 @@ static int begin(BaselineState *s, const BaselineDecision *d, const BaselineFact
                 s->deadline_usec = 0;
         }
         s->deferrals = s->deferred_until_usec = s->restart_usec = 0;
+        s->restart_firm = false;
         return r < 0 ? r : replace(&s->kernel, NULL);
 }
 
@@ -222,13 +223,16 @@ int baseline_enter(BaselineState *s, const BaselineDecision *d, const BaselineFa
                         s->boot_id = f->boot_id;
                 }
                 s->restart_usec = 0;
+                s->restart_firm = false;
                 break;
         case BASELINE_SCHEDULED:
                 s->restart_usec = d->restart_usec;
+                s->restart_firm = false;
                 break;
         case BASELINE_VERIFYING:
                 s->boot_id = f->boot_id;
                 s->restart_usec = 0;
+                s->restart_firm = false;
                 break;
         case BASELINE_REACHED:
                 r = reach(s, f);

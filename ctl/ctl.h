@@ -86,6 +86,7 @@ int verb_is_current(Ctl *ctl, int argc, char *argv[]);
 int verb_needs_reboot(Ctl *ctl, int argc, char *argv[]);
 int verb_motd(Ctl *ctl, int argc, char *argv[]);
 int verb_check(Ctl *ctl, int argc, char *argv[]);
+int verb_reboot(Ctl *ctl, int argc, char *argv[]);
 int verb_calendar(Ctl *ctl, int argc, char *argv[]);
 int verb_policy(Ctl *ctl, int argc, char *argv[]);
 int verb_baseline(Ctl *ctl, int argc, char *argv[]);

@@ -48,6 +48,8 @@ const VerbEntry ctl_verbs[] = {
                                 "what is configured, and where"},
                 {"calendar", "[YEAR]", 0, 1, 0, false, verb_calendar,
                                 "which months restart, which do not, what was done"},
+                {"reboot", "[VERB [TIME]]", 0, 2, 0, false, verb_reboot,
+                                "when the machine restarts; schedule, defer, cancel"},
                 {"monitor", "", 0, 0, 0, false, verb_monitor, "print what happens as it happens"},
                 {"bundle", "VERB ...", 0, UINT_MAX, 0, true, verb_bundle,
                                 "make, sign, show, check and unpack bundles; needs no daemon"},

@@ -7,14 +7,26 @@
  * same fixes by restarting each month.
  */
 
+#include <syslog.h>
+
 #include "daemon/baseline.h"
+#include "daemon/bus.h"
 #include "daemon/describe.h"
 #include "daemon/manager.h"
+#include "daemon/messages.h"
+#include "daemon/record.h"
 #include "daemon/store-baseline.h"
 
+/**
+ * struct Baseline
+ * @timer: when to look again
+ * @looking: steps follow each other; a step that changes something does not begin anew
+ */
 struct Baseline {
         Manager *manager;
         BaselineState state;
+        sd_event_source *timer;
+        bool looking;
 };
 
 static uint64_t now(void) {
@@ -33,6 +45,7 @@ static uint64_t now(void) {
  */
 int baseline_new(Manager *m, Baseline **ret) {
         _cleanup_(baseline_freep) Baseline *b = calloc(1, sizeof(*b));
+        sd_id128_t boot;
         int r;
 
         if (!b)
@@ -43,6 +56,10 @@ int baseline_new(Manager *m, Baseline **ret) {
                 return r;
         if (r < 0)
                 b->state = (BaselineState) { .since_usec = now() };
+        /* It was called off, or we would not be here. */
+        if (b->state.phase == BASELINE_RESTARTING && sd_id128_get_boot(&boot) >= 0 &&
+            sd_id128_equal(boot, b->state.boot_id))
+                b->state.phase = BASELINE_INSTALLED;
         if (r == -ENOENT) {
                 /* Durable at once: from now on a baseline that is not done is missed. */
                 r = store_baseline_write(m->store, &b->state, NULL);
@@ -57,9 +74,143 @@ int baseline_new(Manager *m, Baseline **ret) {
 Baseline *baseline_free(Baseline *b) {
         if (!b)
                 return NULL;
+        sd_event_source_disable_unref(b->timer);
         baseline_state_done(&b->state);
         free(b);
         return NULL;
+}
+
+static int on_timer(_unused_ sd_event_source *source, _unused_ uint64_t usec, void *userdata) {
+        baseline_look(userdata);
+        return 0;
+}
+
+static void wake_at(Baseline *b, uint64_t usec) {
+        b->timer = sd_event_source_disable_unref(b->timer);
+        if (usec > 0)
+                (void) sd_event_add_time(b->manager->event, &b->timer, CLOCK_REALTIME, usec, USEC_PER_MINUTE, on_timer, b);
+}
+
+static void tell(const Baseline *b) {
+        bool failed = b->state.phase == BASELINE_FAILED;
+
+        (void) record_write(&(Record) {
+                .message_id = failed ? HOTPATCH_MESSAGE_BASELINE_FAILED : HOTPATCH_MESSAGE_BASELINE,
+                .priority = failed ? LOG_ERR : LOG_NOTICE,
+                .text = b->state.text,
+                .caller_uid = UINT32_MAX,
+        });
+}
+
+/* Durable, then known to others. */
+static int changed(Baseline *b, sd_bus_error *error) {
+        int r = store_baseline_write(b->manager->store, &b->state, error);
+
+        bus_baseline_changed(b->manager);
+        if (r >= 0 && b->manager->restart)
+                restart_look(b->manager->restart);
+        return r;
+}
+
+/* One step; 0: there is no more to do now. */
+static int step(Baseline *b, const CalendarPolicy *p, const BaselineFacts *facts) {
+        BaselinePhase before = b->state.phase;
+        _cleanup_free_ char *text = b->state.text ? strdup(b->state.text) : NULL;
+        BaselineDecision d;
+        int r = baseline_decide(p, b->manager->config->baseline.enabled, &b->state, facts, &d);
+
+        if (r < 0)
+                return r;
+        wake_at(b, d.wake_usec);
+        /* The package manager's part begins elsewhere; here its outcome is waited for. */
+        if (d.action != BASELINE_ENTER && d.action != BASELINE_WAIT) {
+                baseline_decision_done(&d);
+                return 0;
+        }
+        r = baseline_enter(&b->state, &d, facts);
+        if (r >= 0 && (d.action == BASELINE_ENTER || !streq_ptr(text, d.text)))
+                r = changed(b, NULL);
+        if (r >= 0 && b->state.phase != before)
+                tell(b);
+        baseline_decision_done(&d);
+        return r < 0 ? r : d.action == BASELINE_ENTER;
+}
+
+/** baseline_look() - go on as far as it goes without anybody else */
+void baseline_look(Baseline *b) {
+        CalendarPolicy p = baseline_calendar_policy(b, NULL);
+        BaselineFacts facts = {
+                .now_usec = now(),
+                .uptime_usec = clock_usec(CLOCK_BOOTTIME),
+                .release = b->manager->identity.release,
+        };
+
+        if (b->looking || sd_id128_get_boot(&facts.boot_id) < 0)
+                return;
+        b->looking = true;
+        /* A clock that was set back before this machine began makes it begin anew. */
+        if (facts.now_usec < b->state.since_usec)
+                b->state.since_usec = facts.now_usec;
+        /* Phases follow each other without a ring; the bound is for a mistake of ours. */
+        for (unsigned i = 0; i < _BASELINE_PHASE_MAX; i++)
+                if (b->state.phase == BASELINE_INSTALLING || step(b, &p, &facts) <= 0)
+                        break;
+        b->looking = false;
+        restart_look(b->manager->restart);
+}
+
+/**
+ * baseline_set_restart() - when the machine restarts
+ * @usec: the time
+ * @firm: a person named it
+ *
+ * Return: 0 or a negative errno, with StateUnwritable.
+ */
+int baseline_set_restart(Baseline *b, uint64_t usec, bool firm, sd_bus_error *error) {
+        if (b->state.phase == BASELINE_INSTALLED)
+                b->state.phase = BASELINE_SCHEDULED;
+        b->state.restart_usec = usec;
+        b->state.restart_firm = firm;
+        return changed(b, error);
+}
+
+/**
+ * baseline_defer() - the restart comes in a window after that time; one without a baseline does not come at all
+ * @counts: against the budget
+ *
+ * Return: 0 or a negative errno, with StateUnwritable.
+ */
+int baseline_defer(Baseline *b, uint64_t until_usec, bool counts, sd_bus_error *error) {
+        int r;
+
+        b->state.restart_usec = 0;
+        b->state.restart_firm = false;
+        if (b->state.phase == BASELINE_SCHEDULED) {
+                b->state.phase = BASELINE_INSTALLED;
+                b->state.deferrals += counts;
+                b->state.deferred_until_usec = until_usec;
+        }
+        r = changed(b, error);
+        if (r >= 0)
+                baseline_look(b);
+        return r;
+}
+
+/**
+ * baseline_goes_down() - the machine shuts down, or that was called off
+ *
+ * Return: 0 or a negative errno.
+ */
+int baseline_goes_down(Baseline *b, bool start) {
+        BaselinePhase phase = b->state.phase;
+
+        if (start && (phase == BASELINE_INSTALLED || phase == BASELINE_SCHEDULED))
+                b->state.phase = BASELINE_RESTARTING;
+        else if (!start && phase == BASELINE_RESTARTING)
+                b->state.phase = BASELINE_INSTALLED;
+        else
+                return 0;
+        return changed(b, NULL);
 }
 
 /** baseline_state() - where this machine stands */

@@ -14,6 +14,12 @@ int baseline_new(Manager *m, Baseline **ret) _must_check_ _nonnull_(1, 2);
 Baseline *baseline_free(Baseline *b);
 DEFINE_TRIVIAL_CLEANUP(Baseline *, baseline_free);
 
+/* Each writes the state before it returns, and looks what is next. */
+void baseline_look(Baseline *b) _nonnull_(1);
+int baseline_set_restart(Baseline *b, uint64_t usec, bool firm, sd_bus_error *error) _must_check_ _nonnull_(1);
+int baseline_defer(Baseline *b, uint64_t until_usec, bool counts, sd_bus_error *error) _must_check_ _nonnull_(1);
+int baseline_goes_down(Baseline *b, bool start) _must_check_ _nonnull_(1);
+
 const BaselineState *baseline_state(const Baseline *b) _nonnull_(1);
 CalendarPolicy baseline_calendar_policy(const Baseline *b, const char **ret_monthly_because) _nonnull_(1);
 int baseline_calendar_json(Baseline *b, int year, char **ret, sd_bus_error *error) _must_check_ _nonnull_(1, 3);

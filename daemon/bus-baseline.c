@@ -48,10 +48,21 @@ int bus_get_covered_until(_unused_ sd_bus *bus, _unused_ const char *path, _unus
         return sd_bus_message_append(reply, "t", baseline_covered_until(baseline_state(m->baseline), &p));
 }
 
+/** bus_get_schedule() - property RebootSchedule */
+int bus_get_schedule(_unused_ sd_bus *bus, _unused_ const char *path, _unused_ const char *interface,
+                _unused_ const char *property, sd_bus_message *reply, void *userdata,
+                _unused_ sd_bus_error *error) {
+        const Manager *m = userdata;
+        const BaselineState *s = baseline_state(m->baseline);
+
+        return sd_bus_message_append(reply, "(tss)", s->restart_usec,
+                s->restart_usec == 0 ? "" : s->restart_firm ? "administrator" : "calendar", restart_text(m->restart));
+}
+
 /** bus_baseline_changed() - signal PropertiesChanged of all of them */
 void bus_baseline_changed(Manager *m) {
         if (m->bus)
                 (void) sd_bus_emit_properties_changed(m->bus, HOTPATCH_ROOT_PATH, HOTPATCH_MANAGER_INTERFACE,
                         "BaselineState", "BaselineName", "BaselineText", "BaselineReached", "CoveredUntil",
-                        "RebootRequired", NULL);
+                        "RebootSchedule", "RebootRequired", NULL);
 }

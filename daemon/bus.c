@@ -155,6 +155,15 @@ const sd_bus_vtable bus_manager_vtable[] = {
         SD_BUS_METHOD_WITH_ARGS("Calendar",
                 SD_BUS_ARGS("u", year), SD_BUS_RESULT("s", calendar),
                 bus_calendar, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("ScheduleReboot",
+                SD_BUS_ARGS("t", when, "a{sv}", options), SD_BUS_RESULT("t", restart),
+                on_request, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("DeferBaseline",
+                SD_BUS_ARGS("t", until, "a{sv}", options), SD_BUS_RESULT("t", restart),
+                on_request, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("CancelReboot",
+                SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("t", restart),
+                on_request, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("ListPatches",
                 SD_BUS_NO_ARGS, SD_BUS_RESULT("a(sssssto)", patches),
                 bus_patch_list, SD_BUS_VTABLE_UNPRIVILEGED),
@@ -201,6 +210,7 @@ const sd_bus_vtable bus_manager_vtable[] = {
         SD_BUS_PROPERTY("BaselineText", "s", bus_get_baseline, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("BaselineReached", "s", bus_get_baseline, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("CoveredUntil", "t", bus_get_covered_until, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("RebootSchedule", "(tss)", bus_get_schedule, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("RebootRequired", "a(ss)", get_reboot, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_VTABLE_END
 };

@@ -39,6 +39,8 @@ int bus_get_baseline(sd_bus *bus, const char *path, const char *interface, const
                 sd_bus_message *reply, void *userdata, sd_bus_error *error);
 int bus_get_covered_until(sd_bus *bus, const char *path, const char *interface, const char *property,
                 sd_bus_message *reply, void *userdata, sd_bus_error *error);
+int bus_get_schedule(sd_bus *bus, const char *path, const char *interface, const char *property,
+                sd_bus_message *reply, void *userdata, sd_bus_error *error);
 void bus_baseline_changed(Manager *m);
 
 /* bus-job.c */

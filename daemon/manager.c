@@ -108,6 +108,10 @@ static int carry_out(void *userdata, Request **request, sd_bus_error *error) {
                 return audit_start(m->audit, request, error);
         case REQUEST_RELEASE:
                 return release(m, *request, error);
+        case REQUEST_SCHEDULE_REBOOT:
+        case REQUEST_DEFER_BASELINE:
+        case REQUEST_CANCEL_REBOOT:
+                return restart_request(m->restart, request, error);
         case REQUEST_RELOAD:
                 return reload(m, *request, error);
         case REQUEST_PLAN_BASELINE:
@@ -215,7 +219,8 @@ char *manager_disabled(const Manager *m) {
 bool manager_is_idle(const Manager *m) {
         return !manager_running_job(m) && !m->queries && authorizer_pending(m->authorizer) == 0 &&
                 !patches_pending(m) && !freezer_is_busy(m->freezer) && !trials_pending(m->trials) &&
-                !backend_is_running(m->backend) && !audit_pending(m->audit) && !leftovers_pending(m);
+                !backend_is_running(m->backend) && !restart_pending(m->restart) &&
+                !audit_pending(m->audit) && !leftovers_pending(m);
 }
 
 /* FreezerTold */
@@ -341,6 +346,7 @@ Manager *manager_free(Manager *m) {
         patch_set_done(&m->patches);
         strv_free(m->spool_ids);
         trials_free(m->trials);
+        restart_free(m->restart);
         baseline_free(m->baseline);
         authorizer_free(m->authorizer);
         freezer_free(m->freezer);
@@ -371,6 +377,8 @@ int manager_attach_bus(Manager *m, sd_bus *bus) {
         if (r < 0)
                 return r;
         r = systemd_new(bus, &m->systemd);
+        if (r >= 0)
+                r = restart_new(m, &m->restart);
         if (r < 0)
                 return r;
         r = freezer_new(m->event, m->systemd, kernel_root_fd(m->kernel), freezer_told, m, &m->freezer);
@@ -400,5 +408,6 @@ int manager_start(Manager *m) {
                 return r;
         trials_start(m->trials);
         leftovers_sweep(m);
+        baseline_look(m->baseline);
         return patches_refresh(m);
 }

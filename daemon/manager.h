@@ -20,6 +20,7 @@
 #include "daemon/leftovers.h"
 #include "daemon/patch.h"
 #include "daemon/query.h"
+#include "daemon/restart.h"
 #include "daemon/store.h"
 #include "daemon/systemd.h"
 #include "daemon/trial.h"
@@ -51,6 +52,7 @@ struct Manager {
         Freezer *freezer;
         Trials *trials;
         Baseline *baseline;
+        Restart *restart;
 
         PatchSet patches;
         char **spool_ids; /* when the spool was last listed for @patches; NULL: it has to be */

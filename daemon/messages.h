@@ -91,6 +91,12 @@
 #define HOTPATCH_MESSAGE_CONFIGURATION "62e97a19879248f48de8edc3119b74ee"
 /* The configuration was read again, and a setting is another now */
 #define HOTPATCH_MESSAGE_POLICY_CHANGED "3a9d31fd8c25431ba7cf6e5f0a3a2a41"
+/* The baseline of this machine went on to another phase */
+#define HOTPATCH_MESSAGE_BASELINE "4c5a574009a149c2be0eca7c87b3f256"
+/* A baseline failed, or was missed */
+#define HOTPATCH_MESSAGE_BASELINE_FAILED "2968a680ff21455cbd5ac2a5905d7fc6"
+/* The restart of the machine: scheduled, put off, taken back, held up */
+#define HOTPATCH_MESSAGE_RESTART "78b873dfe39e4c34aab99f80567653d6"
 /* Patches came into force and are watched from now on */
 #define HOTPATCH_MESSAGE_TRIAL_BEGUN "6870bc3da8f2450a98febcb4a37a7ee0"
 /* The time is over and nothing speaks against the patches */

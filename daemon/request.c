@@ -29,6 +29,7 @@ typedef struct VerbInfo {
         bool takes_ids;
         bool takes_baseline;  /* one id, or none */
         bool takes_bundle;
+        bool takes_usec;
         bool takes_options;
         bool takes_consent;   /* the options that allow-… */
         bool mutating;        /* needs the one job slot */
@@ -61,6 +62,12 @@ static const VerbInfo verbs[_REQUEST_VERB_MAX] = {
                 .takes_baseline = true, .takes_options = true },
         [REQUEST_INSTALL_BASELINE] = { "InstallBaseline", HOTPATCH_ACTION_SCHEDULE_BASELINE,
                 .takes_baseline = true, .takes_options = true },
+        [REQUEST_SCHEDULE_REBOOT] = { "ScheduleReboot", HOTPATCH_ACTION_SCHEDULE_BASELINE,
+                .takes_usec = true, .takes_options = true },
+        [REQUEST_DEFER_BASELINE] = { "DeferBaseline", HOTPATCH_ACTION_DEFER_BASELINE,
+                .takes_usec = true, .takes_options = true },
+        [REQUEST_CANCEL_REBOOT] = { "CancelReboot", HOTPATCH_ACTION_SCHEDULE_BASELINE,
+                .takes_options = true },
         [REQUEST_END_TRIAL] = { "EndTrial", HOTPATCH_ACTION_APPLY,
                 .takes_ids = true, .takes_options = true },
 };
@@ -285,6 +292,9 @@ int request_new(sd_bus_message *call, Request **ret, sd_bus_error *error) {
         if (r < 0)
                 return r;
         r = info->takes_bundle ? read_bundle(request, error) : 0;
+        if (r < 0)
+                return r;
+        r = info->takes_usec ? sd_bus_message_read(call, "t", &request->usec) : 0;
         if (r < 0)
                 return r;
         r = info->takes_options ? read_options(request, error) : 0;

@@ -27,6 +27,9 @@ typedef enum RequestVerb {
         REQUEST_END_TRIAL,
         REQUEST_PLAN_BASELINE,
         REQUEST_INSTALL_BASELINE,
+        REQUEST_SCHEDULE_REBOOT,
+        REQUEST_DEFER_BASELINE,
+        REQUEST_CANCEL_REBOOT,
         _REQUEST_VERB_MAX,
         _REQUEST_VERB_INVALID = -EINVAL,
 } RequestVerb;
@@ -40,6 +43,7 @@ typedef enum RequestVerb {
  * @size: size of the bundle when the call came; for showing, not for trusting
  * @allow_downgrade, @allow_replace_foreign: the options of these names
  * @download, @mend: the options of these names
+ * @usec: the time that the method takes
  * @n_authorized: how many of its actions somebody has said yes to
  * @job: job number, for Cancel and Force
  * @caller_uid: effective uid of the caller; UINT32_MAX when unknown
@@ -55,6 +59,7 @@ typedef struct Request {
         bool allow_replace_foreign;
         bool download;
         bool mend;
+        uint64_t usec;
         size_t n_authorized;
         uint32_t job;
         uint32_t caller_uid;

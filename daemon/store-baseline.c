@@ -44,6 +44,7 @@ const Field store_baseline_fields[] = {
         { "KERNEL", FIELD_STRING, false, STATE(kernel), valid_release },
         { "BOOT_ID", FIELD_ID128, true, STATE(boot_id), NULL },
         { "RESTART_USEC", FIELD_U64, true, STATE(restart_usec), NULL },
+        { "RESTART_FIRM", FIELD_BOOL, true, STATE(restart_firm), NULL },
         { "DEFERRALS", FIELD_U64, true, STATE(deferrals), NULL },
         { "DEFERRED_UNTIL_USEC", FIELD_U64, true, STATE(deferred_until_usec), NULL },
         { "REACHED", FIELD_STRING, false, STATE(reached), baseline_name_is_valid },

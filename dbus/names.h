@@ -20,4 +20,5 @@
 #define HOTPATCH_ACTION_FORCE "org.hotpatch.hotpatch1.force"
 #define HOTPATCH_ACTION_REMOVE "org.hotpatch.hotpatch1.remove"
 #define HOTPATCH_ACTION_SCHEDULE_BASELINE "org.hotpatch.hotpatch1.schedule-baseline"
+#define HOTPATCH_ACTION_DEFER_BASELINE "org.hotpatch.hotpatch1.defer-baseline"
 #define HOTPATCH_ACTION_MANAGE "org.hotpatch.hotpatch1.manage"

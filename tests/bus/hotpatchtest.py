@@ -373,6 +373,7 @@ POLICY = '''<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configurat
     <allow send_destination="org.freedesktop.DBus"/>
     <allow send_destination="org.freedesktop.PolicyKit1"/><allow own="org.freedesktop.PolicyKit1"/>
     <allow send_destination="org.freedesktop.systemd1"/><allow own="org.freedesktop.systemd1"/>
+    <allow send_destination="org.freedesktop.login1"/><allow own="org.freedesktop.login1"/>
   </policy>
   <include>%s</include>
 </busconfig>
@@ -560,7 +561,8 @@ class Client:
 NO_OPTIONS = dbus.Dictionary({}, signature='sv')
 SIGNATURES = {'Apply': 'asa{sv}', 'Remove': 'asa{sv}', 'Plan': 'asa{sv}', 'Stage': 'ha{sv}',
               'ApplyBundle': 'ha{sv}', 'PlanBundle': 'ha{sv}', 'VerifyBundle': 'ha{sv}', 'Describe': 's',
-              'Release': 'asa{sv}', 'ListPatches': '', 'EndTrial': 'asa{sv}', 'ListJobs': '', 'Cancel': '', 'GetPolicy': '', 'Calendar': 'u', 'Reload': ''}
+              'Release': 'asa{sv}', 'ListPatches': '', 'EndTrial': 'asa{sv}', 'ListJobs': '', 'Cancel': '', 'GetPolicy': '', 'Calendar': 'u', 'ScheduleReboot': 'ta{sv}',
+              'DeferBaseline': 'ta{sv}', 'CancelReboot': 'a{sv}', 'Reload': ''}
 
 
 class Call:

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * When the machine restarts, decided and not done.
+ *
+ * A restart is ours until shortly before its time, and logind's only for the last minutes: logind has one
+ * schedule for everybody, does not ask whether anybody works when the time has come, and up to version 256 lets
+ * root shut down over a block inhibitor. In the last minutes we look again each minute, and take the restart
+ * back when something holds it up after all.
+ *
+ * What somebody else has scheduled is never touched. It is a restart too: ours waits, and after it there is
+ * nothing left to do.
+ */
+
+#include <stdarg.h>
+
+#include "baseline/restart.h"
+
+/* Whoever holds it up is asked again so often. */
+#define RETRY_USEC (10 * USEC_PER_MINUTE)
+
+/** restart_time() - the first moment in a window; Return: 0, -ENOENT: there is no window any more, -ENOMEM */
+int restart_time(const CalendarPolicy *p, uint64_t earliest_usec, uint64_t *ret) {
+        uint64_t begin, end;
+        int r = calendar_window_at(p, earliest_usec, &begin, &end);
+
+        if (r >= 0)
+                *ret = begin > earliest_usec ? begin : earliest_usec;
+        return r;
+}
+
+static int say(char **ret, const char *format, ...) _printf_(2, 3);
+static int say(char **ret, const char *format, ...) {
+        va_list ap;
+        int n;
+
+        va_start(ap, format);
+        n = vasprintf(ret, format, ap);
+        va_end(ap);
+        if (n >= 0)
+                return 0;
+        *ret = NULL;
+        return -ENOMEM;
+}
+
+/* One sentence about what holds the restart up; NULL: nothing does. */
+static int find_busy(const RestartFacts *f, char **ret) {
+        *ret = NULL;
+        if (f->firm || (f->deadline_usec > 0 && f->now_usec >= f->deadline_usec))
+                return 0;
+        if (f->inhibitor)
+                return say(ret, "The restart waits for %s", f->inhibitor);
+        if (f->user)
+                return say(ret, "The restart waits: %s is logged in", f->user);
+        if (f->battery)
+                return say(ret, "The restart waits for external power");
+        return 0;
+}
+
+static int postpone(const CalendarPolicy *p, const RestartFacts *f, uint64_t earliest, RestartDecision *d) {
+        int r = restart_time(p, earliest, &d->restart_usec);
+
+        if (r == -ENOENT) {
+                d->restart_usec = earliest;
+                r = 0;
+        }
+        d->action = f->ours ? RESTART_TAKE_BACK : RESTART_POSTPONE;
+        d->wake_usec = d->restart_usec > f->now_usec + RESTART_NOTICE_USEC ? d->restart_usec - RESTART_NOTICE_USEC
+                                                                           : f->now_usec + USEC_PER_MINUTE;
+        return r;
+}
+
+/* The time has come; is it still in a window, or was the machine off or the daemon away? */
+static bool is_late(const CalendarPolicy *p, const RestartFacts *f) {
+        uint64_t begin, end;
+
+        return !f->firm && f->restart_usec + RETRY_USEC < f->now_usec &&
+                (calendar_window_at(p, f->now_usec, &begin, &end) < 0 || begin > f->now_usec);
+}
+
+/**
+ * restart_decide() - what to do about a planned restart
+ * @p: the calendar
+ * @f: with a restart_usec
+ * @ret: free its text
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int restart_decide(const CalendarPolicy *p, const RestartFacts *f, RestartDecision *ret) {
+        RestartDecision d = { .action = RESTART_WAIT, .restart_usec = f->restart_usec };
+        uint64_t earliest = f->now_usec + RESTART_NOTICE_USEC;
+        _cleanup_free_ char *busy = NULL;
+        int r;
+
+        if (f->restart_usec > earliest && !f->ours) {
+                d.wake_usec = f->restart_usec - RESTART_NOTICE_USEC;
+                *ret = d;
+                return 0;
+        }
+        r = find_busy(f, &busy);
+        if (r < 0)
+                return r;
+        if (f->theirs_usec > 0) {
+                d.wake_usec = f->now_usec + RETRY_USEC;
+                r = say(&d.text, "Somebody else has scheduled a shutdown; the restart waits for it");
+        } else if (busy)
+                r = postpone(p, f, f->now_usec + RETRY_USEC, &d);
+        else if (f->ours)
+                d.wake_usec = f->now_usec + USEC_PER_MINUTE;
+        else if (is_late(p, f))
+                r = postpone(p, f, earliest, &d);
+        else {
+                d.action = RESTART_HAND_OVER;
+                d.restart_usec = f->restart_usec > earliest - USEC_PER_MINUTE ? f->restart_usec : earliest;
+                d.wake_usec = f->now_usec + USEC_PER_MINUTE;
+        }
+        if (r < 0) {
+                free(d.text);
+                return r;
+        }
+        if (busy && !d.text)
+                d.text = TAKE_PTR(busy);
+        *ret = d;
+        return 0;
+}
+
+/**
+ * restart_may_defer() - does the budget allow to put the restart off until then?
+ * @max_times, @max_usec: Deferrals= and DeferMaxSec=
+ * @times: how often it was done
+ * @until_usec: the restart comes in a window after that
+ * @deadline_usec: 0: there is none
+ * @ret_why_not: one sentence, owned; NULL: it may
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int restart_may_defer(const CalendarPolicy *p, unsigned max_times, uint64_t max_usec, uint64_t times,
+                uint64_t now_usec, uint64_t until_usec, uint64_t deadline_usec, char **ret_why_not) {
+        uint64_t restart;
+        int r;
+
+        *ret_why_not = NULL;
+        if (times >= max_times)
+                return say(ret_why_not, "The restart was put off %u times, as often as is allowed", (unsigned) times);
+        if (until_usec <= now_usec)
+                return say(ret_why_not, "That time is over");
+        if (until_usec - now_usec > max_usec)
+                return say(ret_why_not, "The restart can be put off by at most %u minutes at a time",
+                           (unsigned) (max_usec / USEC_PER_MINUTE));
+        r = restart_time(p, until_usec, &restart);
+        if (r == -ENOMEM)
+                return r;
+        if (deadline_usec > 0 && (r < 0 || restart >= deadline_usec))
+                return say(ret_why_not, "No window comes after that time and before the deadline of the baseline");
+        return 0;
+}

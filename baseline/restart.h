@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The restart of a machine as a step of its own: when it is handed to logind, and what holds it up. */
+
+#include "calendar/year.h"
+
+/**
+ * struct RestartFacts
+ * @restart_usec: when it is planned
+ * @firm: a person named that time: nothing holds it up
+ * @deadline_usec: from then on nothing holds it up; 0: there is none
+ * @inhibitor, @user: who asks not to shut down, who is logged in, for people; NULL: nobody, or it does not
+ *   matter by policy
+ * @battery: there is no power but the battery's, and it matters
+ * @ours: logind has the restart, for @restart_usec
+ * @theirs_usec: when logind shuts down for somebody else; 0: it does not
+ */
+typedef struct RestartFacts {
+        uint64_t now_usec;
+        uint64_t restart_usec;
+        bool firm;
+        uint64_t deadline_usec;
+        const char *inhibitor;
+        const char *user;
+        bool battery;
+        bool ours;
+        uint64_t theirs_usec;
+} RestartFacts;
+
+typedef enum RestartAction {
+        RESTART_WAIT,
+        RESTART_HAND_OVER, /* to logind, for restart_usec */
+        RESTART_TAKE_BACK, /* from logind; it is planned for restart_usec now */
+        RESTART_POSTPONE,  /* likewise, and logind does not have it */
+} RestartAction;
+
+/** struct RestartDecision - @text: what holds it up; owned, NULL: nothing */
+typedef struct RestartDecision {
+        RestartAction action;
+        uint64_t restart_usec;
+        uint64_t wake_usec;
+        char *text;
+} RestartDecision;
+
+int restart_time(const CalendarPolicy *p, uint64_t earliest_usec, uint64_t *ret) _must_check_ _nonnull_(1, 3);
+int restart_decide(const CalendarPolicy *p, const RestartFacts *f, RestartDecision *ret) _must_check_
+                _nonnull_(1, 2, 3);
+int restart_may_defer(const CalendarPolicy *p, unsigned max_times, uint64_t max_usec, uint64_t times,
+                uint64_t now_usec, uint64_t until_usec, uint64_t deadline_usec, char **ret_why_not) _must_check_
+                _nonnull_(1, 8);
+
+/* People who are logged in can save their work. */
+#define RESTART_NOTICE_USEC (5 * USEC_PER_MINUTE)

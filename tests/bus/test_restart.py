@@ -1,0 +1,283 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The restart through logind: in the window, not over whoever works, never over somebody else's schedule."""
+
+import datetime
+import json
+import time
+
+from hotpatchtest import MANAGER, NO_OPTIONS, NOBODY, RELEASE, ROOT, World, main, read, refused, wait_for
+from logindmock import NONE, Logind
+from test_calendar import STATE, policy, remember
+from test_ctl import ctl, ctl_begin, ctl_end
+
+MINUTE = 60 * 10**6
+DAY = 24 * 60 * MINUTE
+
+
+def now():
+    return int(time.time() * 10**6)
+
+
+def boot_id():
+    return read('/proc/sys/kernel/random/boot_id').decode().strip().replace('-', '')
+
+
+def month():
+    return datetime.datetime.utcnow().strftime('%Y.%m')
+
+
+def open_window(w, *lines):
+    """A window that is open now and for the next hours, a baseline day that has begun, a deadline far away."""
+    begin = datetime.datetime.utcnow() - datetime.timedelta(hours=1)
+    policy(w, 'Months=1 2 3 4 5 6 7 8 9 10 11 12', 'Day=1', 'Window=%02d:%02d UTC' % (begin.hour, begin.minute),
+           'WindowLengthSec=12h', 'DeadlineSec=60d', *lines)
+
+
+def installed(w, **values):
+    """A baseline that is installed and waits for the restart."""
+    remember(w, **{'NAME': month(), 'PHASE': 'installed', 'KERNEL': '6.1.0-56-cloud-amd64', 'BOOT_ID': boot_id(), **values})
+
+
+def begin(w):
+    logind = w.add(Logind(w.bus))
+    w.start()
+    return logind
+
+
+def schedule(w):
+    when, by, waits = w.root.get(ROOT, MANAGER, 'RebootSchedule')
+    return int(when), str(by), str(waits)
+
+
+def state(w, key):
+    return dict(line.split('=', 1) for line in read(w.machine.path(STATE)).decode().splitlines() if '=' in line)[key]
+
+
+def test_it_restarts_in_the_window(pki):
+    with World(pki) as w:
+        open_window(w)
+        installed(w)
+        logind = begin(w)
+        # The window is open: as soon as people had their notice.
+        wait_for('the hand-over', lambda: logind.scheduled != NONE)
+        kind, usec = logind.scheduled
+        assert kind == 'reboot' and 2 * MINUTE < usec - now() <= 6 * MINUTE, (kind, usec - now())
+        assert 'baseline ' + month() in logind.wall, logind.wall
+        assert schedule(w) == (usec, 'calendar', ''), schedule(w)
+        assert w.root.get(ROOT, MANAGER, 'BaselineState') == 'scheduled'
+        assert 'baseline' in [str(i) for i, _ in w.root.get(ROOT, MANAGER, 'RebootRequired')]
+        out, _ = ctl(w, 'reboot', user=NOBODY)
+        assert 'planned by the calendar' in out, out
+        # A new daemon knows it again, and does not ask twice.
+        w.daemon.stop()
+        w.daemon.start()
+        w.root = w.client()
+        wait_for('the schedule', lambda: schedule(w)[0] == usec)
+        assert [c for c in logind.calls if c[0] == 'schedule'] == [('schedule', 'reboot', usec)], logind.calls
+        # … and what happens when it comes
+        logind.PrepareForShutdown(True)
+        wait_for('restarting', lambda: w.root.get(ROOT, MANAGER, 'BaselineState') == 'restarting')
+        assert state(w, 'PHASE') == 'restarting'
+        logind.PrepareForShutdown(False)
+        wait_for('called off', lambda: w.root.get(ROOT, MANAGER, 'BaselineState') != 'restarting')
+
+
+def test_outside_the_window_it_waits(pki):
+    with World(pki) as w:
+        later = datetime.datetime.utcnow() + datetime.timedelta(hours=3)
+        policy(w, 'Months=1 2 3 4 5 6 7 8 9 10 11 12', 'Day=1', 'DeadlineSec=60d',
+               'Window=%02d:%02d UTC' % (later.hour, later.minute), 'WindowLengthSec=10min')
+        installed(w)
+        logind = begin(w)
+        wait_for('a plan', lambda: schedule(w)[0] > 0)
+        assert 170 * MINUTE < schedule(w)[0] - now() < 181 * MINUTE, schedule(w)
+        assert logind.calls == [], logind.calls
+        assert int(state(w, 'RESTART_USEC')) == schedule(w)[0]
+
+
+def test_who_works_is_waited_for(pki):
+    moods = [('sessions', [(1000, 'alice')], 'alice is logged in'),
+             ('inhibitors', [('sleep:shutdown', 'apt', 'packages are being installed', 'block')], "'apt' (packages"),
+             ('power', False, 'external power')]
+    for attribute, value, words in moods:
+        with World(pki) as w:
+            open_window(w)
+            installed(w)
+            logind = w.add(Logind(w.bus))
+            setattr(logind, attribute, value)
+            w.start()
+            wait_for('the reason', lambda w=w, words=words: words in schedule(w)[2])
+            assert logind.calls == [] and schedule(w)[0] > now() + 8 * MINUTE, (logind.calls, schedule(w))
+            out, _ = ctl(w, 'reboot')
+            assert words in ' '.join(out.split()), out
+    # What policy says does not matter does not.
+    with World(pki) as w:
+        open_window(w, 'Busy=inhibitors')
+        installed(w)
+        logind = w.add(Logind(w.bus))
+        logind.sessions, logind.power = [(1000, 'alice')], False
+        logind.inhibitors = [('shutdown', 'x', 'y', 'delay'), ('idle', 'x', 'y', 'block')]
+        w.start()
+        wait_for('the hand-over', lambda: logind.scheduled != NONE)
+
+
+def test_the_greeter_is_nobody(pki):
+    with World(pki) as w:
+        open_window(w)
+        installed(w)
+        logind = w.add(Logind(w.bus))
+        logind.sessions = [(115, 'gdm')]
+        w.start()
+        wait_for('the hand-over', lambda: logind.scheduled != NONE)
+
+
+def test_after_the_deadline_nothing_holds_it_up(pki):
+    with World(pki) as w:
+        open_window(w)
+        installed(w, DEADLINE_USEC=now() - MINUTE)
+        logind = w.add(Logind(w.bus))
+        logind.sessions = [(1000, 'alice')]
+        w.start()
+        wait_for('the hand-over', lambda: logind.scheduled != NONE)
+
+
+def test_somebody_elses_schedule_stays(pki):
+    theirs = ('poweroff', now() + 60 * MINUTE)
+    with World(pki) as w:
+        open_window(w)
+        installed(w)
+        logind = w.add(Logind(w.bus))
+        logind.scheduled = theirs
+        w.start()
+        wait_for('the reason', lambda: 'Somebody else' in schedule(w)[2])
+        with refused('RestartConflict'):
+            w.root.call('ScheduleReboot', 0, NO_OPTIONS)
+        w.root.call('CancelReboot', NO_OPTIONS)
+        assert logind.scheduled == theirs and logind.calls == [], logind.calls
+
+
+def test_a_user_defers_until_the_budget_is_spent(pki):
+    with World(pki, 'allow') as w:
+        open_window(w, 'Deferrals=2', 'DeferMaxSec=4h')
+        installed(w)
+        logind = begin(w)
+        wait_for('the hand-over', lambda: logind.scheduled != NONE)
+        c = w.client(NOBODY)
+        with refused('DeferralDenied'):
+            c.call('DeferBaseline', now() + 5 * 60 * MINUTE, NO_OPTIONS)
+        until = now() + 60 * MINUTE
+        when = c.call('DeferBaseline', until, NO_OPTIONS)
+        assert when == until and schedule(w)[0] == when, (when - until, schedule(w))
+        assert logind.scheduled == NONE and ('cancel',) in logind.calls, logind.calls
+        assert 'defer-baseline' in str(w.polkit.log()), w.polkit.log()
+        w.daemon.stop()
+        w.daemon.start()
+        w.root, c = w.client(), w.client(NOBODY)
+        c.call('DeferBaseline', now() + 120 * MINUTE, NO_OPTIONS)
+        with refused('DeferralDenied'):
+            c.call('DeferBaseline', now() + 130 * MINUTE, NO_OPTIONS)
+        assert state(w, 'DEFERRALS') == '2'
+        # An administrator may still take it back.
+        before = schedule(w)[0]
+        assert c.call('CancelReboot', NO_OPTIONS) > before
+        assert state(w, 'DEFERRALS') == '2' and state(w, 'PHASE') == 'scheduled'
+
+
+def test_nobody_else_decides(pki):
+    with World(pki, 'deny') as w:
+        open_window(w)
+        installed(w)
+        logind = begin(w)
+        wait_for('the hand-over', lambda: logind.scheduled != NONE)
+        before = logind.scheduled
+        c = w.client(NOBODY)
+        for method, args in (('ScheduleReboot', [0]), ('DeferBaseline', [now() + MINUTE * 60]), ('CancelReboot', [])):
+            with refused('AccessDenied'):
+                c.call(method, *args, NO_OPTIONS)
+        with refused('InvalidArgs'):
+            c.call('CancelReboot', {'now': True})
+        assert logind.scheduled == before and len(logind.calls) == 1, logind.calls
+
+
+def test_a_person_names_the_time(pki):
+    with World(pki) as w:
+        open_window(w)
+        logind = w.add(Logind(w.bus))
+        w.start()
+        with refused('RestartNotRequired'):
+            w.root.call('ScheduleReboot', 0, NO_OPTIONS)
+        out, _ = ctl(w, 'reboot', 'schedule')
+        assert 'Nothing to do' in out, out
+        with refused('NoRestartScheduled'):
+            w.root.call('CancelReboot', NO_OPTIONS)
+        with refused('NoRestartScheduled'):
+            w.root.call('DeferBaseline', now() + MINUTE, NO_OPTIONS)
+        ctl(w, 'reboot', 'cancel', code=3)
+        ctl(w, 'reboot', 'later', code=2)
+        w.daemon.stop()
+        installed(w)
+        logind.sessions = [(1000, 'alice')]
+        w.daemon.start()
+        w.root = w.client()
+        wait_for('the reason', lambda: 'alice' in schedule(w)[2])
+        for wrong in (now() - DAY, now() + 1000, now() + 40 * DAY):
+            with refused('InvalidArgs'):
+                w.root.call('ScheduleReboot', wrong, NO_OPTIONS)
+        # The logind of this test answers from this very process.
+        process = ctl_begin(w, 'reboot', 'schedule', '+2h', '--json=short')
+        wait_for('hotpatchctl', lambda: process.poll() is not None)
+        got = json.loads(ctl_end(process, 0)[0])
+        assert schedule(w)[1:] == ('administrator', ''), schedule(w)
+        assert got['restart'] and 119 * MINUTE < schedule(w)[0] - now() <= 120 * MINUTE
+        assert logind.calls == []
+        with refused('DeferralDenied'):
+            w.root.call('DeferBaseline', now() + 60 * MINUTE, NO_OPTIONS)
+        # At once: alice is warned and does not hold it up.
+        w.root.call('ScheduleReboot', 0, NO_OPTIONS)
+        wait_for('the hand-over', lambda: logind.scheduled != NONE)
+        assert logind.wall and schedule(w)[1] == 'administrator'
+
+
+def test_without_logind_it_is_said(pki):
+    with World(pki) as w:
+        open_window(w)
+        installed(w)
+        w.start()
+        wait_for('the reason', lambda: 'systemd-logind' in schedule(w)[2])
+        with refused('LogindUnavailable'):
+            w.root.call('ScheduleReboot', 0, NO_OPTIONS)
+    with World(pki) as w:
+        open_window(w)
+        installed(w)
+        logind = w.add(Logind(w.bus))
+        logind.refuse = True
+        w.start()
+        wait_for('the reason', lambda: 'not today' in schedule(w)[2])
+
+
+def test_after_the_restart(pki):
+    """The boot is another one: the promised kernel runs, or it does not."""
+    with World(pki) as w:
+        open_window(w)
+        installed(w, BOOT_ID='0' * 31 + '1', PHASE='restarting')
+        begin(w)
+        wait_for('the end', lambda: w.root.get(ROOT, MANAGER, 'BaselineState') == 'old-kernel-returned')
+        text = str(w.root.get(ROOT, MANAGER, 'BaselineText'))
+        assert "'6.1.0-56-cloud-amd64' was installed" in text and RELEASE in text, text
+        assert state(w, 'CAUSE') == 'old-kernel-returned' and schedule(w)[0] == 0
+        out, _ = ctl(w, 'calendar')
+        assert 'old-kernel-returned' in out and 'runs after the restart' in ' '.join(out.split()), out
+
+
+def test_the_promised_kernel_runs(pki):
+    with World(pki) as w:
+        open_window(w)
+        installed(w, BOOT_ID='0' * 31 + '1', PHASE='restarting', KERNEL=RELEASE)
+        begin(w)
+        wait_for('the trial', lambda: w.root.get(ROOT, MANAGER, 'BaselineState') in ('verifying', 'reached'))
+        assert state(w, 'BOOT_ID') == boot_id()
+
+
+if __name__ == '__main__':
+    main([f for n, f in sorted(globals().items()) if n.startswith('test_')])

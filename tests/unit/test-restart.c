@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "baseline/restart.h"
+#include "tests/unit/unit.h"
+
+static CalendarPolicy policy;
+
+static uint64_t at(int day, int hour, int minute) {
+        Civil c = { .year = 2026, .month = 7, .day = day, .hour = hour, .minute = minute };
+
+        return (uint64_t) civil_seconds(&c) * USEC_PER_SEC;
+}
+
+static void setup(void) {
+        policy = (CalendarPolicy) {
+                .months = 0x249, .window_length_usec = 4 * 60 * USEC_PER_MINUTE, .deadline_usec = 14 * USEC_PER_DAY,
+        };
+        ck_assert_ok(day_rule_parse("third Tue", &policy.day));
+        ck_assert_ok(calendar_window_parse("22:00 UTC", &policy.window));
+}
+
+static void decides(RestartFacts f, RestartAction action, uint64_t restart_usec, const char *text) {
+        RestartDecision d;
+
+        ck_assert_ok(restart_decide(&policy, &f, &d));
+        ck_assert_int_eq(d.action, action);
+        ck_assert_uint_eq(d.restart_usec, restart_usec);
+        ck_assert_uint_gt(d.wake_usec, f.now_usec);
+        if (text)
+                ck_assert_msg(d.text && strstr(d.text, text), "'%s' has no '%s'", strempty(d.text), text);
+        else
+                ck_assert_msg(!d.text, "%s", strempty(d.text));
+        free(d.text);
+}
+
+START_TEST(test_handed_over_shortly_before) {
+        RestartFacts f = { .now_usec = at(21, 12, 0), .restart_usec = at(21, 22, 0), .user = "alice" };
+
+        /* Long before, nobody is asked. */
+        decides(f, RESTART_WAIT, at(21, 22, 0), NULL);
+        f.user = NULL;
+        f.now_usec = at(21, 21, 55);
+        decides(f, RESTART_HAND_OVER, at(21, 22, 0), NULL);
+        f.ours = true;
+        decides(f, RESTART_WAIT, at(21, 22, 0), NULL);
+        /* Somewhat late: people have their notice all the same. */
+        f.ours = false;
+        f.now_usec = at(21, 22, 3);
+        decides(f, RESTART_HAND_OVER, at(21, 22, 8), NULL);
+}
+END_TEST
+
+START_TEST(test_busy) {
+        RestartFacts f = { .now_usec = at(21, 21, 55), .restart_usec = at(21, 22, 0), .deadline_usec = at(23, 0, 0) };
+
+        f.user = "'alice'";
+        decides(f, RESTART_POSTPONE, at(21, 22, 5), "'alice' is logged in");
+        f.user = NULL;
+        f.battery = true;
+        decides(f, RESTART_POSTPONE, at(21, 22, 5), "external power");
+        f.inhibitor = "'dpkg'";
+        decides(f, RESTART_POSTPONE, at(21, 22, 5), "waits for 'dpkg'");
+        /* Out of the window, into the next. */
+        f.now_usec = at(22, 1, 52);
+        f.restart_usec = at(22, 1, 55);
+        decides(f, RESTART_POSTPONE, at(22, 22, 0), "dpkg");
+        /* Once logind has it, it is taken back. */
+        f.now_usec = at(21, 21, 58);
+        f.restart_usec = at(21, 22, 0);
+        f.ours = true;
+        decides(f, RESTART_TAKE_BACK, at(21, 22, 8), "dpkg");
+}
+END_TEST
+
+START_TEST(test_nothing_holds_it_up_for_ever) {
+        RestartFacts f = { .now_usec = at(21, 21, 55), .restart_usec = at(21, 22, 0), .inhibitor = "x", .user = "y" };
+
+        f.deadline_usec = at(21, 21, 55);
+        decides(f, RESTART_HAND_OVER, at(21, 22, 0), NULL);
+        f.deadline_usec = at(30, 0, 0);
+        f.firm = true;
+        decides(f, RESTART_HAND_OVER, at(21, 22, 0), NULL);
+}
+END_TEST
+
+START_TEST(test_somebody_elses) {
+        RestartFacts f = { .now_usec = at(21, 21, 55), .restart_usec = at(21, 22, 0), .theirs_usec = at(21, 23, 0),
+                           .firm = true, .deadline_usec = at(20, 0, 0) };
+
+        decides(f, RESTART_WAIT, at(21, 22, 0), "Somebody else");
+}
+END_TEST
+
+START_TEST(test_time_went_by) {
+        RestartFacts f = { .now_usec = at(22, 9, 0), .restart_usec = at(21, 22, 0) };
+
+        decides(f, RESTART_POSTPONE, at(22, 22, 0), NULL);
+        f.now_usec = at(22, 0, 0); /* the window is still open */
+        decides(f, RESTART_HAND_OVER, at(22, 0, 5), NULL);
+        f.now_usec = at(22, 9, 0);
+        f.firm = true;
+        decides(f, RESTART_HAND_OVER, at(22, 9, 5), NULL);
+        /* and a clock that is set back makes it wait */
+        f.now_usec = at(20, 9, 0);
+        decides(f, RESTART_WAIT, at(21, 22, 0), NULL);
+}
+END_TEST
+
+static void may(bool yes, unsigned times, uint64_t until, uint64_t deadline) {
+        _cleanup_free_ char *why = NULL;
+
+        ck_assert_ok(restart_may_defer(&policy, 3, USEC_PER_DAY, times, at(21, 21, 0), until, deadline, &why));
+        ck_assert_msg(!why == yes, "%s", strempty(why));
+}
+
+START_TEST(test_budget) {
+        may(true, 0, at(22, 12, 0), at(30, 0, 0));
+        may(true, 2, at(22, 21, 0), at(30, 0, 0));
+        may(false, 3, at(22, 12, 0), at(30, 0, 0));
+        may(false, 0, at(22, 21, 1), at(30, 0, 0));
+        may(false, 0, at(21, 21, 0), at(30, 0, 0));
+        may(false, 0, at(20, 12, 0), at(30, 0, 0));
+        may(false, 0, at(22, 12, 0), at(22, 22, 0));
+        may(true, 0, at(22, 12, 0), at(22, 22, 1));
+        may(true, 0, at(22, 12, 0), 0);
+}
+END_TEST
+
+static Suite *restart_suite(void) {
+        Suite *s = suite_create("restart");
+        TCase *t = tcase_create("restart");
+
+        tcase_add_checked_fixture(t, setup, NULL);
+        tcase_add_test(t, test_handed_over_shortly_before);
+        tcase_add_test(t, test_busy);
+        tcase_add_test(t, test_nothing_holds_it_up_for_ever);
+        tcase_add_test(t, test_somebody_elses);
+        tcase_add_test(t, test_time_went_by);
+        tcase_add_test(t, test_budget);
+        suite_add_tcase(s, t);
+        return s;
+}
+
+UNIT_MAIN(restart_suite)
