@@ -16,16 +16,19 @@
 #include "daemon/messages.h"
 #include "daemon/record.h"
 #include "daemon/store-baseline.h"
+#include "dbus/errors.h"
 
 /**
  * struct Baseline
  * @timer: when to look again
+ * @damaged: the file cannot be read; nothing is done or written before somebody looked at it
  * @looking: steps follow each other; a step that changes something does not begin anew
  */
 struct Baseline {
         Manager *manager;
         BaselineState state;
         sd_event_source *timer;
+        bool damaged;
         bool looking;
 };
 
@@ -38,8 +41,8 @@ static uint64_t now(void) {
  * @m: with a store and a configuration
  * @ret: baseline_free() it
  *
- * A state that is damaged is named among the findings; the machine begins anew, so that nothing that was
- * half done is taken for done.
+ * A state that is damaged is named among the findings and stays as it is: it may have said that an
+ * installation is half done.
  *
  * Return: 0 or a negative errno.
  */
@@ -56,6 +59,11 @@ int baseline_new(Manager *m, Baseline **ret) {
                 return r;
         if (r < 0)
                 b->state = (BaselineState) { .since_usec = now() };
+        if (r == -EBADMSG) {
+                b->damaged = true;
+                b->state.text = strdup("The file '/var/lib/hotpatch/baseline-state' cannot be read; no baseline is "
+                                "worked at before it was looked at");
+        }
         /* It was called off, or we would not be here. */
         if (b->state.phase == BASELINE_RESTARTING && sd_id128_get_boot(&boot) >= 0 &&
             sd_id128_equal(boot, b->state.boot_id))
@@ -104,8 +112,11 @@ static void tell(const Baseline *b) {
 
 /* Durable, then known to others. */
 static int changed(Baseline *b, sd_bus_error *error) {
-        int r = store_baseline_write(b->manager->store, &b->state, error);
+        int r;
 
+        if (b->damaged)
+                return sd_bus_error_set(error, HOTPATCH_ERROR("StateDamaged"), b->state.text);
+        r = store_baseline_write(b->manager->store, &b->state, error);
         bus_baseline_changed(b->manager);
         if (r >= 0 && b->manager->restart)
                 restart_look(b->manager->restart);
@@ -145,7 +156,7 @@ void baseline_look(Baseline *b) {
                 .release = b->manager->identity.release,
         };
 
-        if (b->looking || sd_id128_get_boot(&facts.boot_id) < 0)
+        if (b->looking || b->damaged || sd_id128_get_boot(&facts.boot_id) < 0)
                 return;
         b->looking = true;
         /* A clock that was set back before this machine began makes it begin anew. */

@@ -114,6 +114,8 @@ def test_a_damaged_state_is_named(pki):
         w.start()
         assert w.root.get(ROOT, MANAGER, 'BaselineReached') == ''
         assert 'baseline-state' in str(w.root.get(ROOT, MANAGER, 'Findings'))
+        assert 'cannot be read' in w.root.get(ROOT, MANAGER, 'BaselineText')
+        assert b'PHASE=lost' in read(w.machine.path(STATE))
 
 
 if __name__ == '__main__':
