@@ -65,10 +65,12 @@ int job_fail_stalled(Job *j, const char *what);
 /* job-commit.c */
 int job_step_commit(Job *j, sd_bus_error *error) _must_check_;
 
+/* job-dependants.c */
+int job_rollback_forget(Job *j, const char *id) _must_check_;
+
 /* job-rollback.c */
 void job_rollback_ended(Job *j);
 void job_rollback_failed(Job *j, int r, const sd_bus_error *error);
-int job_rollback_forget(Job *j, const char *id) _must_check_;
 void job_rollback_is_out(Job *j);
 
 /* job-remove-steps.c */

@@ -165,6 +165,11 @@ static void forget(Trials *t, Trial *trial) {
         bus_patches_changed(t->manager);
 }
 
+/** trials_forget() - the trial at place @i of the list is over, and nothing is said about it */
+void trials_forget(Trials *t, size_t i) {
+        forget(t, list_take(t, i));
+}
+
 /** trials_end_one() - the trial at place @i of the list is over: it "passed", "failed", or has "ended" */
 void trials_end_one(Trials *t, size_t i, const char *result, const char *reason) {
         _cleanup_free_ char *ids = NULL;
@@ -324,68 +329,6 @@ int trials_add(Trials *t, TrialRecord *record) {
                 return r;
         (void) TAKE_PTR(trial);
         return 0;
-}
-
-/* --- those that were given up --- */
-
-static bool drop_all(TrialRecord *record, char *const *ids) {
-        size_t n = strv_length(record->ids);
-
-        for (; ids && *ids; ids++)
-                trial_record_drop(record, *ids);
-        return strv_length(record->ids) < n;
-}
-
-/* What these patches had superseded then. */
-static int bequeath(Trials *t, const TrialRecord *from, char *const *ids, const char *heir) {
-        AdmittedRecord *records;
-        size_t n;
-        int r;
-
-        r = store_admitted_list(t->manager->store, &records, &n);
-        if (r < 0)
-                return r;
-        for (size_t i = 0; r >= 0 && i < n; i++) {
-                char **old = strv_contains(ids, records[i].id) ? records[i].supersedes : NULL;
-
-                for (; r >= 0 && old && *old; old++) {
-                        r = store_superseded_move(t->manager->store, from->transaction, heir, *old);
-                        if (r == -ENOENT || r == -EBADMSG)
-                                r = 0;
-                }
-        }
-        admitted_records_free(records, n);
-        return r;
-}
-
-/**
- * trials_forgive() - patches of failed trials that were given up have been applied again
- * @heir: their new transaction, which may have to bring back what they had superseded; NULL: they are not on trial
- *
- * Somebody took out what the rollback could not, and wanted it once more: the old failure says nothing any more, and
- * what it left must not be rolled back at the next start.
- *
- * Return: 0 or a negative errno.
- */
-int trials_forgive(Trials *t, char *const *ids, const char *heir) {
-        int r = 0;
-
-        for (size_t i = t->n; r >= 0 && i-- > 0;) {
-                Trial *trial = t->list[i];
-
-                if (trial_is_running(trial) || !drop_all(&trial->record, ids))
-                        continue;
-                if (strv_length(trial->record.ids) > 0) {
-                        r = heir ? bequeath(t, &trial->record, ids, heir) : 0;
-                        if (r >= 0)
-                                r = store_trial_write(t->manager->store, &trial->record, NULL);
-                        continue;
-                }
-                r = heir ? store_superseded_adopt(t->manager->store, trial->record.transaction, heir) : 0;
-                if (r >= 0)
-                        forget(t, list_take(t, i));
-        }
-        return r;
 }
 
 static void forgive_all(Trials *t) {
