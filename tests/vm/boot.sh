@@ -10,7 +10,7 @@ testcase_the_wanted_kernel_runs() {
 }
 
 testcase_systemd_runs_without_failed_units() {
-        eventually 30 systemctl is-system-running
+        eventually 60 systemctl is-system-running
         run systemctl --failed --no-legend --plain
         [[ -z $output ]]
 }

@@ -224,7 +224,7 @@ testcase_a_foreign_livepatch_is_replaced_with_consent() {
         refuse_file /proc/modules '^hp_cmdline '
         # his to unload
         expect_file /proc/modules '^foreign '
-        rmmod foreign
+        eventually 60 rmmod foreign
         run hotpatchctl list
         expect_output '^hp-all +active'
         hotpatchctl remove hp-all

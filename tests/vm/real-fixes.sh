@@ -133,7 +133,7 @@ testcase_an_authors_file_is_called_and_sees_the_attempt() { # on: 6.1.0-50-cloud
         expect_file $wires '^FSMOUNT-INTERNAL 0$'
         expect_probe fsmount-watched new
         expect_file $wires '^FSMOUNT-INTERNAL 1$'
-        eventually 5 eval "log_since_mark | grep -q 'tripwire FSMOUNT-INTERNAL'"
+        eventually 60 kernel_said 'tripwire FSMOUNT-INTERNAL'
         log_mark
         remove fsmount-watched
         [[ $(patch_said) == "before the removal,behind the removal," ]] || fail "it said: $(patch_said)"

@@ -98,6 +98,10 @@ refuse_cases() {
 testcase_the_good_one_is_good() {
         mkdir -p /etc/hotpatch/trust.d
         cp root.pem lists.crl /etc/hotpatch/trust.d/
+        # Some testcases do not talk to it for long, and it is to stay the same.
+        mkdir -p /etc/hotpatch/hotpatchd.conf.d
+        printf '[Service]\nIdleTimeoutSec=1h\n' >/etc/hotpatch/hotpatchd.conf.d/stay.conf
+        systemctl restart hotpatchd.service
         main_pid >pid
         hotpatchctl verify good.hpb
         hotpatchctl plan good.hpb
