@@ -29,7 +29,9 @@ FOLDERS = '''/usr/lib/apt/methods /usr/lib/apt/apt-helper /usr/share/dpkg /usr/l
 
 
 def run(*command, **options):
-    return subprocess.run(command, check=True, capture_output=True, text=True, **options)
+    done = subprocess.run(command, check=False, capture_output=True, text=True, **options)
+    assert done.returncode == 0, '%s: %s%s' % (command, done.stdout, done.stderr)
+    return done
 
 
 def write(path, data, mode=0o644):
@@ -51,7 +53,7 @@ class Root:
         self.path = tempfile.mkdtemp(prefix='hotpatch-aptroot-')
         for folder in ('tmp', 'proc', 'dev', 'var/tmp', 'run/hotpatch/baseline', 'var/lib/hotpatch', 'boot', 'etc/apt/apt.conf.d',
                        'etc/apt/trusted.gpg.d', 'etc/apt/preferences.d', 'var/lib/dpkg/info', 'var/lib/dpkg/updates', 'var/log/apt',
-                       'var/lib/apt/lists/partial', 'var/cache/apt/archives/partial', 'usr/lib', 'usr/bin', 'usr/sbin', 'root', 'repo'):
+                       'var/lib/apt/lists/partial', 'var/cache/apt/archives/partial', 'usr/lib', 'usr/bin', 'usr/sbin', 'root', 'repo', 'mnt'):
             os.makedirs(self.at(folder))
         os.chmod(self.at('tmp'), 0o1777)
         for link in ('bin', 'sbin', 'lib'):
@@ -95,6 +97,9 @@ class Root:
         for folder, _, names in os.walk(path):
             for name in names:
                 self.copy(os.path.join(folder, name))
+
+    def machine(self, key):
+        return Machine(self, key)
 
     def clone(self):
         """The same root again, for one test; hard links would let a test write into all others."""
@@ -153,28 +158,51 @@ class Machine:
     def exists(self, path):
         return os.path.exists(self.at(path))
 
-    def deb(self, name, version, files=(), scripts=(), conffiles=(), depends='', where='repo'):
-        """Make a package and put it into the repository. Return: its file."""
+    def package(self, name, version, files=(), scripts=(), conffiles=(), postinst='', depends='', where='repo'):
+        """Make a package and put it into the repository."""
         tree = os.path.join(self.packages, name + '_' + version)
         for path, data in dict(files).items():
             write(os.path.join(tree, path.lstrip('/')), data)
-        for script, text in dict(scripts).items():
+        scripts = dict(scripts)
+        if postinst:
+            scripts['postinst'] = postinst
+        for script, text in scripts.items():
             write(os.path.join(tree, 'DEBIAN', script), '#!/bin/sh\nset -e\n' + text + '\n', 0o755)
         if conffiles:
             write(os.path.join(tree, 'DEBIAN/conffiles'), ''.join(c + '\n' for c in conffiles))
         write(os.path.join(tree, 'DEBIAN/control'),
               'Package: %s\nVersion: %s\nArchitecture: amd64\nMaintainer: Test <test@example.org>\nInstalled-Size: 40\n'
               '%sDescription: made for a test\n' % (name, version, 'Depends: %s\n' % depends if depends else ''))
-        deb = os.path.join(self.at(where), '%s_%s_amd64.deb' % (name, version.replace(':', '%3a')))
-        run('dpkg-deb', '-Zgzip', '--root-owner-group', '-b', tree, deb)
-        return deb
+        run('dpkg-deb', '-Zgzip', '--root-owner-group', '-b', tree, self.package_file(name, version, where))
 
-    def kernel(self, release, version='1', size=20000, postinst='', meta='linux-image-test'):
-        """A kernel package that makes its initramfs when it is configured, and the metapackage for it."""
-        image = 'k' * size
-        self.deb('linux-image-' + release, version, files={'/boot/vmlinuz-' + release: image, '/boot/config-' + release: 'x'},
-                 scripts={'postinst': postinst or 'echo initramfs > /boot/initrd.img-' + release})
-        self.deb(meta, version, depends='linux-image-' + release)
+    def package_file(self, name, version, where='repo'):
+        return os.path.join(self.at(where), '%s_%s_amd64.deb' % (name, version))
+
+    # The kernel: 0 is the running one, and each number after it a newer one. Its package makes the initramfs when
+    # it is configured; the metapackage brings it.
+    backend, fetches, follows_kernel = 'apt', True, 'linux-image-test'
+
+    def release(self, n):
+        return '99.%d.0-test' % n if n else RUNNING
+
+    def kernel(self, n, postinst=''):
+        release = self.release(n)
+        self.package(*self.kernel_package(n), files={'/boot/vmlinuz-' + release: 'k' * 20000, '/boot/config-' + release: 'x'},
+                     postinst=postinst or 'echo initramfs > /boot/initrd.img-' + release)
+        self.package('linux-image-test', str(n + 1), depends='linux-image-' + release)
+
+    def kernel_package(self, n):
+        return 'linux-image-' + self.release(n), str(n + 1)
+
+    @property
+    def kernel_changes(self):
+        return [('install', 'linux-image-' + self.release(1)), ('upgrade', 'linux-image-test')]
+
+    def v(self, version):
+        return version
+
+    def mark_auto(self, *packages):
+        self.shell('apt-mark auto ' + ' '.join(packages))
 
     def publish(self, key=None, sign=True):
         repo = self.at('repo')
@@ -220,8 +248,8 @@ class Machine:
         self.publish()
         self.shell('apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y install ' + ' '.join(packages))
 
-    def request(self, verb, packages=(), kernel=None, backend='apt', lock_timeout=0):
-        request = {'protocol': 1, 'verb': verb, 'id': uuid.uuid4().hex, 'backend': backend, 'baseline': '2026.10',
+    def request(self, verb, packages=(), kernel=None, backend=None, lock_timeout=0):
+        request = {'protocol': 1, 'verb': verb, 'id': uuid.uuid4().hex, 'backend': backend or self.backend, 'baseline': '2026.10',
                    'packages': [{'name': n, 'version': v} for n, v in packages], 'lock_timeout': lock_timeout}
         if kernel:
             request['kernel'] = kernel
