@@ -106,7 +106,7 @@ static int find_due(const Context *c, CalendarMonth *ret) {
 
         if (r < 0)
                 return r;
-        if (m.deadline_usec <= c->s->since_usec || (c->s->reached && strcmp(m.name, c->s->reached) <= 0))
+        if (m.day_usec < c->s->since_usec || (c->s->reached && strcmp(m.name, c->s->reached) <= 0))
                 return -ENOENT;
         *ret = m;
         return 0;
@@ -168,7 +168,11 @@ static int decide_due(const Context *c) {
 
 static int decide_downloaded(const Context *c) {
         uint64_t begin, end;
-        int r = calendar_window_at(c->p, c->f->now_usec, &begin, &end);
+        int r;
+
+        if (!c->enabled)
+                return say(c, "Baseline %s is downloaded, and nothing is done by itself (Enable=no)", c->s->name);
+        r = calendar_window_at(c->p, c->f->now_usec, &begin, &end);
 
         if (r == -ENOENT)
                 return say(c, "Baseline %s is downloaded, and there will be no window to install it", c->s->name);
@@ -201,7 +205,12 @@ static int decide_installing(const Context *c) {
 
 static int decide_installed(const Context *c) {
         uint64_t earliest = c->f->now_usec + RESTART_NOTICE_USEC;
-        int r = restart_time(c->p, c->s->deferred_until_usec > earliest ? c->s->deferred_until_usec : earliest,
+        int r;
+
+        if (!c->enabled)
+                return say(c, "Baseline %s is installed; 'hotpatchctl reboot schedule' restarts the machine (Enable=no)",
+                           c->s->name);
+        r = restart_time(c->p, c->s->deferred_until_usec > earliest ? c->s->deferred_until_usec : earliest,
                         &c->d->restart_usec);
 
         if (r == -ENOENT)

@@ -231,6 +231,7 @@ int baseline_enter(BaselineState *s, const BaselineDecision *d, const BaselineFa
                 break;
         case BASELINE_VERIFYING:
                 s->boot_id = f->boot_id;
+                s->clean = false;
                 s->restart_usec = 0;
                 s->restart_firm = false;
                 break;
@@ -278,7 +279,7 @@ uint64_t baseline_deadline(const BaselineState *s, const CalendarPolicy *p) {
  * @ret_when: when it ended so; 0: it did not
  *
  * Return: a phase while it is in work; "reached" or the word of a cause when it ended; "superseded" by a later
- * one that was reached; "before" this machine followed the calendar; "missed", "due" or "coming".
+ * one that was reached; "before" this machine followed the calendar (its day was); "missed", "due" or "coming".
  */
 const char *baseline_month_state(const BaselineState *s, const CalendarMonth *m, uint64_t now_usec, uint64_t *ret_when) {
         const char *ended = baseline_history_find(s, m->name);
@@ -297,8 +298,8 @@ const char *baseline_month_state(const BaselineState *s, const CalendarMonth *m,
                 return phases[BASELINE_REACHED];
         }
         if (s->reached && strcmp(s->reached, m->name) > 0)
-                return m->deadline_usec <= s->since_usec ? "before" : "superseded";
-        if (m->deadline_usec <= s->since_usec)
+                return m->day_usec < s->since_usec ? "before" : "superseded";
+        if (m->day_usec < s->since_usec)
                 return "before";
         if (m->deadline_usec <= now_usec)
                 return causes[BASELINE_MISSED];

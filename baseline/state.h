@@ -45,6 +45,7 @@ typedef enum BaselineCause {
  * @cause, @text: of BASELINE_FAILED, for programs and for people; @text also says why something waits
  * @kernel: release that must run afterwards; NULL: not known, or the running one stays
  * @boot_id: boot in which it was installed, then the one in which it is verified
+ * @clean: while it was verified, the machine was shut down in order
  * @restart_usec: when the machine is to restart, also for another reason than a baseline; 0: not decided
  * @restart_firm: a person named that time
  * @deferrals, @deferred_until_usec: of this baseline's restart
@@ -62,6 +63,7 @@ typedef struct BaselineState {
         char *text;
         char *kernel;
         sd_id128_t boot_id;
+        bool clean;
         uint64_t restart_usec;
         bool restart_firm;
         uint64_t deferrals;

@@ -136,6 +136,7 @@ static void end(Backend *b, const sd_bus_error *refusal) {
         bus_reboot_changed(b->manager);
         if (done)
                 done(b->userdata, result, &error);
+        baseline_ran(b->manager->baseline, result, &error);
 }
 
 /* SystemdDone: how the unit ended is not looked at, what it left is. */

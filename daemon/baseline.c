@@ -9,6 +9,7 @@
 
 #include <syslog.h>
 
+#include "baseline/runner.h"
 #include "daemon/baseline.h"
 #include "daemon/bus.h"
 #include "daemon/describe.h"
@@ -17,6 +18,9 @@
 #include "daemon/record.h"
 #include "daemon/store-baseline.h"
 #include "dbus/errors.h"
+
+/* What failed without changing anything is tried again with the next daily look. */
+#define AGAIN_USEC (20 * 60 * USEC_PER_MINUTE)
 
 /**
  * struct Baseline
@@ -123,51 +127,208 @@ static int changed(Baseline *b, sd_bus_error *error) {
         return r;
 }
 
+/* --- the package manager's part --- */
+
+static RunVerb verb_of(BaselinePhase phase) {
+        return phase == BASELINE_DUE        ? RUN_PLAN
+             : phase == BASELINE_PLANNED    ? RUN_DOWNLOAD
+             : phase == BASELINE_INSTALLING ? RUN_INSTALL
+                                            : _RUN_VERB_INVALID;
+}
+
+static void take_result(const RunResult *result, BaselineFacts *f) {
+        f->run = result->outcome == RUN_DONE     ? BASELINE_RUN_DONE
+               : result->outcome == RUN_RUNNING  ? BASELINE_RUN_RUNNING
+               : result->cause == RUN_CAUSE_INTERRUPTED ? BASELINE_RUN_INTERRUPTED
+                                                 : BASELINE_RUN_FAILED;
+        f->run_text = result->text;
+        f->run_kernel = result->kernel;
+        f->run_restart = result->restart || (result->verb == RUN_PLAN && result->n_changes > 0);
+}
+
+/* A result of before this phase is of another try; and what failed may be tried again the next day. */
+static bool is_current(const Baseline *b, const RunResult *result, uint64_t now_usec) {
+        if (!streq_ptr(result->baseline, b->state.name) || result->started_usec < b->state.phase_usec)
+                return false;
+        return result->verb == RUN_INSTALL || result->verb == RUN_MEND || result->outcome != RUN_FAILED ||
+                result->ended_usec + AGAIN_USEC > now_usec;
+}
+
+/* How the run of this phase stands; @ret_result owns what the facts borrow. */
+static int find_run(const Baseline *b, BaselineFacts *f, RunResult **ret_result) {
+        RunVerb verb = verb_of(b->state.phase);
+        int root_fd = kernel_root_fd(b->manager->kernel), r;
+
+        if (verb < 0)
+                return 0;
+        if (backend_is_running(b->manager->backend)) {
+                f->run = BASELINE_RUN_RUNNING;
+                return 0;
+        }
+        r = verb == RUN_INSTALL ? run_settle(root_fd, ret_result) : run_result_read_at(root_fd, verb, ret_result);
+        if (r >= 0 && is_current(b, *ret_result, f->now_usec))
+                take_result(*ret_result, f);
+        return r == -ENOENT || r == -EBADMSG || r >= 0 ? 0 : r;
+}
+
+static int fail_start(Baseline *b, const char *why);
+
+/* BackendDone; baseline_ran() is told of every run, also of those that a daemon before this one began. */
+static void run_ended(_unused_ void *userdata, _unused_ const RunResult *result, _unused_ const sd_bus_error *error) {
+}
+
+static int start_run(Baseline *b, RunVerb verb) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        int r;
+
+        r = backend_start(b->manager->backend, &(BackendOrder) {
+                .verb = verb,
+                .baseline = b->state.name,
+                .caller_uid = UINT32_MAX,
+        }, run_ended, b, &error);
+        if (r >= 0)
+                return 0;
+        return fail_start(b, error.message ?: strerror(-r));
+}
+
 /* One step; 0: there is no more to do now. */
 static int step(Baseline *b, const CalendarPolicy *p, const BaselineFacts *facts) {
+        static const RunVerb verbs[_BASELINE_ACTION_MAX] = {
+                [BASELINE_PLAN] = RUN_PLAN, [BASELINE_DOWNLOAD] = RUN_DOWNLOAD, [BASELINE_INSTALL] = RUN_INSTALL,
+        };
         BaselinePhase before = b->state.phase;
         _cleanup_free_ char *text = b->state.text ? strdup(b->state.text) : NULL;
         BaselineDecision d;
+        bool goes_on;
         int r = baseline_decide(p, b->manager->config->baseline.enabled, &b->state, facts, &d);
 
         if (r < 0)
                 return r;
+        goes_on = d.action == BASELINE_ENTER;
         wake_at(b, d.wake_usec);
-        /* The package manager's part begins elsewhere; here its outcome is waited for. */
-        if (d.action != BASELINE_ENTER && d.action != BASELINE_WAIT) {
-                baseline_decision_done(&d);
-                return 0;
-        }
         r = baseline_enter(&b->state, &d, facts);
-        if (r >= 0 && (d.action == BASELINE_ENTER || !streq_ptr(text, d.text)))
+        if (r >= 0 && (b->state.phase != before || goes_on || !streq_ptr(text, d.text)))
                 r = changed(b, NULL);
         if (r >= 0 && b->state.phase != before)
                 tell(b);
+        /* Only after it is on disk that it begins. */
+        if (r >= 0 && !goes_on && d.action != BASELINE_WAIT)
+                r = start_run(b, verbs[d.action]);
         baseline_decision_done(&d);
-        return r < 0 ? r : d.action == BASELINE_ENTER;
+        return r < 0 ? r : goes_on;
 }
 
-/** baseline_look() - go on as far as it goes without anybody else */
-void baseline_look(Baseline *b) {
-        CalendarPolicy p = baseline_calendar_policy(b, NULL);
+static int gather(const Baseline *b, BaselineFacts *ret) {
         BaselineFacts facts = {
                 .now_usec = now(),
                 .uptime_usec = clock_usec(CLOCK_BOOTTIME),
                 .release = b->manager->identity.release,
         };
+        int r = sd_id128_get_boot(&facts.boot_id);
 
-        if (b->looking || b->damaged || sd_id128_get_boot(&facts.boot_id) < 0)
+        if (r < 0)
+                return r;
+        facts.unclean = b->state.phase == BASELINE_VERIFYING && !b->state.clean;
+        *ret = facts;
+        return 0;
+}
+
+/** baseline_look() - go on as far as it goes, until somebody else has to end what he does or a time comes */
+void baseline_look(Baseline *b) {
+        CalendarPolicy p = baseline_calendar_policy(b, NULL);
+        int r = 1;
+
+        if (b->looking || b->damaged)
                 return;
         b->looking = true;
         /* A clock that was set back before this machine began makes it begin anew. */
-        if (facts.now_usec < b->state.since_usec)
-                b->state.since_usec = facts.now_usec;
+        if (now() < b->state.since_usec)
+                b->state.since_usec = now();
         /* Phases follow each other without a ring; the bound is for a mistake of ours. */
-        for (unsigned i = 0; i < _BASELINE_PHASE_MAX; i++)
-                if (b->state.phase == BASELINE_INSTALLING || step(b, &p, &facts) <= 0)
-                        break;
+        for (unsigned i = 0; r > 0 && i < _BASELINE_PHASE_MAX; i++) {
+                _cleanup_(run_result_freep) RunResult *result = NULL;
+                BaselineFacts facts;
+
+                r = gather(b, &facts);
+                if (r >= 0)
+                        r = find_run(b, &facts, &result);
+                if (r >= 0)
+                        r = step(b, &p, &facts);
+        }
         b->looking = false;
         restart_look(b->manager->restart);
+}
+
+/* An administrator installed, at a time when the calendar did not: the same follows. */
+static int adopt(Baseline *b, const RunResult *result) {
+        CalendarPolicy p = baseline_calendar_policy(b, NULL);
+        BaselineDecision d = { .action = BASELINE_ENTER, .phase = BASELINE_DUE, .text = (char *) "Installed by hand" };
+        BaselineFacts facts;
+        CalendarMonth m;
+        int r = gather(b, &facts);
+
+        if (r < 0)
+                return r;
+        if (baseline_name_is_valid(result->baseline))
+                memcpy(d.name, result->baseline, sizeof(d.name));
+        else {
+                r = calendar_baseline_at(&p, facts.now_usec, &m);
+                if (r < 0)
+                        return r;
+                memcpy(d.name, m.name, sizeof(d.name));
+        }
+        r = baseline_enter(&b->state, &d, &facts);
+        d.phase = BASELINE_INSTALLING;
+        if (r >= 0)
+                r = baseline_enter(&b->state, &d, &facts);
+        take_result(result, &facts);
+        return r < 0 ? r : step(b, &p, &facts);
+}
+
+/* The package manager was not run at all. */
+static int fail_start(Baseline *b, const char *why) {
+        BaselineDecision d = { .action = BASELINE_WAIT, .phase = b->state.phase };
+        BaselineFacts facts;
+        int r = gather(b, &facts);
+
+        if (r < 0)
+                return r;
+        if (b->state.phase == BASELINE_INSTALLING) {
+                d.action = BASELINE_ENTER;
+                d.phase = BASELINE_FAILED;
+                d.cause = BASELINE_INSTALL_FAILED;
+        }
+        wake_at(b, facts.now_usec + AGAIN_USEC);
+        if (asprintf(&d.text, "Baseline %s: %s", b->state.name, why) < 0)
+                return -ENOMEM;
+        r = baseline_enter(&b->state, &d, &facts);
+        baseline_decision_done(&d);
+        if (r >= 0)
+                r = changed(b, NULL);
+        if (d.action == BASELINE_ENTER)
+                tell(b);
+        return r;
+}
+
+/**
+ * baseline_ran() - the package manager has ended; what follows is done
+ * @result: NULL: it could not even begin
+ * @error: why it failed
+ */
+void baseline_ran(Baseline *b, const RunResult *result, const sd_bus_error *error) {
+        bool installed = result && result->outcome == RUN_DONE &&
+                (result->verb == RUN_INSTALL || result->verb == RUN_MEND);
+
+        if (b->damaged)
+                return;
+        if (!result) {
+                if (verb_of(b->state.phase) >= 0)
+                        (void) (fail_start(b, error->message ?: "the package manager was not run") < 0);
+                return;
+        }
+        if (installed && (result->restart || result->kernel) && b->state.phase != BASELINE_INSTALLING)
+                (void) (adopt(b, result) < 0);
+        baseline_look(b);
 }
 
 /**
@@ -215,7 +376,9 @@ int baseline_defer(Baseline *b, uint64_t until_usec, bool counts, sd_bus_error *
 int baseline_goes_down(Baseline *b, bool start) {
         BaselinePhase phase = b->state.phase;
 
-        if (start && (phase == BASELINE_INSTALLED || phase == BASELINE_SCHEDULED))
+        if (start && phase == BASELINE_VERIFYING)
+                b->state.clean = true;
+        else if (start && (phase == BASELINE_INSTALLED || phase == BASELINE_SCHEDULED))
                 b->state.phase = BASELINE_RESTARTING;
         else if (!start && phase == BASELINE_RESTARTING)
                 b->state.phase = BASELINE_INSTALLED;

@@ -119,7 +119,7 @@ Restart *restart_free(Restart *r) {
 
 /** restart_pending() - does the daemon have to stay for it? */
 bool restart_pending(const Restart *r) {
-        return r && (state_of(r)->restart_usec > 0 || r->request || logind_is_busy(r->logind));
+        return r && (state_of(r)->restart_usec > 0 || state_of(r)->phase == BASELINE_VERIFYING || r->request || logind_is_busy(r->logind));
 }
 
 /** restart_text() - what holds the restart up; "": nothing */

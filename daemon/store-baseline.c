@@ -43,6 +43,7 @@ const Field store_baseline_fields[] = {
         { "TEXT", FIELD_STRING, false, STATE(text), valid_text },
         { "KERNEL", FIELD_STRING, false, STATE(kernel), valid_release },
         { "BOOT_ID", FIELD_ID128, true, STATE(boot_id), NULL },
+        { "CLEAN", FIELD_BOOL, true, STATE(clean), NULL },
         { "RESTART_USEC", FIELD_U64, true, STATE(restart_usec), NULL },
         { "RESTART_FIRM", FIELD_BOOL, true, STATE(restart_firm), NULL },
         { "DEFERRALS", FIELD_U64, true, STATE(deferrals), NULL },

@@ -219,4 +219,5 @@ def test_systemd_is_not_there(pki):
             plan(w)
 
 
-main([f for n, f in list(globals().items()) if n.startswith('test_')])
+if __name__ == '__main__':
+    main([f for n, f in list(globals().items()) if n.startswith('test_')])

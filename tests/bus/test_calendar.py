@@ -21,7 +21,7 @@ def seconds(year, month, day, hour=0):
 def remember(w, history=(), **values):
     """The state of the machine's baseline, as hotpatchd keeps it."""
     fields = {'SINCE_USEC': seconds(2025, 1, 1) * 10**6, 'DEADLINE_USEC': 0, 'PHASE': 'idle', 'PHASE_USEC': 0,
-              'CAUSE': 'none', 'BOOT_ID': '0' * 32, 'RESTART_USEC': 0, 'RESTART_FIRM': 0, 'DEFERRALS': 0, 'DEFERRED_UNTIL_USEC': 0,
+              'CAUSE': 'none', 'BOOT_ID': '0' * 32, 'RESTART_USEC': 0, 'RESTART_FIRM': 0, 'CLEAN': 0, 'DEFERRALS': 0, 'DEFERRED_UNTIL_USEC': 0,
               'REACHED_USEC': 0, **values}
     lines = ['%s=%s' % f for f in fields.items()] + ['HISTORY=' + h for h in history]
     w.machine.write(STATE, 'FORMAT=1\n' + '\n'.join(lines) + '\nEND=1\n')

@@ -8,6 +8,7 @@ import time
 
 from hotpatchtest import MANAGER, NO_OPTIONS, NOBODY, RELEASE, ROOT, World, main, read, refused, wait_for
 from logindmock import NONE, Logind
+from test_baseline import DONE, UNIT, Runs
 from test_calendar import STATE, policy, remember
 from test_ctl import ctl, ctl_begin, ctl_end
 
@@ -277,6 +278,71 @@ def test_the_promised_kernel_runs(pki):
         begin(w)
         wait_for('the trial', lambda: w.root.get(ROOT, MANAGER, 'BaselineState') in ('verifying', 'reached'))
         assert state(w, 'BOOT_ID') == boot_id()
+
+
+def test_a_baseline_by_itself(pki):
+    """Due, planned, downloaded, installed in the window, and the restart is scheduled; nobody has asked for it."""
+    with World(pki) as w:
+        open_window(w)
+        remember(w)
+        runs = w.add(Runs(w, DONE))
+        logind = begin(w)
+        wait_for('the restart', lambda: logind.scheduled != NONE)
+        assert runs.started == [UNIT] * 3, runs.started
+        assert state(w, 'KERNEL') == '6.1.0-99-test' and state(w, 'NAME') == month(), read(w.machine.path(STATE))
+        assert w.root.get(ROOT, MANAGER, 'BaselineState') == 'scheduled'
+        got = json.loads(w.root.call('Calendar', 0))
+        assert [c['kernel'] for c in got['coverage']] == [RELEASE, '6.1.0-99-test'], got['coverage']
+
+
+def test_not_by_itself(pki):
+    with World(pki) as w:
+        open_window(w, 'Enable=no')
+        remember(w)
+        runs = w.add(Runs(w, DONE))
+        begin(w)
+        wait_for('the state', lambda: w.root.get(ROOT, MANAGER, 'BaselineState') == 'due')
+        assert 'Enable=no' in w.root.get(ROOT, MANAGER, 'BaselineText') and runs.started == []
+        # An administrator does it; the restart is his, too.
+        call = w.root.begin('InstallBaseline', '', NO_OPTIONS, signature='sa{sv}')
+        wait_for('installed', lambda: w.root.get(ROOT, MANAGER, 'BaselineState') == 'installed')
+        assert call.result() and schedule(w)[0] == 0 and runs.started == [UNIT]
+        assert 'reboot schedule' in w.root.get(ROOT, MANAGER, 'BaselineText')
+
+
+def test_a_failed_installation_is_not_tried_again(pki):
+    failed = 'case "$1" in install) echo \'{"type":"failed","cause":"boot-full","text":"There is no space"}\'; exit 1;; esac\n'
+    with World(pki) as w:
+        open_window(w)
+        remember(w)
+        runs = w.add(Runs(w, failed + DONE))
+        begin(w)
+        wait_for('the state', lambda: w.root.get(ROOT, MANAGER, 'BaselineState') == 'install-failed')
+        assert 'There is no space' in w.root.get(ROOT, MANAGER, 'BaselineText'), w.root.get(ROOT, MANAGER, 'BaselineText')
+        n = len(runs.started)
+        w.daemon.stop()
+        w.daemon.start()
+        w.root = w.client()
+        assert w.root.get(ROOT, MANAGER, 'BaselineState') == 'install-failed'
+        assert len(runs.started) == n == 3 and state(w, 'CAUSE') == 'install-failed'
+
+
+def test_a_plan_that_fails_is_not_asked_in_a_ring(pki):
+    failed = 'echo \'{"type":"failed","cause":"download-failed","text":"No network","retry":true}\'; exit 1\n'
+    with World(pki) as w:
+        open_window(w)
+        remember(w)
+        runs = w.add(Runs(w, failed))
+        begin(w)
+        wait_for('the reason', lambda: 'No network' in w.root.get(ROOT, MANAGER, 'BaselineText'))
+        assert w.root.get(ROOT, MANAGER, 'BaselineState') == 'due' and runs.started == [UNIT]
+    # Without systemd nothing can be run; that is said, once.
+    with World(pki) as w:
+        open_window(w)
+        remember(w)
+        begin(w)
+        wait_for('the reason', lambda: 'not run' in w.root.get(ROOT, MANAGER, 'BaselineText'))
+        assert w.root.get(ROOT, MANAGER, 'BaselineState') == 'due'
 
 
 if __name__ == '__main__':

@@ -166,6 +166,15 @@ START_TEST(test_not_enabled) {
 }
 END_TEST
 
+START_TEST(test_not_enabled_and_installed_by_hand) {
+        go_to_installed();
+        enabled = false;
+        waits(BASELINE_INSTALLED, 0, "reboot schedule");
+        enabled = true;
+        step(BASELINE_ENTER, BASELINE_SCHEDULED, "");
+}
+END_TEST
+
 START_TEST(test_plan_and_download_are_tried_again) {
         step(BASELINE_ENTER, BASELINE_DUE, "");
         run(BASELINE_RUN_FAILED, NULL);
@@ -311,8 +320,10 @@ START_TEST(test_machine_that_joins_later) {
         facts.now_usec = at(2026, 11, 21, 0, 0);
         waits(BASELINE_IDLE, at(2027, 1, 19, 0, 0), "2027.01");
         ck_assert_uint_eq(baseline_covered_until(&state, &policy), at(2027, 2, 2, 0, 0));
-        /* while the one before is still open it counts */
-        state.since_usec = facts.now_usec = at(2026, 11, 2, 0, 0);
+        /* from its day on, also while the one before is still open */
+        state.since_usec = facts.now_usec = at(2026, 10, 21, 0, 0);
+        waits(BASELINE_IDLE, at(2027, 1, 19, 0, 0), "2027.01");
+        state.since_usec = at(2026, 10, 20, 0, 0);
         step(BASELINE_ENTER, BASELINE_DUE, "2026.10");
 }
 END_TEST
@@ -430,6 +441,7 @@ static Suite *baseline_suite(void) {
         tcase_add_test(t, test_a_baseline_is_reached);
         tcase_add_test(t, test_nothing_to_install);
         tcase_add_test(t, test_not_enabled);
+        tcase_add_test(t, test_not_enabled_and_installed_by_hand);
         tcase_add_test(t, test_plan_and_download_are_tried_again);
         tcase_add_test(t, test_missed_in_words);
         tcase_add_test(t, test_missed_in_the_middle_of_a_window);
