@@ -179,10 +179,9 @@ static int report_gates(PlanBuild *b) {
  */
 int plan_check_machine(PlanBuild *b) {
         static int (*const checks[])(PlanBuild *) = {
-                check_disabled, check_allowed,  check_forced,     check_support,
-                check_stacks,   check_ftrace,   check_eligible,   check_tracing,
-                check_transition,
-                report_gates,   check_others,   check_room,
+                check_disabled,   check_allowed, check_forced,   check_support,
+                check_stacks,     check_ftrace,  check_eligible, check_tracing,
+                check_transition, report_gates,  check_others,   check_room,
         };
 
         for (size_t i = 0; i < ELEMENTSOF(checks); i++) {
