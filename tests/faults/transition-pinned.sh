@@ -35,7 +35,7 @@ testcase_a_removal_that_is_forced_pins_the_module() {
         [[ $(cat /sys/module/hp_test_back/refcnt) == 1 ]]
         expect_file /var/lib/hotpatch/forced '^PINNED=hp_test_back$'
         # It is not wanted any more.
-        [[ -z $(ls /var/lib/hotpatch/admitted/*.record 2>/dev/null) ]]
+        [[ -z $(find /var/lib/hotpatch/admitted -name '*.record') ]]
         systemctl restart hotpatchd.service
         run hotpatchctl status
         expect_output 'hp_test_back.*stays in memory'
