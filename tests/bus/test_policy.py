@@ -7,7 +7,7 @@ import os
 import signal
 import time
 
-from hotpatchtest import JOB, MANAGER, NO_OPTIONS, NOBODY, ROOT, World, main, refused, wait_for
+from hotpatchtest import JOB, MANAGER, NO_OPTIONS, NOBODY, ROOT, World, main, read, refused, wait_for
 from test_calendar import remember, seconds, year
 from test_ctl import ctl, ctl_json
 from test_restore import patch, reboot, restore
@@ -243,7 +243,8 @@ def test_a_baseline_that_was_missed(pki):
         assert 'Not eligible' in out, out
     with World(pki) as w:
         remember(w, ['2025.01 reached %d' % seconds(2025, 1, 22)], REACHED='2025.01', NAME='2025.04', PHASE='installed',
-                 KERNEL='6.1.0-56-cloud-amd64')
+                 KERNEL='6.1.0-56-cloud-amd64',
+                 BOOT_ID=read('/proc/sys/kernel/random/boot_id').decode().strip().replace('-', ''))
         w.start()
         out, _ = ctl(w, 'needs-reboot')
         assert '2025.04 is installed' in out, out
