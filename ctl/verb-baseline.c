@@ -129,6 +129,7 @@ typedef struct BaselineVerb {
 static const BaselineVerb baseline_verbs[] = {
         { "plan", "PlanBaseline", NULL, "Plan" },
         { "download", "PlanBaseline", "download", "Fetched" },
+        { "schedule", "PlanBaseline", "schedule", "Scheduled" },
         { "install", "InstallBaseline", NULL, "Installed" },
         { "mend", "InstallBaseline", "mend", "Mended" },
 };
@@ -165,7 +166,7 @@ int verb_baseline(Ctl *ctl, int argc, char *argv[]) {
                 if (streq(baseline_verbs[i].name, argv[1]))
                         verb = &baseline_verbs[i];
         if (argc > 1 && !verb && !(streq(argv[1], "status") && argc == 2))
-                return ctl_usage("'baseline' knows 'status', 'plan', 'download', 'install' and 'mend', not '%s'", argv[1]);
+                return ctl_usage("'baseline' knows 'status', 'plan', 'download', 'schedule', 'install' and 'mend', not '%s'", argv[1]);
         if (argc > 2 && (!argument_is_id(id) || streq(argv[1], "mend")))
                 return ctl_usage("'%s' is not the id of a baseline bundle; stage its file first", id);
         r = verb ? ask(ctl, verb, id, &error) : describe(ctl, &error);

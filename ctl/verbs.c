@@ -36,7 +36,7 @@ const VerbEntry ctl_verbs[] = {
                 {"audit", "", 0, 0, 0, false, verb_audit,
                                 "do kernel, records, store and journal agree?"},
                 {"baseline", "[VERB [ID]]", 0, 2, 0, false, verb_baseline,
-                                "status, plan, download, install, mend: packages and kernel"},
+                                "status, plan, download, schedule, install, mend: its packages"},
                 {"check", "", 0, 0, 0, false, verb_check,
                                 "may this machine take hotpatches?"},
                 {"is-current", "", 0, 0, 0, false, verb_is_current,

@@ -1,37 +1,49 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What a person asks of the package manager for a baseline, now: a plan, the packages ahead, the installation,
- * or mending what was cut off. The answer comes when it has ended, which for an installation may be an hour; who
- * does not want to wait leaves, and asks DescribeBaseline later.
+ * What is asked of the package manager for a baseline: a plan, the packages ahead, the installation, or mending
+ * what was cut off. A person asks by PlanBaseline and InstallBaseline, and the answer comes when it has ended, which
+ * for an installation may be an hour; who does not want to wait leaves, and asks DescribeBaseline later. The
+ * calendar asks without a message, and looks at what the run has left.
  *
  * The baseline is the calendar's (everything that the repositories have newer) or a signed bundle of the kind
  * "baseline", which names packages, versions and the kernel that must run afterwards. The bundle was admitted like
  * any other before this file sees it.
  *
- * Deliberately not here: when something is done by itself, and the restart.
+ * Deliberately not here: when something is done by itself (baseline.c), and the restart.
  */
+
+#include <syslog.h>
 
 #include "baseline/runner.h"
 #include "calendar/year.h"
 #include "daemon/backend.h"
 #include "daemon/baseline-call.h"
 #include "daemon/manager.h"
+#include "daemon/messages.h"
+#include "daemon/record.h"
 #include "dbus/errors.h"
+#include "util/strv.h"
 
 /**
  * struct BaselineCall - at most one, as there is one run at a time
+ * @request: of the calendar: one without a message
+ * @verb: of the run that is under way
  * @preparation: has the bundle; NULL: the calendar's baseline
  * @manifest: of that bundle, or NULL
  * @packages: of the manifest, borrowed strings
+ * @name: "2026.10"
+ * @bundle: id of the one whose installation is mended; NULL: none
  */
 struct BaselineCall {
         Manager *manager;
         Request *request;
+        RunVerb verb;
         Preparation *preparation;
         const Manifest *manifest;
         RunPackage *packages;
         char name[BASELINE_NAME_SIZE];
+        char *bundle;
 };
 
 /** baseline_call_free() - drop a call without an answer; NULL is fine. Returns NULL. */
@@ -43,12 +55,25 @@ BaselineCall *baseline_call_free(BaselineCall *c) {
         preparation_free(c->preparation);
         request_free(c->request);
         free(c->packages);
+        free(c->bundle);
         free(c);
         return NULL;
 }
 DEFINE_TRIVIAL_CLEANUP(BaselineCall *, baseline_call_free);
 
-static int start(BaselineCall *c, RunVerb verb, sd_bus_error *error);
+static int start(BaselineCall *c, sd_bus_error *error);
+
+static const char *name_of(const BaselineCall *c) {
+        return c->manifest && c->manifest->baseline ? c->manifest->baseline : c->name;
+}
+
+/* A plan that is to be carried out: out of turn, so the calendar's own deadline may be over. */
+static int schedule(const BaselineCall *c, sd_bus_error *error) {
+        uint64_t deadline = c->manifest ? c->manifest->deadline_usec
+                : clock_usec(CLOCK_REALTIME) + c->manager->config->baseline.calendar.deadline_usec;
+
+        return baseline_schedule(c->manager->baseline, name_of(c), c->manifest ? c->manifest->id : NULL, deadline, error);
+}
 
 static int answer(const BaselineCall *c, const RunResult *result) {
         _cleanup_free_ char *text = NULL;
@@ -66,20 +91,23 @@ static void on_done(void *userdata, const RunResult *result, const sd_bus_error 
         if (sd_bus_error_is_set(refusal))
                 r = sd_bus_error_copy(&error, refusal);
         else if (result->verb == RUN_PLAN && c->request->download) {
-                r = start(c, RUN_DOWNLOAD, &error);
+                c->verb = RUN_DOWNLOAD;
+                r = start(c, &error);
                 if (r >= 0)
                         return;
         } else
+                r = c->request->schedule ? schedule(c, &error) : 0;
+        if (r >= 0 && c->request->call)
                 r = answer(c, result);
-        if (r < 0)
+        if (r < 0 && c->request->call)
                 (void) sd_bus_reply_method_errno(c->request->call, r, &error);
         baseline_call_free(c);
 }
 
-static int start(BaselineCall *c, RunVerb verb, sd_bus_error *error) {
+static int start(BaselineCall *c, sd_bus_error *error) {
         return backend_start(c->manager->backend, &(BackendOrder) {
-                .verb = verb,
-                .baseline = c->manifest ? c->manifest->id : c->name,
+                .verb = c->verb,
+                .baseline = c->manifest ? c->manifest->id : c->bundle ?: c->name,
                 .kernel = c->manifest ? c->manifest->kernel_release : NULL,
                 .packages = c->packages,
                 .n_packages = c->manifest ? c->manifest->n_packages : 0,
@@ -104,17 +132,25 @@ static int take_manifest(BaselineCall *c, Preparation *preparation, sd_bus_error
         return 0;
 }
 
-/* The calendar's own name for what is installed now; outside of every baseline the month will do. */
-static void name_baseline(BaselineCall *c) {
+/* The calendar's own name for what is installed now; outside of every baseline the month will do. What is mended
+ * keeps the name that it began with. */
+static int name_baseline(BaselineCall *c) {
+        const BaselineState *s = baseline_state(c->manager->baseline);
         uint64_t now = clock_usec(CLOCK_REALTIME);
         time_t seconds = (time_t) (now / USEC_PER_SEC);
         CalendarMonth month;
         struct tm tm;
 
+        if (c->verb == RUN_MEND && s->name) {
+                (void) snprintf(c->name, sizeof(c->name), "%s", s->name);
+                c->bundle = s->bundle ? strdup(s->bundle) : NULL;
+                return s->bundle && !c->bundle ? -ENOMEM : 0;
+        }
         if (calendar_baseline_at(&c->manager->config->baseline.calendar, now, &month) >= 0)
                 memcpy(c->name, month.name, sizeof(c->name));
         else if (!localtime_r(&seconds, &tm) || strftime(c->name, sizeof(c->name), "%Y.%m", &tm) == 0)
-                memcpy(c->name, "0000.00", sizeof(c->name));
+                memcpy(c->name, "1970.01", sizeof(c->name));
+        return 0;
 }
 
 /**
@@ -127,19 +163,24 @@ static void name_baseline(BaselineCall *c) {
  */
 int baseline_call_start(Manager *m, Request **request, Preparation **preparation, sd_bus_error *error) {
         _cleanup_(baseline_call_freep) BaselineCall *c = NULL;
-        RunVerb verb = (*request)->verb == REQUEST_PLAN_BASELINE ? RUN_PLAN
-                     : (*request)->mend                          ? RUN_MEND : RUN_INSTALL;
         int r;
 
+        if (m->baseline_call)
+                return sd_bus_error_set(error, HOTPATCH_ERROR("Busy"), "The package manager is at work for a baseline");
         c = calloc(1, sizeof(*c));
         if (!c)
                 return -ENOMEM;
         c->manager = m;
         c->request = *request;
-        name_baseline(c);
+        c->verb = (*request)->verb == REQUEST_PLAN_BASELINE ? RUN_PLAN : (*request)->mend ? RUN_MEND : RUN_INSTALL;
+        r = name_baseline(c);
+        if (r < 0) {
+                c->request = NULL;
+                return r;
+        }
         r = preparation ? take_manifest(c, *preparation, error) : 0;
         if (r >= 0)
-                r = start(c, verb, error);
+                r = start(c, error);
         if (r < 0) {
                 c->request = NULL; /* the caller's still */
                 return r;
@@ -149,6 +190,74 @@ int baseline_call_start(Manager *m, Request **request, Preparation **preparation
                 c->preparation = TAKE_PTR(*preparation);
         m->baseline_call = TAKE_PTR(c);
         return 1;
+}
+
+/* PreparationDone of the calendar's bundle. What fails here has no result. */
+static void on_prepared(void *userdata, int r, const sd_bus_error *refusal) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        BaselineCall *c = userdata;
+        Manager *m;
+
+        if (r >= 0) {
+                r = take_manifest(c, c->preparation, &error);
+        }
+        if (r >= 0)
+                r = start(c, &error);
+        if (r >= 0)
+                return;
+        if (!sd_bus_error_is_set(&error))
+                (void) sd_bus_error_copy(&error, refusal);
+        (void) record_write(&(Record) {
+                .message_id = HOTPATCH_MESSAGE_BASELINE_RUN_FAILED,
+                .priority = LOG_ERR,
+                .text = error.message ?: strerror(-r),
+                .caller_uid = UINT32_MAX,
+                .error = &error,
+        });
+        m = c->manager;
+        baseline_call_free(c);
+        baseline_ran(m->baseline, NULL, &error);
+}
+
+/**
+ * baseline_call_automatic() - have the backend work on the baseline of the state
+ * @verb: RUN_PLAN, RUN_DOWNLOAD or RUN_INSTALL
+ * @error: Busy, NoSuchBundle, …
+ *
+ * baseline_ran() is called when it has ended.
+ *
+ * Return: 0 or a negative errno.
+ */
+int baseline_call_automatic(Manager *m, RunVerb verb, sd_bus_error *error) {
+        const BaselineState *s = baseline_state(m->baseline);
+        _cleanup_(baseline_call_freep) BaselineCall *c = NULL;
+        int r;
+
+        if (baseline_call_pending(m))
+                return sd_bus_error_set(error, HOTPATCH_ERROR("Busy"), "The package manager is at work for a baseline");
+        c = calloc(1, sizeof(*c));
+        if (!c)
+                return -ENOMEM;
+        *c = (BaselineCall) { .manager = m, .verb = verb, .request = malloc(sizeof(Request)) };
+        if (!c->request)
+                return -ENOMEM;
+        *c->request = (Request) { .verb = REQUEST_INSTALL_BASELINE, .fd = -EBADF, .caller_uid = UINT32_MAX };
+        (void) snprintf(c->name, sizeof(c->name), "%s", strempty(s->name));
+        r = s->bundle ? strv_extend(&c->request->ids, s->bundle) : 0;
+        if (r < 0)
+                return r;
+        r = s->bundle ? preparation_new(&(PreparationParameters) {
+                .manager = m, .request = c->request, .load_dir_fd = -EBADF, .done = on_prepared, .userdata = c,
+        }, &c->preparation, error) : start(c, error);
+        if (r < 0)
+                return r;
+        m->baseline_call = TAKE_PTR(c);
+        return 0;
+}
+
+/** baseline_call_pending() - does somebody wait for the backend, or is it at work? */
+bool baseline_call_pending(const Manager *m) {
+        return m->baseline_call || backend_is_running(m->backend);
 }
 
 static int print_result(FILE *f, int root_fd, RunVerb verb) {

@@ -148,7 +148,7 @@ static void take_result(const RunResult *result, BaselineFacts *f) {
 
 /* A result of before this phase is of another try; and what failed may be tried again the next day. */
 static bool is_current(const Baseline *b, const RunResult *result, uint64_t now_usec) {
-        if (!streq_ptr(result->baseline, b->state.name) || result->started_usec < b->state.phase_usec)
+        if (!streq_ptr(result->baseline, b->state.bundle ?: b->state.name) || result->started_usec < b->state.phase_usec)
                 return false;
         return result->verb == RUN_INSTALL || result->verb == RUN_MEND || result->outcome != RUN_FAILED ||
                 result->ended_usec + AGAIN_USEC > now_usec;
@@ -161,7 +161,7 @@ static int find_run(const Baseline *b, BaselineFacts *f, RunResult **ret_result)
 
         if (verb < 0)
                 return 0;
-        if (backend_is_running(b->manager->backend)) {
+        if (baseline_call_pending(b->manager)) {
                 f->run = BASELINE_RUN_RUNNING;
                 return 0;
         }
@@ -173,19 +173,12 @@ static int find_run(const Baseline *b, BaselineFacts *f, RunResult **ret_result)
 
 static int fail_start(Baseline *b, const char *why);
 
-/* BackendDone; baseline_ran() is told of every run, also of those that a daemon before this one began. */
-static void run_ended(_unused_ void *userdata, _unused_ const RunResult *result, _unused_ const sd_bus_error *error) {
-}
-
 static int start_run(Baseline *b, RunVerb verb) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         int r;
 
-        r = backend_start(b->manager->backend, &(BackendOrder) {
-                .verb = verb,
-                .baseline = b->state.name,
-                .caller_uid = UINT32_MAX,
-        }, run_ended, b, &error);
+        /* baseline_ran() is told of every run, also of those that a daemon before this one began. */
+        r = baseline_call_automatic(b->manager, verb, &error);
         if (r >= 0)
                 return 0;
         return fail_start(b, error.message ?: strerror(-r));
@@ -329,6 +322,57 @@ void baseline_ran(Baseline *b, const RunResult *result, const sd_bus_error *erro
         if (installed && (result->restart || result->kernel) && b->state.phase != BASELINE_INSTALLING)
                 (void) (adopt(b, result) < 0);
         baseline_look(b);
+}
+
+/**
+ * baseline_schedule() - a person wants this baseline now, whatever the calendar says; it goes on by itself
+ * @name: "2026.10"
+ * @bundle: id of the bundle that asks for it; NULL: none
+ * @deadline_usec: until when
+ * @error: Busy when another one is being installed, restarted into or watched; StateUnwritable
+ *
+ * Return: 0 or a negative errno.
+ */
+int baseline_schedule(Baseline *b, const char *name, const char *bundle, uint64_t deadline_usec, sd_bus_error *error) {
+        BaselineDecision d = { .action = BASELINE_ENTER, .phase = BASELINE_DUE, .text = (char *) "Asked for out of turn" };
+        BaselinePhase phase = b->state.phase;
+        char *copy = bundle ? strdup(bundle) : NULL;
+        BaselineFacts facts;
+        int r;
+
+        if (bundle && !copy)
+                return -ENOMEM;
+        if (phase >= BASELINE_INSTALLING && phase <= BASELINE_VERIFYING)
+                r = sd_bus_error_setf(error, HOTPATCH_ERROR("Busy"), "Baseline %s is not over yet", strempty(b->state.name));
+        else
+                r = gather(b, &facts);
+        if (r >= 0) {
+                (void) snprintf(d.name, sizeof(d.name), "%s", name);
+                r = baseline_enter(&b->state, &d, &facts);
+        }
+        if (r < 0) {
+                free(copy);
+                return r;
+        }
+        free(b->state.bundle);
+        b->state.bundle = copy;
+        b->state.deadline_usec = deadline_usec;
+        r = changed(b, error);
+        if (r >= 0)
+                baseline_look(b);
+        return r;
+}
+
+/** baseline_pending() - does the daemon have to stay for a moment that it waits for? */
+bool baseline_pending(const Baseline *b) {
+        switch (b->state.phase) {
+        case BASELINE_IDLE:
+        case BASELINE_REACHED:
+        case BASELINE_FAILED:
+                return false; /* the daily timer is soon enough */
+        default:
+                return b->timer;
+        }
 }
 
 /**

@@ -219,7 +219,7 @@ char *manager_disabled(const Manager *m) {
 bool manager_is_idle(const Manager *m) {
         return !manager_running_job(m) && !m->queries && authorizer_pending(m->authorizer) == 0 &&
                 !patches_pending(m) && !freezer_is_busy(m->freezer) && !trials_pending(m->trials) &&
-                !backend_is_running(m->backend) && !restart_pending(m->restart) &&
+                !baseline_call_pending(m) && !baseline_pending(m->baseline) && !restart_pending(m->restart) &&
                 !audit_pending(m->audit) && !leftovers_pending(m);
 }
 

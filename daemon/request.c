@@ -198,6 +198,7 @@ static const struct Flag {
         size_t offset;
 } plain_options[] = {
         { REQUEST_PLAN_BASELINE, "download", offsetof(Request, download) },
+        { REQUEST_PLAN_BASELINE, "schedule", offsetof(Request, schedule) },
         { REQUEST_INSTALL_BASELINE, "mend", offsetof(Request, mend) },
 };
 

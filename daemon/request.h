@@ -42,7 +42,7 @@ typedef enum RequestVerb {
  * @fd: own duplicate of the caller's bundle; -EBADF if the method takes none
  * @size: size of the bundle when the call came; for showing, not for trusting
  * @allow_downgrade, @allow_replace_foreign: the options of these names
- * @download, @mend: the options of these names
+ * @download, @schedule, @mend: the options of these names
  * @usec: the time that the method takes
  * @n_authorized: how many of its actions somebody has said yes to
  * @job: job number, for Cancel and Force
@@ -58,6 +58,7 @@ typedef struct Request {
         bool allow_downgrade;
         bool allow_replace_foreign;
         bool download;
+        bool schedule;
         bool mend;
         uint64_t usec;
         size_t n_authorized;

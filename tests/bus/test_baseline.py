@@ -213,6 +213,46 @@ def test_a_cut_off_installation_is_mended_by_an_act(pki):
         assert got['verb'] == 'mend' and described(w)['install']['outcome'] == 'done', got
 
 
+ALWAYS = '[Baseline]\nWindow=00:00\nWindowLengthSec=24h\n'
+
+
+def state(w):
+    return str(w.root.get('/org/hotpatch/Hotpatch1', 'org.hotpatch.Hotpatch1.Manager', 'BaselineState'))
+
+
+def verbs(w):
+    path = w.machine.path('verbs')
+    return open(path, encoding='ascii').read().split() if os.path.exists(path) else []
+
+
+def test_what_is_scheduled_goes_on_by_itself(pki):
+    with World(pki, polkit='allow') as w:
+        w.machine.write('etc/hotpatch/hotpatchd.conf.d/60-year.conf', ALWAYS)
+        w.start()
+        w.add(Runs(w, 'echo $1 >>%s/verbs\n' % w.machine.root + PACKAGE + DONE))
+        stage(w, baseline_bundle(pki, deadline='2036-12-31T00:00:00Z'))
+        plan(w, 'base-2026-10', schedule=True)
+        wait_for('the installation', lambda: state(w) in ('installed', 'scheduled'))
+        assert verbs(w) == ['plan', 'plan', 'download', 'install'], verbs(w)
+        assert described(w)['install']['baseline'] == 'base-2026-10'
+
+
+def test_an_installation_that_fails_is_not_tried_again(pki):
+    with World(pki, polkit='allow') as w:
+        w.machine.write('etc/hotpatch/hotpatchd.conf.d/60-year.conf', ALWAYS)
+        w.start()
+        w.add(Runs(w, 'echo $1 >>%s/verbs\n' % w.machine.root + '''case $1 in install)
+            echo \'{"type":"failed","cause":"packages-broken","text":"a script failed"}\'; exit 1 ;; esac\n''' + PACKAGE + DONE))
+        plan(w, schedule=True)
+        wait_for('the failure', lambda: state(w) == 'install-failed')
+        w.daemon.kill()
+        w.daemon.start()
+        assert state(w) == 'install-failed' and verbs(w).count('install') == 1, verbs(w)
+        write(os.path.join(w.machine.path('backends'), 'apt'), '#!/bin/sh\n' + HELLO + PACKAGE + DONE, 0o755)
+        install(w)
+        assert state(w) in ('installed', 'scheduled'), state(w)
+
+
 def test_systemd_is_not_there(pki):
     with World(pki, polkit='allow').start() as w:
         with refused('BackendFailed'):
