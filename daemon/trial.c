@@ -156,9 +156,12 @@ static void unwatch(Trials *t) {
 
 /* --- ends --- */
 
-static void forget(Trials *t, Trial *trial) {
+static void erase(Trials *t, const Trial *trial) {
         (void) (store_trial_remove(t->manager->store, trial->record.transaction) < 0);
         (void) (store_superseded_drop(t->manager->store, trial->record.transaction) < 0);
+}
+
+static void forget(Trials *t, Trial *trial) {
         trial_free(trial);
         if (!any_running(t))
                 unwatch(t);
@@ -167,7 +170,10 @@ static void forget(Trials *t, Trial *trial) {
 
 /** trials_forget() - the trial at place @i of the list is over, and nothing is said about it */
 void trials_forget(Trials *t, size_t i) {
-        forget(t, list_take(t, i));
+        Trial *trial = list_take(t, i);
+
+        erase(t, trial);
+        forget(t, trial);
 }
 
 /** trials_end_one() - the trial at place @i of the list is over: it "passed", "failed", or has "ended" */
@@ -176,6 +182,8 @@ void trials_end_one(Trials *t, size_t i, const char *result, const char *reason)
         Trial *trial = list_take(t, i);
 
         (void) (strv_quote(trial->record.ids, &ids) < 0);
+        /* Before anybody is told: after a power cut, what was said to be over must not be a trial that crashed. */
+        erase(t, trial);
         if (streq(result, "passed"))
                 trial_say(trial, HOTPATCH_MESSAGE_TRIAL_PASSED, LOG_NOTICE, "The trial of %s has passed",
                         strempty(ids));

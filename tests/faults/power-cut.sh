@@ -157,8 +157,8 @@ testcase_afterwards_all_is_well() {
                 echo "note: line $point, $(sed -n "${point}p" $state/lines | cut -c -60): out, $n strikes" | tee -a $state/outcomes
                 out
                 # The kernel is touched: the intent is on the disk. Until the trial has passed, that or its record is.
-                ((point <= passed))
-                ((point < begun || point == passed || n == 1))
+                ((point < passed))
+                ((point < begun || n == 1))
                 ((n <= 1))
         fi
         eventually 60 trials_over
@@ -166,8 +166,7 @@ testcase_afterwards_all_is_well() {
 }
 
 testcase_every_line_has_had_its_cut() {
-        echo "note: $(wc -l <$state/lines) lines, $(wc -l <$state/outcomes) cuts: $(grep -c 'in force' $state/outcomes) in force," \
-                "$(grep -c 'out, 0' $state/outcomes) out, $(grep -c 'out, 1' $state/outcomes) out with a strike"
+        echo "note: $(wc -l <$state/lines) lines, $(wc -l <$state/outcomes) cuts"
         [[ $(wc -l <$state/outcomes) == "$(wc -l <$state/points)" ]]
 }
 

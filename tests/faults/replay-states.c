@@ -444,11 +444,12 @@ static int check_kernel(Replay *r, size_t entry) {
         return 0;
 }
 
+/* Up to the first flush behind the last mark: what follows is the file system being unmounted, and none of our work. */
 static int walk(Replay *r) {
         size_t flushed = 0;
         int k = clear_base(r);
 
-        for (size_t i = 0; k >= 0 && i < r->log.n_entries; i++) {
+        for (size_t i = 0; k >= 0 && i < r->log.n_entries && flushed <= r->marks[r->n_marks - 1].entry; i++) {
                 k = check_kernel(r, i);
                 if (k < 0)
                         break;
