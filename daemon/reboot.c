@@ -6,6 +6,7 @@
  *
  *   forced   a transition was forced in this boot; nothing more is applied
  *   baseline a baseline is installed, and the restart into it has not been
+ *   packages a package manager, whoever had it run, asks for it by Debian's file
  *   pinned   a module has no effect any more, and the kernel keeps it
  *
  * Which modules are pinned the record of the forced transition says, the merged view of those that are recorded still, and
@@ -16,11 +17,13 @@
 #include <dirent.h>
 #include <fcntl.h>
 
+#include "baseline/run.h"
 #include "daemon/manager.h"
 #include "daemon/reboot.h"
 #include "daemon/store-forced.h"
 #include "livepatch/state.h"
 #include "util/file.h"
+#include "util/limits.h"
 #include "util/strv.h"
 
 static int add(RebootReason reason, void *userdata, const char *id, const char *format, const char *name) {
@@ -98,6 +101,30 @@ static int add_held(const Manager *m, const Forced *f, RebootReason reason, void
         return r;
 }
 
+/* /run/reboot-required, and the packages that want it. Names of packages are all that is believed. */
+static int add_packages(const Manager *m, RebootReason reason, void *userdata) {
+        int root_fd = kernel_root_fd(m->kernel), n;
+        _cleanup_free_ char *text = NULL;
+        _cleanup_free_ void *packages = NULL;
+        char *first;
+
+        if (faccessat(root_fd, "run/reboot-required", F_OK, 0) < 0)
+                return 0;
+        (void) (file_read_at(root_fd, "run/reboot-required.pkgs", HOTPATCH_REBOOT_PACKAGES_MAX, &packages, NULL) < 0);
+        first = packages;
+        if (first)
+                first[strcspn(first, "\n")] = 0;
+        if (first && run_package_is_valid(first))
+                n = asprintf(&text, "Packages were installed that ask for a restart, '%s' first", first);
+        else
+                n = asprintf(&text, "Packages were installed that ask for a restart");
+        if (n < 0) {
+                text = NULL;
+                return -ENOMEM;
+        }
+        return reason(userdata, "packages", text);
+}
+
 /**
  * reboot_reasons() - call @reason for each reason why the machine has to be restarted
  *
@@ -127,5 +154,7 @@ int reboot_reasons(const Manager *m, RebootReason reason, void *userdata) {
         }
         if (r >= 0)
                 r = add_held(m, &f, reason, userdata);
-        return r < 0 ? r : add_baseline(m, reason, userdata);
+        if (r >= 0)
+                r = add_baseline(m, reason, userdata);
+        return r < 0 ? r : add_packages(m, reason, userdata);
 }

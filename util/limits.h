@@ -213,3 +213,6 @@
 /* Below this a machine that verifies and loads the largest bundle beside its own work has no room left:
  * the file, the verified copy, the module. */
 #define HOTPATCH_MEMORY_MIN (3 * HOTPATCH_BUNDLE_MAX)
+
+/* /run/reboot-required.pkgs: a line for each package. */
+#define HOTPATCH_REBOOT_PACKAGES_MAX ((size_t) 64 * 1024)

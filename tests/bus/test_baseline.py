@@ -253,6 +253,20 @@ def test_an_installation_that_fails_is_not_tried_again(pki):
         assert state(w) in ('installed', 'scheduled'), state(w)
 
 
+def test_packages_of_others_ask_for_a_restart(pki):
+    with World(pki, polkit='allow').start() as w:
+        def reasons():
+            return dict(map(lambda r: (str(r[0]), str(r[1])), w.root.get(
+                '/org/hotpatch/Hotpatch1', 'org.hotpatch.Hotpatch1.Manager', 'RebootRequired')))
+        assert 'packages' not in reasons()
+        w.machine.write('run/reboot-required', '*** System restart required ***\n')
+        assert reasons()['packages'] == 'Packages were installed that ask for a restart'
+        w.machine.write('run/reboot-required.pkgs', 'libc6\nlinux-image-6.1.0-99-test\n')
+        assert "'libc6' first" in reasons()['packages']
+        w.machine.write('run/reboot-required.pkgs', '\033[31m\n')
+        assert reasons()['packages'] == 'Packages were installed that ask for a restart'
+
+
 def test_systemd_is_not_there(pki):
     with World(pki, polkit='allow').start() as w:
         with refused('BackendFailed'):
