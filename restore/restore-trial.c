@@ -7,7 +7,9 @@
  * that a crash strikes those that were in the kernel and none that came after.
  *
  * How long it lasts is what the manifest asks for, at most ten minutes: each of these patches has been
- * in force before, and somebody waits for the machine.
+ * in force before, and somebody waits for the machine. And at least two, unless the policy wants less: one
+ * that takes the machine down later than its manifest watches it would be put back for ever, as a
+ * crash tells nothing about a patch that is not on trial.
  */
 
 #include <fcntl.h>
@@ -20,6 +22,7 @@
 #include "restore/restore-internal.h"
 #include "util/strv.h"
 
+#define TRIAL_MIN_USEC (2 * 60 * USEC_PER_SEC)
 #define TRIAL_MAX_USEC (10 * 60 * USEC_PER_SEC)
 
 static uint64_t now(clockid_t clock) {
@@ -59,6 +62,8 @@ static uint64_t trial_length(const Restore *r, const Candidate *c) {
 
         if (usec < policy->min_usec)
                 usec = policy->min_usec;
+        if (usec < TRIAL_MIN_USEC)
+                usec = TRIAL_MIN_USEC;
         if (usec > policy->max_usec)
                 usec = policy->max_usec;
         return usec < TRIAL_MAX_USEC ? usec : TRIAL_MAX_USEC;
