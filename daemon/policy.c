@@ -101,6 +101,7 @@ int policy_reload(Manager *m) {
         eligibility_forget(&m->eligibility);
         trials_start(m->trials);
         bus_policy_changed(m);
+        baseline_look(m->baseline);
         return 0;
 }
 

@@ -117,9 +117,10 @@ Restart *restart_free(Restart *r) {
         return NULL;
 }
 
-/** restart_pending() - does the daemon have to stay for it? */
+/** restart_pending() - does the daemon have to stay for it, or for the window before it? */
 bool restart_pending(const Restart *r) {
-        return r && (state_of(r)->restart_usec > 0 || state_of(r)->phase == BASELINE_VERIFYING || r->request || logind_is_busy(r->logind));
+        return r && (state_of(r)->restart_usec > 0 || state_of(r)->phase == BASELINE_VERIFYING ||
+                state_of(r)->phase == BASELINE_DOWNLOADED || r->request || logind_is_busy(r->logind));
 }
 
 /** restart_text() - what holds the restart up; "": nothing */
