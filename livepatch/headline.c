@@ -8,8 +8,8 @@
  * failure:"), or a network interface in a namespace of an ordinary user ("NAME: received packet on"). Whoever
  * calls a program or a bridge "BUG" must not have patches taken out. So a form is here only if no name with such
  * words behind it can look like it: it has fixed words beyond the 15th byte, or fixed words where the name would
- * have ended. Places for free text in a form take as little as the kernel puts there. A file's or a cgroup's name
- * may stand far behind, and is out of reach of these forms as well.
+ * have ended, or it says how the line ends. Places for free text in a form take as little as the kernel puts there. A
+ * file's or a cgroup's name may stand far behind, and is out of reach of these forms as well.
  *
  * The level is a second witness: what reports are made of has level 4 (warning) or worse in the kernel's source,
  * and most of what is said about a process is 6. Only the line of die() is printed with the default level, which is a
@@ -76,7 +76,7 @@ static const struct {
         { "WARNING: kernel stack regs at ", KERNEL_SIGN_WARNING },
         { "WARNING: kernel stack frame pointer at ", KERNEL_SIGN_WARNING },
         /* lib/ubsan.c */
-        { "UBSAN: %k in %w:%u", KERNEL_SIGN_WARNING },
+        { "UBSAN: %k in %w:%u:%u$", KERNEL_SIGN_WARNING },
         /* kernel/locking/lockdep.c */
         { "WARNING: possible circular locking dependency detected", KERNEL_SIGN_WARNING },
         { "WARNING: possible recursive locking detected", KERNEL_SIGN_WARNING },
@@ -247,6 +247,11 @@ static bool is_die(const char *text) {
                 if (matches_exception(exceptions[i], text) || (inner && matches_exception(exceptions[i], inner)))
                         return true;
         return false;
+}
+
+/** kernel_headline_form() - the form at place @i; NULL behind the last. For those who look for a short one. */
+const char *kernel_headline_form(size_t i) {
+        return i < ELEMENTSOF(headlines) ? headlines[i].form : NULL;
 }
 
 /**

@@ -6,4 +6,5 @@
 #include "livepatch/kernelsigns.h"
 
 bool kernel_line_matches(const char *form, const char *text) _nonnull_(1, 2);
+const char *kernel_headline_form(size_t i);
 bool kernel_headline_find(const KernelRecord *record, KernelSignKind *ret) _nonnull_(1, 2);

@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 
+#include "livepatch/headline.h"
 #include "livepatch/kernelsigns.h"
 #include "tests/unit/unit.h"
 #include "util/file.h"
@@ -225,6 +226,8 @@ static const char *const harmless[] = {
         "a: 0000 [#1] x[312]: segfault at 0 ip 000055d0 sp 00007ffd error 4 in a.out[55d0+1000]",
         "INFO: rcu_stall[312]: segfault at 0 ip 000055d0 sp 00007ffd error 4",
         "BUG: invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0",
+        "UBSAN: a in b:1 invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0",
+        "UBSAN: a in b:1: page allocation failure: order:10, mode:0xdc0(GFP_KERNEL|__GFP_ZERO)",
         "BUG: 0123456789: page allocation failure: order:10, mode:0xdc0(GFP_KERNEL|__GFP_ZERO)",
         "Oops: x (312): Uses something obsolete",
         "traps: a.out[1] general protection fault ip:1 sp:2 error:0 in a.out[3+4]",
@@ -284,6 +287,24 @@ static bool is_sign(const char *line) {
         signs_done(&s);
         return found;
 }
+
+/* Of the free places in a form each takes at least one byte. A form that is as short as a name must say how its line ends,
+ * or the kernel's words behind a name could follow. */
+START_TEST(no_form_fits_into_a_name) {
+        const char *form;
+        size_t i = 0;
+
+        for (; (form = kernel_headline_form(i)); i++) {
+                bool anchored = endswith(form, "$");
+                size_t shortest = strlen(form) - anchored;
+
+                for (const char *p = strchr(form, '%'); p; p = strchr(p + 2, '%'))
+                        shortest--;
+                ck_assert_msg(anchored || shortest > 15, "%s", form);
+        }
+        ck_assert_uint_gt(i, 50);
+}
+END_TEST
 
 /* Every headline, cut where a name may end, the kernel's words behind it, and then the rest, or all, of the headline. */
 START_TEST(no_name_makes_a_headline) {
@@ -436,6 +457,7 @@ static Suite *suite(void) {
         tcase_add_loop_test(t, each_complaint_is_seen, 0, ELEMENTSOF(complaints));
         tcase_add_loop_test(t, a_program_cannot_write_one, 0, ELEMENTSOF(complaints));
         tcase_add_loop_test(t, these_are_no_complaints, 0, ELEMENTSOF(harmless));
+        tcase_add_test(t, no_form_fits_into_a_name);
         tcase_add_loop_test(t, no_name_makes_a_headline, 0, ELEMENTSOF(complaints));
         tcase_add_loop_test(t, no_name_makes_a_frame, 0, 9);
         tcase_add_test(t, the_level_counts);
