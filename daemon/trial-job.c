@@ -148,7 +148,8 @@ static int fill_record(Trials *t, const Job *j, char **ids, char **modules, char
  * To be called when all is committed and before the intent is closed. Policy may make the time 0;
  * then there is no trial.
  *
- * Return: 0 or a negative errno; there is no trial then.
+ * Return: 0; -ECANCELED when the kernel complained until now, then the job knows why; or another negative errno. On
+ * failure there is no trial.
  */
 int trials_begin(Trials *t, const Job *j, char **ids, char **modules, char **digests, uint64_t seconds,
                 sd_bus_error *error) {
@@ -161,6 +162,10 @@ int trials_begin(Trials *t, const Job *j, char **ids, char **modules, char **dig
         if (j->unclean)
                 begin_from_now(t);
         trial_log_catch_up(t);
+        /* The patch itself did it, or another has to be taken out first: what is done of the job is undone, with the
+         * records that are committed. From here on a sign finds a trial. */
+        if (j->cancelled)
+                return -ECANCELED;
         r = fill_record(t, j, ids, modules, digests, usec, &record);
         if (r >= 0)
                 r = store_trial_write(t->manager->store, &record, error);

@@ -11,6 +11,7 @@
  *   DIR/fake/remove-errno   what unloading fails with
  *   DIR/fake/power-disk     a disk and an offset on it: which module is loaded or unloaded is written there first, so
  *                           that it stands in the log of the disk, for tests/faults/power-replay.py
+ *   DIR/fake/hold           the name of a file: who opens it waits until fake/hold is gone, and says so by fake/held
  *   DIR/fake/kmsg/          if it is there, the kernel log: `log` has all records so far, and each one who opens
  *                           /dev/kmsg gets a pipe of its own, N, which begins with these and wakes him up for more
  */
@@ -185,6 +186,18 @@ static int open_log(int root_fd) {
         return fd;
 }
 
+static int machine_fd = -EBADF;
+
+static void hold(const char *path) {
+        _cleanup_free_ char *held = NULL;
+
+        if (file_read_line_at(machine_fd, "fake/hold", &held) < 0 || !streq(held, path))
+                return;
+        (void) (write_file(machine_fd, "fake", "held", "") < 0);
+        while (faccessat(machine_fd, "fake/hold", F_OK, 0) >= 0)
+                (void) nanosleep(&(struct timespec) { .tv_nsec = 1000000L }, NULL);
+}
+
 int __wrap_openat64(int dir_fd, const char *path, int flags, ...) {
         mode_t mode = 0;
         va_list ap;
@@ -193,6 +206,8 @@ int __wrap_openat64(int dir_fd, const char *path, int flags, ...) {
         if (flags & (O_CREAT | __O_TMPFILE))
                 mode = va_arg(ap, mode_t);
         va_end(ap);
+        if (machine_fd >= 0 && *path != '/' && !startswith(path, "fake/"))
+                hold(path);
         if (streq(path, "dev/kmsg") && faccessat(dir_fd, "fake/kmsg", F_OK, 0) >= 0)
                 return open_log(dir_fd);
         return __real_openat64(dir_fd, path, flags, mode);
@@ -222,6 +237,7 @@ int main(int argc, char *argv[]) {
                 fprintf(stderr, "%s: %m\n", argv[2]);
                 return EXIT_FAILURE;
         }
+        machine_fd = root_fd;
         if (argc == 4)
                 return be_restore(argv[2], argv[3], &ops, &root_fd) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
         return service_run(argv[2], &ops, &root_fd) != 0 ? EXIT_FAILURE : EXIT_SUCCESS;

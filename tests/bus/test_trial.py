@@ -472,6 +472,54 @@ def test_a_warning_during_the_transition_turns_it_around(pki):
         clean(w)
 
 
+def say_before_commit(w, job, *lines):
+    """The kernel says it when the patch is in force on every task and is about to be written down."""
+    wait_for('the transition', lambda: w.root.job(job[1])['State'] == 'transition')
+    hold(w, 'test-hp-two')  # the mark of its stream
+    w.machine.kernel.stall = False
+    wait_for('the commit', lambda: os.path.exists(w.machine.path('fake/held')))
+    assert read(w.machine.kernel.path('hp_two', 'transition')) == b'0\n'
+    w.machine.say(*lines)
+    os.unlink(w.machine.path('fake/hold'))
+
+
+def hold(w, name):
+    w.machine.write('fake/hold.new', name + '\n')
+    os.rename(w.machine.path('fake/hold.new'), w.machine.path('fake/hold'))
+
+
+def admitted(w):
+    return [f for f in os.listdir(w.machine.path('var/lib/hotpatch/admitted')) if 'hp-two' in f]
+
+
+def test_a_warning_during_the_commit_takes_it_out(pki):
+    with start(pki) as w:
+        w.machine.kernel.stall = True
+        w.machine.stage('hp-two')
+        job = w.root.apply('hp-two')
+        say_before_commit(w, job, *warn('hp_two'))
+        result = w.root.finish(job)
+        assert result[:2] == ('failed', 'TrialFailed') and 'something is odd' in result[2], result
+        clean(w)
+        assert w.root.patches() == {'hp-two': 'staged'} and admitted(w) == []
+
+
+def test_another_trial_fails_during_the_commit(pki):
+    """What supersedes a patch that has to go is undone: it is not left at half of it, with both in force."""
+    with start(pki) as w:
+        w.machine.stage('hp-one')
+        apply(w, 'hp-one')
+        w.machine.kernel.stall = True
+        w.machine.stage('hp-two', supersedes=['hp-one'])
+        job = w.root.apply('hp-two')
+        say_before_commit(w, job, *warn('hp_one'))
+        result = w.root.finish(job)
+        assert result[:2] == ('cancelled', 'Cancelled') and 'something is odd' in result[2], result
+        assert w.root.trial()[:2] == (['hp-one'], 'failed')
+        clean(w)
+        assert w.root.patches() == {'hp-one': 'staged', 'hp-two': 'staged'} and admitted(w) == []
+
+
 def test_another_job_makes_room(pki):
     with start(pki) as w:
         w.machine.stage('hp-one')
