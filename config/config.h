@@ -80,4 +80,5 @@ DEFINE_TRIVIAL_CLEANUP(Config *, config_unref);
 size_t config_n_settings(void);
 int config_setting(const Config *c, size_t i, ConfigSetting *ret) _must_check_ _nonnull_(1, 3);
 void config_setting_done(ConfigSetting *s);
+const char *config_distrusted(const Config *c, const char *section, const char *name) _nonnull_(1, 2, 3);
 int config_denial(const Config *c, char **ret) _must_check_ _nonnull_(1, 2);

@@ -295,7 +295,7 @@ const ConfigKey config_keys[] = {
         { "Trial", "CheckIntervalSec", &span, FIELD(trial.check_interval_usec), "60s",
           "a time span from a second to a day", .min = USEC_PER_SEC, .max = DAYS(1) },
 
-        { "Baseline", "Enable", &boolean, FIELD(baseline.enabled), "yes", "yes or no" },
+        { "Baseline", "Enable", &boolean, FIELD(baseline.enabled), "yes", "yes or no", .strictest = "no" },
         { "Baseline", "Months", &flags, FIELD(baseline.calendar.months), "1 4 7 10",
           "months by number or English name, separated by blanks", .words = month_words },
         { "Baseline", "Day", &day, FIELD(baseline.calendar.day), "third Tue",
@@ -305,12 +305,13 @@ const ConfigKey config_keys[] = {
         { "Baseline", "WindowLengthSec", &span, FIELD(baseline.calendar.window_length_usec), "4h",
           "a time span from ten minutes to a week", .min = 600 * USEC_PER_SEC, .max = DAYS(7) },
         { "Baseline", "DeadlineSec", &span, FIELD(baseline.calendar.deadline_usec), "14d",
-          "a time span up to 90 days", .max = DAYS(90) },
+          "a time span from a day to 90 days", .min = DAYS(1), .max = DAYS(90) },
         { "Baseline", "Deferrals", &number, FIELD(baseline.deferrals), "3", "a number from 0 to 100", .max = 100 },
         { "Baseline", "DeferMaxSec", &span, FIELD(baseline.defer_max_usec), "24h",
           "a time span up to 31 days", .max = DAYS(31) },
         { "Baseline", "Busy", &flags, FIELD(baseline.busy), "users inhibitors battery",
-          "words of hotpatchd.conf(5), separated by blanks", .words = busy_words, .may_be_empty = true },
+          "words of hotpatchd.conf(5), separated by blanks", .strictest = "users inhibitors battery",
+          .words = busy_words, .may_be_empty = true },
         { "Baseline", "Backend", &text, FIELD(baseline.backend), "apt",
           "a name of lower-case letters, digits and '-'", .valid = value_is_program },
         { "Baseline", "RebootMethod", &choice, FIELD(baseline.reboot_method), "reboot", "reboot or kexec",
@@ -455,6 +456,18 @@ int config_setting(const Config *c, size_t i, ConfigSetting *ret) {
 void config_setting_done(ConfigSetting *s) {
         free(s->value);
         s->value = NULL;
+}
+
+/**
+ * config_distrusted() - does a key have its strictest value because what stands there cannot be read?
+ *
+ * Return: "FILE:LINE" of the place, as long as @c lives; NULL: no.
+ */
+const char *config_distrusted(const Config *c, const char *section, const char *name) {
+        const ConfigOrigin *o = &c->origins[config_key_find(section, name)];
+        size_t n = strv_length(o->where);
+
+        return o->strictest && n > 0 ? o->where[n - 1] : NULL;
 }
 
 /**

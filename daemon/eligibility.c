@@ -34,9 +34,13 @@ static int copy(const char *text, char **ret) {
 }
 
 /* The first row that a baseline does not repair. */
-static const EligibilityRow *first_lasting(const EligibilityTable *t) {
+static const EligibilityRow *first_lasting(const Config *c, const EligibilityTable *t) {
+        bool hotpatch = !config_distrusted(c, "Policy", "Hotpatch"), require = !config_distrusted(c, "Policy", "Require");
+
+        /* A demand that cannot be read refuses hotpatches; it is no reason to restart more often. */
         for (size_t i = 0; i < ELEMENTSOF(t->rows); i++)
-                if (t->rows[i].blocks && i != CHECK_BASELINE)
+                if (t->rows[i].blocks && i != CHECK_BASELINE &&
+                    (i == CHECK_LIVEPATCH || (i == CHECK_POLICY ? hotpatch : require)))
                         return &t->rows[i];
         return NULL;
 }
@@ -50,7 +54,7 @@ static int add_baseline(const Manager *m, const Config *c, const EligibilityTabl
         CalendarMonth due;
         int r;
 
-        if (first_lasting(t))
+        if (first_lasting(c, t))
                 p.months = CALENDAR_ALL_MONTHS;
         until = baseline_covered_until(s, &p);
         r = calendar_baseline_at(&p, now, &due);
@@ -104,8 +108,8 @@ int eligibility_table(Manager *m, const Config *c, EligibilityTable *ret) {
         return r < 0 ? r : eligibility_judge(&f, c, ret);
 }
 
-static int why_monthly(const EligibilityTable *t, char **ret) {
-        const EligibilityRow *row = first_lasting(t);
+static int why_monthly(const Config *c, const EligibilityTable *t, char **ret) {
+        const EligibilityRow *row = first_lasting(c, t);
 
         *ret = NULL;
         if (!row)
@@ -133,7 +137,7 @@ static int look(Manager *m, const EligibilityTable **ret) {
                 r = eligibility_table(m, m->config, &next);
                 if (r < 0)
                         return r;
-                r = why_monthly(&next, &monthly);
+                r = why_monthly(m->config, &next, &monthly);
                 if (r < 0) {
                         eligibility_table_done(&next);
                         return r;

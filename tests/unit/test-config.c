@@ -385,7 +385,7 @@ START_TEST(test_unreadable_file_denies) {
         tree_file(&tree, ETC, "[Policy\nHotpatch=yes\n");
         load();
         ck_assert(!config->hotpatch);
-        ck_assert(config->baseline.enabled);
+        ck_assert(!config->baseline.enabled);
         ck_assert_str_eq(config->baseline.calendar.window.text, "22:00");
 }
 END_TEST
@@ -396,6 +396,7 @@ static const struct {
         const char *key;
         const char *text;
         const char *shown; /* NULL: a bad value */
+        const char *strictest; /* which is taken in its place; NULL: none */
 } year[] = {
         { "Months", "1 4 7 10", "1 4 7 10" },
         { "Months", "October jan  APRIL", "1 4 10" },
@@ -417,13 +418,13 @@ static const struct {
         { "Window", "*-01-15 22:00", NULL }, { "Window", "22:00 Europe/Nowhere", NULL },
         { "WindowLengthSec", "90min", "90min" }, { "WindowLengthSec", "7d", "7d" },
         { "WindowLengthSec", "1min", NULL }, { "WindowLengthSec", "8d", NULL },
-        { "DeadlineSec", "0", "0" }, { "DeadlineSec", "2w", "14d" }, { "DeadlineSec", "91d", NULL },
+        { "DeadlineSec", "1d", "1d" }, { "DeadlineSec", "0", NULL }, { "DeadlineSec", "23h", NULL }, { "DeadlineSec", "2w", "14d" }, { "DeadlineSec", "91d", NULL },
         { "Deferrals", "0", "0" }, { "Deferrals", "101", NULL }, { "Deferrals", "-1", NULL },
         { "DeferMaxSec", "36h", "36h" }, { "DeferMaxSec", "32d", NULL },
-        { "Busy", "battery", "battery" }, { "Busy", "", "" }, { "Busy", "user", NULL },
+        { "Busy", "battery", "battery" }, { "Busy", "", "" }, { "Busy", "user", NULL, "users inhibitors battery" },
         { "Backend", "dnf", "dnf" }, { "Backend", "../sh", NULL }, { "Backend", "", NULL }, { "Backend", "-x", NULL },
         { "RebootMethod", "kexec", "kexec" }, { "RebootMethod", "halt", NULL },
-        { "Enable", "no", "no" }, { "Enable", "", NULL },
+        { "Enable", "no", "no" }, { "Enable", "", NULL, "no" }, { "Enable", "nein", NULL, "no" },
 };
 
 START_TEST(test_year) {
@@ -438,7 +439,10 @@ START_TEST(test_year) {
         s = setting(year[_i].key);
         if (year[_i].shown)
                 ck_assert_str_eq(s.value, year[_i].shown);
-        else
+        else if (year[_i].strictest) {
+                ck_assert_str_eq(s.value, year[_i].strictest);
+                ck_assert(s.origin->strictest);
+        } else
                 ck_assert_ptr_null(s.origin->where);
 }
 END_TEST
