@@ -29,7 +29,7 @@
 
 typedef struct Context {
         const CalendarPolicy *p;
-        bool enabled;
+        const char *disabled;
         const BaselineState *s;
         const BaselineFacts *f;
         BaselineDecision *d;
@@ -170,8 +170,9 @@ static int decide_downloaded(const Context *c) {
         uint64_t begin, end;
         int r;
 
-        if (!c->enabled)
-                return say(c, "Baseline %s is downloaded, and nothing is done by itself (Enable=no)", c->s->name);
+        if (c->disabled)
+                return say(c, "Baseline %s is downloaded, and nothing is done by itself (%s)", c->s->name,
+                           c->disabled);
         r = calendar_window_at(c->p, c->f->now_usec, &begin, &end);
 
         if (r == -ENOENT)
@@ -207,9 +208,14 @@ static int decide_installed(const Context *c) {
         uint64_t earliest = c->f->now_usec + RESTART_NOTICE_USEC;
         int r;
 
-        if (!c->enabled)
-                return say(c, "Baseline %s is installed; 'hotpatchctl reboot schedule' restarts the machine (Enable=no)",
-                           c->s->name);
+        if (c->s->restart_firm) {
+                enter(c, BASELINE_SCHEDULED);
+                c->d->restart_usec = c->s->restart_usec;
+                return say(c, "Baseline %s is installed; the restart is scheduled", c->s->name);
+        }
+        if (c->disabled)
+                return say(c, "Baseline %s is installed; 'hotpatchctl reboot schedule' restarts the machine (%s)",
+                           c->s->name, c->disabled);
         r = restart_time(c->p, c->s->deferred_until_usec > earliest ? c->s->deferred_until_usec : earliest,
                         &c->d->restart_usec);
 
@@ -262,8 +268,8 @@ static bool is_too_late(const Context *c) {
 static int decide_phase(const Context *c) {
         switch (c->s->phase) {
         case BASELINE_DUE:
-                if (!c->enabled)
-                        return say(c, "Baseline %s is due, and nothing is done by itself (Enable=no)", c->s->name);
+                if (c->disabled)
+                        return say(c, "Baseline %s is due, and nothing is done by itself (%s)", c->s->name, c->disabled);
                 return decide_due(c);
         case BASELINE_PLANNED:
                 return run_backend(c, BASELINE_DOWNLOAD, BASELINE_DOWNLOADED, "downloaded");
@@ -274,7 +280,7 @@ static int decide_phase(const Context *c) {
         case BASELINE_INSTALLED:
                 return decide_installed(c);
         case BASELINE_SCHEDULED:
-                c->d->wake_usec = c->s->restart_usec;
+                /* daemon/restart.c watches its time. */
                 return say(c, "Baseline %s is installed; the restart is scheduled", c->s->name);
         case BASELINE_RESTARTING:
                 return say(c, "Baseline %s: the machine restarts", c->s->name);
@@ -295,17 +301,17 @@ static int decide_phase(const Context *c) {
 /**
  * baseline_decide() - the next step
  * @p: the calendar
- * @enabled: [Baseline] Enable=
+ * @disabled: why nothing is done by itself, "Enable=no"; NULL: it is
  * @s: the state; since_usec is set
  * @f: the facts
  * @ret: baseline_decision_done() it
  *
  * Return: 0 or -ENOMEM.
  */
-int baseline_decide(const CalendarPolicy *p, bool enabled, const BaselineState *s, const BaselineFacts *f,
+int baseline_decide(const CalendarPolicy *p, const char *disabled, const BaselineState *s, const BaselineFacts *f,
                 BaselineDecision *ret) {
         BaselineDecision d = { .action = BASELINE_WAIT, .phase = s->phase, .cause = s->cause };
-        Context c = { p, enabled, s, f, &d };
+        Context c = { p, disabled, s, f, &d };
         int r = 0;
 
         if (is_restarted(&c)) {

@@ -60,9 +60,10 @@ static int find_busy(const RestartFacts *f, char **ret) {
 static int postpone(const CalendarPolicy *p, const RestartFacts *f, uint64_t earliest, RestartDecision *d) {
         int r = restart_time(p, earliest, &d->restart_usec);
 
+        /* There is no window any more: it is not planned. */
         if (r == -ENOENT) {
-                d->restart_usec = earliest;
-                r = 0;
+                d->action = RESTART_DROP;
+                return 0;
         }
         d->action = f->ours ? RESTART_TAKE_BACK : RESTART_POSTPONE;
         d->wake_usec = d->restart_usec > f->now_usec + RESTART_NOTICE_USEC ? d->restart_usec - RESTART_NOTICE_USEC
@@ -70,12 +71,24 @@ static int postpone(const CalendarPolicy *p, const RestartFacts *f, uint64_t ear
         return r;
 }
 
-/* The time has come; is it still in a window, or was the machine off or the daemon away? */
-static bool is_late(const CalendarPolicy *p, const RestartFacts *f) {
+static bool is_in_window(const CalendarPolicy *p, uint64_t usec) {
         uint64_t begin, end;
 
-        return !f->firm && f->restart_usec + RETRY_USEC < f->now_usec &&
-                (calendar_window_at(p, f->now_usec, &begin, &end) < 0 || begin > f->now_usec);
+        return calendar_window_at(p, usec, &begin, &end) >= 0 && begin <= usec;
+}
+
+/* Nothing needs it when its time comes, or the policy is another than when it was planned. */
+static bool is_void(const CalendarPolicy *p, const RestartFacts *f) {
+        if (f->needless && (f->ours || f->restart_usec <= f->now_usec + RESTART_NOTICE_USEC))
+                return true;
+        return !f->firm && (f->disabled || !is_in_window(p, f->restart_usec));
+}
+
+/* People have their notice, also when the time is near or was slept through. */
+static uint64_t time_to_hand_over(const RestartFacts *f) {
+        uint64_t earliest = f->now_usec + RESTART_NOTICE_USEC;
+
+        return f->restart_usec > earliest - USEC_PER_MINUTE ? f->restart_usec : earliest;
 }
 
 /**
@@ -92,6 +105,12 @@ int restart_decide(const CalendarPolicy *p, const RestartFacts *f, RestartDecisi
         _cleanup_free_ char *busy = NULL;
         int r;
 
+        if (is_void(p, f)) {
+                d.action = RESTART_DROP;
+                d.restart_usec = 0;
+                *ret = d;
+                return 0;
+        }
         if (f->restart_usec > earliest && !f->ours) {
                 d.wake_usec = f->restart_usec - RESTART_NOTICE_USEC;
                 *ret = d;
@@ -107,11 +126,11 @@ int restart_decide(const CalendarPolicy *p, const RestartFacts *f, RestartDecisi
                 r = postpone(p, f, f->now_usec + RETRY_USEC, &d);
         else if (f->ours)
                 d.wake_usec = f->now_usec + USEC_PER_MINUTE;
-        else if (is_late(p, f))
+        else if (!f->firm && !is_in_window(p, time_to_hand_over(f)))
                 r = postpone(p, f, earliest, &d);
         else {
                 d.action = RESTART_HAND_OVER;
-                d.restart_usec = f->restart_usec > earliest - USEC_PER_MINUTE ? f->restart_usec : earliest;
+                d.restart_usec = time_to_hand_over(f);
                 d.wake_usec = f->now_usec + USEC_PER_MINUTE;
         }
         if (r < 0) {

@@ -9,6 +9,8 @@
  * struct RestartFacts
  * @restart_usec: when it is planned
  * @firm: a person named that time: nothing holds it up
+ * @needless: nothing on this machine needs a restart any more
+ * @disabled: the policy does not let the machine restart by itself
  * @deadline_usec: from then on nothing holds it up; 0: there is none
  * @inhibitor, @user: who asks not to shut down, who is logged in, for people; NULL: nobody, or it does not
  *   matter by policy
@@ -20,6 +22,8 @@ typedef struct RestartFacts {
         uint64_t now_usec;
         uint64_t restart_usec;
         bool firm;
+        bool needless;
+        bool disabled;
         uint64_t deadline_usec;
         const char *inhibitor;
         const char *user;
@@ -33,6 +37,7 @@ typedef enum RestartAction {
         RESTART_HAND_OVER, /* to logind, for restart_usec */
         RESTART_TAKE_BACK, /* from logind; it is planned for restart_usec now */
         RESTART_POSTPONE,  /* likewise, and logind does not have it */
+        RESTART_DROP,      /* from logind, too, when it has it; it is not planned any more */
 } RestartAction;
 
 /** struct RestartDecision - @text: what holds it up; owned, NULL: nothing */

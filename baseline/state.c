@@ -165,6 +165,21 @@ static int leave(BaselineState *s, const BaselineDecision *d, const BaselineFact
         return add_history(s, s->name, causes[BASELINE_MISSED], f->now_usec);
 }
 
+/** baseline_drop_restart() - the machine does not restart at that time; a baseline that waits for it has none then */
+void baseline_drop_restart(BaselineState *s) {
+        if (s->phase == BASELINE_SCHEDULED)
+                s->phase = BASELINE_INSTALLED;
+        s->restart_usec = 0;
+        s->restart_firm = s->handed_over = false;
+        s->restart_boot = SD_ID128_NULL;
+}
+
+/* What the calendar planned goes with its baseline; the time that a person named stays, until it was restarted. */
+static void drop_own_restart(BaselineState *s, const BaselineFacts *f) {
+        if (!s->restart_firm || !sd_id128_equal(s->restart_boot, f->boot_id))
+                baseline_drop_restart(s);
+}
+
 static int begin(BaselineState *s, const BaselineDecision *d, const BaselineFacts *f) {
         int r = 0;
 
@@ -176,8 +191,8 @@ static int begin(BaselineState *s, const BaselineDecision *d, const BaselineFact
                         r = replace(&s->bundle, NULL);
                 s->deadline_usec = 0;
         }
-        s->deferrals = s->deferred_until_usec = s->restart_usec = 0;
-        s->restart_firm = false;
+        s->deferrals = s->deferred_until_usec = 0;
+        drop_own_restart(s, f);
         return r < 0 ? r : replace(&s->kernel, NULL);
 }
 
@@ -222,18 +237,19 @@ int baseline_enter(BaselineState *s, const BaselineDecision *d, const BaselineFa
                         r = replace(&s->kernel, d->kernel);
                         s->boot_id = f->boot_id;
                 }
-                s->restart_usec = 0;
-                s->restart_firm = false;
+                drop_own_restart(s, f);
                 break;
         case BASELINE_SCHEDULED:
+                if (s->restart_firm)
+                        break;
                 s->restart_usec = d->restart_usec;
-                s->restart_firm = false;
+                s->restart_boot = f->boot_id;
+                s->handed_over = false;
                 break;
         case BASELINE_VERIFYING:
                 s->boot_id = f->boot_id;
                 s->clean = false;
-                s->restart_usec = 0;
-                s->restart_firm = false;
+                drop_own_restart(s, f);
                 break;
         case BASELINE_REACHED:
                 r = reach(s, f);

@@ -48,6 +48,8 @@ typedef enum BaselineCause {
  * @clean: while it was verified, the machine was shut down in order
  * @restart_usec: when the machine is to restart, also for another reason than a baseline; 0: not decided
  * @restart_firm: a person named that time
+ * @restart_boot: boot in which it was decided; it is of no use in another one
+ * @handed_over: logind was told exactly that time
  * @deferrals, @deferred_until_usec: of this baseline's restart
  * @reached, @reached_usec, @reached_kernel: the newest baseline that this machine completed
  * @history: "2026.07 reached 1784671200", oldest first
@@ -66,6 +68,8 @@ typedef struct BaselineState {
         bool clean;
         uint64_t restart_usec;
         bool restart_firm;
+        sd_id128_t restart_boot;
+        bool handed_over;
         uint64_t deferrals;
         uint64_t deferred_until_usec;
         char *reached;
@@ -150,9 +154,10 @@ const char *baseline_history_find(const BaselineState *s, const char *name) _non
 const char *baseline_month_state(const BaselineState *s, const CalendarMonth *m, uint64_t now_usec, uint64_t *ret_when)
                 _nonnull_(1, 2, 4);
 uint64_t baseline_covered_until(const BaselineState *s, const CalendarPolicy *p) _nonnull_(1, 2);
+void baseline_drop_restart(BaselineState *s) _nonnull_(1);
 uint64_t baseline_deadline(const BaselineState *s, const CalendarPolicy *p) _nonnull_(1, 2);
 
 /* decide.c */
-int baseline_decide(const CalendarPolicy *p, bool enabled, const BaselineState *s, const BaselineFacts *f,
+int baseline_decide(const CalendarPolicy *p, const char *disabled, const BaselineState *s, const BaselineFacts *f,
                 BaselineDecision *ret) _must_check_ _nonnull_(1, 3, 4, 5);
 void baseline_decision_done(BaselineDecision *d);

@@ -40,6 +40,15 @@ static uint64_t now(void) {
         return clock_usec(CLOCK_REALTIME);
 }
 
+/* The machine was restarted since, by whomever: planned is nothing any more, whatever the reason was. */
+static int end_old_plan(Baseline *b, sd_id128_t boot) {
+        if (b->state.restart_usec == 0 || sd_id128_equal(b->state.restart_boot, boot))
+                return 0;
+        baseline_drop_restart(&b->state);
+        /* Where it cannot be written the next start does the same. */
+        return store_baseline_write(b->manager->store, &b->state, NULL) == -ENOMEM ? -ENOMEM : 0;
+}
+
 /**
  * baseline_new() - read the state
  * @m: with a store and a configuration
@@ -53,7 +62,7 @@ static uint64_t now(void) {
 int baseline_new(Manager *m, Baseline **ret) {
         _cleanup_(baseline_freep) Baseline *b = calloc(1, sizeof(*b));
         sd_id128_t boot;
-        int r;
+        int r, k;
 
         if (!b)
                 return -ENOMEM;
@@ -68,16 +77,18 @@ int baseline_new(Manager *m, Baseline **ret) {
                 b->state.text = strdup("The file '/var/lib/hotpatch/baseline-state' cannot be read; no baseline is "
                                 "worked at before it was looked at");
         }
+        k = sd_id128_get_boot(&boot);
+        if (k < 0)
+                return k;
         /* It was called off, or we would not be here. */
-        if (b->state.phase == BASELINE_RESTARTING && sd_id128_get_boot(&boot) >= 0 &&
-            sd_id128_equal(boot, b->state.boot_id))
+        if (b->state.phase == BASELINE_RESTARTING && sd_id128_equal(boot, b->state.boot_id))
                 b->state.phase = BASELINE_INSTALLED;
-        if (r == -ENOENT) {
-                /* Durable at once: from now on a baseline that is not done is missed. */
-                r = store_baseline_write(m->store, &b->state, NULL);
-                if (r < 0)
-                        return r;
-        }
+        /* Durable at once: from now on a baseline that is not done is missed. */
+        k = r == -ENOENT ? store_baseline_write(m->store, &b->state, NULL) : 0;
+        if (k >= 0 && r >= 0)
+                k = end_old_plan(b, boot);
+        if (k < 0)
+                return k;
         *ret = TAKE_PTR(b);
         return 0;
 }
@@ -98,7 +109,12 @@ static int on_timer(_unused_ sd_event_source *source, _unused_ uint64_t usec, vo
 }
 
 static void wake_at(Baseline *b, uint64_t usec) {
+        uint64_t soon = now() + USEC_PER_MINUTE;
+
         b->timer = sd_event_source_disable_unref(b->timer);
+        /* A time that is past already would come at once, and again. */
+        if (usec > 0 && usec < soon)
+                usec = soon;
         if (usec > 0)
                 (void) sd_event_add_time(b->manager->event, &b->timer, CLOCK_REALTIME, usec, USEC_PER_MINUTE, on_timer, b);
 }
@@ -184,17 +200,34 @@ static int start_run(Baseline *b, RunVerb verb) {
         return fail_start(b, error.message ?: strerror(-r));
 }
 
+/* Why nothing is done by itself; NULL: it is. */
+static int find_disabled(const Baseline *b, char **ret) {
+        const Config *config = b->manager->config;
+        const char *where = config_distrusted(config, "Baseline", "Enable");
+        int n = 0;
+
+        *ret = NULL;
+        if (!config->baseline.enabled)
+                n = where ? asprintf(ret, "'Enable' cannot be read at %s", where) : asprintf(ret, "Enable=no");
+        if (n >= 0)
+                return 0;
+        *ret = NULL;
+        return -ENOMEM;
+}
+
 /* One step; 0: there is no more to do now. */
 static int step(Baseline *b, const CalendarPolicy *p, const BaselineFacts *facts) {
         static const RunVerb verbs[_BASELINE_ACTION_MAX] = {
                 [BASELINE_PLAN] = RUN_PLAN, [BASELINE_DOWNLOAD] = RUN_DOWNLOAD, [BASELINE_INSTALL] = RUN_INSTALL,
         };
         BaselinePhase before = b->state.phase;
-        _cleanup_free_ char *text = b->state.text ? strdup(b->state.text) : NULL;
+        _cleanup_free_ char *text = b->state.text ? strdup(b->state.text) : NULL, *disabled = NULL;
         BaselineDecision d;
         bool goes_on;
-        int r = baseline_decide(p, b->manager->config->baseline.enabled, &b->state, facts, &d);
+        int r = find_disabled(b, &disabled);
 
+        if (r >= 0)
+                r = baseline_decide(p, disabled, &b->state, facts, &d);
         if (r < 0)
                 return r;
         goes_on = d.action == BASELINE_ENTER;
@@ -375,38 +408,73 @@ bool baseline_pending(const Baseline *b) {
         }
 }
 
+/* What cannot be written down is not so: the state is as before, except for what it owns, which nobody changed. */
+static int changed_or_back(Baseline *b, const BaselineState *before, sd_bus_error *error) {
+        int r = changed(b, error);
+
+        if (r < 0)
+                b->state = *before;
+        return r;
+}
+
 /**
  * baseline_set_restart() - when the machine restarts
  * @usec: the time
  * @firm: a person named it
  *
- * Return: 0 or a negative errno, with StateUnwritable.
+ * Return: 0 or a negative errno, with StateUnwritable; nothing is changed then.
  */
 int baseline_set_restart(Baseline *b, uint64_t usec, bool firm, sd_bus_error *error) {
+        BaselineState before = b->state;
+        int r = sd_id128_get_boot(&b->state.restart_boot);
+
+        if (r < 0)
+                return r;
         if (b->state.phase == BASELINE_INSTALLED)
                 b->state.phase = BASELINE_SCHEDULED;
         b->state.restart_usec = usec;
         b->state.restart_firm = firm;
-        return changed(b, error);
+        b->state.handed_over = false;
+        return changed_or_back(b, &before, error);
+}
+
+/** baseline_hand_over() - logind is told that time next. Return: 0 or a negative errno; nothing is changed then. */
+int baseline_hand_over(Baseline *b, uint64_t usec) {
+        BaselineState before = b->state;
+
+        b->state.restart_usec = usec;
+        b->state.handed_over = true;
+        return changed_or_back(b, &before, NULL);
+}
+
+/** baseline_forget_restart() - it is planned anew, or not at all. Return: 0 or a negative errno, see above. */
+int baseline_forget_restart(Baseline *b) {
+        BaselineState before = b->state;
+        int r;
+
+        baseline_drop_restart(&b->state);
+        r = changed_or_back(b, &before, NULL);
+        if (r >= 0)
+                baseline_look(b);
+        return r;
 }
 
 /**
  * baseline_defer() - the restart comes in a window after that time; one without a baseline does not come at all
  * @counts: against the budget
  *
- * Return: 0 or a negative errno, with StateUnwritable.
+ * Return: 0 or a negative errno, with StateUnwritable; nothing is changed then.
  */
 int baseline_defer(Baseline *b, uint64_t until_usec, bool counts, sd_bus_error *error) {
+        BaselineState before = b->state;
         int r;
 
-        b->state.restart_usec = 0;
-        b->state.restart_firm = false;
         if (b->state.phase == BASELINE_SCHEDULED) {
-                b->state.phase = BASELINE_INSTALLED;
                 b->state.deferrals += counts;
                 b->state.deferred_until_usec = until_usec;
         }
-        r = changed(b, error);
+        baseline_drop_restart(&b->state);
+        r = changed_or_back(b, &before, error);
         if (r >= 0)
                 baseline_look(b);
         return r;
@@ -418,17 +486,18 @@ int baseline_defer(Baseline *b, uint64_t until_usec, bool counts, sd_bus_error *
  * Return: 0 or a negative errno.
  */
 int baseline_goes_down(Baseline *b, bool start) {
+        BaselineState before = b->state;
         BaselinePhase phase = b->state.phase;
 
-        if (start && phase == BASELINE_VERIFYING)
-                b->state.clean = true;
+        if (phase == BASELINE_VERIFYING)
+                b->state.clean = start;
         else if (start && (phase == BASELINE_INSTALLED || phase == BASELINE_SCHEDULED))
                 b->state.phase = BASELINE_RESTARTING;
         else if (!start && phase == BASELINE_RESTARTING)
                 b->state.phase = BASELINE_INSTALLED;
         else
                 return 0;
-        return changed(b, NULL);
+        return changed_or_back(b, &before, NULL);
 }
 
 /** baseline_state() - where this machine stands */

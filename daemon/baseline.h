@@ -22,6 +22,8 @@ int baseline_schedule(Baseline *b, const char *name, const char *bundle, uint64_
                 _must_check_ _nonnull_(1, 2);
 bool baseline_pending(const Baseline *b) _nonnull_(1);
 int baseline_set_restart(Baseline *b, uint64_t usec, bool firm, sd_bus_error *error) _must_check_ _nonnull_(1);
+int baseline_hand_over(Baseline *b, uint64_t usec) _must_check_ _nonnull_(1);
+int baseline_forget_restart(Baseline *b) _must_check_ _nonnull_(1);
 int baseline_defer(Baseline *b, uint64_t until_usec, bool counts, sd_bus_error *error) _must_check_ _nonnull_(1);
 int baseline_goes_down(Baseline *b, bool start) _must_check_ _nonnull_(1);
 

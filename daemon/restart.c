@@ -5,14 +5,16 @@
  * that time is watched, and for its last minutes handed to logind. baseline/restart.c decides, this file asks
  * logind and does.
  *
- * The schedule in logind is ours when it has exactly the time that is in our state: written there before
- * logind is told, so that a daemon that comes after a crash knows it again. Any other is somebody else's
- * and never touched; ScheduleReboot is refused then.
+ * The schedule in logind is ours when it was handed over and has exactly the time that is in our state: written
+ * there before logind is told, so that a daemon that comes after a crash knows it again, and with odd
+ * microseconds, so that nobody else schedules the same by chance. Any other is somebody else's and never
+ * touched; ScheduleReboot is refused then.
  *
  * Each request of a caller begins with a look at logind, too, and is answered when it was carried out.
  */
 
 #include <inttypes.h>
+#include <sys/random.h>
 #include <syslog.h>
 
 #include "baseline/restart.h"
@@ -133,7 +135,7 @@ static const char *type_of(const Restart *r) {
 }
 
 static bool is_ours(const Restart *r, const LogindView *view) {
-        return view->scheduled_usec > 0 && view->scheduled_usec == state_of(r)->restart_usec &&
+        return state_of(r)->handed_over && view->scheduled_usec > 0 && view->scheduled_usec == state_of(r)->restart_usec &&
                 (streq(view->scheduled_type, "reboot") || streq(view->scheduled_type, "kexec"));
 }
 
@@ -246,7 +248,9 @@ static void decide_request(Restart *r, const LogindView *view) {
 /* --- by itself --- */
 
 static void plan_for(Restart *r, uint64_t usec) {
-        if (baseline_set_restart(r->manager->baseline, usec, state_of(r)->restart_firm, NULL) < 0)
+        Baseline *b = r->manager->baseline;
+
+        if ((usec > 0 ? baseline_set_restart(b, usec, state_of(r)->restart_firm, NULL) : baseline_forget_restart(b)) < 0)
                 set_text(r, "The time of the restart cannot be written down");
 }
 
@@ -258,18 +262,31 @@ static void handed_over(void *userdata, const sd_bus_error *error) {
                 refuse_logind(r, error);
 }
 
+/* shutdown(8) names whole minutes; who names a time by hand, round ones. */
+static int make_odd(uint64_t usec, uint64_t *ret) {
+        uint32_t random;
+
+        if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+                return -EIO;
+        *ret = usec - usec % USEC_PER_SEC + random % (USEC_PER_SEC / 2) * 2 + 1;
+        return 0;
+}
+
 static void hand_over(Restart *r, const RestartDecision *d) {
         _cleanup_free_ char *wall = NULL;
-        int k = 0;
+        uint64_t usec;
+        int k = make_odd(d->restart_usec, &usec);
 
-        if (d->restart_usec != state_of(r)->restart_usec)
-                k = baseline_set_restart(r->manager->baseline, d->restart_usec, state_of(r)->restart_firm, NULL);
         if (k >= 0)
-                k = write_text(r, "The machine restarts", d->restart_usec, &wall);
-        if (k < 0)
+                k = write_text(r, "The machine restarts", usec, &wall);
+        if (k >= 0)
+                k = baseline_hand_over(r->manager->baseline, usec);
+        if (k < 0) {
+                set_text(r, "The time of the restart cannot be written down");
                 return;
+        }
         tell(r, LOG_NOTICE, wall);
-        k = logind_schedule(r->logind, type_of(r), d->restart_usec, wall, handed_over, r);
+        k = logind_schedule(r->logind, type_of(r), usec, wall, handed_over, r);
         if (k < 0)
                 set_text(r, strerror(-k));
 }
@@ -284,7 +301,16 @@ static void taken_back(void *userdata, const sd_bus_error *error) {
                 plan_for(r, r->next_usec);
 }
 
-static void act(Restart *r, const RestartDecision *d) {
+/* Nothing of it stays in logind either. */
+static void take_back(Restart *r, uint64_t next_usec, bool ours) {
+        r->next_usec = next_usec;
+        if (!ours)
+                plan_for(r, next_usec);
+        else if (logind_cancel(r->logind, taken_back, r) < 0)
+                set_text(r, "The restart cannot be taken back from systemd-logind");
+}
+
+static void act(Restart *r, const RestartDecision *d, bool ours) {
         if (d->text && !streq_ptr(d->text, r->text))
                 tell(r, LOG_NOTICE, d->text);
         /* What held it up stays said until the next time it is tried. */
@@ -294,18 +320,32 @@ static void act(Restart *r, const RestartDecision *d) {
         case RESTART_HAND_OVER:
                 hand_over(r, d);
                 break;
+        case RESTART_DROP:
+                tell(r, LOG_NOTICE, "The restart that was planned is dropped: nothing needs it, or not by this policy");
+                wake_at(r, 0);
+                take_back(r, 0, ours);
+                return; /* which has looked, perhaps, at what is planned instead */
         case RESTART_TAKE_BACK:
-                r->next_usec = d->restart_usec;
-                if (logind_cancel(r->logind, taken_back, r) < 0)
-                        set_text(r, "The restart cannot be taken back from systemd-logind");
-                break;
         case RESTART_POSTPONE:
-                plan_for(r, d->restart_usec);
+                take_back(r, d->restart_usec, ours);
                 break;
         default:
                 break;
         }
         wake_at(r, d->wake_usec);
+}
+
+static int count_reason(void *userdata, _unused_ const char *id, _unused_ const char *sentence) {
+        ++*(size_t *) userdata;
+        return 0;
+}
+
+/* Where that is not known it was needed when it was planned; a running job hides what it works at. */
+static bool is_needless(const Restart *r) {
+        size_t reasons = 0;
+
+        return !manager_running_job(r->manager) && reboot_reasons(r->manager, count_reason, &reasons) >= 0 &&
+                reasons == 0;
 }
 
 /* LogindLooked */
@@ -328,6 +368,8 @@ static void looked(void *userdata, const LogindView *view, const sd_bus_error *e
                     .now_usec = now(),
                     .restart_usec = state_of(r)->restart_usec,
                     .firm = state_of(r)->restart_firm,
+                    .needless = is_needless(r),
+                    .disabled = !r->manager->config->baseline.enabled,
                     .deadline_usec = baseline_deadline(state_of(r), &p),
                     .inhibitor = busy & BASELINE_BUSY_INHIBITORS ? view->inhibitor : NULL,
                     .user = busy & BASELINE_BUSY_USERS ? view->user : NULL,
@@ -336,7 +378,7 @@ static void looked(void *userdata, const LogindView *view, const sd_bus_error *e
                     .theirs_usec = is_ours(r, view) ? 0 : view->scheduled_usec,
             }, &d) < 0)
                 return;
-        act(r, &d);
+        act(r, &d, is_ours(r, view));
         free(d.text);
 }
 
@@ -361,11 +403,6 @@ void restart_look(Restart *r) {
 
 /* --- what callers ask --- */
 
-static int count_reason(void *userdata, _unused_ const char *id, _unused_ const char *sentence) {
-        ++*(size_t *) userdata;
-        return 0;
-}
-
 static int check_schedule(Restart *r, const Request *request, sd_bus_error *error) {
         uint64_t usec = request->usec ?: now() + RESTART_NOTICE_USEC;
         size_t reasons = 0;
@@ -379,6 +416,9 @@ static int check_schedule(Restart *r, const Request *request, sd_bus_error *erro
         if (usec < now() + USEC_PER_MINUTE || usec > now() + SCHEDULE_MAX_USEC)
                 return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS,
                         "A restart can be scheduled from a minute up to 31 days ahead");
+        /* Who is logged in has his notice in any case; the answer names the time that it will be. */
+        if (usec < now() + RESTART_NOTICE_USEC)
+                usec = now() + RESTART_NOTICE_USEC;
         r->next_usec = usec;
         return 0;
 }

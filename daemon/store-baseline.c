@@ -46,6 +46,8 @@ const Field store_baseline_fields[] = {
         { "CLEAN", FIELD_BOOL, true, STATE(clean), NULL },
         { "RESTART_USEC", FIELD_U64, true, STATE(restart_usec), NULL },
         { "RESTART_FIRM", FIELD_BOOL, true, STATE(restart_firm), NULL },
+        { "RESTART_BOOT", FIELD_ID128, false, STATE(restart_boot), NULL },
+        { "HANDED_OVER", FIELD_BOOL, false, STATE(handed_over), NULL },
         { "DEFERRALS", FIELD_U64, true, STATE(deferrals), NULL },
         { "DEFERRED_UNTIL_USEC", FIELD_U64, true, STATE(deferred_until_usec), NULL },
         { "REACHED", FIELD_STRING, false, STATE(reached), baseline_name_is_valid },

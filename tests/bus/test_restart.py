@@ -4,6 +4,8 @@
 
 import datetime
 import json
+import os
+import shutil
 import time
 
 from hotpatchtest import MANAGER, NO_OPTIONS, NOBODY, RELEASE, ROOT, World, main, read, refused, wait_for
@@ -278,6 +280,134 @@ def test_the_promised_kernel_runs(pki):
         begin(w)
         wait_for('the trial', lambda: w.root.get(ROOT, MANAGER, 'BaselineState') in ('verifying', 'reached'))
         assert state(w, 'BOOT_ID') == boot_id()
+
+
+def test_a_plan_ends_with_the_boot(pki):
+    """Named for another reason than a baseline: after the restart nothing of it is left, or it would come again."""
+    for phase in ('idle', 'reached', 'failed'):
+        with World(pki) as w:
+            open_window(w, 'Months=%d' % (datetime.datetime.utcnow().month % 12 + 1))
+            w.machine.write('run/reboot-required', '')
+            values = {'idle': {}, 'reached': {'NAME': '2025.01', 'REACHED': '2025.01'},
+                      'failed': {'NAME': '2025.01', 'CAUSE': 'missed', 'TEXT': 'Missed'}}[phase]
+            remember(w, SINCE_USEC=now(), PHASE=phase, RESTART_USEC=now() - MINUTE, RESTART_FIRM=1,
+                     RESTART_BOOT='0' * 31 + '1', HANDED_OVER=1, **values)
+            logind = begin(w)
+            assert schedule(w) == (0, '', ''), schedule(w)
+            assert state(w, 'RESTART_USEC') == '0' and state(w, 'RESTART_FIRM') == '0'
+            assert logind.calls == [] and w.root.get(ROOT, MANAGER, 'BaselineState') in (phase, 'missed')
+
+
+def test_a_plan_that_nothing_needs_is_dropped(pki):
+    with World(pki) as w:
+        open_window(w, 'Months=%d' % (datetime.datetime.utcnow().month % 12 + 1))
+        w.machine.write('run/reboot-required', '')
+        logind = begin(w)
+        w.root.call('ScheduleReboot', 0, NO_OPTIONS)
+        wait_for('the hand-over', lambda: logind.scheduled != NONE)
+        w.daemon.stop()
+        os.unlink(w.machine.path('run/reboot-required'))
+        w.daemon.start()
+        w.root = w.client()
+        wait_for('the end', lambda: schedule(w)[0] == 0)
+        assert logind.scheduled == NONE and state(w, 'RESTART_USEC') == '0', logind.calls
+
+
+def test_another_policy_takes_it_back(pki):
+    for lines in (['Enable=no'], ['Enable=nein'], None):
+        with World(pki) as w:
+            open_window(w)
+            installed(w)
+            logind = begin(w)
+            wait_for('the hand-over', lambda logind=logind: logind.scheduled != NONE)
+            if lines:
+                open_window(w, *lines)
+            else:
+                later = datetime.datetime.utcnow() + datetime.timedelta(hours=3)
+                policy(w, 'Months=1 2 3 4 5 6 7 8 9 10 11 12', 'Day=1', 'DeadlineSec=60d',
+                       'Window=%02d:%02d UTC' % (later.hour, later.minute), 'WindowLengthSec=10min')
+            w.root.call('Reload')
+            wait_for('taken back', lambda logind=logind: logind.scheduled == NONE)
+            if lines:
+                wait_for('no plan', lambda w=w: schedule(w)[0] == 0)
+                assert w.root.get(ROOT, MANAGER, 'BaselineState') == 'installed'
+                text = w.root.get(ROOT, MANAGER, 'BaselineText')
+                assert ('Enable=no' if lines == ['Enable=no'] else "'Enable' cannot be read at /etc") in text, text
+            else:
+                wait_for('another plan', lambda w=w: schedule(w)[0] > now() + 170 * MINUTE)
+    # What an administrator named stays.
+    with World(pki) as w:
+        open_window(w)
+        installed(w)
+        logind = begin(w)
+        w.root.call('ScheduleReboot', 0, NO_OPTIONS)
+        wait_for('the hand-over', lambda: logind.scheduled != NONE and schedule(w)[1] == 'administrator')
+        open_window(w, 'Enable=no')
+        w.root.call('Reload')
+        when = schedule(w)
+        assert when[0] > 0 and when[1] == 'administrator', when
+
+
+def test_a_new_daemon_takes_it_back(pki):
+    with World(pki) as w:
+        open_window(w)
+        installed(w)
+        logind = begin(w)
+        wait_for('the hand-over', lambda: logind.scheduled != NONE)
+        w.daemon.stop()
+        # A file of which nobody knows what it demanded: nothing is done by itself.
+        w.machine.write('etc/hotpatch/hotpatchd.conf.d/70-broken.conf', '[Baseline\nMonths=1\n')
+        w.daemon.start()
+        w.root = w.client()
+        wait_for('taken back', lambda: logind.scheduled == NONE and schedule(w)[0] == 0)
+        assert 'cannot be read at /etc' in w.root.get(ROOT, MANAGER, 'BaselineText')
+        got = json.loads(w.root.call('Calendar', 0))
+        assert got['policy']['monthly_because'] is None and not got['policy']['enabled'], got['policy']
+
+
+def test_the_same_time_is_not_yet_ours(pki):
+    """Somebody scheduled the very time that we plan: his stays, whatever is asked of us."""
+    with World(pki, 'allow') as w:
+        later = datetime.datetime.utcnow() + datetime.timedelta(hours=3)
+        policy(w, 'Months=1 2 3 4 5 6 7 8 9 10 11 12', 'Day=1', 'DeadlineSec=60d',
+               'Window=%02d:%02d UTC' % (later.hour, later.minute), 'WindowLengthSec=10min')
+        installed(w)
+        logind = begin(w)
+        wait_for('a plan', lambda: schedule(w)[0] > 0)
+        theirs = ('reboot', schedule(w)[0])
+        logind.scheduled = theirs
+        w.client(NOBODY).call('DeferBaseline', theirs[1] + 60 * MINUTE, NO_OPTIONS)
+        assert logind.scheduled == theirs and logind.calls == [], logind.calls
+
+
+def test_a_broken_disk_changes_no_plan(pki):
+    with World(pki) as w:
+        open_window(w)
+        installed(w)
+        logind = w.add(Logind(w.bus))
+        logind.sessions = [(1000, 'alice')]
+        w.start()
+        wait_for('the reason', lambda: 'alice' in schedule(w)[2])
+        before = schedule(w)
+        shutil.rmtree(w.machine.path('var/lib/hotpatch'))
+        w.machine.write('var/lib/hotpatch', 'in the way')
+        with refused('StateUnwritable'):
+            w.root.call('ScheduleReboot', now() + 120 * MINUTE, NO_OPTIONS)
+        assert schedule(w)[:2] == before[:2], (schedule(w), before)
+        with refused('StateUnwritable'):
+            w.root.call('CancelReboot', NO_OPTIONS)
+        assert schedule(w)[:2] == before[:2] and w.root.get(ROOT, MANAGER, 'BaselineState') == 'scheduled'
+
+
+def test_the_answer_is_the_real_time(pki):
+    with World(pki) as w:
+        open_window(w)
+        installed(w)
+        logind = begin(w)
+        wait_for('the hand-over', lambda: logind.scheduled != NONE)
+        when = w.root.call('ScheduleReboot', now() + 90 * 10**6, NO_OPTIONS)
+        wait_for('the hand-over', lambda: logind.scheduled != NONE and logind.scheduled[1] == schedule(w)[0] != when)
+        assert abs(logind.scheduled[1] - when) < 10**6 and logind.scheduled[1] % 2 == 1, (logind.scheduled, when)
 
 
 def test_a_baseline_by_itself(pki):

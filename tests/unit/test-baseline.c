@@ -45,7 +45,7 @@ static void teardown(void) {
 static BaselineDecision step(BaselineAction action, BaselinePhase phase, const char *text) {
         BaselineDecision d;
 
-        ck_assert_ok(baseline_decide(&policy, enabled, &state, &facts, &d));
+        ck_assert_ok(baseline_decide(&policy, enabled ? NULL : "Enable=no", &state, &facts, &d));
         ck_assert_msg(d.action == action && d.phase == phase, "%s: action %d, wanted %d; '%s', wanted '%s'",
                         strempty(d.text), d.action, action, baseline_phase_to_string(d.phase), baseline_phase_to_string(phase));
         ck_assert_ptr_nonnull(d.text);
@@ -274,7 +274,10 @@ START_TEST(test_restart_is_in_the_window) {
         d = step(BASELINE_ENTER, BASELINE_SCHEDULED, "");
         ck_assert_uint_eq(d.restart_usec, at(2026, 7, 21, 22, 35));
         ck_assert_uint_eq(state.restart_usec, at(2026, 7, 21, 22, 35));
-        waits(BASELINE_SCHEDULED, at(2026, 7, 21, 22, 35), "scheduled");
+        /* Its time is watched by the restart; a time that is past must not wake us again and again. */
+        waits(BASELINE_SCHEDULED, 0, "scheduled");
+        facts.now_usec = at(2026, 7, 21, 22, 36);
+        waits(BASELINE_SCHEDULED, 0, "scheduled");
 }
 END_TEST
 
@@ -283,6 +286,22 @@ START_TEST(test_restart_after_the_window) {
         facts.now_usec = at(2026, 7, 22, 1, 56);
         step(BASELINE_ENTER, BASELINE_SCHEDULED, "");
         ck_assert_uint_eq(state.restart_usec, at(2026, 7, 22, 22, 0));
+}
+END_TEST
+
+/* A time that an administrator named outlives what the calendar does meanwhile, until the machine was restarted. */
+START_TEST(test_a_firm_restart_stays) {
+        state.restart_usec = at(2026, 7, 25, 12, 0);
+        state.restart_firm = true;
+        state.restart_boot = BOOT;
+        go_to_installed();
+        step(BASELINE_ENTER, BASELINE_SCHEDULED, "");
+        ck_assert_uint_eq(state.restart_usec, at(2026, 7, 25, 12, 0));
+        ck_assert(state.restart_firm);
+        facts.boot_id = NEXT_BOOT;
+        step(BASELINE_ENTER, BASELINE_VERIFYING, "was restarted");
+        ck_assert_uint_eq(state.restart_usec, 0);
+        ck_assert(!state.restart_firm);
 }
 END_TEST
 
@@ -454,6 +473,7 @@ static Suite *baseline_suite(void) {
         tcase_add_test(t, test_restarted_in_order_while_in_trial);
         tcase_add_test(t, test_restart_is_in_the_window);
         tcase_add_test(t, test_restart_after_the_window);
+        tcase_add_test(t, test_a_firm_restart_stays);
         tcase_add_test(t, test_deferred);
         tcase_add_test(t, test_restarted_by_somebody_else);
         tcase_add_test(t, test_installed_goes_on_past_the_next);

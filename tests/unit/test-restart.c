@@ -25,7 +25,10 @@ static void decides(RestartFacts f, RestartAction action, uint64_t restart_usec,
         ck_assert_ok(restart_decide(&policy, &f, &d));
         ck_assert_int_eq(d.action, action);
         ck_assert_uint_eq(d.restart_usec, restart_usec);
-        ck_assert_uint_gt(d.wake_usec, f.now_usec);
+        if (action == RESTART_DROP)
+                ck_assert_uint_eq(d.wake_usec, 0);
+        else
+                ck_assert_uint_gt(d.wake_usec, f.now_usec);
         if (text)
                 ck_assert_msg(d.text && strstr(d.text, text), "'%s' has no '%s'", strempty(d.text), text);
         else
@@ -106,6 +109,48 @@ START_TEST(test_time_went_by) {
 }
 END_TEST
 
+START_TEST(test_another_policy) {
+        RestartFacts f = { .now_usec = at(21, 12, 0), .restart_usec = at(21, 22, 0), .disabled = true };
+
+        decides(f, RESTART_DROP, 0, NULL);
+        f.ours = true;
+        decides(f, RESTART_DROP, 0, NULL);
+        /* What a person named does not ask the calendar. */
+        f.firm = true;
+        decides(f, RESTART_WAIT, at(21, 22, 0), NULL);
+        f = (RestartFacts) { .now_usec = at(21, 12, 0), .restart_usec = at(21, 15, 0) };
+        decides(f, RESTART_DROP, 0, NULL);
+        f.firm = true;
+        decides(f, RESTART_WAIT, at(21, 15, 0), NULL);
+}
+END_TEST
+
+START_TEST(test_nothing_needs_it) {
+        RestartFacts f = { .now_usec = at(21, 12, 0), .restart_usec = at(21, 22, 0), .firm = true, .needless = true };
+
+        /* Until its time comes something may need it again. */
+        decides(f, RESTART_WAIT, at(21, 22, 0), NULL);
+        f.now_usec = at(21, 21, 55);
+        decides(f, RESTART_DROP, 0, NULL);
+        f.ours = true;
+        decides(f, RESTART_DROP, 0, NULL);
+        /* as after a boot, for a time that is past */
+        f.ours = false;
+        f.now_usec = at(23, 9, 0);
+        decides(f, RESTART_DROP, 0, NULL);
+}
+END_TEST
+
+START_TEST(test_not_after_the_window) {
+        RestartFacts f = { .now_usec = at(22, 1, 57), .restart_usec = at(22, 1, 57) };
+
+        /* With people's notice it would be 02:02. */
+        decides(f, RESTART_POSTPONE, at(22, 22, 0), NULL);
+        f.firm = true;
+        decides(f, RESTART_HAND_OVER, at(22, 2, 2), NULL);
+}
+END_TEST
+
 static void may(bool yes, unsigned times, uint64_t until, uint64_t deadline) {
         _cleanup_free_ char *why = NULL;
 
@@ -136,6 +181,9 @@ static Suite *restart_suite(void) {
         tcase_add_test(t, test_nothing_holds_it_up_for_ever);
         tcase_add_test(t, test_somebody_elses);
         tcase_add_test(t, test_time_went_by);
+        tcase_add_test(t, test_another_policy);
+        tcase_add_test(t, test_nothing_needs_it);
+        tcase_add_test(t, test_not_after_the_window);
         tcase_add_test(t, test_budget);
         suite_add_tcase(s, t);
         return s;
