@@ -85,12 +85,14 @@ void trials_settle(Trials *t) _nonnull_(1);
 void trial_log_open(Trials *t, uint64_t from);
 void trial_log_close(Trials *t);
 void trial_log_catch_up(Trials *t);
+bool trial_log_read(Trials *t);
 
 /* trial-look.c: what has to be looked at */
-#define TRIAL_SIGNS_LOOKED_AT (TRIAL_SIGN_TAINT | TRIAL_SIGN_PRESSURE | TRIAL_SIGN_KERNEL_MEMORY)
 int trial_look_start(Trials *t) _must_check_;
 void trial_look_stop(Trials *t);
-void trial_look(Trials *t);
+void trial_look_at_taint(Trials *t);
+void trial_look_at_dump(Trials *t);
+void trial_look_consume(Trials *t);
 uint64_t trial_taint(const Trials *t);
 uint64_t trial_kernel_memory(const Trials *t);
 uint64_t trial_taint_allowed(const Trials *t, uint64_t before);

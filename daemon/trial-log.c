@@ -93,9 +93,10 @@ static void on_sign(Trials *t, const KernelSign *sign) {
                 return;
         if (kernel_sign_describe(sign, &text) < 0 || asprintf(&reason, "the kernel reported a %s", text) < 0)
                 reason = NULL;
-        if (of_job)
+        if (of_job) {
+                trial_look_consume(t);
                 job_reverse(manager_running_job(t->manager), reason ?: "the kernel complained about it");
-        else
+        } else
                 trial_fail(trial, reason ?: "the kernel complained about it");
 }
 
@@ -209,4 +210,12 @@ void trial_log_catch_up(Trials *t) {
         /* A sign may end the last trial, and with it the following. */
         if (kernel_log_follower_catch_up(t->log) >= 0)
                 flush(t);
+}
+
+/** trial_log_read() - the same, but a report may go on. Return: whether one does. */
+bool trial_log_read(Trials *t) {
+        if (!t->log)
+                return false;
+        (void) (kernel_log_follower_catch_up(t->log) < 0);
+        return kernel_signs_pending(&t->signs);
 }

@@ -12,12 +12,17 @@
  * sign: the limit must be passed at several looks in a row.
  *
  * Memory that the kernel keeps for itself shows a leak long before there is pressure (kernel-memory.c). Only what came
- * since a trial began counts, so of several trials the one that began before the growth is blamed, and the youngest of these.
+ * since a trial began counts, so of several trials the one that began before the growth is blamed, and the
+ * youngest of these.
+ *
+ * Neither goes away with the patch that did it. So when a trial fails, for whatever reason, the others begin anew with
+ * what there is then: one sign takes out one transaction, and the next one needs a sign of its own.
  */
 
 #include <fcntl.h>
 #include <inttypes.h>
 
+#include "daemon/dump.h"
 #include "daemon/kernel-memory.h"
 #include "daemon/taint.h"
 #include "daemon/trial-internal.h"
@@ -28,6 +33,8 @@
 #define LOOKS_IN_A_ROW 3U
 
 #define TAINT_BIT(n) (UINT64_C(1) << (n))
+/* include/linux/panic.h: TAINT_WARN */
+#define TAINT_WARNING TAINT_BIT(9)
 
 static const char taint_letters[] = "PFSRMBUDAWCIOELKXTNJ";
 
@@ -41,14 +48,15 @@ uint64_t trial_taint_allowed(const Trials *t, uint64_t before) {
         return taint_allowed(&t->manager->config->trial, before);
 }
 
-static void look_at_taint(Trials *t) {
+/** trial_look_at_taint() - the sign that needs no other look to be one; may fail the youngest trial */
+void trial_look_at_taint(Trials *t) {
         uint64_t taint = trial_taint(t), fresh;
         char letters[sizeof(taint_letters)], *p = letters;
         _cleanup_free_ char *reason = NULL;
         Trial *trial = trials_youngest(t, UINT64_MAX);
 
         /* It names nobody. */
-        if (!trial || taint == UINT64_MAX)
+        if (!(t->manager->config->trial.signs & TRIAL_SIGN_TAINT) || !trial || taint == UINT64_MAX)
                 return;
         fresh = taint & ~trial->record.taint;
         if (fresh == 0)
@@ -150,12 +158,52 @@ static void look_at_kernel_memory(Trials *t) {
         }
 }
 
-/** trial_look() - look once; may fail the youngest trial */
-void trial_look(Trials *t) {
+/**
+ * trial_look_consume() - a bad sign was counted: what there is of it now is held against nobody else
+ *
+ * The kernel sets the bit of a warning behind the last line of its report, so it may be still to come.
+ */
+void trial_look_consume(Trials *t) {
+        uint64_t taint = trial_taint(t), kept = trial_kernel_memory(t);
+
+        for (size_t i = 0; i < t->n; i++) {
+                TrialRecord *r = &t->list[i]->record;
+
+                if (!trial_is_running(t->list[i]))
+                        continue;
+                t->list[i]->grown = 0;
+                if (taint != UINT64_MAX)
+                        r->taint |= taint | TAINT_WARNING;
+                if (kept > r->kernel_memory)
+                        r->kernel_memory = kept;
+                (void) (store_trial_write(t->manager->store, r, NULL) < 0);
+        }
+}
+
+/**
+ * trial_look_at_dump() - would a kernel that went down now still leave a dump where it is looked for?
+ *
+ * Patches are put back before most of the machine is there, also before its crash kernel is loaded, which
+ * will keep the dump elsewhere. Then that there is none says nothing about a loss of power, see aftermath.c.
+ */
+void trial_look_at_dump(Trials *t) {
+        for (size_t i = 0; i < t->n; i++) {
+                TrialRecord *r = &t->list[i]->record;
+
+                if (!trial_is_running(t->list[i]) || !r->dumps || dump_expected(kernel_root_fd(t->manager->kernel)))
+                        continue;
+                r->dumps = false;
+                (void) (store_trial_write(t->manager->store, r, NULL) < 0);
+        }
+}
+
+static void look(Trials *t) {
         unsigned signs = t->manager->config->trial.signs;
 
-        if (signs & TRIAL_SIGN_TAINT)
-                look_at_taint(t);
+        trial_look_at_dump(t);
+        /* The log, where it has the report, knows better whose it is. */
+        if (!trial_log_read(t))
+                trial_look_at_taint(t);
         if (signs & TRIAL_SIGN_PRESSURE)
                 look_at_pressure(t);
         if (signs & TRIAL_SIGN_KERNEL_MEMORY)
@@ -171,7 +219,7 @@ static int on_look(sd_event_source *source, _unused_ uint64_t usec, void *userda
                 r = sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
         if (r < 0)
                 return r;
-        trial_look(t);
+        look(t);
         return 0;
 }
 

@@ -138,7 +138,7 @@ void trials_watch(Trials *t) {
         if (!t->log)
                 trial_log_open(t, trials_log_begin(t));
         /* What cannot be watched is not watched: the other signs still count. */
-        if (!t->look && (policy->signs & TRIAL_SIGNS_LOOKED_AT))
+        if (!t->look)
                 (void) (trial_look_start(t) < 0);
         if (!t->units && (policy->signs & TRIAL_SIGN_UNITS))
                 (void) (trial_units_new(t, &t->units) < 0);
@@ -225,8 +225,7 @@ static int on_end(_unused_ sd_event_source *source, _unused_ uint64_t usec, void
         trial->due = true;
         /* The last look; it may fail this trial, or another. */
         trial_log_catch_up(t);
-        if (any_running(t) && t->manager->config->trial.signs & TRIAL_SIGNS_LOOKED_AT)
-                trial_look(t);
+        trial_look_at_taint(t);
         trial_checks_run(t->checks);
         trials_settle(t);
         return 0;
@@ -275,6 +274,7 @@ void trial_fail(Trial *t, const char *reason) {
         /* Not durable is better than not done: the intent of the rollback comes too. */
         if (store_trial_write(trials->manager->store, &t->record, &error) < 0)
                 trial_say(t, HOTPATCH_MESSAGE_TRIAL_FAILED, LOG_WARNING, "%s", error.message);
+        trial_look_consume(trials);
         if (!any_running(trials))
                 unwatch(trials);
         roll_back(trials);
@@ -388,6 +388,7 @@ int trials_load(Trials *t) {
  * was no daemon.
  */
 void trials_start(Trials *t) {
+        trial_look_at_dump(t);
         if (any_running(t)) {
                 trials_watch(t);
                 trial_log_catch_up(t);

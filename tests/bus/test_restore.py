@@ -294,6 +294,33 @@ def test_power_cuts_after_a_restore(pki):
         assert patch(w, 'hp-one')['Quarantined']
 
 
+def dumps(w):
+    # While it is written there is another file for a moment.
+    (trial,) = (f for f in os.listdir(w.machine.path('var/lib/hotpatch/trials')) if not f.startswith('.'))
+    return b'DUMPS=1' in read(w.machine.path('var/lib/hotpatch/trials', trial))
+
+
+def test_a_crash_kernel_that_is_loaded_after_the_restore(pki):
+    """It keeps the dump elsewhere, so none is no power cut: seen at the start of the daemon, and later."""
+    with applied(pki, 'hp-one') as w:
+        w.machine.write('sys/module/pstore/parameters/backend', 'efi_pstore\n')
+        w.machine.write('sys/kernel/kexec_crash_loaded', '0\n')
+        reboot(w, keep=('pstore',))
+        assert dumps(w)
+        w.daemon.kill()
+        w.machine.write('sys/kernel/kexec_crash_loaded', '1\n')
+        w.daemon.start()
+        w.root = w.client()
+        wait_for('the word of the daemon', lambda: not dumps(w))
+        w.machine.write('sys/kernel/kexec_crash_loaded', '0\n')
+        reboot(w, clean=False, keep=('pstore',))
+        got = patch(w, 'hp-one')
+        assert len(got['Strikes']) == 1 and 'power cut' not in got['Strikes'][0], got
+        assert dumps(w)
+        w.machine.write('sys/kernel/kexec_crash_loaded', '1\n')
+        wait_for('the next look', lambda: not dumps(w))
+
+
 def test_a_bad_sign_takes_out_only_what_it_names(pki):
     with World(pki) as w:
         w.machine.open_log()

@@ -595,6 +595,55 @@ def test_kernel_memory_grows(pki):
         assert w.machine.loaded() == ['hp_two']
 
 
+def three(w):
+    for name, function in (('hp-one', 'hp_function'), ('hp-two', 'hp_other'), ('hp-three', 'hp_third')):
+        w.machine.stage(name, functions=(('vmlinux', function),))
+        apply(w, name)
+
+
+def test_one_sign_takes_out_one_transaction(pki):
+    """An oops taints the kernel and leaks; both stay when the patch that it named is out."""
+    with World(pki) as w:
+        w.machine.configure(trial=['KernelMemoryPercent=10'])
+        w.machine.write('proc/sys/kernel/tainted', '0\n')
+        w.machine.write('proc/meminfo', meminfo(100))
+        w.machine.open_log()
+        w.start()
+        three(w)
+        w.machine.write('proc/sys/kernel/tainted', '%d\n' % (1 << 7))
+        w.machine.write('proc/meminfo', meminfo(250))
+        w.machine.say(*warn('hp_two'))
+        assert w.root.trial()[:2] == (['hp-two'], 'failed')
+        time.sleep(17)  # three looks
+        wait_for('nothing', lambda: True)
+        assert w.root.trials == [] and w.machine.loaded() == ['hp_one', 'hp_three'], w.root.trials
+        # Another bit is another sign, for one of them.
+        w.machine.write('proc/sys/kernel/tainted', '%d\n' % (1 << 7 | 1 << 5))
+        ids, result, reason = w.root.trial()
+        assert (ids, result) == (['hp-three'], 'failed') and 'tainted: B (' in reason, reason
+        time.sleep(6)
+        clean_but(w, ['hp_one'])
+        # And what leaked in addition, too.
+        w.machine.write('proc/meminfo', meminfo(400))
+        ids, result, reason = w.root.trial()
+        assert (ids, result) == (['hp-one'], 'failed') and 'keeps 150 MiB' in reason, reason
+
+
+def clean_but(w, loaded):
+    assert w.machine.loaded() == loaded and len(records(w)) == len(loaded), (w.machine.loaded(), records(w))
+
+
+def test_the_ends_of_trials_are_no_looks(pki):
+    """Three looks in a row are fifteen seconds, not three trials that end at once."""
+    with World(pki) as w:
+        w.machine.configure(trial=['IOPressurePercent=50', 'MaxSec=3'])
+        w.machine.write('proc/pressure/io', 'some avg10=90.00 avg60=0.00\nfull avg10=77.20 avg60=0.00\n')
+        w.start()
+        three(w)
+        for name in 'hp-one', 'hp-two', 'hp-three':
+            assert w.root.trial() == ([name], 'passed', '')
+
+
 def test_a_service_fails(pki):
     with World(pki) as w:
         systemd = w.add(Systemd(w.bus, ['web.service', 'hotpatchd.service']))
