@@ -26,6 +26,12 @@
 /* A machine that crashes because of its new kernel does so early; as in job.h, ten minutes are what a
  * bundle's own trial is if nothing else is said. */
 #define VERIFY_USEC (10 * USEC_PER_MINUTE)
+/* Whoever ends a run tells; should nobody, it is looked at again. */
+#define LOOK_USEC (10 * USEC_PER_MINUTE)
+/* Another package manager that was in the way is done by then. */
+#define AGAIN_USEC (60 * USEC_PER_MINUTE)
+/* What is left of the first window for those that ask last. */
+#define WINDOW_REST_USEC (60 * USEC_PER_MINUTE)
 
 typedef struct Context {
         const CalendarPolicy *p;
@@ -144,6 +150,7 @@ static int decide_which(const Context *c) {
 static int run_backend(const Context *c, BaselineAction action, BaselinePhase next, const char *doing) {
         switch (c->f->run) {
         case BASELINE_RUN_RUNNING:
+                c->d->wake_usec = c->f->now_usec + LOOK_USEC;
                 return say(c, "Baseline %s is being %s", c->s->name, doing);
         case BASELINE_RUN_DONE:
                 enter(c, next);
@@ -158,8 +165,35 @@ static int run_backend(const Context *c, BaselineAction action, BaselinePhase ne
         }
 }
 
+/* The release that must run and does not; NULL: none. @kernel: what the run says, before what the bundle said. */
+static const char *missing_kernel(const Context *c, const char *kernel) {
+        if (!kernel)
+                kernel = c->s->kernel;
+        return kernel && !streq(kernel, c->f->release) ? kernel : NULL;
+}
+
+/*
+ * Each machine asks its repositories at a time of its own after midnight of the day, so that not all of them do at
+ * once; so early that the first window is not lost. A person or a bundle does not wait.
+ */
+static uint64_t first_moment(const Context *c) {
+        uint64_t begin, end, moment;
+        CalendarMonth m;
+
+        if (c->s->bundle || c->s->deadline_usec > 0 || calendar_baseline(c->p, c->s->name, &m) < 0)
+                return 0;
+        moment = m.day_usec + c->f->spread_usec;
+        if (calendar_window_at(c->p, m.day_usec, &begin, &end) >= 0 && moment + WINDOW_REST_USEC > end)
+                moment = end > m.day_usec + WINDOW_REST_USEC ? end - WINDOW_REST_USEC : m.day_usec;
+        return moment;
+}
+
 static int decide_due(const Context *c) {
-        if (c->f->run == BASELINE_RUN_DONE && !c->f->run_restart && !c->f->run_kernel) {
+        if (c->f->run == BASELINE_RUN_NONE && first_moment(c) > c->f->now_usec) {
+                c->d->wake_usec = first_moment(c);
+                return say(c, "Baseline %s is due, and this machine asks its repositories later on its day", c->s->name);
+        }
+        if (c->f->run == BASELINE_RUN_DONE && !c->f->run_restart && !missing_kernel(c, c->f->run_kernel)) {
                 enter(c, BASELINE_VERIFYING);
                 return say(c, "Baseline %s has nothing that this machine does not have", c->s->name);
         }
@@ -183,22 +217,42 @@ static int decide_downloaded(const Context *c) {
                 c->d->wake_usec = begin;
                 return say(c, "Baseline %s is downloaded and waits for its window", c->s->name);
         }
+        /* Not one of a clock that was set back. */
+        if (c->s->again_usec > c->f->now_usec && c->s->again_usec <= c->f->now_usec + AGAIN_USEC) {
+                c->d->wake_usec = c->s->again_usec;
+                return say(c, "Baseline %s is downloaded; another package manager or the like was in the way, and it is "
+                           "tried again", c->s->name);
+        }
         c->d->action = BASELINE_INSTALL;
         c->d->phase = BASELINE_INSTALLING;
         return say(c, "Baseline %s is being installed", c->s->name);
 }
 
+static int decide_ran(const Context *c) {
+        bool here = sd_id128_equal(c->f->run_boot_id, c->f->boot_id);
+        bool restart = c->f->run_restart || missing_kernel(c, c->f->run_kernel);
+
+        /* Who shut the machine down in the meantime has done what was left to do. */
+        enter(c, restart && here ? BASELINE_INSTALLED : BASELINE_VERIFYING);
+        c->d->kernel = c->f->run_kernel;
+        return say(c, "Baseline %s is installed%s", c->s->name,
+                   restart ? here ? "; the machine has to restart" : ", and the machine was restarted" : "");
+}
+
 static int decide_installing(const Context *c) {
         switch (c->f->run) {
         case BASELINE_RUN_RUNNING:
+                c->d->wake_usec = c->f->now_usec + LOOK_USEC;
                 return say(c, "Baseline %s is being installed", c->s->name);
         case BASELINE_RUN_DONE:
-                enter(c, c->f->run_restart ? BASELINE_INSTALLED : BASELINE_VERIFYING);
-                c->d->kernel = c->f->run_kernel;
-                return say(c, "Baseline %s is installed%s", c->s->name,
-                           c->f->run_restart ? "; the machine has to restart" : "");
+                return decide_ran(c);
         case BASELINE_RUN_FAILED:
-                return fail(c, BASELINE_INSTALL_FAILED, c->f->run_text ?: "the installation failed");
+                if (!c->f->run_retry)
+                        return fail(c, BASELINE_INSTALL_FAILED, c->f->run_text ?: "the installation failed");
+                enter(c, BASELINE_DOWNLOADED);
+                c->d->again_usec = c->f->now_usec + AGAIN_USEC;
+                return say(c, "Baseline %s could not be installed and is tried again: %s", c->s->name,
+                           strempty(c->f->run_text));
         default:
                 return fail(c, BASELINE_INTERRUPTED, "the installation began and did not end");
         }

@@ -191,9 +191,10 @@ static int begin(BaselineState *s, const BaselineDecision *d, const BaselineFact
                         r = replace(&s->bundle, NULL);
                 s->deadline_usec = 0;
         }
-        s->deferrals = s->deferred_until_usec = 0;
+        s->deferrals = s->deferred_until_usec = s->again_usec = 0;
         drop_own_restart(s, f);
-        return r < 0 ? r : replace(&s->kernel, NULL);
+        /* A bundle has named the kernel, and does so in the next try as well. */
+        return r < 0 || s->bundle ? r : replace(&s->kernel, NULL);
 }
 
 static int reach(BaselineState *s, const BaselineFacts *f) {
@@ -232,9 +233,12 @@ int baseline_enter(BaselineState *s, const BaselineDecision *d, const BaselineFa
         case BASELINE_DUE:
                 r = begin(s, d, f);
                 break;
+        case BASELINE_DOWNLOADED:
+                s->again_usec = d->again_usec;
+                break;
         case BASELINE_INSTALLED:
                 if (s->phase == BASELINE_INSTALLING) {
-                        r = replace(&s->kernel, d->kernel);
+                        r = d->kernel ? replace(&s->kernel, d->kernel) : 0;
                         s->boot_id = f->boot_id;
                 }
                 drop_own_restart(s, f);
@@ -247,6 +251,8 @@ int baseline_enter(BaselineState *s, const BaselineDecision *d, const BaselineFa
                 s->handed_over = false;
                 break;
         case BASELINE_VERIFYING:
+                if (s->phase == BASELINE_INSTALLING && d->kernel)
+                        r = replace(&s->kernel, d->kernel);
                 s->boot_id = f->boot_id;
                 s->clean = false;
                 drop_own_restart(s, f);
@@ -260,6 +266,7 @@ int baseline_enter(BaselineState *s, const BaselineDecision *d, const BaselineFa
         default:
                 break;
         }
+        s->run = SD_ID128_NULL;
         s->phase = d->phase;
         s->cause = d->cause;
         s->phase_usec = f->now_usec;

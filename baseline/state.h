@@ -43,6 +43,8 @@ typedef enum BaselineCause {
  * @deadline_usec: of an unplanned one; 0: the calendar's
  * @phase_usec: when the phase began
  * @cause, @text: of BASELINE_FAILED, for programs and for people; @text also says why something waits
+ * @run: id of the package manager's run that belongs to the phase; null: it was not started yet
+ * @again_usec: an installation that could not begin is not tried again before; 0: it was not tried
  * @kernel: release that must run afterwards; NULL: not known, or the running one stays
  * @boot_id: boot in which it was installed, then the one in which it is verified
  * @clean: while it was verified, the machine was shut down in order
@@ -63,6 +65,8 @@ typedef struct BaselineState {
         uint64_t phase_usec;
         BaselineCause cause;
         char *text;
+        sd_id128_t run;
+        uint64_t again_usec;
         char *kernel;
         sd_id128_t boot_id;
         bool clean;
@@ -93,6 +97,9 @@ typedef enum BaselineRun {
  * @release: of the running kernel
  * @run: of the phase's own verb: plan in DUE, download in PLANNED, install in INSTALLING
  * @run_text: why it failed
+ * @run_retry: why it failed may pass by itself, and nothing was begun
+ * @run_boot_id: the boot in which it ran
+ * @spread_usec: how long after midnight of its day this machine asks its repositories
  * @run_kernel: newest kernel that is there because of it; NULL: no new one
  * @run_restart: a restart is needed afterwards; of a plan: there is something to install
  * @unclean: the boot before this one did not end in order
@@ -101,10 +108,13 @@ typedef enum BaselineRun {
 typedef struct BaselineFacts {
         uint64_t now_usec;
         uint64_t uptime_usec;
+        uint64_t spread_usec;
         sd_id128_t boot_id;
         const char *release;
         BaselineRun run;
         const char *run_text;
+        bool run_retry;
+        sd_id128_t run_boot_id;
         const char *run_kernel;
         bool run_restart;
         bool unclean;
@@ -124,7 +134,8 @@ typedef enum BaselineAction {
  * struct BaselineDecision - the next step
  * @phase, @cause: to enter; with BASELINE_WAIT those there are
  * @name: of the baseline that is entered with BASELINE_DUE
- * @kernel: with BASELINE_INSTALLED: the release that must run; NULL: the running one stays
+ * @kernel: with BASELINE_INSTALLED and BASELINE_VERIFYING: the release that must run; NULL: as it was known
+ * @again_usec: with BASELINE_DOWNLOADED: not to be installed before
  * @restart_usec: with BASELINE_SCHEDULED: when
  * @wake_usec: when to look again; 0: when something happens
  * @text: one sentence; owned
@@ -136,6 +147,7 @@ typedef struct BaselineDecision {
         char name[BASELINE_NAME_SIZE];
         const char *kernel;
         uint64_t restart_usec;
+        uint64_t again_usec;
         uint64_t wake_usec;
         char *text;
 } BaselineDecision;

@@ -29,19 +29,25 @@
 #define UNIT "hotpatch-baseline.service"
 /* Not a limit for the run: after that we ask again how it stands. */
 #define LOOK_AGAIN_USEC (12 * 3600 * USEC_PER_SEC)
+/* When systemd does not tell of the end: the first look, and the longest time to the next, which doubles. */
+#define POLL_MIN_USEC USEC_PER_SEC
+#define POLL_MAX_USEC (30 * USEC_PER_SEC)
 /* Somebody waits for a plan; nobody for the rest. Other package managers take minutes. */
 #define LOCK_TIMEOUT_PLAN_SEC 60U
 #define LOCK_TIMEOUT_SEC 900U
 
 /**
  * struct Backend
- * @call: the start of the unit; NULL: nothing runs
+ * @call: the start of the unit; NULL: it is over
+ * @poll: the start is over (somebody stopped the unit), and the run goes on; NULL: it is not so
  * @id: of the run, as in its result; empty: one that a daemon before this one began
  * @verb, @caller_uid: of the order
  */
 struct Backend {
         Manager *manager;
         SystemdCall *call;
+        sd_event_source *poll;
+        uint64_t poll_usec;
         char id[SD_ID128_STRING_MAX];
         RunVerb verb;
         uint32_t caller_uid;
@@ -65,13 +71,14 @@ Backend *backend_free(Backend *b) {
         if (!b)
                 return NULL;
         systemd_call_free(b->call);
+        sd_event_source_disable_unref(b->poll);
         free(b);
         return NULL;
 }
 
 /** backend_is_running() - is a run under way that this daemon knows of? */
 bool backend_is_running(const Backend *b) {
-        return b && b->call;
+        return b && (b->call || b->poll);
 }
 
 static void record_end(const Backend *b, const RunResult *result, const sd_bus_error *error) {
@@ -122,8 +129,6 @@ static int read_result(const Backend *b, const sd_bus_error *refusal, RunResult 
                         : r < 0 && r != -ENOENT ? strerror(-r) : "the unit left no result");
 }
 
-static int watch(Backend *b);
-
 static void end(Backend *b, const sd_bus_error *refusal) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_(run_result_freep) RunResult *result = NULL;
@@ -139,12 +144,35 @@ static void end(Backend *b, const sd_bus_error *refusal) {
         baseline_ran(b->manager->baseline, result, &error);
 }
 
-/* SystemdDone: how the unit ended is not looked at, what it left is. */
-static void on_ended(void *userdata, int r, _unused_ const char *answer, const sd_bus_error *error) {
+static int poll_later(Backend *b);
+
+static int on_poll(_unused_ sd_event_source *source, _unused_ uint64_t usec, void *userdata) {
+        Backend *b = userdata;
+
+        b->poll = sd_event_source_disable_unref(b->poll);
+        if (run_lock_is_held(kernel_root_fd(b->manager->kernel)) <= 0 || poll_later(b) < 0)
+                end(b, &SD_BUS_ERROR_NULL);
+        return 0;
+}
+
+/* Not by starting the unit once more: that would wait for its end and then run it again. */
+static int poll_later(Backend *b) {
+        uint64_t usec = b->poll_usec;
+
+        b->poll_usec = usec * 2 < POLL_MAX_USEC ? usec * 2 : POLL_MAX_USEC;
+        return sd_event_add_time_relative(b->manager->event, &b->poll, CLOCK_BOOTTIME, usec, USEC_PER_SEC / 10, on_poll, b);
+}
+
+/*
+ * SystemdDone: how the unit ended is not looked at, what it left is. A start job ends before the run when somebody
+ * stops the unit, when a shutdown cancels it, or when systemd is away: an installation goes on then.
+ */
+static void on_ended(void *userdata, _unused_ int r, _unused_ const char *answer, const sd_bus_error *error) {
         Backend *b = userdata;
 
         b->call = systemd_call_free(b->call);
-        if (r == -ETIMEDOUT && run_lock_is_held(kernel_root_fd(b->manager->kernel)) > 0 && watch(b) >= 0)
+        b->poll_usec = POLL_MIN_USEC;
+        if (run_lock_is_held(kernel_root_fd(b->manager->kernel)) > 0 && poll_later(b) >= 0)
                 return;
         end(b, error);
 }
@@ -231,13 +259,12 @@ static int check_start(const Backend *b, const BackendOrder *order, sd_bus_error
  */
 int backend_start(Backend *b, const BackendOrder *order, BackendDone done, void *userdata, sd_bus_error *error) {
         const char *backend = b->manager->config->baseline.backend;
-        sd_id128_t id;
+        sd_id128_t id = order->id;
         int r;
 
         r = check_start(b, order, error);
-        if (r < 0)
-                return r;
-        r = sd_id128_randomize(&id);
+        if (r >= 0 && sd_id128_is_null(id))
+                r = sd_id128_randomize(&id);
         if (r < 0)
                 return r;
         (void) sd_id128_to_string(id, b->id);

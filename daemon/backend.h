@@ -12,6 +12,7 @@ typedef struct Manager Manager;
 
 /**
  * struct BackendOrder - what is to be done
+ * @id: of the run; null: a new one
  * @baseline: "2026.10", or the id of a baseline bundle
  * @kernel: release that must be installed afterwards; NULL: whichever comes
  * @packages: none: everything that the package manager has newer
@@ -19,6 +20,7 @@ typedef struct Manager Manager;
  */
 typedef struct BackendOrder {
         RunVerb verb;
+        sd_id128_t id;
         const char *baseline;
         const char *kernel;
         const RunPackage *packages;

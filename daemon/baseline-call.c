@@ -32,6 +32,7 @@
  * @preparation: has the bundle; NULL: the calendar's baseline
  * @manifest: of that bundle, or NULL
  * @packages: of the manifest, borrowed strings
+ * @id: of the calendar's run, or null
  * @name: "2026.10"
  * @bundle: id of the one whose installation is mended; NULL: none
  */
@@ -42,6 +43,7 @@ struct BaselineCall {
         Preparation *preparation;
         const Manifest *manifest;
         RunPackage *packages;
+        sd_id128_t id;
         char name[BASELINE_NAME_SIZE];
         char *bundle;
 };
@@ -72,7 +74,8 @@ static int schedule(const BaselineCall *c, sd_bus_error *error) {
         uint64_t deadline = c->manifest ? c->manifest->deadline_usec
                 : clock_usec(CLOCK_REALTIME) + c->manager->config->baseline.calendar.deadline_usec;
 
-        return baseline_schedule(c->manager->baseline, name_of(c), c->manifest ? c->manifest->id : NULL, deadline, error);
+        return baseline_schedule(c->manager->baseline, name_of(c), c->manifest ? c->manifest->id : NULL,
+                        c->manifest ? c->manifest->kernel_release : NULL, deadline, error);
 }
 
 static int answer(const BaselineCall *c, const RunResult *result) {
@@ -107,6 +110,7 @@ static void on_done(void *userdata, const RunResult *result, const sd_bus_error 
 static int start(BaselineCall *c, sd_bus_error *error) {
         return backend_start(c->manager->backend, &(BackendOrder) {
                 .verb = c->verb,
+                .id = c->id,
                 .baseline = c->manifest ? c->manifest->id : c->bundle ?: c->name,
                 .kernel = c->manifest ? c->manifest->kernel_release : NULL,
                 .packages = c->packages,
@@ -222,13 +226,14 @@ static void on_prepared(void *userdata, int r, const sd_bus_error *refusal) {
 /**
  * baseline_call_automatic() - have the backend work on the baseline of the state
  * @verb: RUN_PLAN, RUN_DOWNLOAD or RUN_INSTALL
+ * @id: of the run, by which its result is known again
  * @error: Busy, NoSuchBundle, …
  *
  * baseline_ran() is called when it has ended.
  *
  * Return: 0 or a negative errno.
  */
-int baseline_call_automatic(Manager *m, RunVerb verb, sd_bus_error *error) {
+int baseline_call_automatic(Manager *m, RunVerb verb, sd_id128_t id, sd_bus_error *error) {
         const BaselineState *s = baseline_state(m->baseline);
         _cleanup_(baseline_call_freep) BaselineCall *c = NULL;
         int r;
@@ -238,7 +243,7 @@ int baseline_call_automatic(Manager *m, RunVerb verb, sd_bus_error *error) {
         c = calloc(1, sizeof(*c));
         if (!c)
                 return -ENOMEM;
-        *c = (BaselineCall) { .manager = m, .verb = verb, .request = malloc(sizeof(Request)) };
+        *c = (BaselineCall) { .manager = m, .verb = verb, .id = id, .request = malloc(sizeof(Request)) };
         if (!c->request)
                 return -ENOMEM;
         *c->request = (Request) { .verb = REQUEST_INSTALL_BASELINE, .fd = -EBADF, .caller_uid = UINT32_MAX };

@@ -152,22 +152,41 @@ static RunVerb verb_of(BaselinePhase phase) {
                                             : _RUN_VERB_INVALID;
 }
 
+/* Any number below half a day, another one for each machine and always the same for this one. */
+#define SPREAD_ID SD_ID128_MAKE(8d, 5e, 0b, 3c, 71, 9a, 4f, 26, b2, 60, d3, 4c, 15, e8, 77, a9)
+#define SPREAD_MAX_USEC (12 * 60 * USEC_PER_MINUTE)
+
+static uint64_t spread_usec(void) {
+        sd_id128_t id;
+
+        if (sd_id128_get_machine_app_specific(SPREAD_ID, &id) < 0)
+                return 0;
+        return (id.qwords[0] ^ id.qwords[1]) % SPREAD_MAX_USEC;
+}
+
 static void take_result(const RunResult *result, BaselineFacts *f) {
         f->run = result->outcome == RUN_DONE     ? BASELINE_RUN_DONE
                : result->outcome == RUN_RUNNING  ? BASELINE_RUN_RUNNING
                : result->cause == RUN_CAUSE_INTERRUPTED ? BASELINE_RUN_INTERRUPTED
                                                  : BASELINE_RUN_FAILED;
         f->run_text = result->text;
+        f->run_retry = result->retry;
+        f->run_boot_id = result->boot_id;
         f->run_kernel = result->kernel;
         f->run_restart = result->restart || (result->verb == RUN_PLAN && result->n_changes > 0);
 }
 
-/* A result of before this phase is of another try; and what failed may be tried again the next day. */
+/*
+ * The run that this phase has started, by its id: clocks are set back. What failed may be tried again the next day,
+ * and at once when it seems to have failed in the future.
+ */
 static bool is_current(const Baseline *b, const RunResult *result, uint64_t now_usec) {
-        if (!streq_ptr(result->baseline, b->state.bundle ?: b->state.name) || result->started_usec < b->state.phase_usec)
+        sd_id128_t id;
+
+        if (sd_id128_from_string(result->id, &id) < 0 || sd_id128_is_null(id) || !sd_id128_equal(id, b->state.run))
                 return false;
-        return result->verb == RUN_INSTALL || result->verb == RUN_MEND || result->outcome != RUN_FAILED ||
-                result->ended_usec + AGAIN_USEC > now_usec;
+        return result->verb == RUN_INSTALL || result->outcome != RUN_FAILED ||
+                (result->ended_usec <= now_usec && result->ended_usec + AGAIN_USEC > now_usec);
 }
 
 /* How the run of this phase stands; @ret_result owns what the facts borrow. */
@@ -194,7 +213,7 @@ static int start_run(Baseline *b, RunVerb verb) {
         int r;
 
         /* baseline_ran() is told of every run, also of those that a daemon before this one began. */
-        r = baseline_call_automatic(b->manager, verb, &error);
+        r = baseline_call_automatic(b->manager, verb, b->state.run, &error);
         if (r >= 0)
                 return 0;
         return fail_start(b, error.message ?: strerror(-r));
@@ -223,7 +242,7 @@ static int step(Baseline *b, const CalendarPolicy *p, const BaselineFacts *facts
         BaselinePhase before = b->state.phase;
         _cleanup_free_ char *text = b->state.text ? strdup(b->state.text) : NULL, *disabled = NULL;
         BaselineDecision d;
-        bool goes_on;
+        bool goes_on, starts;
         int r = find_disabled(b, &disabled);
 
         if (r >= 0)
@@ -231,14 +250,17 @@ static int step(Baseline *b, const CalendarPolicy *p, const BaselineFacts *facts
         if (r < 0)
                 return r;
         goes_on = d.action == BASELINE_ENTER;
+        starts = !goes_on && d.action != BASELINE_WAIT;
         wake_at(b, d.wake_usec);
         r = baseline_enter(&b->state, &d, facts);
-        if (r >= 0 && (b->state.phase != before || goes_on || !streq_ptr(text, d.text)))
+        if (r >= 0 && starts)
+                r = sd_id128_randomize(&b->state.run);
+        if (r >= 0 && (b->state.phase != before || goes_on || starts || !streq_ptr(text, d.text)))
                 r = changed(b, NULL);
         if (r >= 0 && b->state.phase != before)
                 tell(b);
         /* Only after it is on disk that it begins. */
-        if (r >= 0 && !goes_on && d.action != BASELINE_WAIT)
+        if (r >= 0 && starts)
                 r = start_run(b, verbs[d.action]);
         baseline_decision_done(&d);
         return r < 0 ? r : goes_on;
@@ -248,6 +270,7 @@ static int gather(const Baseline *b, BaselineFacts *ret) {
         BaselineFacts facts = {
                 .now_usec = now(),
                 .uptime_usec = clock_usec(CLOCK_BOOTTIME),
+                .spread_usec = spread_usec(),
                 .release = b->manager->identity.release,
         };
         int r = sd_id128_get_boot(&facts.boot_id);
@@ -311,6 +334,25 @@ static int adopt(Baseline *b, const RunResult *result) {
         return r < 0 ? r : step(b, &p, &facts);
 }
 
+/* Mending completes what was begun, not the baseline: that is planned and installed from the beginning. */
+static int begin_again(Baseline *b) {
+        CalendarPolicy p = baseline_calendar_policy(b, NULL);
+        BaselineDecision d = { .action = BASELINE_ENTER, .phase = BASELINE_DUE, .text = (char *) "Mended, and to be completed" };
+        BaselineFacts facts;
+        int r = gather(b, &facts);
+
+        if (r < 0)
+                return r;
+        (void) snprintf(d.name, sizeof(d.name), "%s", b->state.name);
+        r = baseline_enter(&b->state, &d, &facts);
+        if (r < 0)
+                return r;
+        /* A person wants it, after its deadline as well. */
+        if (baseline_deadline(&b->state, &p) <= facts.now_usec)
+                b->state.deadline_usec = facts.now_usec + p.deadline_usec;
+        return changed(b, NULL);
+}
+
 /* The package manager was not run at all. */
 static int fail_start(Baseline *b, const char *why) {
         BaselineDecision d = { .action = BASELINE_WAIT, .phase = b->state.phase };
@@ -342,8 +384,9 @@ static int fail_start(Baseline *b, const char *why) {
  * @error: why it failed
  */
 void baseline_ran(Baseline *b, const RunResult *result, const sd_bus_error *error) {
-        bool installed = result && result->outcome == RUN_DONE &&
-                (result->verb == RUN_INSTALL || result->verb == RUN_MEND);
+        BaselinePhase phase = b->state.phase;
+        bool over = phase < BASELINE_INSTALLED || phase > BASELINE_VERIFYING;
+        bool done = result && result->outcome == RUN_DONE;
 
         if (b->damaged)
                 return;
@@ -352,8 +395,10 @@ void baseline_ran(Baseline *b, const RunResult *result, const sd_bus_error *erro
                         (void) (fail_start(b, error->message ?: "the package manager was not run") < 0);
                 return;
         }
-        if (installed && (result->restart || result->kernel) && b->state.phase != BASELINE_INSTALLING)
+        if (done && result->verb == RUN_INSTALL && (result->restart || result->kernel) && phase != BASELINE_INSTALLING)
                 (void) (adopt(b, result) < 0);
+        else if (done && result->verb == RUN_MEND && over && streq_ptr(result->baseline, b->state.bundle ?: b->state.name))
+                (void) (begin_again(b) < 0);
         baseline_look(b);
 }
 
@@ -361,19 +406,21 @@ void baseline_ran(Baseline *b, const RunResult *result, const sd_bus_error *erro
  * baseline_schedule() - a person wants this baseline now, whatever the calendar says; it goes on by itself
  * @name: "2026.10"
  * @bundle: id of the bundle that asks for it; NULL: none
+ * @kernel: the release that the bundle wants to run; NULL: whichever comes
  * @deadline_usec: until when
  * @error: Busy when another one is being installed, restarted into or watched; StateUnwritable
  *
  * Return: 0 or a negative errno.
  */
-int baseline_schedule(Baseline *b, const char *name, const char *bundle, uint64_t deadline_usec, sd_bus_error *error) {
+int baseline_schedule(Baseline *b, const char *name, const char *bundle, const char *kernel,
+                uint64_t deadline_usec, sd_bus_error *error) {
         BaselineDecision d = { .action = BASELINE_ENTER, .phase = BASELINE_DUE, .text = (char *) "Asked for out of turn" };
         BaselinePhase phase = b->state.phase;
-        char *copy = bundle ? strdup(bundle) : NULL;
+        _cleanup_free_ char *copy = bundle ? strdup(bundle) : NULL, *release = kernel ? strdup(kernel) : NULL;
         BaselineFacts facts;
         int r;
 
-        if (bundle && !copy)
+        if ((bundle && !copy) || (kernel && !release))
                 return -ENOMEM;
         if (phase >= BASELINE_INSTALLING && phase <= BASELINE_VERIFYING)
                 r = sd_bus_error_setf(error, HOTPATCH_ERROR("Busy"), "Baseline %s is not over yet", strempty(b->state.name));
@@ -383,12 +430,12 @@ int baseline_schedule(Baseline *b, const char *name, const char *bundle, uint64_
                 (void) snprintf(d.name, sizeof(d.name), "%s", name);
                 r = baseline_enter(&b->state, &d, &facts);
         }
-        if (r < 0) {
-                free(copy);
+        if (r < 0)
                 return r;
-        }
         free(b->state.bundle);
-        b->state.bundle = copy;
+        b->state.bundle = TAKE_PTR(copy);
+        free(b->state.kernel);
+        b->state.kernel = TAKE_PTR(release);
         b->state.deadline_usec = deadline_usec;
         r = changed(b, error);
         if (r >= 0)

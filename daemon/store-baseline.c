@@ -41,6 +41,8 @@ const Field store_baseline_fields[] = {
         { "PHASE_USEC", FIELD_U64, true, STATE(phase_usec), NULL },
         { "CAUSE", FIELD_STRING, true, offsetof(BaselineFile, cause), valid_cause },
         { "TEXT", FIELD_STRING, false, STATE(text), valid_text },
+        { "RUN", FIELD_ID128, false, STATE(run), NULL },
+        { "AGAIN_USEC", FIELD_U64, false, STATE(again_usec), NULL },
         { "KERNEL", FIELD_STRING, false, STATE(kernel), valid_release },
         { "BOOT_ID", FIELD_ID128, true, STATE(boot_id), NULL },
         { "CLEAN", FIELD_BOOL, true, STATE(clean), NULL },

@@ -82,6 +82,51 @@ newest() {
 	sort -V | tail -n 1
 }
 
+# version_of RELEASE: without the flavour ("6.1.0-56-cloud-amd64"), which is no older or newer one
+version_of() {
+	printf '%s\n' "$1" | sed 's/-[a-z].*$//'
+}
+
+# is_newer RELEASE: than the running one?
+is_newer() {
+	new=$(version_of "$1") old=$(version_of "$(uname -r)")
+	[ "$new" != "$old" ] && [ "$(printf '%s\n' "$new" "$old" | newest)" = "$new" ]
+}
+
+# kernel_to_run RELEASE: what must run afterwards and does not run now; empty: the running kernel may stay. It may have
+# been installed long ago, by somebody else, or by a run that failed: what counts is what is there, beside
+# RELEASE, which comes or came with this run. The backend's owns_kernel RELEASE says whether a package brought it; a
+# kernel that somebody built and tries is no baseline.
+kernel_to_run() {
+	{
+		[ -z "$1" ] || printf '%s\n' "$1"
+		if [ -n "${HOTPATCH_KERNEL-}" ]; then
+			printf '%s\n' "$HOTPATCH_KERNEL"
+		else
+			for file in /boot/vmlinuz-*; do
+				release=${file#/boot/vmlinuz-}
+				[ -s "$file" ] && is_newer "$release" && owns_kernel "$release" && printf '%s\n' "$release"
+			done
+		fi
+	} >"$work/candidates"
+	# Of several flavours the running one's
+	flavour=$(uname -r)
+	flavour=${flavour#"$(version_of "$flavour")"}
+	release=$(while read -r release; do
+		[ "${release#"$(version_of "$release")"}" = "$flavour" ] && printf '%s\n' "$release"
+	done <"$work/candidates" | newest)
+	release=${HOTPATCH_KERNEL:-${release:-$(newest <"$work/candidates")}}
+	[ "$release" = "$(uname -r)" ] || printf '%s\n' "$release"
+}
+
+# finish_with RELEASE: as finish, with what must run and the restart that others asked for
+finish_with() {
+	kernel=$(kernel_to_run "$1")
+	restart=false
+	{ [ -z "$kernel" ] && [ ! -e /run/reboot-required ]; } || restart=true
+	finish "$kernel" "$restart"
+}
+
 # has_initramfs: do this machine's kernels boot with one?
 has_initramfs() {
 	for file in /boot/initrd.img-* /boot/initramfs-*; do

@@ -181,6 +181,7 @@ class Machine:
     # The kernel: 0 is the running one, and each number after it a newer one. Its package makes the initramfs when
     # it is configured; the metapackage brings it.
     backend, fetches, follows_kernel = 'apt', True, 'linux-image-test'
+    upgrade = 'apt-get -qq -y install'
 
     def release(self, n):
         return '99.%d.0-test' % n if n else RUNNING
@@ -193,6 +194,10 @@ class Machine:
 
     def kernel_package(self, n):
         return 'linux-image-' + self.release(n), str(n + 1)
+
+    def kernel_names(self, n):
+        """The packages of the newest kernel and what brings it."""
+        return 'linux-image-test', self.kernel_package(n)[0]
 
     @property
     def kernel_changes(self):

@@ -58,7 +58,8 @@ def test_a_baseline_is_planned_fetched_and_installed(base, key):
         if m.fetches:
             shutil.move(m.at('gone'), m.at('repo'))
         again = m.done('plan')
-        assert again['packages'] == [] and again['restart'] is False, again
+        # Nothing is to be done, and still the old kernel runs.
+        assert again['packages'] == [] and again['kernel'] == new and again['restart'] is True, again
 
 
 def test_named_packages_come_in_the_version_that_is_named(base, key):
@@ -72,6 +73,40 @@ def test_named_packages_come_in_the_version_that_is_named(base, key):
         # There already, and a newer one there: nothing to do, and never a downgrade.
         assert m.done('install', [('service', m.v('1'))], kernel=m.release(1))['packages'] == []
         assert m.version('service') == '2'
+
+
+def test_a_kernel_is_installed_and_not_running(base, key):
+    with usual(base, key) as m:
+        new = m.release(1)
+        # Somebody else has installed it, long ago, and nobody restarted: nothing is to be done but that.
+        m.install(*m.kernel_names(1))
+        m.shell(m.upgrade + ' service')
+        for verb in ('plan', 'install'):
+            got = m.done(verb)
+            assert got['packages'] == [] and got['kernel'] == new and got['restart'] is True, got
+        for verb in ('plan', 'install', 'mend'):
+            got = m.done(verb, [m.kernel_package(1)], kernel=new)
+            assert got['packages'] == [] and got['kernel'] == new and got['restart'] is True, got
+        # One that no package brought is somebody's trial.
+        write(m.at('boot/vmlinuz-100.0.0-own'), 'k')
+        assert m.done('plan')['kernel'] == new
+    with usual(base, key) as m:
+        # The kernel comes and another package fails: what is found after that is the kernel.
+        m.package('service', '3', files={'/usr/share/service': '3'}, postinst='[ -e /may-go-on ]')
+        m.update()
+        m.run('install')
+        write(m.at('may-go-on'), '')
+        got = m.done('mend')
+        assert got['kernel'] == m.release(1) and got['restart'] is True, got
+
+
+def test_nothing_is_newer(base, key):
+    with base.machine(key) as m:
+        m.kernel(0)
+        m.install(m.follows_kernel)
+        for verb in ('plan', 'install', 'mend'):
+            got = m.done(verb)
+            assert got['packages'] == [] and 'kernel' not in got and got['restart'] is False, got
 
 
 def test_a_package_that_is_not_there(base, key):
@@ -216,7 +251,8 @@ def test_one_run_at_a_time(base, key):
         said = second.communicate(timeout=60)[0]
         assert second.returncode != 0 and 'under way already' in said, said
         write(m.at('go'), '')
-        process.communicate(timeout=60)
+        said = process.communicate(timeout=60)[0]
+        assert process.returncode == 0 and m.result('install')['outcome'] == 'done', said
 
 
 def test_a_backend_that_is_not_there(base, key):
@@ -234,6 +270,7 @@ def wait_for(condition, seconds=60):
 def main(root, tests):
     wanted = sys.argv[1:]
     tests = [t for t in tests if not wanted or t.__name__ in wanted]
+    assert not wanted or len(tests) == len(wanted), 'there are only %s' % [t.__name__ for t in tests]
     if os.geteuid() != 0:
         print('1..0 # SKIP needs root, for a chroot')
         sys.exit(77)

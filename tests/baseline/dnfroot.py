@@ -71,6 +71,7 @@ cp -a %(root)s/. %%{buildroot}/
 class Machine(aptroot.Machine):
     # rpm takes packages of a file:// repository from where they are: nothing is fetched
     backend, fetches, follows_kernel = 'dnf', False, 'kernel-core'
+    upgrade = 'dnf -q -y upgrade'
 
     def __init__(self, base, key):
         super().__init__(base, key)
@@ -111,6 +112,9 @@ class Machine(aptroot.Machine):
 
     def kernel_package(self, n):
         return 'kernel-core', '99.%d.0-1' % n
+
+    def kernel_names(self, n):
+        return ('%s-%s' % self.kernel_package(n),)
 
     @property
     def kernel_changes(self):

@@ -30,6 +30,7 @@ class Runs(Systemd):
         self.backends = world.machine.path('backends')
         write(os.path.join(self.backends, 'apt'), '#!/bin/sh\n' + HELLO + script, 0o755)
         self.process = None
+        self.cancel = False
 
     @dbus.service.method('org.freedesktop.systemd1.Manager', in_signature='ss', out_signature='o')
     def StartUnit(self, unit, _mode):
@@ -56,6 +57,11 @@ class Runs(Systemd):
                                                check=False).stdout.split()]
 
     def ended(self, path):
+        if self.cancel:
+            # 'systemctl stop', a shutdown: the job is over, the runner goes on
+            self.cancel = False
+            self.JobRemoved(1, path, UNIT, 'canceled')
+            return False
         if self.process.poll() is None:
             return True
         self.JobRemoved(1, path, UNIT, 'done' if self.process.returncode == 0 else 'failed')
@@ -251,6 +257,83 @@ def test_an_installation_that_fails_is_not_tried_again(pki):
         write(os.path.join(w.machine.path('backends'), 'apt'), '#!/bin/sh\n' + HELLO + PACKAGE + DONE, 0o755)
         install(w)
         assert state(w) in ('installed', 'scheduled'), state(w)
+
+
+def until(path):
+    return 'while [ ! -e %s ]; do sleep 0.05; done\n' % path
+
+
+def scheduled(w, bundle=''):
+    plan(w, bundle, schedule=True)
+
+
+def test_a_start_job_that_is_canceled(pki):
+    with World(pki, polkit='allow') as w:
+        w.machine.write('etc/hotpatch/hotpatchd.conf.d/60-year.conf', ALWAYS)
+        w.start()
+        go = w.machine.path('go')
+        runs = w.add(Runs(w, 'echo $1 >>%s/verbs\ncase $1 in install) %s ;; esac\n' % (w.machine.root, until(go)) + PACKAGE + DONE))
+        scheduled(w)
+        wait_for('the installation', lambda: verbs(w)[-1:] == ['install'])
+        runs.cancel = True
+        wait_for('the cancellation', lambda: not runs.cancel)
+        assert described(w)['running'] and state(w) == 'installing', state(w)
+        with refused('Busy'):
+            plan(w)
+        write(go, '')
+        wait_for('the end', lambda: state(w) in ('installed', 'scheduled'))
+        assert len(runs.started) == 4 and verbs(w).count('install') == 1, (runs.started, verbs(w))
+
+
+def test_what_was_mended_is_completed(pki):
+    with World(pki, polkit='allow') as w:
+        w.machine.write('etc/hotpatch/hotpatchd.conf.d/60-year.conf', ALWAYS)
+        w.start()
+        go = w.machine.path('go')
+        runs = w.add(Runs(w, 'echo $1 >>%s/verbs\ncase $1 in install) %s ;; esac\n' % (w.machine.root, until(go)) + PACKAGE + DONE))
+        stage(w, baseline_bundle(pki, deadline='2036-12-31T00:00:00Z'))
+        scheduled(w, 'base-2026-10')
+        wait_for('the installation', lambda: verbs(w)[-1:] == ['install'])
+        for pid in runs.children():
+            os.killpg(pid, signal.SIGKILL)
+        wait_for('the failure', lambda: state(w) in ('interrupted', 'install-failed'))
+        write(go, '')
+        del runs.started[:]
+        os.remove(w.machine.path('verbs'))
+        assert install(w, mend=True)['verb'] == 'mend'
+        wait_for('the rest', lambda: state(w) in ('installed', 'scheduled'))
+        assert verbs(w) == ['mend', 'plan', 'download', 'install'], verbs(w)
+        assert described(w)['install']['baseline'] == 'base-2026-10'
+
+
+def test_a_lock_is_no_failure_for_ever(pki):
+    with World(pki, polkit='allow') as w:
+        w.machine.write('etc/hotpatch/hotpatchd.conf.d/60-year.conf', ALWAYS)
+        w.start()
+        w.add(Runs(w, '''case $1 in install)
+            echo \'{"type":"failed","cause":"lock-held","text":"apt is at work","retry":true}\'; exit 1 ;; esac\n''' + PACKAGE + DONE))
+        scheduled(w)
+        wait_for('the failure', lambda: described(w)['install'] and described(w)['install']['outcome'] == 'failed')
+        wait_for('the state', lambda: state(w) == 'downloaded')
+
+
+def test_a_run_is_known_by_its_id_and_not_by_the_clock(pki):
+    with World(pki, polkit='allow') as w:
+        w.machine.write('etc/hotpatch/hotpatchd.conf.d/60-year.conf', ALWAYS)
+        w.start()
+        go = w.machine.path('go')
+        w.add(Runs(w, 'case $1 in install) %s ;; esac\n' % until(go) + PACKAGE + DONE))
+        scheduled(w)
+        wait_for('the installation', lambda: described(w)['running'] and described(w)['install'])
+        # As if the clock had been set back in the meantime: the run seems to have begun before its phase.
+        w.daemon.kill()
+        path = w.machine.path('var/lib/hotpatch/baseline-state')
+        text = open(path, encoding='utf-8').read()
+        before = next(line for line in text.splitlines() if line.startswith('PHASE_USEC='))
+        w.machine.write('var/lib/hotpatch/baseline-state', text.replace(before, 'PHASE_USEC=4000000000000000'))
+        w.daemon.start()
+        write(go, '')
+        wait_for('the end', lambda: state(w) in ('installed', 'scheduled'))
 
 
 def test_packages_of_others_ask_for_a_restart(pki):

@@ -65,6 +65,7 @@ static void waits(BaselinePhase phase, uint64_t wake_usec, const char *text) {
 }
 
 static void run(BaselineRun how, const char *kernel) {
+        facts.run_boot_id = facts.boot_id;
         facts.run = how;
         facts.run_kernel = kernel;
         facts.run_restart = kernel;
@@ -76,7 +77,7 @@ static void go_to_downloaded(void) {
         ck_assert_str_eq(state.name, "2026.07");
         step(BASELINE_PLAN, BASELINE_DUE, "");
         run(BASELINE_RUN_RUNNING, NULL);
-        waits(BASELINE_DUE, 0, "is being planned");
+        waits(BASELINE_DUE, facts.now_usec + 10 * USEC_PER_MINUTE, "is being planned");
         run(BASELINE_RUN_DONE, NEW);
         step(BASELINE_ENTER, BASELINE_PLANNED, "");
         step(BASELINE_DOWNLOAD, BASELINE_PLANNED, "");
@@ -94,7 +95,7 @@ static void go_to_installing(void) {
 static void go_to_installed(void) {
         go_to_installing();
         run(BASELINE_RUN_RUNNING, NULL);
-        waits(BASELINE_INSTALLING, 0, "");
+        waits(BASELINE_INSTALLING, facts.now_usec + 10 * USEC_PER_MINUTE, "");
         facts.now_usec = at(2026, 7, 21, 22, 30);
         run(BASELINE_RUN_DONE, NEW);
         step(BASELINE_ENTER, BASELINE_INSTALLED, "has to restart");
@@ -230,6 +231,89 @@ START_TEST(test_power_cut_before_the_backend_ran) {
         facts.boot_id = NEXT_BOOT;
         step(BASELINE_ENTER, BASELINE_FAILED, "did not end");
         ck_assert_int_eq(state.cause, BASELINE_INTERRUPTED);
+}
+END_TEST
+
+/* The run was over before the machine went down; nobody was there to see it. */
+START_TEST(test_shut_down_while_installing) {
+        go_to_installing();
+        run(BASELINE_RUN_DONE, NEW);
+        facts.boot_id = NEXT_BOOT;
+        facts.release = NEW;
+        facts.uptime_usec = USEC_PER_MINUTE;
+        step(BASELINE_ENTER, BASELINE_VERIFYING, "was restarted");
+        ck_assert_str_eq(state.kernel, NEW);
+        waits(BASELINE_VERIFYING, facts.now_usec + 9 * USEC_PER_MINUTE, "on trial");
+}
+END_TEST
+
+START_TEST(test_shut_down_while_installing_and_the_old_kernel) {
+        go_to_installing();
+        run(BASELINE_RUN_DONE, NEW);
+        facts.boot_id = NEXT_BOOT;
+        step(BASELINE_ENTER, BASELINE_VERIFYING, "was restarted");
+        step(BASELINE_ENTER, BASELINE_FAILED, "'" OLD "' runs");
+        ck_assert_int_eq(state.cause, BASELINE_OLD_KERNEL_RETURNED);
+}
+END_TEST
+
+/* The kernel is there and does not run: that is not a baseline that is reached, whatever the backend says. */
+START_TEST(test_nothing_to_install_but_the_old_kernel_runs) {
+        step(BASELINE_ENTER, BASELINE_DUE, "");
+        state.bundle = strdup("base-2026-07");
+        state.kernel = strdup(NEW);
+        step(BASELINE_PLAN, BASELINE_DUE, "");
+        run(BASELINE_RUN_DONE, NULL);
+        step(BASELINE_ENTER, BASELINE_PLANNED, "");
+        step(BASELINE_DOWNLOAD, BASELINE_PLANNED, "");
+        run(BASELINE_RUN_DONE, NULL);
+        step(BASELINE_ENTER, BASELINE_DOWNLOADED, "");
+        facts.now_usec = at(2026, 7, 21, 22, 0);
+        step(BASELINE_INSTALL, BASELINE_INSTALLING, "");
+        run(BASELINE_RUN_DONE, NULL);
+        step(BASELINE_ENTER, BASELINE_INSTALLED, "has to restart");
+        ck_assert_str_eq(state.kernel, NEW);
+}
+END_TEST
+
+START_TEST(test_what_may_pass_is_tried_again) {
+        go_to_installing();
+        run(BASELINE_RUN_FAILED, NULL);
+        facts.run_retry = true;
+        step(BASELINE_ENTER, BASELINE_DOWNLOADED, "tried again");
+        facts.run_retry = false;
+        facts.now_usec += 20 * USEC_PER_MINUTE;
+        waits(BASELINE_DOWNLOADED, at(2026, 7, 21, 23, 0), "tried again");
+        facts.now_usec = at(2026, 7, 21, 23, 0);
+        step(BASELINE_INSTALL, BASELINE_INSTALLING, "");
+        /* Out of the window, into the next; past the deadline, no more. */
+        facts.now_usec = at(2026, 7, 22, 1, 30);
+        run(BASELINE_RUN_FAILED, NULL);
+        facts.run_retry = true;
+        step(BASELINE_ENTER, BASELINE_DOWNLOADED, "tried again");
+        facts.now_usec = at(2026, 7, 22, 2, 30);
+        waits(BASELINE_DOWNLOADED, at(2026, 7, 22, 22, 0), "waits for its window");
+        facts.now_usec = at(2026, 8, 4, 0, 0);
+        step(BASELINE_ENTER, BASELINE_FAILED, "missed");
+}
+END_TEST
+
+/* Not all machines ask at midnight; and none so late that the first window is lost. */
+START_TEST(test_spread) {
+        facts.now_usec = at(2026, 7, 21, 0, 0);
+        facts.spread_usec = 30 * USEC_PER_MINUTE;
+        step(BASELINE_ENTER, BASELINE_DUE, "");
+        waits(BASELINE_DUE, at(2026, 7, 21, 0, 30), "later on its day");
+        facts.now_usec = at(2026, 7, 21, 0, 30);
+        step(BASELINE_PLAN, BASELINE_DUE, "");
+        /* From 22:00 of the day before to 2:00 */
+        facts.now_usec = at(2026, 7, 21, 0, 0);
+        facts.spread_usec = 11 * 60 * USEC_PER_MINUTE;
+        waits(BASELINE_DUE, at(2026, 7, 21, 1, 0), "later on its day");
+        ck_assert_ok(calendar_window_parse("04:00 UTC", &policy.window));
+        waits(BASELINE_DUE, at(2026, 7, 21, 7, 0), "later on its day");
+        state.deadline_usec = at(2026, 9, 1, 0, 0);
+        step(BASELINE_PLAN, BASELINE_DUE, "");
 }
 END_TEST
 
@@ -467,6 +551,11 @@ static Suite *baseline_suite(void) {
         tcase_add_test(t, test_install_failed);
         tcase_add_test(t, test_power_cut_while_installing);
         tcase_add_test(t, test_power_cut_before_the_backend_ran);
+        tcase_add_test(t, test_shut_down_while_installing);
+        tcase_add_test(t, test_shut_down_while_installing_and_the_old_kernel);
+        tcase_add_test(t, test_nothing_to_install_but_the_old_kernel_runs);
+        tcase_add_test(t, test_what_may_pass_is_tried_again);
+        tcase_add_test(t, test_spread);
         tcase_add_test(t, test_old_kernel_returned);
         tcase_add_test(t, test_boot_check_failed);
         tcase_add_test(t, test_crashed_in_trial);

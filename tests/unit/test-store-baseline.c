@@ -14,7 +14,7 @@ static BaselineState state(void) {
                 .since_usec = 7, .name = (char *) "2026.10", .bundle = (char *) "base-2026-10", .deadline_usec = 9,
                 .phase = BASELINE_FAILED, .phase_usec = 11, .cause = BASELINE_OLD_KERNEL_RETURNED,
                 .text = (char *) "Baseline 2026.10: it\ncame back", .kernel = (char *) "6.1.0-56-cloud-amd64",
-                .boot_id = BOOT, .restart_usec = 12, .deferrals = 2, .deferred_until_usec = 13,
+                .run = BOOT, .again_usec = 15, .boot_id = BOOT, .restart_usec = 12, .deferrals = 2, .deferred_until_usec = 13,
                 .reached = (char *) "2026.07", .reached_usec = 14, .reached_kernel = (char *) "6.1.0-50-cloud-amd64",
                 .history = history,
         };
@@ -37,6 +37,8 @@ START_TEST(test_round_trip) {
         ck_assert_int_eq(back.cause, s.cause);
         ck_assert_str_eq(back.text, s.text);
         ck_assert_str_eq(back.kernel, s.kernel);
+        ck_assert(sd_id128_equal(back.run, BOOT));
+        ck_assert_uint_eq(back.again_usec, 15);
         ck_assert(sd_id128_equal(back.boot_id, BOOT));
         ck_assert_uint_eq(back.restart_usec, 12);
         ck_assert_uint_eq(back.deferrals, 2);
