@@ -105,6 +105,19 @@ static int wait_for_next(const Context *c) {
                    next.day.day);
 }
 
+/* It came to an end here, and is not tried again by itself. It was missed only if its deadline is over by the clock
+ * as it is now. */
+static bool is_over(const Context *c, const CalendarMonth *m) {
+        const char *ended = baseline_history_find(c->s, m->name);
+
+        return ended && (!startswith(ended, "missed ") || c->f->now_usec >= m->deadline_usec);
+}
+
+/* Reached while the clock was wrong; a later one of the true calendar counts all the same. */
+static bool is_reached(const Context *c, const CalendarMonth *m) {
+        return c->s->reached && c->s->reached_usec <= c->f->now_usec && strcmp(m->name, c->s->reached) <= 0;
+}
+
 /* The baseline that ought to be in work: the newest that is due, unless this machine has it or came later. */
 static int find_due(const Context *c, CalendarMonth *ret) {
         CalendarMonth m;
@@ -112,7 +125,7 @@ static int find_due(const Context *c, CalendarMonth *ret) {
 
         if (r < 0)
                 return r;
-        if (m.day_usec < c->s->since_usec || (c->s->reached && strcmp(m.name, c->s->reached) <= 0))
+        if (m.day_usec < c->s->since_usec || is_reached(c, &m) || is_over(c, &m))
                 return -ENOENT;
         *ret = m;
         return 0;
@@ -124,6 +137,15 @@ static bool is_premature(const Context *c) {
 
         return c->s->name && !c->s->bundle && c->s->phase != BASELINE_REACHED &&
                 calendar_baseline(c->p, c->s->name, &m) >= 0 && m.day_usec > c->f->now_usec;
+}
+
+/* Its month was to have a baseline while this machine took no hotpatches, or by another Months=. */
+static bool is_out_of_calendar(const Context *c) {
+        bool begun = c->s->phase == BASELINE_DUE || c->s->phase == BASELINE_PLANNED || c->s->phase == BASELINE_DOWNLOADED;
+        int year, month;
+
+        return begun && !c->s->bundle && c->s->deadline_usec == 0 && baseline_name_parse(c->s->name, &year, &month) >= 0 &&
+                !(c->p->months & (1U << (month - 1)));
 }
 
 static int decide_which(const Context *c) {
@@ -142,6 +164,11 @@ static int decide_which(const Context *c) {
         if (is_premature(c)) {
                 enter(c, BASELINE_IDLE);
                 r = say(c, "Baseline %s is not due yet; the clock was set back", c->s->name);
+                return r < 0 ? r : 1;
+        }
+        if (is_out_of_calendar(c)) {
+                enter(c, BASELINE_IDLE);
+                r = say(c, "Baseline %s is not in the calendar of this machine any more", c->s->name);
                 return r < 0 ? r : 1;
         }
         return 0;
@@ -282,7 +309,8 @@ static int decide_installed(const Context *c) {
 }
 
 static int decide_verifying(const Context *c) {
-        if (c->s->kernel && !streq(c->s->kernel, c->f->release)) {
+        /* A later one was installed meanwhile, or it was built anew: that is no failure. */
+        if (c->s->kernel && strverscmp(c->f->release, c->s->kernel) < 0) {
                 _cleanup_free_ char *reason = NULL;
 
                 if (asprintf(&reason, "kernel '%s' was installed, but '%s' runs after the restart", c->s->kernel,

@@ -145,31 +145,31 @@ int restart_decide(const CalendarPolicy *p, const RestartFacts *f, RestartDecisi
 
 /**
  * restart_may_defer() - does the budget allow to put the restart off until then?
- * @max_times, @max_usec: Deferrals= and DeferMaxSec=
- * @times: how often it was done
+ * @budget: what there is of it
  * @until_usec: the restart comes in a window after that
- * @deadline_usec: 0: there is none
  * @ret_why_not: one sentence, owned; NULL: it may
  *
  * Return: 0 or -ENOMEM.
  */
-int restart_may_defer(const CalendarPolicy *p, unsigned max_times, uint64_t max_usec, uint64_t times,
-                uint64_t now_usec, uint64_t until_usec, uint64_t deadline_usec, char **ret_why_not) {
-        uint64_t restart;
+int restart_may_defer(const CalendarPolicy *p, const RestartBudget *budget, uint64_t now_usec, uint64_t until_usec,
+                char **ret_why_not) {
+        uint64_t first = budget->first_usec ?: now_usec, restart;
         int r;
 
         *ret_why_not = NULL;
-        if (times >= max_times)
-                return say(ret_why_not, "The restart was put off %u times, as often as is allowed", (unsigned) times);
+        if (budget->times >= budget->max_times)
+                return say(ret_why_not, "The restart was put off %u times, as often as is allowed", (unsigned) budget->times);
         if (until_usec <= now_usec)
                 return say(ret_why_not, "That time is over");
-        if (until_usec - now_usec > max_usec)
-                return say(ret_why_not, "The restart can be put off by at most %u minutes at a time",
-                           (unsigned) (max_usec / USEC_PER_MINUTE));
+        if (until_usec <= budget->restart_usec)
+                return say(ret_why_not, "The restart is not planned before that time");
+        if (until_usec > first && until_usec - first > budget->max_usec)
+                return say(ret_why_not, "The restart can be put off by %u minutes all in all, after the time that it was planned "
+                           "for first", (unsigned) (budget->max_usec / USEC_PER_MINUTE));
         r = restart_time(p, until_usec, &restart);
         if (r == -ENOMEM)
                 return r;
-        if (deadline_usec > 0 && (r < 0 || restart >= deadline_usec))
+        if (budget->deadline_usec > 0 && (r < 0 || restart >= budget->deadline_usec))
                 return say(ret_why_not, "No window comes after that time and before the deadline of the baseline");
         return 0;
 }

@@ -51,9 +51,25 @@ typedef struct RestartDecision {
 int restart_time(const CalendarPolicy *p, uint64_t earliest_usec, uint64_t *ret) _must_check_ _nonnull_(1, 3);
 int restart_decide(const CalendarPolicy *p, const RestartFacts *f, RestartDecision *ret) _must_check_
                 _nonnull_(1, 2, 3);
-int restart_may_defer(const CalendarPolicy *p, unsigned max_times, uint64_t max_usec, uint64_t times,
-                uint64_t now_usec, uint64_t until_usec, uint64_t deadline_usec, char **ret_why_not) _must_check_
-                _nonnull_(1, 8);
+/**
+ * struct RestartBudget - what may be put off, and what was
+ * @max_times, @max_usec: Deferrals= and DeferMaxSec=, all in all
+ * @times: how often it was done
+ * @first_usec: when the calendar wanted to restart first; 0: not known
+ * @restart_usec: when it is planned now
+ * @deadline_usec: 0: there is none
+ */
+typedef struct RestartBudget {
+        unsigned max_times;
+        uint64_t max_usec;
+        uint64_t times;
+        uint64_t first_usec;
+        uint64_t restart_usec;
+        uint64_t deadline_usec;
+} RestartBudget;
+
+int restart_may_defer(const CalendarPolicy *p, const RestartBudget *budget, uint64_t now_usec, uint64_t until_usec,
+                char **ret_why_not) _must_check_ _nonnull_(1, 2, 5);
 
 /* People who are logged in can save their work. */
 #define RESTART_NOTICE_USEC (5 * USEC_PER_MINUTE)

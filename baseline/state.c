@@ -191,20 +191,22 @@ static int begin(BaselineState *s, const BaselineDecision *d, const BaselineFact
                         r = replace(&s->bundle, NULL);
                 s->deadline_usec = 0;
         }
-        s->deferrals = s->deferred_until_usec = s->again_usec = 0;
+        s->deferrals = s->deferred_until_usec = s->first_restart_usec = s->again_usec = 0;
         drop_own_restart(s, f);
         /* A bundle has named the kernel, and does so in the next try as well. */
         return r < 0 || s->bundle ? r : replace(&s->kernel, NULL);
 }
 
 static int reach(BaselineState *s, const BaselineFacts *f) {
-        int r = replace(&s->reached, s->name);
+        /* Only forward, unless the clock was wrong when the other one was reached. */
+        bool newest = !s->reached || strcmp(s->name, s->reached) >= 0 || s->reached_usec > f->now_usec;
+        int r = add_history(s, s->name, phases[BASELINE_REACHED], f->now_usec);
 
-        if (r >= 0)
+        if (r >= 0 && newest)
+                r = replace(&s->reached, s->name);
+        if (r >= 0 && newest)
                 r = replace(&s->reached_kernel, f->release);
-        if (r >= 0)
-                r = add_history(s, s->name, phases[BASELINE_REACHED], f->now_usec);
-        if (r >= 0)
+        if (r >= 0 && newest)
                 s->reached_usec = f->now_usec;
         return r;
 }
@@ -246,6 +248,8 @@ int baseline_enter(BaselineState *s, const BaselineDecision *d, const BaselineFa
         case BASELINE_SCHEDULED:
                 if (s->restart_firm)
                         break;
+                if (s->first_restart_usec == 0)
+                        s->first_restart_usec = d->restart_usec;
                 s->restart_usec = d->restart_usec;
                 s->restart_boot = f->boot_id;
                 s->handed_over = false;

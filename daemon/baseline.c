@@ -22,6 +22,10 @@
 /* What failed without changing anything is tried again with the next daily look. */
 #define AGAIN_USEC (20 * 60 * USEC_PER_MINUTE)
 
+/* 2026-01-01: no machine has this program since before; a clock without a battery begins in 1970, or with the date of
+ * an image. */
+#define PLAUSIBLE_USEC (1767225600ULL * USEC_PER_SEC)
+
 /**
  * struct Baseline
  * @timer: when to look again
@@ -46,6 +50,15 @@ static int end_old_plan(Baseline *b, sd_id128_t boot) {
                 return 0;
         baseline_drop_restart(&b->state);
         /* Where it cannot be written the next start does the same. */
+        return store_baseline_write(b->manager->store, &b->state, NULL) == -ENOMEM ? -ENOMEM : 0;
+}
+
+/* Shut down in order: from now on this boot is watched, and a crash of it counts. */
+static int go_on_verifying(Baseline *b, sd_id128_t boot) {
+        if (b->state.phase != BASELINE_VERIFYING || !b->state.clean || sd_id128_equal(b->state.boot_id, boot))
+                return 0;
+        b->state.boot_id = boot;
+        b->state.clean = false;
         return store_baseline_write(b->manager->store, &b->state, NULL) == -ENOMEM ? -ENOMEM : 0;
 }
 
@@ -87,6 +100,8 @@ int baseline_new(Manager *m, Baseline **ret) {
         k = r == -ENOENT ? store_baseline_write(m->store, &b->state, NULL) : 0;
         if (k >= 0 && r >= 0)
                 k = end_old_plan(b, boot);
+        if (k >= 0 && r >= 0)
+                k = go_on_verifying(b, boot);
         if (k < 0)
                 return k;
         *ret = TAKE_PTR(b);
@@ -290,8 +305,8 @@ void baseline_look(Baseline *b) {
         if (b->looking || b->damaged)
                 return;
         b->looking = true;
-        /* A clock that was set back before this machine began makes it begin anew. */
-        if (now() < b->state.since_usec)
+        /* A clock that was set back before this machine began makes it begin anew; one that was lost does not. */
+        if (now() < b->state.since_usec && now() >= PLAUSIBLE_USEC)
                 b->state.since_usec = now();
         /* Phases follow each other without a ring; the bound is for a mistake of ours. */
         for (unsigned i = 0; r > 0 && i < _BASELINE_PHASE_MAX; i++) {

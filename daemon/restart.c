@@ -441,8 +441,14 @@ static int check_defer(Restart *r, const Request *request, sd_bus_error *error) 
         if (s->restart_firm)
                 return sd_bus_error_set(error, HOTPATCH_ERROR("DeferralDenied"),
                         "An administrator named the time of this restart");
-        k = restart_may_defer(&p, policy->deferrals, policy->defer_max_usec, s->deferrals, now(), request->usec,
-                        baseline_deadline(s, &p), &why);
+        k = restart_may_defer(&p, &(RestartBudget) {
+                        .max_times = policy->deferrals,
+                        .max_usec = policy->defer_max_usec,
+                        .times = s->deferrals,
+                        .first_usec = s->first_restart_usec,
+                        .restart_usec = s->restart_usec,
+                        .deadline_usec = baseline_deadline(s, &p),
+                }, now(), request->usec, &why);
         if (k >= 0 && why)
                 return sd_bus_error_set(error, HOTPATCH_ERROR("DeferralDenied"), why);
         r->next_usec = request->usec;

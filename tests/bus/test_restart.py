@@ -273,6 +273,19 @@ def test_after_the_restart(pki):
         assert 'old-kernel-returned' in out and 'runs after the restart' in ' '.join(out.split()), out
 
 
+def test_shut_down_in_order_while_on_trial(pki):
+    """The boot after that is watched, too: one orderly restart is no leave to crash."""
+    with World(pki) as w:
+        open_window(w)
+        installed(w, BOOT_ID='0' * 31 + '1', PHASE='verifying', KERNEL=RELEASE, CLEAN=1)
+        begin(w)
+        # No more than the first look: a machine that is up for long has it behind it at once.
+        if w.root.get(ROOT, MANAGER, 'BaselineState') == 'verifying':
+            assert state(w, 'BOOT_ID') == boot_id() and state(w, 'CLEAN') == '0'
+        else:
+            assert w.root.get(ROOT, MANAGER, 'BaselineState') == 'reached' and state(w, 'CLEAN') == '0'
+
+
 def test_the_promised_kernel_runs(pki):
     with World(pki) as w:
         open_window(w)

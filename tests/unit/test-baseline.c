@@ -324,6 +324,90 @@ START_TEST(test_old_kernel_returned) {
 }
 END_TEST
 
+START_TEST(test_a_later_kernel_runs) {
+        go_to_verifying("6.1.0-100-cloud-amd64");
+        step(BASELINE_WAIT, BASELINE_VERIFYING, "on trial");
+        facts.uptime_usec = 10 * USEC_PER_MINUTE;
+        step(BASELINE_ENTER, BASELINE_REACHED, "");
+        ck_assert_str_eq(state.reached_kernel, "6.1.0-100-cloud-amd64");
+}
+END_TEST
+
+static void fail_installation(void) {
+        go_to_installing();
+        run(BASELINE_RUN_FAILED, NULL);
+        step(BASELINE_ENTER, BASELINE_FAILED, "no space in /boot");
+}
+
+/* Whatever takes its place meanwhile. */
+START_TEST(test_failed_is_not_tried_again_after_another) {
+        fail_installation();
+        state.phase = BASELINE_REACHED;
+        state.cause = BASELINE_CAUSE_NONE;
+        free(state.name);
+        state.name = strdup("2026.06");
+        state.reached = strdup("2026.06");
+        state.reached_usec = facts.now_usec;
+        waits(BASELINE_REACHED, at(2026, 10, 20, 0, 0), "2026.10");
+}
+END_TEST
+
+START_TEST(test_failed_is_not_tried_again_after_other_months) {
+        fail_installation();
+        facts.now_usec = at(2026, 8, 18, 1, 0);
+        policy.months = CALENDAR_ALL_MONTHS;
+        step(BASELINE_ENTER, BASELINE_DUE, "2026.08");
+        policy.months = 0x249;
+        step(BASELINE_ENTER, BASELINE_IDLE, "not in the calendar");
+        waits(BASELINE_IDLE, at(2026, 10, 20, 0, 0), "2026.10");
+}
+END_TEST
+
+START_TEST(test_failed_is_not_tried_again_when_the_clock_goes_to_and_fro) {
+        fail_installation();
+        facts.now_usec = at(2026, 10, 20, 1, 0);
+        step(BASELINE_ENTER, BASELINE_DUE, "2026.10");
+        facts.now_usec = at(2026, 7, 22, 1, 0);
+        step(BASELINE_ENTER, BASELINE_IDLE, "set back");
+        waits(BASELINE_IDLE, at(2026, 10, 20, 0, 0), "2026.10");
+}
+END_TEST
+
+START_TEST(test_months_that_passed) {
+        policy.months = CALENDAR_ALL_MONTHS;
+        facts.now_usec = at(2026, 6, 16, 1, 0);
+        step(BASELINE_ENTER, BASELINE_DUE, "2026.06");
+        step(BASELINE_PLAN, BASELINE_DUE, "");
+        policy.months = 0x249;
+        step(BASELINE_ENTER, BASELINE_IDLE, "2026.06 is not in the calendar");
+        ck_assert_ptr_null(state.name);
+}
+END_TEST
+
+START_TEST(test_reached_by_a_wrong_clock) {
+        state.reached = strdup("2031.04");
+        state.reached_usec = at(2031, 4, 20, 0, 0);
+        step(BASELINE_ENTER, BASELINE_DUE, "2026.07");
+        step(BASELINE_PLAN, BASELINE_DUE, "");
+        run(BASELINE_RUN_DONE, NULL);
+        step(BASELINE_ENTER, BASELINE_VERIFYING, "");
+        step(BASELINE_ENTER, BASELINE_REACHED, "");
+        ck_assert_str_eq(state.reached, "2026.07");
+}
+END_TEST
+
+START_TEST(test_reached_goes_forward_only) {
+        state.reached = strdup("2026.10");
+        state.reached_usec = at(2026, 7, 1, 0, 0);
+        state.phase = BASELINE_VERIFYING;
+        state.boot_id = BOOT;
+        state.name = strdup("2026.07");
+        step(BASELINE_ENTER, BASELINE_REACHED, "");
+        ck_assert_str_eq(state.reached, "2026.10");
+        ck_assert_ptr_nonnull(baseline_history_find(&state, "2026.07"));
+}
+END_TEST
+
 START_TEST(test_boot_check_failed) {
         go_to_verifying(NEW);
         facts.boot_check_failed = "patch 'hp-x' was not restored";
@@ -557,6 +641,13 @@ static Suite *baseline_suite(void) {
         tcase_add_test(t, test_what_may_pass_is_tried_again);
         tcase_add_test(t, test_spread);
         tcase_add_test(t, test_old_kernel_returned);
+        tcase_add_test(t, test_a_later_kernel_runs);
+        tcase_add_test(t, test_failed_is_not_tried_again_after_another);
+        tcase_add_test(t, test_failed_is_not_tried_again_after_other_months);
+        tcase_add_test(t, test_failed_is_not_tried_again_when_the_clock_goes_to_and_fro);
+        tcase_add_test(t, test_months_that_passed);
+        tcase_add_test(t, test_reached_by_a_wrong_clock);
+        tcase_add_test(t, test_reached_goes_forward_only);
         tcase_add_test(t, test_boot_check_failed);
         tcase_add_test(t, test_crashed_in_trial);
         tcase_add_test(t, test_restarted_in_order_while_in_trial);

@@ -151,23 +151,32 @@ START_TEST(test_not_after_the_window) {
 }
 END_TEST
 
-static void may(bool yes, unsigned times, uint64_t until, uint64_t deadline) {
+/* It was planned for 22:00 of the 21st first, and is now for @planned. */
+static void may(bool yes, unsigned times, uint64_t planned, uint64_t until, uint64_t deadline) {
+        RestartBudget budget = { .max_times = 3, .max_usec = USEC_PER_DAY, .times = times, .first_usec = at(21, 22, 0),
+                                 .restart_usec = planned, .deadline_usec = deadline };
         _cleanup_free_ char *why = NULL;
 
-        ck_assert_ok(restart_may_defer(&policy, 3, USEC_PER_DAY, times, at(21, 21, 0), until, deadline, &why));
+        ck_assert_ok(restart_may_defer(&policy, &budget, at(21, 21, 0), until, &why));
         ck_assert_msg(!why == yes, "%s", strempty(why));
 }
 
 START_TEST(test_budget) {
-        may(true, 0, at(22, 12, 0), at(30, 0, 0));
-        may(true, 2, at(22, 21, 0), at(30, 0, 0));
-        may(false, 3, at(22, 12, 0), at(30, 0, 0));
-        may(false, 0, at(22, 21, 1), at(30, 0, 0));
-        may(false, 0, at(21, 21, 0), at(30, 0, 0));
-        may(false, 0, at(20, 12, 0), at(30, 0, 0));
-        may(false, 0, at(22, 12, 0), at(22, 22, 0));
-        may(true, 0, at(22, 12, 0), at(22, 22, 1));
-        may(true, 0, at(22, 12, 0), 0);
+        uint64_t first = at(21, 22, 0);
+
+        may(true, 0, first, at(22, 12, 0), at(30, 0, 0));
+        may(true, 2, first, at(22, 22, 0), at(30, 0, 0));
+        may(false, 3, first, at(22, 12, 0), at(30, 0, 0));
+        may(false, 0, first, at(22, 22, 1), at(30, 0, 0));
+        may(false, 0, first, at(21, 21, 0), at(30, 0, 0));
+        may(false, 0, first, at(20, 12, 0), at(30, 0, 0));
+        may(false, 0, first, at(22, 12, 0), at(22, 22, 0));
+        may(true, 0, first, at(22, 12, 0), at(22, 22, 1));
+        may(true, 0, first, at(22, 12, 0), 0);
+        /* All in all, not each time; and not to before it is planned. */
+        may(false, 1, at(22, 22, 0), at(23, 12, 0), at(30, 0, 0));
+        may(false, 1, at(22, 22, 0), at(22, 12, 0), at(30, 0, 0));
+        may(false, 0, first, at(21, 21, 30), at(30, 0, 0));
 }
 END_TEST
 
