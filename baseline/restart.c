@@ -46,6 +46,9 @@ static int say(char **ret, const char *format, ...) {
 /* One sentence about what holds the restart up; NULL: nothing does. */
 static int find_busy(const RestartFacts *f, char **ret) {
         *ret = NULL;
+        /* Half-installed packages are worse than any delay, and an installation ends. */
+        if (f->installing)
+                return say(ret, "The restart waits: packages are being installed");
         if (f->firm || (f->deadline_usec > 0 && f->now_usec >= f->deadline_usec))
                 return 0;
         if (f->inhibitor)
@@ -58,8 +61,13 @@ static int find_busy(const RestartFacts *f, char **ret) {
 }
 
 static int postpone(const CalendarPolicy *p, const RestartFacts *f, uint64_t earliest, RestartDecision *d) {
-        int r = restart_time(p, earliest, &d->restart_usec);
+        int r = 0;
 
+        /* A person's own time is in no window. */
+        if (f->firm)
+                d->restart_usec = earliest;
+        else
+                r = restart_time(p, earliest, &d->restart_usec);
         /* There is no window any more: it is not planned. */
         if (r == -ENOENT) {
                 d->action = RESTART_DROP;

@@ -11,6 +11,7 @@
  * @firm: a person named that time: nothing holds it up
  * @needless: nothing on this machine needs a restart any more
  * @disabled: the policy does not let the machine restart by itself
+ * @installing: packages are being changed: that holds it up in any case
  * @deadline_usec: from then on nothing holds it up; 0: there is none
  * @inhibitor, @user: who asks not to shut down, who is logged in, for people; NULL: nobody, or it does not
  *   matter by policy
@@ -24,6 +25,7 @@ typedef struct RestartFacts {
         bool firm;
         bool needless;
         bool disabled;
+        bool installing;
         uint64_t deadline_usec;
         const char *inhibitor;
         const char *user;

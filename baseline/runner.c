@@ -10,7 +10,9 @@
  *   - "running" is on the disk before the backend starts, so a power cut is found again;
  *   - nothing here ends the backend once it may be changing packages: no time limit, no error of the
  *     protocol, no SIGTERM. Plans and downloads are ended by SIGTERM;
- *   - after an interrupted one the next is refused, until one was mended;
+ *   - after an interrupted one the next is refused, until one was mended, also when mending has failed;
+ *   - a full disk does not turn its end into a power cut: room for the result is reserved before;
+ *   - who comes next finds nobody at work: the lock is held until the last process has ended;
  *   - the result is on the disk before this process ends, whatever the outcome.
  *
  * The backend gets the request as arguments and environment (a shell script has no JSON parser), the
@@ -34,11 +36,19 @@
 #include "util/limits.h"
 #include "util/strv.h"
 
+/* Room for the last write; a result has a few KiB. The file stays between runs, for a disk that is full at the start. */
+#define RESERVE_FILE "reserve"
+#define RESERVE_SIZE ((off_t) 64 * 1024)
+#define KILL_SEC 30U
+/* What runs on in the backend's group after that is a service that a script has started, and no package manager. */
+#define GROUP_WAIT_SEC 300U
+
 /**
  * struct Run - one run
  * @results_fd: folder of the results
  * @output_fd: the backend's standard output
  * @signal_fd: SIGTERM and SIGINT
+ * @stopped, @kill_usec: it was told to end, and is killed then (CLOCK_MONOTONIC); 0: not
  * @line, @n_line: what has come of the present line; @overlong: it has too many bytes
  */
 typedef struct Run {
@@ -55,6 +65,7 @@ typedef struct Run {
         pid_t pid;
         char line[HOTPATCH_RUN_LINE_MAX + 1];
         size_t n_line;
+        uint64_t kill_usec;
         bool stopped;
 } Run;
 
@@ -70,10 +81,10 @@ static void run_done(Run *run) {
         safe_close(run->lock_fd); /* last of all */
 }
 
-static uint64_t now_usec(void) {
+static uint64_t now_usec(clockid_t clock) {
         struct timespec ts;
 
-        clock_gettime(CLOCK_REALTIME, &ts);
+        clock_gettime(clock, &ts);
         return (uint64_t) ts.tv_sec * USEC_PER_SEC + (uint64_t) ts.tv_nsec / 1000;
 }
 
@@ -119,20 +130,48 @@ static int write_result(const Run *run) {
                                    strlen(text), 0600);
 }
 
-/* After a cut-off installation only mending is possible; it is not tried again over half-done work. */
+/* Best effort: where there is no room, the first write says so. */
+static void reserve(const Run *run) {
+        _cleanup_close_ int fd = openat(run->results_fd, RESERVE_FILE, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+        if (fd >= 0 && posix_fallocate(fd, 0, RESERVE_SIZE) != 0)
+                (void) unlinkat(run->results_fd, RESERVE_FILE, 0);
+}
+
+static int write_last(const Run *run) {
+        int r;
+
+        (void) unlinkat(run->results_fd, RESERVE_FILE, 0);
+        r = write_result(run);
+        reserve(run);
+        return r;
+}
+
+/*
+ * After a cut-off installation only mending is possible; it is not tried again over half-done work. A record that
+ * cannot be read may have said that, and mending what is in order does no harm.
+ */
 static int check_interrupted(Run *run) {
         _cleanup_(run_result_freep) RunResult *last = NULL;
-        int r = run_result_read_at(run->root_fd, RUN_INSTALL, &last);
+        int r;
 
-        if (r == -ENOENT || r == -EBADMSG)
+        if (run->request->verb != RUN_INSTALL)
                 return 0;
+        r = run_result_read_at(run->root_fd, RUN_INSTALL, &last);
+        if (r == -ENOENT)
+                return 0;
+        if (r == -EBADMSG)
+                return run_result_fail(run->result, RUN_CAUSE_INTERRUPTED, false,
+                        "The record of the last installation cannot be read, and packages may be half installed");
         if (r < 0)
                 return r;
-        if (run->request->verb != RUN_INSTALL ||
-            !(last->outcome == RUN_RUNNING || (last->outcome == RUN_FAILED && last->cause == RUN_CAUSE_INTERRUPTED)))
-                return 0;
-        return run_result_fail(run->result, RUN_CAUSE_INTERRUPTED, false,
-                "An installation was cut off before, and packages may be half installed");
+        if (last->outcome == RUN_RUNNING || (last->outcome == RUN_FAILED && last->cause == RUN_CAUSE_INTERRUPTED))
+                return run_result_fail(run->result, RUN_CAUSE_INTERRUPTED, false,
+                        "An installation was cut off before, and packages may be half installed");
+        if (last->outcome == RUN_FAILED && last->verb == RUN_MEND)
+                return run_result_fail(run->result, RUN_CAUSE_INTERRUPTED, false,
+                        "Mending has failed before, and packages may be half installed");
+        return 0;
 }
 
 static int prepare(Run *run, sd_bus_error *error) {
@@ -156,7 +195,7 @@ static int prepare(Run *run, sd_bus_error *error) {
         r = run_result_new(run->request, &run->result);
         if (r < 0)
                 return r;
-        run->result->started_usec = now_usec();
+        run->result->started_usec = now_usec(CLOCK_REALTIME);
         run->transcript.result = run->result;
         return check_interrupted(run);
 }
@@ -216,6 +255,12 @@ static int make_environment(const Run *run, char ***ret) {
                 { "HOME", "/root" },
                 { "HOTPATCH_BASELINE", run->request->baseline },
                 { "HOTPATCH_KERNEL", run->request->kernel },
+                /* How repositories are reached, from a drop-in of the unit or systemd-system.conf(5) */
+                { "http_proxy", getenv("http_proxy") },
+                { "https_proxy", getenv("https_proxy") },
+                { "ftp_proxy", getenv("ftp_proxy") },
+                { "all_proxy", getenv("all_proxy") },
+                { "no_proxy", getenv("no_proxy") },
         };
         _cleanup_free_ char *timeout = NULL;
         int r = 0;
@@ -275,6 +320,8 @@ static int start(Run *run, const char *path) {
                 return -errno;
         if (run->pid == 0)
                 child(arguments, environment, input_fd, write_fd);
+        /* In both, so that it is so for both; EACCES: it runs already, and has done it. */
+        (void) setpgid(run->pid, run->pid);
         return 0;
 }
 
@@ -338,8 +385,24 @@ static void on_signal(Run *run) {
                 fprintf(stderr, SD_NOTICE "Packages are being changed, going on to the end\n");
                 return;
         }
+        if (!run->stopped)
+                run->kill_usec = now_usec(CLOCK_MONOTONIC) + (run->runner->kill_sec ?: KILL_SEC) * USEC_PER_SEC;
         run->stopped = true;
         (void) kill(-run->pid, SIGTERM);
+}
+
+/* Milliseconds for poll(2) until it is killed; -1: it is not */
+static int time_left(Run *run) {
+        uint64_t now;
+
+        if (run->kill_usec == 0)
+                return -1;
+        now = now_usec(CLOCK_MONOTONIC);
+        if (now < run->kill_usec)
+                return (int) ((run->kill_usec - now) / 1000 + 1);
+        run->kill_usec = 0;
+        (void) kill(-run->pid, SIGKILL);
+        return -1;
 }
 
 /* Until the last process that can say something has closed its end. */
@@ -354,7 +417,7 @@ static int listen_to(Run *run) {
                 ssize_t n;
                 int r;
 
-                if (poll(fds, ELEMENTSOF(fds), -1) < 0) {
+                if (poll(fds, ELEMENTSOF(fds), time_left(run)) < 0) {
                         if (errno == EINTR)
                                 continue;
                         return -errno;
@@ -383,10 +446,23 @@ static int reap(Run *run, int *ret_status) {
         return 0;
 }
 
+/* dpkg and what it began may have closed what we listen to, and the one that we waited for is apt. */
+static void wait_for_group(const Run *run) {
+        const struct timespec moment = { .tv_nsec = 50 * 1000 * 1000 };
+        uint64_t end = now_usec(CLOCK_MONOTONIC) + GROUP_WAIT_SEC * USEC_PER_SEC;
+
+        while (kill(-run->pid, 0) >= 0 && now_usec(CLOCK_MONOTONIC) < end)
+                (void) nanosleep(&moment, NULL);
+}
+
 static int work(Run *run) {
         int heard, status, r;
 
+        reserve(run);
         r = write_result(run);
+        if (r == -ENOSPC || r == -EDQUOT)
+                return run_result_fail(run->result, RUN_CAUSE_NO_SPACE, false,
+                        "There is no room for the result of the run in '/" RUN_RESULT_DIRECTORY "'");
         if (r < 0)
                 return r;
         r = spawn(run);
@@ -395,6 +471,7 @@ static int work(Run *run) {
         /* A failure to listen is told after the backend has ended: it is not left to itself. */
         heard = listen_to(run);
         r = reap(run, &status);
+        wait_for_group(run);
         if (r < 0 || heard < 0)
                 return r < 0 ? r : heard;
         if (run->stopped)
@@ -424,9 +501,10 @@ int runner_run(const Runner *runner, RunResult **ret, sd_bus_error *error) {
         int r;
 
         run_init(&run, runner);
-        r = prepare(&run, error);
+        /* Before the request is taken: from then on a stop is answered, and nothing gets lost. */
+        r = block_signals(&run);
         if (r >= 0)
-                r = block_signals(&run);
+                r = prepare(&run, error);
         if (r < 0)
                 return r;
         inhibit(&run);
@@ -435,9 +513,9 @@ int runner_run(const Runner *runner, RunResult **ret, sd_bus_error *error) {
                 r = work(&run);
                 if (r < 0)
                         r = run_result_fail(run.result, RUN_CAUSE_BACKEND, false, strerror(-r));
-                run.result->ended_usec = now_usec();
+                run.result->ended_usec = now_usec(CLOCK_REALTIME);
                 if (r >= 0)
-                        r = write_result(&run);
+                        r = write_last(&run);
         }
         if (r < 0)
                 return r;

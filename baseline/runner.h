@@ -9,11 +9,13 @@
  * struct Runner - what a run stands on
  * @root: every path hangs off it; "/" in the product
  * @backends: folder of the backends
+ * @kill_sec: a plan or a download that was stopped is killed after that; 0: after half a minute
  * @inhibit: take an inhibitor of logind while packages are changed
  */
 typedef struct Runner {
         const char *root;
         const char *backends;
+        unsigned kill_sec;
         bool inhibit;
 } Runner;
 

@@ -266,7 +266,7 @@ static const ManifestList member_list = {
         0, HOTPATCH_MEMBERS_MAX,
 };
 static const ManifestList package_list = {
-        package_fields, sizeof(ManifestPackage), COUNT_BESIDE(Manifest, packages, n_packages), 1, 4096,
+        package_fields, sizeof(ManifestPackage), COUNT_BESIDE(Manifest, packages, n_packages), 1, HOTPATCH_RUN_PACKAGES_MAX,
 };
 
 static const ManifestField provenance_fields[] = {

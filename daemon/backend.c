@@ -25,6 +25,7 @@
 #include "daemon/record.h"
 #include "dbus/errors.h"
 #include "util/file.h"
+#include "util/limits.h"
 
 #define UNIT "hotpatch-baseline.service"
 /* Not a limit for the run: after that we ask again how it stands. */
@@ -124,6 +125,11 @@ static int read_result(const Backend *b, const sd_bus_error *refusal, RunResult 
                 return cut_off ? sd_bus_error_set(error, HOTPATCH_ERROR("BackendFailed"), "The run was ended before its end")
                                : run_result_error(*ret, error);
         }
+        /* The runner refuses to install over what may be half done, and leaves the record as it is. */
+        if (b->verb == RUN_INSTALL && (r == -EBADMSG || (r >= 0 && result->verb == RUN_MEND && result->outcome == RUN_FAILED)))
+                return sd_bus_error_set(error, HOTPATCH_ERROR("InstallInterrupted"), r < 0
+                        ? "The record of the last installation cannot be read, and packages may be half installed"
+                        : "Mending has failed before, and packages may be half installed");
         return sd_bus_error_setf(error, HOTPATCH_ERROR("BackendFailed"), "The package manager was not run: %s",
                 sd_bus_error_is_set(refusal) ? refusal->message
                         : r < 0 && r != -ENOENT ? strerror(-r) : "the unit left no result");
@@ -132,8 +138,12 @@ static int read_result(const Backend *b, const sd_bus_error *refusal, RunResult 
 static void end(Backend *b, const sd_bus_error *refusal) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_(run_result_freep) RunResult *result = NULL;
+        int root_fd = kernel_root_fd(b->manager->kernel);
         BackendDone done = b->done;
 
+        /* What nobody has taken is not carried out by the next start, whoever does that. */
+        if (run_lock_is_held(root_fd) == 0)
+                (void) unlinkat(root_fd, RUN_REQUEST_FILE, 0);
         (void) read_result(b, refusal, &result, &error);
         b->done = NULL;
         record_end(b, result, &error);
@@ -181,6 +191,23 @@ static int watch(Backend *b) {
         return systemd_start_unit(b->manager->systemd, UNIT, LOOK_AGAIN_USEC, on_ended, b, &b->call);
 }
 
+/* A request that lies there was given to systemd and not taken yet: the unit waits for its turn. */
+static int read_request(Backend *b) {
+        _cleanup_(run_request_freep) RunRequest *request = NULL;
+        int root_fd = kernel_root_fd(b->manager->kernel), r;
+        _cleanup_free_ void *data = NULL;
+        size_t size;
+
+        r = file_read_at(root_fd, RUN_REQUEST_FILE, HOTPATCH_RUN_REQUEST_MAX, &data, &size);
+        if (r >= 0)
+                r = run_request_parse(data, size, &request, NULL);
+        if (r < 0)
+                return r == -ENOMEM ? r : 0;
+        b->verb = request->verb;
+        (void) snprintf(b->id, sizeof(b->id), "%s", request->id);
+        return 1;
+}
+
 /**
  * backend_recover() - find a run again that a daemon before this one began
  *
@@ -188,13 +215,18 @@ static int watch(Backend *b) {
  */
 int backend_recover(Backend *b) {
         _cleanup_(run_result_freep) RunResult *install = NULL;
-        int held = run_lock_is_held(kernel_root_fd(b->manager->kernel));
+        int root_fd = kernel_root_fd(b->manager->kernel), held, r;
 
-        if (held <= 0)
-                return held;
         b->caller_uid = UINT32_MAX;
         b->id[0] = 0;
-        b->verb = run_settle(kernel_root_fd(b->manager->kernel), &install) == 1 ? install->verb : RUN_PLAN;
+        held = run_lock_is_held(root_fd);
+        if (held < 0)
+                return held;
+        r = held ? 1 : read_request(b);
+        if (r <= 0)
+                return r;
+        if (held)
+                b->verb = run_settle(root_fd, &install) == 1 ? install->verb : RUN_PLAN;
         return watch(b);
 }
 

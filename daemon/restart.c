@@ -18,6 +18,7 @@
 #include <syslog.h>
 
 #include "baseline/restart.h"
+#include "baseline/runner.h"
 #include "daemon/bus.h"
 #include "daemon/logind.h"
 #include "daemon/manager.h"
@@ -348,6 +349,13 @@ static bool is_needless(const Restart *r) {
                 reasons == 0;
 }
 
+/* Also one that a daemon before this one has started */
+static bool is_installing(const Restart *r) {
+        _cleanup_(run_result_freep) RunResult *result = NULL;
+
+        return run_settle(kernel_root_fd(r->manager->kernel), &result) > 0;
+}
+
 /* LogindLooked */
 static void looked(void *userdata, const LogindView *view, const sd_bus_error *error) {
         Restart *r = userdata;
@@ -370,6 +378,7 @@ static void looked(void *userdata, const LogindView *view, const sd_bus_error *e
                     .firm = state_of(r)->restart_firm,
                     .needless = is_needless(r),
                     .disabled = !r->manager->config->baseline.enabled,
+                    .installing = is_installing(r),
                     .deadline_usec = baseline_deadline(state_of(r), &p),
                     .inhibitor = busy & BASELINE_BUSY_INHIBITORS ? view->inhibitor : NULL,
                     .user = busy & BASELINE_BUSY_USERS ? view->user : NULL,

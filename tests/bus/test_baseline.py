@@ -31,11 +31,14 @@ class Runs(Systemd):
         write(os.path.join(self.backends, 'apt'), '#!/bin/sh\n' + HELLO + script, 0o755)
         self.process = None
         self.cancel = False
+        self.holds = False
 
     @dbus.service.method('org.freedesktop.systemd1.Manager', in_signature='ss', out_signature='o')
     def StartUnit(self, unit, _mode):
         self.started.append(str(unit))
         path = dbus.ObjectPath('/org/freedesktop/systemd1/job/1')
+        if self.holds: # the job waits for others
+            return path
         if self.process is None or self.process.poll() is not None:
             self.process = subprocess.Popen([RUNNER, self.world.machine.root, self.backends])
             self.watch = threading.Thread(target=self.process.wait, daemon=True)
@@ -283,6 +286,32 @@ def test_a_start_job_that_is_canceled(pki):
         write(go, '')
         wait_for('the end', lambda: state(w) in ('installed', 'scheduled'))
         assert len(runs.started) == 4 and verbs(w).count('install') == 1, (runs.started, verbs(w))
+
+
+def test_a_job_that_waits_for_its_turn(pki):
+    with World(pki, polkit='allow').start() as w:
+        runs = w.add(Runs(w, DONE))
+        runs.holds = True
+        w.root.begin('InstallBaseline', '', NO_OPTIONS, signature='sa{sv}')
+        request = w.machine.path('run/hotpatch/baseline/request')
+        wait_for('the request', lambda: os.path.exists(request) and runs.started)
+        w.daemon.kill()
+        runs.holds = False
+        w.daemon.start()
+        wait_for('the end', lambda: described(w)['install'] and not described(w)['running'])
+        assert described(w)['install']['outcome'] == 'done' and not os.path.exists(request)
+
+
+def test_a_request_that_nobody_took(pki):
+    with World(pki, polkit='allow').start() as w:
+        runs = w.add(Runs(w, DONE))
+        runs.holds = True
+        w.root.begin('InstallBaseline', '', NO_OPTIONS, signature='sa{sv}')
+        request = w.machine.path('run/hotpatch/baseline/request')
+        wait_for('the request', lambda: os.path.exists(request) and runs.started)
+        runs.JobRemoved(1, dbus.ObjectPath('/org/freedesktop/systemd1/job/1'), UNIT, 'canceled')
+        wait_for('the end', lambda: not described(w)['running'])
+        assert not os.path.exists(request) and described(w)['install'] is None
 
 
 def test_what_was_mended_is_completed(pki):

@@ -75,6 +75,20 @@ START_TEST(test_busy) {
 }
 END_TEST
 
+/* Not into our own installation, whoever named the time and however late it is. */
+START_TEST(test_installing) {
+        RestartFacts f = { .now_usec = at(21, 21, 55), .restart_usec = at(21, 22, 0), .installing = true };
+
+        decides(f, RESTART_POSTPONE, at(21, 22, 5), "packages are being installed");
+        f.deadline_usec = at(21, 0, 0);
+        decides(f, RESTART_POSTPONE, at(21, 22, 5), "packages are being installed");
+        f.firm = f.ours = true;
+        f.now_usec = at(21, 12, 0);
+        f.restart_usec = at(21, 12, 3);
+        decides(f, RESTART_TAKE_BACK, at(21, 12, 10), "packages are being installed");
+}
+END_TEST
+
 START_TEST(test_nothing_holds_it_up_for_ever) {
         RestartFacts f = { .now_usec = at(21, 21, 55), .restart_usec = at(21, 22, 0), .inhibitor = "x", .user = "y" };
 
@@ -187,6 +201,7 @@ static Suite *restart_suite(void) {
         tcase_add_checked_fixture(t, setup, NULL);
         tcase_add_test(t, test_handed_over_shortly_before);
         tcase_add_test(t, test_busy);
+        tcase_add_test(t, test_installing);
         tcase_add_test(t, test_nothing_holds_it_up_for_ever);
         tcase_add_test(t, test_somebody_elses);
         tcase_add_test(t, test_time_went_by);

@@ -217,15 +217,108 @@ static void put(const char *root, const char *name, const char *text, unsigned m
         close(fd);
 }
 
-static RunResult *run(const char *root, const char *script) {
-        const Runner runner = { .root = root, .backends = root };
+static RunResult *run_request(const char *root, const char *request, const char *script) {
+        const Runner runner = { .root = root, .backends = root, .kill_sec = 1 };
         RunResult *result = NULL;
 
-        put(root, RUN_REQUEST_FILE, REQUEST, 0600);
+        put(root, RUN_REQUEST_FILE, request, 0600);
         put(root, "apt", script, 0755);
         ck_assert_ok(runner_run(&runner, &result, NULL));
         return result;
 }
+
+static RunResult *run(const char *root, const char *script) {
+        return run_request(root, REQUEST, script);
+}
+
+static char *request_for(const char *verb) {
+        char *text;
+
+        ck_assert_int_ge(asprintf(&text, "{\"protocol\":1,\"verb\":\"%s\",\"id\":\"" ID "\",\"backend\":\"apt\""
+                ",\"baseline\":\"2026.10\",\"packages\":[],\"lock_timeout\":0}", verb), 0);
+        return text;
+}
+
+#define SAYS(line) "#!/bin/sh\necho '" HELLO "'\necho '" line "'\n"
+#define SAYS_DONE SAYS("{\"type\":\"done\",\"restart\":false}")
+#define SAYS_FAILED SAYS("{\"type\":\"failed\",\"cause\":\"packages-broken\",\"text\":\"no\"}") "exit 1\n"
+
+/* What was cut off stays so until it is mended: neither a mend that fails nor a damaged record ends it. */
+START_TEST(test_runner_after_a_mend_that_failed) {
+        char *root = root_new();
+        _cleanup_free_ char *mend = request_for("mend");
+        RunResult *result;
+
+        result = run_request(root, mend, SAYS_FAILED);
+        ck_assert(result->outcome == RUN_FAILED && result->cause == RUN_CAUSE_PACKAGES_BROKEN);
+        run_result_free(result);
+        result = run(root, SAYS_DONE);
+        ck_assert(result->outcome == RUN_FAILED && result->cause == RUN_CAUSE_INTERRUPTED);
+        run_result_free(result);
+        put(root, RUN_RESULT_DIRECTORY "/install", "{", 0600);
+        result = run(root, SAYS_DONE);
+        ck_assert(result->outcome == RUN_FAILED && result->cause == RUN_CAUSE_INTERRUPTED);
+        run_result_free(result);
+        result = run_request(root, mend, SAYS_DONE);
+        ck_assert(result->outcome == RUN_DONE);
+        run_result_free(result);
+        result = run(root, SAYS_DONE);
+        ck_assert(result->outcome == RUN_DONE);
+        run_result_free(result);
+        scratch_free(root);
+}
+END_TEST
+
+START_TEST(test_runner_reserves_room) {
+        char *root = root_new();
+        _cleanup_(run_result_freep) RunResult *result = NULL;
+        _cleanup_free_ char *script = NULL;
+
+        ck_assert_int_ge(asprintf(&script, "#!/bin/sh\n[ $(wc -c <'%s/" RUN_RESULT_DIRECTORY "/reserve') -ge 65536 ] || exit 7\n"
+                "echo '" HELLO "'\necho '{\"type\":\"done\",\"restart\":false}'\n", root), 0);
+        result = run(root, script);
+        ck_assert_msg(result->outcome == RUN_DONE, "%s", result->text);
+        scratch_free(root);
+}
+END_TEST
+
+START_TEST(test_runner_waits_for_the_last_process) {
+        char *root = root_new();
+        _cleanup_(run_result_freep) RunResult *result = NULL;
+        _cleanup_free_ char *proof = path_join(root, "ended"), *script = NULL;
+
+        ck_assert_int_ge(asprintf(&script, SAYS_DONE "(sleep 0.5; >'%s') >/dev/null 2>&1 &\n", proof), 0);
+        result = run(root, script);
+        ck_assert(result->outcome == RUN_DONE);
+        ck_assert_int_eq(access(proof, F_OK), 0);
+        scratch_free(root);
+}
+END_TEST
+
+/* A stop of a plan has an end, also when the backend does not want to hear of it. */
+START_TEST(test_runner_kills_a_plan_that_does_not_end) {
+        char *root = root_new();
+        _cleanup_(run_result_freep) RunResult *result = NULL;
+        _cleanup_free_ char *plan = request_for("plan");
+
+        result = run_request(root, plan, "#!/bin/sh\ntrap '' TERM\necho '" HELLO "'\nkill -TERM $PPID\n"
+                "while :; do sleep 1; done\n");
+        ck_assert(result->outcome == RUN_FAILED && result->retry);
+        scratch_free(root);
+}
+END_TEST
+
+START_TEST(test_runner_passes_proxies_on) {
+        char *root = root_new();
+        _cleanup_(run_result_freep) RunResult *result = NULL;
+
+        ck_assert_int_eq(setenv("https_proxy", "http://proxy.example.org:3128", 1), 0);
+        result = run(root, "#!/bin/sh\n[ \"$https_proxy\" = http://proxy.example.org:3128 ] || exit 8\n"
+                "echo '" HELLO "'\necho '{\"type\":\"done\",\"restart\":false}'\n");
+        ck_assert_msg(result->outcome == RUN_DONE, "%s", result->text);
+        scratch_free(root);
+}
+END_TEST
 
 START_TEST(test_runner) {
         char *root = root_new();
@@ -339,6 +432,11 @@ static Suite *suite(void) {
         tcase_add_test(t, test_limits);
         tcase_add_test(t, test_causes);
         tcase_add_test(t, test_runner);
+        tcase_add_test(t, test_runner_after_a_mend_that_failed);
+        tcase_add_test(t, test_runner_reserves_room);
+        tcase_add_test(t, test_runner_waits_for_the_last_process);
+        tcase_add_test(t, test_runner_kills_a_plan_that_does_not_end);
+        tcase_add_test(t, test_runner_passes_proxies_on);
         tcase_add_test(t, test_runner_hears_nonsense);
         tcase_add_test(t, test_runner_finds_a_cut_off_one);
         tcase_add_test(t, test_lock);
