@@ -129,7 +129,10 @@ int restart_decide(const CalendarPolicy *p, const RestartFacts *f, RestartDecisi
                 return r;
         if (f->theirs_usec > 0) {
                 d.wake_usec = f->now_usec + RETRY_USEC;
-                r = say(&d.text, "Somebody else has scheduled a shutdown; the restart waits for it");
+                d.overdue = f->deadline_usec > 0 && f->now_usec >= f->deadline_usec;
+                r = say(&d.text, "Somebody else has scheduled %s; the restart that was planned for %s waits for it%s",
+                        strempty(f->theirs), strempty(f->planned),
+                        d.overdue ? ", beyond the deadline of the baseline" : "");
         } else if (busy)
                 r = postpone(p, f, f->now_usec + RETRY_USEC, &d);
         else if (f->ours)

@@ -18,6 +18,7 @@
  * @battery: there is no power but the battery's, and it matters
  * @ours: logind has the restart, for @restart_usec
  * @theirs_usec: when logind shuts down for somebody else; 0: it does not
+ * @theirs, @planned: that, and our restart, for people: "'poweroff' for 2026-10-20 22:00 UTC"; "2026-10-20 22:00 UTC"
  */
 typedef struct RestartFacts {
         uint64_t now_usec;
@@ -32,6 +33,7 @@ typedef struct RestartFacts {
         bool battery;
         bool ours;
         uint64_t theirs_usec;
+        const char *theirs, *planned;
 } RestartFacts;
 
 typedef enum RestartAction {
@@ -42,12 +44,17 @@ typedef enum RestartAction {
         RESTART_DROP,      /* from logind, too, when it has it; it is not planned any more */
 } RestartAction;
 
-/** struct RestartDecision - @text: what holds it up; owned, NULL: nothing */
+/**
+ * struct RestartDecision
+ * @text: what holds it up; owned, NULL: nothing
+ * @overdue: it is held up beyond the deadline; somebody has to see to it
+ */
 typedef struct RestartDecision {
         RestartAction action;
         uint64_t restart_usec;
         uint64_t wake_usec;
         char *text;
+        bool overdue;
 } RestartDecision;
 
 int restart_time(const CalendarPolicy *p, uint64_t earliest_usec, uint64_t *ret) _must_check_ _nonnull_(1, 3);

@@ -35,6 +35,7 @@ static const Property manager_properties[] = {
         { "ModuleSignatureRequired", 'b', offsetof(ManagerInfo, signature_required) },
         { "LivepatchSupported", 'b', offsetof(ManagerInfo, supported) },
         { "Findings", 'F', offsetof(ManagerInfo, findings) },
+        { "RebootSchedule", 'W', offsetof(ManagerInfo, restart_usec) },
         { "RebootRequired", 'R', offsetof(ManagerInfo, reboot) },
         { "RolledBack", 'L', offsetof(ManagerInfo, rolled_back) },
 };
@@ -232,6 +233,11 @@ static int read_value(sd_bus_message *m, char type, void *field) {
         case 'R':
                 reboot_done(field);
                 return structs_read(m, "(ss)", read_reason, field);
+        case 'W': {
+                const char *by, *waits;
+
+                return sd_bus_message_read(m, "v", "(tss)", field, &by, &waits);
+        }
         case 'b':
                 r = sd_bus_message_read(m, "v", "b", &b);
                 if (r >= 0)

@@ -228,15 +228,15 @@ static int find_closed_gates(const Snapshot *s, Summary *to) {
         /* The first two are among its rows, and are said in words of their own. */
         if (r >= 0 && *s->manager.ineligible && s->manager.supported && !*s->manager.denied) {
                 fall_behind(to, LEVEL_ATTENTION);
-                r = set_safety(to, "Not eligible for hotpatches: %s; the fixes come by a baseline each month",
+                r = set_safety(to, "Not eligible for hotpatches: %s; each fix needs a baseline and a restart",
                         s->manager.ineligible);
                 if (r >= 0 && *s->manager.ineligible_remedy)
                         r = strv_extend(&to->todo, s->manager.ineligible_remedy);
         }
         if (r >= 0 && *s->manager.denied) {
                 fall_behind(to, LEVEL_ATTENTION);
-                r = set_safety(to, "Hotpatches are not allowed on this machine: %s; the fixes come by a baseline "
-                        "each month", s->manager.denied);
+                r = set_safety(to, "Hotpatches are not allowed on this machine: %s; each fix needs a baseline and a restart",
+                        s->manager.denied);
                 if (r >= 0)
                         r = add_todo(to, "To allow them, set 'Hotpatch=yes' there and run 'hotpatchctl policy reload'");
         }
@@ -320,6 +320,16 @@ static int find_findings(const Snapshot *s, Summary *to) {
         return 0;
 }
 
+static int add_restart(const Snapshot *s, Summary *to) {
+        _cleanup_free_ char *when = NULL;
+        int r;
+
+        if (s->manager.restart_usec == 0)
+                return add_todo(to, "Restart the machine when it suits");
+        r = time_format_local(s->manager.restart_usec, &when);
+        return r < 0 ? r : add_todo(to, "Nothing: the machine restarts by itself, planned for %s; see 'hotpatchctl reboot'", when);
+}
+
 /* Why the machine has to be restarted, each with its own sentence. */
 static int find_reboot(const Snapshot *s, Summary *to) {
         const RebootList *l = &s->manager.reboot;
@@ -331,7 +341,7 @@ static int find_reboot(const Snapshot *s, Summary *to) {
                 fall_behind(to, forced ? LEVEL_ALERT : LEVEL_ATTENTION);
                 r = set_safety(to, "%s", l->items[i].sentence);
                 if (r >= 0 && i == 0)
-                        r = add_todo(to, "Restart the machine when it suits");
+                        r = add_restart(s, to);
         }
         return r;
 }
@@ -364,15 +374,26 @@ static int find_jobs(const Snapshot *s, Summary *to) {
 
 /* Where the machine stands in its year, when that is not where it should be. */
 static int find_baseline(const Snapshot *s, Summary *to) {
-        static const char *const failures[] = {
-                "install-failed", "interrupted", "old-kernel-returned", "boot-check-failed", "crashed-in-trial", "missed",
+        static const char install[] = "Install the baseline that was due: 'hotpatchctl baseline install'";
+        static const struct {
+                const char *cause;
+                const char *todo;
+        } failures[] = {
+                { "install-failed", "Remove what was in the way, then 'hotpatchctl baseline install'" },
+                { "interrupted", "Complete what was cut off: 'hotpatchctl baseline mend'" },
+                { "old-kernel-returned", "See in the boot loader why the old kernel runs; then restart, or 'hotpatchctl baseline "
+                                         "install'" },
+                { "boot-check-failed", "See why with 'hotpatchctl status' and 'hotpatchctl history', then apply the patch again" },
+                { "crashed-in-trial", "See why with 'journalctl -b -1' before this kernel is trusted, or start the older one" },
+                { "missed", install },
         };
+        const char *todo = install;
         const ManagerInfo *m = &s->manager;
         bool ended = m->covered_until_usec > 0 && m->covered_until_usec <= s->now_usec, failed = false;
         int r = 0;
 
         for (size_t i = 0; i < ELEMENTSOF(failures); i++)
-                failed = failed || streq(m->baseline_state, failures[i]);
+                failed = failed || streq(m->baseline_state, failures[i].cause);
         if (failed) {
                 fall_behind(to, LEVEL_ALERT);
                 r = set_safety(to, "ALERT: %s", *m->baseline_text ? m->baseline_text : "the last baseline failed");
@@ -383,7 +404,10 @@ static int find_baseline(const Snapshot *s, Summary *to) {
         }
         if (r < 0 || (!failed && !ended))
                 return r;
-        return add_todo(to, "Install the baseline that was due: 'hotpatchctl baseline install'");
+        for (size_t i = 0; i < ELEMENTSOF(failures); i++)
+                if (streq(m->baseline_state, failures[i].cause))
+                        todo = failures[i].todo;
+        return add_todo(to, "%s", todo);
 }
 
 /* Nothing above applied: everything that can be in force is. */

@@ -130,8 +130,9 @@ static int print_text(const Ctl *ctl, const Value *calendar) {
         if (r >= 0)
                 r = print_restarts(ctl, calendar);
         if (r >= 0)
-                r = field_printf(ctl, "So far", STYLE_NONE, "%" PRId64 " done, %" PRId64 " missed",
-                                 value_integer(calendar, "done"), value_integer(calendar, "missed"));
+                r = field_printf(ctl, "So far", STYLE_NONE, "%" PRId64 " done, %" PRId64 " missed, %" PRId64 " failed",
+                                 value_integer(calendar, "done"), value_integer(calendar, "missed"),
+                                 value_integer(calendar, "failed"));
         for (size_t i = 0; i < value_length(coverage) && r >= 0; i++)
                 r = print_coverage(ctl, value_at(coverage, i));
         if (r >= 0 && text && *text)

@@ -161,7 +161,7 @@ static int name_baseline(BaselineCall *c) {
  * baseline_call_start() - begin PlanBaseline or InstallBaseline; the reply is sent when it has ended
  * @request: taken over on success
  * @preparation: with the one bundle; taken over on success. NULL: the calendar's baseline
- * @error: NotABaseline, Busy, …
+ * @error: NotABaseline, BaselinesNotEnabled, Busy, …
  *
  * Return: 1, or a negative errno when the caller replies.
  */
@@ -171,6 +171,9 @@ int baseline_call_start(Manager *m, Request **request, Preparation **preparation
 
         if (m->baseline_call)
                 return sd_bus_error_set(error, HOTPATCH_ERROR("Busy"), "The package manager is at work for a baseline");
+        if ((*request)->schedule && !m->config->baseline.enabled)
+                return sd_bus_error_set(error, HOTPATCH_ERROR("BaselinesNotEnabled"),
+                        "By the policy of this machine no baseline goes on by itself");
         c = calloc(1, sizeof(*c));
         if (!c)
                 return -ENOMEM;

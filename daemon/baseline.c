@@ -16,6 +16,7 @@
 #include "daemon/manager.h"
 #include "daemon/messages.h"
 #include "daemon/record.h"
+#include "daemon/restored.h"
 #include "daemon/store-baseline.h"
 #include "dbus/errors.h"
 
@@ -28,7 +29,8 @@
 
 /**
  * struct Baseline
- * @timer: when to look again
+ * @timer, @wake_usec: when to look again
+ * @boot_check: what is not in force after the restart, or NULL
  * @damaged: the file cannot be read; nothing is done or written before somebody looked at it
  * @looking: steps follow each other; a step that changes something does not begin anew
  */
@@ -36,6 +38,8 @@ struct Baseline {
         Manager *manager;
         BaselineState state;
         sd_event_source *timer;
+        uint64_t wake_usec;
+        char *boot_check;
         bool damaged;
         bool looking;
 };
@@ -113,6 +117,7 @@ Baseline *baseline_free(Baseline *b) {
         if (!b)
                 return NULL;
         sd_event_source_disable_unref(b->timer);
+        free(b->boot_check);
         baseline_state_done(&b->state);
         free(b);
         return NULL;
@@ -127,6 +132,7 @@ static void wake_at(Baseline *b, uint64_t usec) {
         uint64_t soon = now() + USEC_PER_MINUTE;
 
         b->timer = sd_event_source_disable_unref(b->timer);
+        b->wake_usec = usec;
         /* A time that is past already would come at once, and again. */
         if (usec > 0 && usec < soon)
                 usec = soon;
@@ -297,6 +303,28 @@ static int gather(const Baseline *b, BaselineFacts *ret) {
         return 0;
 }
 
+/*
+ * What hotpatch-restore could not bring back under the new kernel; what the policy forbids or other kernels have is no
+ * failure of the baseline. For one that needed no restart that is older news.
+ */
+static int find_boot_check(Baseline *b, BaselineFacts *f) {
+        _cleanup_(restored_done) Restored restored = { 0 };
+        char *text = NULL;
+
+        free(b->boot_check);
+        b->boot_check = NULL;
+        if (b->state.phase != BASELINE_VERIFYING || !b->state.kernel ||
+            restored_read(kernel_root_fd(b->manager->kernel), &restored) < 0)
+                return 0;
+        for (size_t i = 0; !text && restored.ids && restored.ids[i]; i++)
+                if (streq(restored.results[i], "failed") &&
+                    asprintf(&text, "patch '%s' was not restored after the restart%s%s", restored.ids[i],
+                             *restored.reasons[i] ? ": " : "", restored.reasons[i]) < 0)
+                        return -ENOMEM;
+        f->boot_check_failed = b->boot_check = text;
+        return 0;
+}
+
 /** baseline_look() - go on as far as it goes, until somebody else has to end what he does or a time comes */
 void baseline_look(Baseline *b) {
         CalendarPolicy p = baseline_calendar_policy(b, NULL);
@@ -314,6 +342,8 @@ void baseline_look(Baseline *b) {
                 BaselineFacts facts;
 
                 r = gather(b, &facts);
+                if (r >= 0)
+                        r = find_boot_check(b, &facts);
                 if (r >= 0)
                         r = find_run(b, &facts, &result);
                 if (r >= 0)
@@ -466,7 +496,7 @@ bool baseline_pending(const Baseline *b) {
         case BASELINE_FAILED:
                 return false; /* the daily timer is soon enough */
         default:
-                return b->timer;
+                return b->timer && b->wake_usec < now() + BASELINE_NEAR_USEC;
         }
 }
 

@@ -8,6 +8,9 @@
 #include "baseline/run.h"
 #include "baseline/state.h"
 
+/* The daily timer looks before: a day, and an hour for the change from summer time. */
+#define BASELINE_NEAR_USEC (26 * 60 * USEC_PER_MINUTE)
+
 typedef struct Baseline Baseline;
 typedef struct Manager Manager;
 

@@ -542,6 +542,14 @@ static size_t count_months(const CalendarDescription *d, const char *state) {
         return n;
 }
 
+static size_t count_failed(const CalendarDescription *d) {
+        size_t n = 0;
+
+        for (int i = BASELINE_CAUSE_NONE + 1; i < _BASELINE_CAUSE_MAX; i++)
+                n += i == BASELINE_MISSED ? 0 : count_months(d, baseline_cause_to_string(i));
+        return n;
+}
+
 /**
  * describe_calendar() - the answer of Calendar()
  *
@@ -553,7 +561,7 @@ int describe_calendar(const CalendarDescription *d, char **ret) {
         for (size_t i = 0; months && i < 12; i++)
                 if (json_array_append_new(months, month_value(d, &d->months[i])) < 0)
                         return -ENOMEM;
-        return finish(json_pack("{s:i, s:o, s:o, s:i, s:i, s:i, s:i, s:O, s:o, s:o}",
+        return finish(json_pack("{s:i, s:o, s:o, s:i, s:i, s:i, s:i, s:i, s:O, s:o, s:o}",
                 "year", d->months[0].year,
                 "now", time_value(d->now_usec),
                 "policy", calendar_policy_value(d),
@@ -561,6 +569,7 @@ int describe_calendar(const CalendarDescription *d, char **ret) {
                 "restarts_monthly", 12,
                 "done", (int) count_months(d, "reached"),
                 "missed", (int) count_months(d, "missed"),
+                "failed", (int) count_failed(d),
                 "months", months,
                 "coverage", coverages_value(d),
                 "baseline", baseline_value(d->state)), ret);

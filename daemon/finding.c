@@ -40,6 +40,8 @@ static const struct {
                 "Remove the patch, or apply one that this machine trusts." },
         [FINDING_HOOK_IN_THE_WAY] = { "hook-in-the-way", FINDING_ALERT,
                 "Stop the other user of this function, then apply the patch again." },
+        [FINDING_RESTART_HELD_UP] = { "restart-held-up", FINDING_ALERT,
+                "Let it come, or cancel it with 'shutdown -c', and the restart for the baseline follows." },
         [FINDING_UNRECORDED] = { "unrecorded", FINDING_ATTENTION,
                 "Nobody verified what was loaded: apply its bundle, which checks it and writes its record, or remove it." },
         [FINDING_FOREIGN] = { "foreign", FINDING_ATTENTION,

@@ -25,6 +25,7 @@ typedef enum FindingKind {
         FINDING_BUNDLE_CHANGED,   /* an admitted bundle is not the one that was admitted */
         FINDING_BUNDLE_REFUSED,   /* an admitted bundle is not trusted any more */
         FINDING_HOOK_IN_THE_WAY,  /* somebody else redirects a function of a wanted patch */
+        FINDING_RESTART_HELD_UP,  /* another shutdown is scheduled, and the baseline's deadline is over */
         FINDING_UNRECORDED,       /* ours by its note, and nobody wrote down that it is wanted */
         FINDING_FOREIGN,          /* another vendor's livepatch */
         FINDING_HOOK,             /* somebody else redirects a function */

@@ -270,6 +270,8 @@ int findings_collect(const Findings *f, const FindingSet *deep, FindingSet *ret)
         if (r >= 0)
                 r = watch_add_refused(f->manager->watch, ret);
         if (r >= 0)
+                r = restart_add_findings(f->manager->restart, ret);
+        if (r >= 0)
                 r = finding_set_copy(ret, deep);
         finding_set_sort(ret);
         drop_double_hooks(ret);

@@ -20,6 +20,7 @@
 #include "baseline/restart.h"
 #include "baseline/runner.h"
 #include "daemon/bus.h"
+#include "daemon/findings.h"
 #include "daemon/logind.h"
 #include "daemon/manager.h"
 #include "daemon/messages.h"
@@ -38,6 +39,7 @@
  * @request: a caller waits for it; NULL: nobody
  * @next_usec: what becomes of the plan once logind has let go of it
  * @text: what holds the restart up, or NULL
+ * @overdue: beyond the deadline; it is a finding
  */
 struct Restart {
         Manager *manager;
@@ -46,6 +48,7 @@ struct Restart {
         Request *request;
         uint64_t next_usec;
         char *text;
+        bool overdue;
 };
 
 static uint64_t now(void) {
@@ -74,6 +77,13 @@ static void set_text(Restart *r, const char *text) {
         free(r->text);
         r->text = text ? strdup(text) : NULL;
         bus_baseline_changed(r->manager);
+}
+
+static void set_overdue(Restart *r, bool overdue) {
+        if (overdue == r->overdue)
+                return;
+        r->overdue = overdue;
+        findings_look_again(r->manager->findings);
 }
 
 static void tell(const Restart *r, int priority, const char *text) {
@@ -120,15 +130,22 @@ Restart *restart_free(Restart *r) {
         return NULL;
 }
 
-/** restart_pending() - does the daemon have to stay for it, or for the window before it? */
+/** restart_pending() - does the daemon have to stay for it? For one that is far off the daily timer is soon enough. */
 bool restart_pending(const Restart *r) {
-        return r && (state_of(r)->restart_usec > 0 || state_of(r)->phase == BASELINE_VERIFYING ||
-                state_of(r)->phase == BASELINE_DOWNLOADED || r->request || logind_is_busy(r->logind));
+        uint64_t planned = r ? state_of(r)->restart_usec : 0;
+
+        return r && ((planned > 0 && planned < now() + BASELINE_NEAR_USEC) || state_of(r)->phase == BASELINE_VERIFYING ||
+                r->request || logind_is_busy(r->logind));
 }
 
 /** restart_text() - what holds the restart up; "": nothing */
 const char *restart_text(const Restart *r) {
         return strempty(r->text);
+}
+
+/** restart_add_findings() - what somebody has to see to. Return: 0 or a negative errno. */
+int restart_add_findings(const Restart *r, FindingSet *ret) {
+        return r && r->overdue ? finding_set_add(ret, FINDING_RESTART_HELD_UP, NULL, NULL, "%s", restart_text(r)) : 0;
 }
 
 static const char *type_of(const Restart *r) {
@@ -159,15 +176,25 @@ static void refuse_logind(Restart *r, const sd_bus_error *why) {
         wake_at(r, now() + RETRY_USEC);
 }
 
-static int write_text(const Restart *r, const char *what, uint64_t usec, char **ret) {
-        char when[64] = "";
+typedef struct When {
+        char text[64];
+} When;
+
+static When when_of(uint64_t usec) {
         time_t seconds = (time_t) (usec / USEC_PER_SEC);
+        When when = { "" };
         struct tm tm;
 
         if (localtime_r(&seconds, &tm))
-                (void) strftime(when, sizeof(when), "%Y-%m-%d %H:%M %Z", &tm);
+                (void) strftime(when.text, sizeof(when.text), "%Y-%m-%d %H:%M %Z", &tm);
+        return when;
+}
+
+static int write_text(const Restart *r, const char *what, uint64_t usec, char **ret) {
+        When when = when_of(usec);
+
         return asprintf(ret, "%s%s%s%s%s", what, state_of(r)->name ? " for baseline " : "", strempty(state_of(r)->name),
-                        usec > 0 ? ": " : "", usec > 0 ? when : "") < 0 ? -ENOMEM : 0;
+                        usec > 0 ? ": " : "", usec > 0 ? when.text : "") < 0 ? -ENOMEM : 0;
 }
 
 /* The new plan is durable and nothing of the old one is in logind any more. */
@@ -317,6 +344,7 @@ static void act(Restart *r, const RestartDecision *d, bool ours) {
         /* What held it up stays said until the next time it is tried. */
         if (d->text || d->action != RESTART_WAIT)
                 set_text(r, d->text);
+        set_overdue(r, d->overdue);
         switch (d->action) {
         case RESTART_HAND_OVER:
                 hand_over(r, d);
@@ -361,6 +389,8 @@ static void looked(void *userdata, const LogindView *view, const sd_bus_error *e
         Restart *r = userdata;
         unsigned busy = r->manager->config->baseline.busy;
         CalendarPolicy p = baseline_calendar_policy(r->manager->baseline, NULL);
+        When planned = when_of(state_of(r)->restart_usec);
+        _cleanup_free_ char *theirs = NULL;
         RestartDecision d;
 
         if (!view) {
@@ -371,6 +401,9 @@ static void looked(void *userdata, const LogindView *view, const sd_bus_error *e
                 decide_request(r, view);
                 return;
         }
+        if (view->scheduled_usec > 0 &&
+            asprintf(&theirs, "'%s' for %s", view->scheduled_type, when_of(view->scheduled_usec).text) < 0)
+                theirs = NULL;
         if (state_of(r)->restart_usec == 0 ||
             restart_decide(&p, &(RestartFacts) {
                     .now_usec = now(),
@@ -385,6 +418,8 @@ static void looked(void *userdata, const LogindView *view, const sd_bus_error *e
                     .battery = (busy & BASELINE_BUSY_BATTERY) && view->battery,
                     .ours = is_ours(r, view),
                     .theirs_usec = is_ours(r, view) ? 0 : view->scheduled_usec,
+                    .theirs = theirs,
+                    .planned = planned.text,
             }, &d) < 0)
                 return;
         act(r, &d, is_ours(r, view));
@@ -404,6 +439,7 @@ void restart_look(Restart *r) {
         wake_at(r, 0);
         if (planned == 0) {
                 set_text(r, NULL);
+                set_overdue(r, false);
                 return;
         }
         if (logind_look(r->logind, looked, r) < 0)

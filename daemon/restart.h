@@ -5,6 +5,7 @@
 
 #include <systemd/sd-bus.h>
 
+#include "daemon/finding.h"
 #include "daemon/request.h"
 
 typedef struct Restart Restart;
@@ -17,4 +18,5 @@ DEFINE_TRIVIAL_CLEANUP(Restart *, restart_free);
 void restart_look(Restart *r) _nonnull_(1);
 bool restart_pending(const Restart *r);
 const char *restart_text(const Restart *r) _nonnull_(1);
+int restart_add_findings(const Restart *r, FindingSet *ret) _must_check_ _nonnull_(2);
 int restart_request(Restart *r, Request **request, sd_bus_error *error) _must_check_ _nonnull_(1, 2);

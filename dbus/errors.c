@@ -135,6 +135,8 @@ const HotpatchError hotpatch_errors[] = {
             "Install it with 'hotpatchctl baseline install ID'; a baseline is packages, and needs a restart."),
         ROW("NotABaseline", EOPNOTSUPP, NOT_APPLICABLE,
             "Give a bundle of the kind 'baseline'; a hotpatch is applied with 'hotpatchctl apply'."),
+        ROW("BaselinesNotEnabled", EPERM, NOT_APPLICABLE,
+            "Set 'Enable=yes' of [Baseline] in hotpatchd.conf(5), or have it installed now: 'hotpatchctl baseline install'."),
         ROW("ForbiddenByPolicy", EPERM, NOT_APPLICABLE,
             "Restart into a kernel with the fix; or the administrator changes 'Forbid' in hotpatchd.conf(5)."),
         ROW("HotpatchDenied", EPERM, NOT_APPLICABLE,

@@ -8,6 +8,8 @@ import os
 import shutil
 import time
 
+import dbus
+
 from hotpatchtest import MANAGER, NO_OPTIONS, NOBODY, RELEASE, ROOT, World, main, read, refused, wait_for
 from logindmock import NONE, Logind
 from test_baseline import DONE, UNIT, Runs
@@ -160,6 +162,23 @@ def test_somebody_elses_schedule_stays(pki):
         assert logind.scheduled == theirs and logind.calls == [], logind.calls
 
 
+def test_somebody_elses_beyond_the_deadline(pki):
+    theirs = ('poweroff', now() + 3 * DAY)
+    with World(pki) as w:
+        open_window(w)
+        installed(w, DEADLINE_USEC=now() - MINUTE)
+        logind = w.add(Logind(w.bus))
+        logind.scheduled = theirs
+        w.start()
+        wait_for('the reason', lambda: 'beyond the deadline' in schedule(w)[2])
+        text = schedule(w)[2]
+        at = datetime.datetime.fromtimestamp(theirs[1] / 10**6).strftime('%Y-%m-%d %H:%M')
+        assert "'poweroff' for " + at in text, (text, at)
+        found = [f for f in w.root.get(ROOT, MANAGER, 'Findings') if f[0] == 'restart-held-up']
+        assert len(found) == 1 and found[0][1] == 'alert' and found[0][4] == text and 'shutdown -c' in found[0][5], found
+        assert logind.scheduled == theirs and logind.calls == [], logind.calls
+
+
 def test_a_user_defers_until_the_budget_is_spent(pki):
     with World(pki, 'allow') as w:
         open_window(w, 'Deferrals=2', 'DeferMaxSec=4h')
@@ -284,6 +303,21 @@ def test_shut_down_in_order_while_on_trial(pki):
             assert state(w, 'BOOT_ID') == boot_id() and state(w, 'CLEAN') == '0'
         else:
             assert w.root.get(ROOT, MANAGER, 'BaselineState') == 'reached' and state(w, 'CLEAN') == '0'
+
+
+def test_a_patch_that_did_not_come_back(pki):
+    for result, phase in (('failed', 'boot-check-failed'), ('forbidden', None)):
+        with World(pki) as w:
+            open_window(w)
+            installed(w, BOOT_ID='0' * 31 + '1', PHASE='restarting', KERNEL=RELEASE)
+            w.machine.write('run/hotpatch/restored', 'FORMAT=1\nID=hp-one\nRESULT=%s\nREASON=It is gone\nEND=1\n' % result)
+            begin(w)
+            wait_for('the end', lambda w=w, p=phase: w.root.get(ROOT, MANAGER, 'BaselineState') in ([p] if p else ['verifying', 'reached']))
+            if phase:
+                text = str(w.root.get(ROOT, MANAGER, 'BaselineText'))
+                assert "patch 'hp-one' was not restored after the restart: It is gone" in text, text
+                out, _ = ctl(w, 'calendar')
+                assert '1 failed' in out, out
 
 
 def test_the_promised_kernel_runs(pki):
@@ -446,6 +480,9 @@ def test_not_by_itself(pki):
         begin(w)
         wait_for('the state', lambda: w.root.get(ROOT, MANAGER, 'BaselineState') == 'due')
         assert 'Enable=no' in w.root.get(ROOT, MANAGER, 'BaselineText') and runs.started == []
+        with refused('BaselinesNotEnabled'):
+            w.root.call('PlanBaseline', '', dbus.Dictionary({'schedule': True}, signature='sv'), signature='sa{sv}')
+        assert runs.started == []
         # An administrator does it; the restart is his, too.
         call = w.root.begin('InstallBaseline', '', NO_OPTIONS, signature='sa{sv}')
         wait_for('installed', lambda: w.root.get(ROOT, MANAGER, 'BaselineState') == 'installed')

@@ -164,11 +164,35 @@ START_TEST(a_machine_that_fell_off_its_year) {
         s = summary(manager, patches, 1, NULL, 0);
         ck_assert(s->level == LEVEL_ALERT && s->behind);
         expect_in(s->safety, "ALERT: Baseline 2026.10: '6.1.0-50' runs again");
+        expect_in(s->todo[0], "boot loader");
+        summary_free(s);
+
+        /* To install is no remedy for everything. */
+        manager.baseline_state = (char *) "interrupted";
+        s = summary(manager, patches, 1, NULL, 0);
+        expect_in(s->todo[0], "hotpatchctl baseline mend");
         summary_free(s);
 
         manager.baseline_state = (char *) "downloaded";
         s = summary(manager, patches, 1, NULL, 0);
         ck_assert(s->level == LEVEL_OK && !s->behind);
+        summary_free(s);
+}
+END_TEST
+
+START_TEST(when_it_restarts) {
+        RebootInfo reasons[] = { { (char *) "baseline", (char *) "Baseline 2026.10 is installed" } };
+        PatchInfo patches[] = { PATCH("hp-a", "active") };
+        ManagerInfo manager = MANAGER;
+        Summary *s;
+
+        manager.reboot = (RebootList) { reasons, 1 };
+        s = summary(manager, patches, 1, NULL, 0);
+        expect_in(s->todo[0], "when it suits");
+        summary_free(s);
+        manager.restart_usec = 1792497600ULL * USEC_PER_SEC; /* 2026-10-20 12:00 UTC */
+        s = summary(manager, patches, 1, NULL, 0);
+        expect_in(s->todo[0], "planned for 2026-10-20");
         summary_free(s);
 }
 END_TEST
@@ -277,6 +301,7 @@ static Suite *suite(void) {
         tcase_add_test(t, findings_are_said_by_their_severity);
         tcase_add_test(t, what_is_wanted_and_not_in_force_is_told_apart);
         tcase_add_test(t, a_machine_that_fell_off_its_year);
+        tcase_add_test(t, when_it_restarts);
         tcase_add_test(t, what_is_not_current);
         tcase_add_test(t, a_tripwire_comes_before_everything);
         tcase_add_test(t, a_rollback_is_told_first_and_not_to_be_repeated);
