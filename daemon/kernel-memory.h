@@ -6,7 +6,7 @@
 #include "livepatch/kernel.h"
 
 /**
- * struct KernelMemory - out of /proc/meminfo, in KiB
+ * struct KernelMemory - out of /proc/meminfo and /proc/vmstat, in KiB
  * @total: what the machine has
  * @kept: what neither is free, nor belongs to a process or the page cache, nor can be given back
  */
@@ -15,5 +15,5 @@ typedef struct KernelMemory {
         uint64_t kept;
 } KernelMemory;
 
-int kernel_memory_parse(const char *meminfo, KernelMemory *ret) _must_check_ _nonnull_(1, 2);
+int kernel_memory_parse(const char *meminfo, const char *vmstat, KernelMemory *ret) _must_check_ _nonnull_(1, 2, 3);
 int kernel_memory_read(const Kernel *k, KernelMemory *ret) _must_check_ _nonnull_(1, 2);

@@ -33,9 +33,23 @@
 START_TEST(what_is_left_is_the_kernels) {
         KernelMemory m;
 
-        ck_assert_ok(kernel_memory_parse(MEMINFO, &m));
+        ck_assert_ok(kernel_memory_parse(MEMINFO, "", &m));
         ck_assert_uint_eq(m.total, 1000000);
         ck_assert_uint_eq(m.kept, 1000000 - 500000 - 100000 - 120000 - 3000 - 1000 - 20000 - 2000 - 1500 - 500 - 2048);
+}
+END_TEST
+
+/* Zram has no field; zswap on the same allocator is in both. */
+START_TEST(compressed_swap_belongs_to_processes) {
+        uint64_t page_kib = (uint64_t) sysconf(_SC_PAGESIZE) / 1024;
+        KernelMemory without, m;
+
+        ck_assert_ok(kernel_memory_parse(MEMINFO, "nr_zspages 1\nnr_zspages_more 7\n", &without));
+        ck_assert_ok(kernel_memory_parse(MEMINFO, "nr_free_pages 125000\nnr_zspages 2500\nnr_free_cma 0\n", &m));
+        ck_assert_uint_eq(without.kept - m.kept, 2500 * page_kib - 1000);
+        ck_assert_ok(kernel_memory_parse(MEMINFO, "nr_zspages 18446744073709551615\n", &m));
+        ck_assert_uint_eq(m.kept, 0);
+        ck_assert_int_eq(kernel_memory_parse(MEMINFO, "nr_zspages many\n", &m), -EBADMSG);
 }
 END_TEST
 
@@ -60,7 +74,7 @@ static const struct {
 
 START_TEST(texts_of_all_kinds) {
         KernelMemory m = { .kept = 12345 };
-        int r = kernel_memory_parse(texts[_i].text, &m);
+        int r = kernel_memory_parse(texts[_i].text, "", &m);
 
         ck_assert_int_eq(r, texts[_i].error);
         ck_assert_uint_eq(m.kept, r < 0 ? 12345 : texts[_i].kept);
@@ -83,6 +97,7 @@ static Suite *suite(void) {
         TCase *tc = tcase_create("kernel-memory");
 
         tcase_add_test(tc, what_is_left_is_the_kernels);
+        tcase_add_test(tc, compressed_swap_belongs_to_processes);
         tcase_add_loop_test(tc, texts_of_all_kinds, 0, ELEMENTSOF(texts));
         tcase_add_test(tc, this_machine_has_some);
         suite_add_tcase(s, tc);
