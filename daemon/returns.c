@@ -47,16 +47,19 @@ static int settle_inheritance(const Store *s, const TrialRecord *failed) {
         return 0;
 }
 
-static bool is_superseded(const char *id, char *const *except, const AdmittedRecord *admitted, size_t n) {
+/* In this kernel: one that is wanted for another one has nobody's place here. */
+static bool is_superseded(const char *id, const char *release, char *const *except, const AdmittedRecord *admitted,
+                size_t n) {
         for (size_t i = 0; i < n; i++)
-                if (!strv_contains(except, admitted[i].id) && strv_contains(admitted[i].supersedes, id))
+                if (streq(admitted[i].release, release) && !strv_contains(except, admitted[i].id) &&
+                    strv_contains(admitted[i].supersedes, id))
                         return true;
         return false;
 }
 
-static bool all_superseded(const TrialRecord *failed, const AdmittedRecord *admitted, size_t n) {
+static bool all_superseded(const TrialRecord *failed, const char *release, const AdmittedRecord *admitted, size_t n) {
         for (char **id = failed->ids; id && *id; id++)
-                if (!is_superseded(*id, failed->ids, admitted, n))
+                if (!is_superseded(*id, release, failed->ids, admitted, n))
                         return false;
         return true;
 }
@@ -74,17 +77,20 @@ static int choose(const Store *s, const TrialRecord *failed, const AdmittedRecor
         size_t n;
         int r;
 
-        if (all_superseded(failed, admitted, n_admitted))
-                return 0;
         r = store_superseded_list(s, failed->transaction, &records, &n);
         if (r < 0)
                 return r;
+        /* All patches of a transaction and all that they superseded were in one kernel. */
+        if (n > 0 && all_superseded(failed, records[0].release, admitted, n_admitted)) {
+                admitted_records_free(records, n);
+                return 0;
+        }
         for (size_t i = 0; r >= 0 && i < n; i++) {
                 const char *id = records[i].id;
 
                 if (has_failed(id, failed->transaction, trials, n_trials))
                         r = store_superseded_forget(s, failed->transaction, id);
-                else if (!is_superseded(id, failed->ids, admitted, n_admitted))
+                else if (!is_superseded(id, records[i].release, failed->ids, admitted, n_admitted))
                         r = strv_extend(ids, id);
         }
         admitted_records_free(records, n);
