@@ -15,21 +15,21 @@
  * daemon that is in the middle of a transition must not stand still because of a disk that the journal waits for.
  * So the datagram is sent from here, by the protocol that systemd promises to keep
  * (https://systemd.io/JOURNAL_NATIVE_PROTOCOL), and waits for a moment only. One that is too large for a datagram
- * is left to the library, which passes it by a file.
+ * is passed by a file in memory that nobody can change any more.
  */
 
 #include <endian.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <stdalign.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/un.h>
 
-/* Our fields, not the place in our source: CODE_FILE= and its like help nobody who reads history. */
-#define SD_JOURNAL_SUPPRESS_LOCATION
-#include <systemd/sd-journal.h>
-
 #include "daemon/record.h"
+#include "util/file.h"
 #include "util/limits.h"
 #include "util/strv.h"
 
@@ -134,29 +134,50 @@ static int encode(char *const *fields, char **ret, size_t *ret_size) {
         return 0;
 }
 
-/* Return: 0, also without a journal; -EAGAIN when journald does not read, -EMSGSIZE, or another negative errno. */
-static int send_datagram(const char *data, size_t size) {
+/* All data, or none and the descriptor of a file with them. Return: 0, also without a journal; -EAGAIN when journald does
+ * not read, -EMSGSIZE, or another negative errno. */
+static int send_message(const char *data, size_t size, int file_fd) {
         static const struct sockaddr_un journal = { .sun_family = AF_UNIX, .sun_path = JOURNAL_SOCKET };
         static const struct timeval timeout = { .tv_usec = SEND_TIMEOUT_USEC };
+        alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+        struct iovec iov = { .iov_base = (char *) data, .iov_len = size };
+        struct msghdr message = {
+                .msg_name = (void *) &journal,
+                .msg_namelen = sizeof(journal),
+                .msg_iov = &iov,
+                .msg_iovlen = size > 0,
+        };
         /* A socket for each record: what was sent and is not read yet does not fill the buffer of the next. */
         _cleanup_close_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
         if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)) < 0)
                 return -errno;
-        if (sendto(fd, data, size, MSG_NOSIGNAL, (const struct sockaddr *) &journal, sizeof(journal)) >= 0)
+        if (file_fd >= 0) {
+                message.msg_control = control;
+                message.msg_controllen = sizeof(control);
+                *CMSG_FIRSTHDR(&message) = (struct cmsghdr) {
+                        .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int)),
+                };
+                memcpy(CMSG_DATA(CMSG_FIRSTHDR(&message)), &file_fd, sizeof(file_fd));
+        }
+        if (sendmsg(fd, &message, MSG_NOSIGNAL) >= 0)
                 return 0;
         return errno == ENOENT || errno == ECONNREFUSED ? 0 : -errno;
 }
 
-static int send_by_library(char *const *fields) {
-        size_t n = strv_length(fields);
-        _cleanup_free_ struct iovec *iov = calloc(n, sizeof(*iov));
+/* Journald takes such a file only with all seals. */
+static int send_file(const char *data, size_t size) {
+        _cleanup_close_ int fd = memfd_create("hotpatch-record", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+        int r;
 
-        if (!iov)
-                return -ENOMEM;
-        for (size_t i = 0; i < n; i++)
-                iov[i] = (struct iovec) { .iov_base = fields[i], .iov_len = strlen(fields[i]) };
-        return sd_journal_sendv(iov, (int) n);
+        if (fd < 0)
+                return -errno;
+        r = file_write_all(fd, data, size);
+        if (r < 0)
+                return r;
+        if (fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
+                return -errno;
+        return send_message(NULL, 0, fd);
 }
 
 /**
@@ -170,12 +191,12 @@ static int send_by_library(char *const *fields) {
 int record_write(const Record *record) {
         _cleanup_strv_free_ char **fields = NULL;
         _cleanup_free_ char *data = NULL;
-        size_t size;
+        size_t size = 0;
         int r = add_all(&fields, record);
 
         if (r >= 0)
                 r = encode(fields, &data, &size);
         if (r >= 0)
-                r = send_datagram(data, size);
-        return r == -EMSGSIZE ? send_by_library(fields) : r;
+                r = send_message(data, size, -EBADF);
+        return r == -EMSGSIZE ? send_file(data, size) : r;
 }

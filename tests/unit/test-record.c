@@ -5,7 +5,9 @@
  * listens (the path is fixed in libsystemd), and the datagram is read.
  */
 
+#include <fcntl.h>
 #include <sched.h>
+#include <stdalign.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -164,20 +166,46 @@ START_TEST(test_journal_that_does_not_read) {
 }
 END_TEST
 
-/* More than our datagram takes is left to the library: a larger buffer, or a file whose descriptor is passed. */
+/* The file that was passed in the place of a datagram; journald takes one with all seals only. */
+static char *receive_file(void) {
+        alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+        struct msghdr message = { .msg_control = control, .msg_controllen = sizeof(control) };
+        char *text = calloc(1, 1 << 21);
+        int fd, seals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+
+        ck_assert_int_eq(recvmsg(journal, &message, MSG_CMSG_CLOEXEC), 0);
+        ck_assert_ptr_nonnull(CMSG_FIRSTHDR(&message));
+        memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(fd));
+        ck_assert_int_eq(fcntl(fd, F_GET_SEALS) & seals, seals);
+        ck_assert_int_gt(pread(fd, text, (1 << 21) - 1, 0), 1 << 20);
+        close(fd);
+        return text;
+}
+
+/* A record that is more than a datagram takes is passed by a file, and waits no longer than the others. */
 START_TEST(test_large) {
-        _cleanup_free_ char *text = calloc(1, 1 << 20);
-        char byte;
+        _cleanup_free_ char *text = calloc(1, 1 << 20), *got = NULL;
+        const Record small = {
+                .message_id = HOTPATCH_MESSAGE_STAGED, .priority = 6, .text = "x", .caller_uid = UINT32_MAX,
+        };
+        const Record large = {
+                .message_id = HOTPATCH_MESSAGE_STAGED, .priority = 6, .text = text, .patch = "hp-a",
+                .caller_uid = UINT32_MAX,
+        };
+        int r = 0;
 
         if (!listen_as_journald()) {
                 skip_loudly();
                 return;
         }
         memset(text, 'x', (1 << 20) - 1);
-        ck_assert_ok(record_write(&(Record) {
-                .message_id = HOTPATCH_MESSAGE_STAGED, .priority = 6, .text = text, .caller_uid = UINT32_MAX,
-        }));
-        ck_assert_int_ge(recv(journal, &byte, 1, 0), 0);
+        ck_assert_ok(record_write(&large));
+        got = receive_file();
+        ck_assert(has_line(got, "HOTPATCH_PATCH=hp-a"));
+        ck_assert_ptr_nonnull(strstr(got, "MESSAGE=xxxx"));
+        for (unsigned i = 0; i < 100000 && r >= 0; i++)
+                r = record_write(&small);
+        ck_assert_int_eq(record_write(&large), -EAGAIN);
 }
 END_TEST
 
