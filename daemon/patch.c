@@ -131,7 +131,7 @@ static bool same_objects(const Patch *a, const Patch *b) {
 }
 
 static void signal_change(Patch *p, const Patch *old) {
-        char *properties[8] = {};
+        char *properties[8 + 1] = {}; /* and NULL */
         size_t n = 0;
 
         if (p->state != old->state) {

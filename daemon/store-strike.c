@@ -8,7 +8,8 @@
  * transaction that failed, and a cause that is there already changes nothing. So whoever is
  * interrupted between striking and deleting the record that led to it can simply do it again.
  *
- * Two strikes are a quarantine; two that count half, because something else is the likelier cause, are one. Nothing here takes it back but store_strike_clear().
+ * Two strikes are a quarantine; two that count half, because something else is the likelier cause, are one. Nothing
+ * here takes it back but store_strike_clear().
  */
 
 #include "bundle/manifest.h"

@@ -65,17 +65,15 @@ static int store_clean(const Store *s) {
 /* A second daemon, started by hand, would take the work of the first for what a crash left, long before
  * the bus refuses it the name. A lock of fcntl(2) and not of flock(2): it ends with this process, and is
  * not passed on to a worker that may outlive it. */
-static int take_lock(Store *s) {
+static int take_lock(int dir_fd, int *ret) {
         const struct flock all = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-
-        _cleanup_close_ int fd = openat(s->dir_fd, LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600);
+        _cleanup_close_ int fd = openat(dir_fd, LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600);
 
         if (fd < 0)
                 return -errno;
         if (fcntl(fd, F_SETLK, &all) < 0)
                 return errno == EACCES || errno == EAGAIN ? -EBUSY : -errno;
-        safe_close(s->lock_fd);
-        s->lock_fd = TAKE_FD(fd);
+        *ret = TAKE_FD(fd);
         return 0;
 }
 
@@ -133,7 +131,7 @@ static int store_open_all(const char *root, Store *s) {
         r = open_state_directory(root, &s->dir_fd);
         if (r < 0)
                 return r;
-        r = take_lock(s);
+        r = take_lock(s->dir_fd, &s->lock_fd);
         if (r < 0)
                 return r;
         r = open_directories(s);
@@ -198,17 +196,24 @@ int store_open(const char *root, Store **ret, sd_bus_error *error) {
         return 0;
 }
 
+/* What cannot be locked is not worked in: until then all stays as it is. */
 static int reopen(Store *s, const char *root) {
-        int fd, r = open_state_directory(root, &fd);
+        _cleanup_close_ int dir_fd = -EBADF, lock_fd = -EBADF;
+        int r = open_state_directory(root, &dir_fd);
 
         if (r < 0)
                 return r;
-        safe_close(s->dir_fd);
-        s->dir_fd = fd;
         /* Closing a file ends this process's lock of it: only when it is another one. */
-        if (!is_there(s->dir_fd, LOCK, s->lock_fd))
-                r = take_lock(s);
-        return r < 0 ? r : open_directories(s);
+        if (!is_there(dir_fd, LOCK, s->lock_fd)) {
+                r = take_lock(dir_fd, &lock_fd);
+                if (r < 0)
+                        return r;
+                safe_close(s->lock_fd);
+                s->lock_fd = TAKE_FD(lock_fd);
+        }
+        safe_close(s->dir_fd);
+        s->dir_fd = TAKE_FD(dir_fd);
+        return open_directories(s);
 }
 
 /**
