@@ -72,6 +72,7 @@ static void pinned(Job *j) {
                 "Module '%s' has no effect any more but stays in memory until the restart",
                 last_inserted(j));
         j->failures = 0;
+        j->pinned = true;
         job_drop_last_inserted(j);
 }
 

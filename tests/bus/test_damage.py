@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 
-from hotpatchtest import DAEMON, JOB, NO_OPTIONS, PATIENCE, World, main, read, refused, wait_for, write
+from hotpatchtest import DAEMON, JOB, NO_OPTIONS, PATIENCE, World, main, notes, read, refused, wait_for, write
 
 
 def apply_one(w):
@@ -131,6 +131,23 @@ def test_undo_ends_with_a_module_that_cannot_be_unloaded(pki):
         assert result[:2] == ('failed', 'TransitionStalled'), result
         assert w.machine.loaded() == ['hp_one'] and w.machine.livepatches() == []
         assert w.machine.leftovers() == [], w.machine.leftovers()
+
+
+def test_undo_tells_of_a_module_that_is_held(pki):
+    """Somebody keeps a reference of what is out of force: the machine has to be restarted, and that is signalled."""
+    with World(pki) as w:
+        w.machine.configure(transition='1s')
+        w.machine.kernel.stall = True
+        w.machine.kernel.held = 3600
+        w.start()
+        w.machine.stage('hp-one')
+        job = w.root.apply('hp-one')
+        wait_for('the transition', lambda: w.root.job(job[1])['State'] == 'transition')
+        w.machine.write('sys/module/hp_one/notes/.note.hotpatch', notes('hp-one', 1, (('vmlinux', 'hp_function'),)))
+        wait_for('the end', lambda: w.root.job(job[1])['State'] == 'finished', 60)
+        assert w.machine.loaded() == ['hp_one'] and w.machine.livepatches() == []
+        told = [[str(r[0]) for r in c['RebootRequired']] for _, _, c in w.root.properties if 'RebootRequired' in c]
+        assert told and told[-1] == ['pinned'], told
 
 
 def test_a_removal_ends_with_a_module_that_cannot_be_unloaded(pki):
