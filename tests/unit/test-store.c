@@ -2,6 +2,8 @@
 
 #include <sys/stat.h>
 
+#include <sys/wait.h>
+
 #include "tests/unit/store-material.h"
 #include "util/limits.h"
 #include "util/strv.h"
@@ -417,6 +419,45 @@ START_TEST(test_intent) {
 }
 END_TEST
 
+/* Somebody else works in the new directory: the daemon stays in the old one, and changes nothing there. */
+START_TEST(renew_without_the_lock) {
+        _cleanup_(sd_bus_error_free) sd_bus_error e = SD_BUS_ERROR_NULL;
+        Intent intent = { .type = (char *) "apply", .ids = (char *[]) { (char *) "hp-a", NULL },
+                .modules = (char *[]) { (char *) "hp_a", NULL } };
+        _cleanup_free_ char *dir = state_path(""), *old = state_path("../old"), *lock = state_path("lock");
+        int ready[2], done[2];
+        char byte = 0;
+        pid_t pid;
+
+        dir[strlen(dir) - 1] = 0;
+        ck_assert_int_eq(pipe2(ready, O_CLOEXEC), 0);
+        ck_assert_int_eq(pipe2(done, O_CLOEXEC), 0);
+        ck_assert_int_eq(unlinkat(AT_FDCWD, lock, 0), 0);
+        ck_assert_int_eq(rename(dir, old), 0);
+        pid = fork();
+        ck_assert_int_ge(pid, 0);
+        if (pid == 0) {
+                Store *other;
+
+                close(done[1]);
+                byte = (char) store_open(root, &other, NULL);
+                (void) (write(ready[1], &byte, 1) < 0 || read(done[0], &byte, 1) < 0);
+                _exit(0);
+        }
+        ck_assert_int_eq(read(ready[0], &byte, 1), 1);
+        ck_assert_int_eq(byte, 0);
+        ck_assert_int_lt(store_renew(store, root, &e), 0);
+        ck_assert_ok(store_intent_write(store, &intent, NULL));
+        ck_assert(!exists("intent"));
+        close(done[1]);
+        ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+        ck_assert_int_eq(store_renew(store, root, NULL), 1);
+        ck_assert_ok(store_intent_write(store, &intent, NULL));
+        ck_assert(exists("intent"));
+        close(ready[0]), close(ready[1]), close(done[0]);
+}
+END_TEST
+
 static Suite *store_suite(void) {
         Suite *s = suite_create("store");
         TCase *c = tcase_create("store");
@@ -438,6 +479,7 @@ static Suite *store_suite(void) {
         tcase_add_test(c, test_admitted_check);
         tcase_add_test(c, test_streams);
         tcase_add_test(c, test_intent);
+        tcase_add_test(c, renew_without_the_lock);
         suite_add_tcase(s, c);
         return s;
 }
