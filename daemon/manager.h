@@ -57,6 +57,7 @@ struct Manager {
         PatchSet patches;
         char **spool_ids; /* when the spool was last listed for @patches; NULL: it has to be */
         uint64_t refreshed_iteration;
+        bool packages_ask; /* for a restart, when the bus was told */
 
         Job *jobs[HOTPATCH_JOBS_FINISHED_MAX + 1];
         size_t n_jobs;

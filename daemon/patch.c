@@ -11,6 +11,7 @@
 #include "daemon/bus.h"
 #include "daemon/manager.h"
 #include "daemon/patch-internal.h"
+#include "daemon/reboot.h"
 #include "daemon/tripwire.h"
 #include "dbus/names.h"
 #include "util/strv.h"
@@ -219,6 +220,7 @@ int patches_refresh(Manager *m) {
                 qsort(next.patches, next.n_patches, sizeof(*next.patches), compare_patches);
         next.sorted = true;
         install(m, &next);
+        reboot_look(m);
         return 0;
 }
 

@@ -18,6 +18,7 @@
 #include <fcntl.h>
 
 #include "baseline/run.h"
+#include "daemon/bus.h"
 #include "daemon/manager.h"
 #include "daemon/reboot.h"
 #include "daemon/store-forced.h"
@@ -85,20 +86,30 @@ static bool is_told(const Manager *m, const Forced *f, const char *module) {
 /* What nobody records. A folder that cannot be read has none. */
 static int add_held(const Manager *m, const Forced *f, RebootReason reason, void *userdata) {
         _cleanup_closedir_ DIR *d = NULL;
-        int fd, r = 0;
+        const char *module;
+        int r = 0;
 
-        if (manager_running_job(m))
+        if (manager_running_job(m) || directory_open_at(kernel_root_fd(m->kernel), "sys/module", 0, &d) < 0)
                 return 0;
-        fd = openat(kernel_root_fd(m->kernel), "sys/module", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        d = fd < 0 ? NULL : fdopendir(fd);
-        if (!d) {
-                safe_close(fd);
-                return 0;
-        }
-        for (struct dirent *e; r >= 0 && (e = readdir(d));)
-                if (*e->d_name != '.' && !is_told(m, f, e->d_name) && is_held(m->kernel, e->d_name))
-                        r = add(reason, userdata, "pinned", "Module ", e->d_name);
+        while (r >= 0 && directory_next_folder(d, &module) > 0)
+                if (!is_told(m, f, module) && is_held(m->kernel, module))
+                        r = add(reason, userdata, "pinned", "Module ", module);
         return r;
+}
+
+static bool packages_ask(const Manager *m) {
+        return faccessat(kernel_root_fd(m->kernel), "run/reboot-required", F_OK, 0) >= 0;
+}
+
+/** reboot_look() - tell the bus when packages have begun, or ceased, to ask for a restart: it is others who have them do so */
+void reboot_look(Manager *m) {
+        bool ask = packages_ask(m);
+
+        if (ask == m->packages_ask)
+                return;
+        m->packages_ask = ask;
+        if (m->bus)
+                bus_reboot_changed(m);
 }
 
 /* /run/reboot-required, and the packages that want it. Names of packages are all that is believed. */
@@ -108,7 +119,7 @@ static int add_packages(const Manager *m, RebootReason reason, void *userdata) {
         _cleanup_free_ void *packages = NULL;
         char *first;
 
-        if (faccessat(root_fd, "run/reboot-required", F_OK, 0) < 0)
+        if (!packages_ask(m))
                 return 0;
         (void) (file_read_at(root_fd, "run/reboot-required.pkgs", HOTPATCH_REBOOT_PACKAGES_MAX, &packages, NULL) < 0);
         first = packages;

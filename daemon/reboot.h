@@ -10,4 +10,5 @@ typedef struct Manager Manager;
 /** RebootReason - one reason; a negative return ends the walk */
 typedef int (*RebootReason)(void *userdata, const char *id, const char *sentence);
 
+void reboot_look(Manager *m) _nonnull_(1);
 int reboot_reasons(const Manager *m, RebootReason reason, void *userdata) _must_check_ _nonnull_(1, 2);

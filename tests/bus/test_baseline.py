@@ -370,13 +370,22 @@ def test_packages_of_others_ask_for_a_restart(pki):
         def reasons():
             return dict(map(lambda r: (str(r[0]), str(r[1])), w.root.get(
                 '/org/hotpatch/Hotpatch1', 'org.hotpatch.Hotpatch1.Manager', 'RebootRequired')))
+
+        def told():
+            return ['packages' in [str(r[0]) for r in c['RebootRequired']] for _, i, c in w.root.properties
+                    if i.endswith('.Manager') and 'RebootRequired' in c]
         assert 'packages' not in reasons()
         w.machine.write('run/reboot-required', '*** System restart required ***\n')
         assert reasons()['packages'] == 'Packages were installed that ask for a restart'
         w.machine.write('run/reboot-required.pkgs', 'libc6\nlinux-image-6.1.0-99-test\n')
         assert "'libc6' first" in reasons()['packages']
+        w.root.call('ListPatches')
+        wait_for('the signal', lambda: told() == [True])
         w.machine.write('run/reboot-required.pkgs', '\033[31m\n')
         assert reasons()['packages'] == 'Packages were installed that ask for a restart'
+        os.unlink(w.machine.path('run/reboot-required'))
+        w.root.call('ListPatches')
+        wait_for('the signal', lambda: told() == [True, False])
 
 
 def test_systemd_is_not_there(pki):
