@@ -4,9 +4,10 @@
  * The boot check, and the end of the boot.
  *
  * The check says whether this start of the machine is a good one: what is wanted for this kernel is in
- * force. A patch for another kernel is not wanted here; a quarantined one was given up, and counting
- * every boot as bad from then on would only drive the machine to an older kernel. Both are said, neither
- * fails the check.
+ * force. A patch for another kernel is not wanted here; a quarantined one was given up, one that the policy
+ * forbids or that this machine is denied is not put back, and counting every boot as bad from then on would
+ * only drive the machine to an older kernel. All are said, none fails the check, as nothing does where hotpatching
+ * is switched off.
  *
  * Without a daemon nobody would end the trial of a restore. A machine that got as far as this check has
  * passed the part of it that matters most.
