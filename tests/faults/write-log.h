@@ -39,7 +39,7 @@ typedef struct WriteLog {
         const uint8_t *map;
         size_t size;
         WriteLogEntry *entries;
-        size_t n_entries; /* up to the last flush; QEMU counts no further */
+        size_t n_entries; /* at least up to the last flush */
 } WriteLog;
 
 int write_log_open(const char *path, WriteLog *ret);
