@@ -45,6 +45,7 @@ static const struct Cause {
         [RUN_CAUSE_NOT_TRUSTED] = { "not-trusted", HOTPATCH_ERROR("RepositoryNotTrusted") },
         [RUN_CAUSE_NOT_FOUND] = { "not-found", HOTPATCH_ERROR("PackageNotFound") },
         [RUN_CAUSE_WOULD_REMOVE] = { "would-remove", HOTPATCH_ERROR("WouldRemovePackages") },
+        [RUN_CAUSE_WOULD_DOWNGRADE] = { "would-downgrade", HOTPATCH_ERROR("WouldDowngradePackages") },
         [RUN_CAUSE_HELD] = { "held", HOTPATCH_ERROR("PackageHeld") },
         [RUN_CAUSE_INTERRUPTED] = { "interrupted", HOTPATCH_ERROR("InstallInterrupted") },
         [RUN_CAUSE_UNSUPPORTED] = { "unsupported", HOTPATCH_ERROR("BackendUnsupported") },

@@ -208,6 +208,8 @@ const HotpatchError hotpatch_errors[] = {
             "Configure the repository that has the package, in the version that is named."),
         ROW("WouldRemovePackages", EPERM, NOT_APPLICABLE,
             "Look at it by hand (apt-get -s dist-upgrade); a baseline removes nothing."),
+        ROW("WouldDowngradePackages", EPERM, NOT_APPLICABLE,
+            "Look at it by hand (apt-get -s install); a baseline makes nothing older."),
         ROW("PackageHeld", EPERM, NOT_APPLICABLE,
             "Release the package that is held (apt-mark unhold), or wait for a baseline without it."),
         ROW("InstallInterrupted", ECANCELED, FAILURE,

@@ -60,21 +60,35 @@ free_kib() {
 	df -Pk "$1" | awk 'NR == 2 { print $4 }'
 }
 
+# largest_kib KIND: of the files /boot/KIND-*
+largest_kib() {
+	for file in /boot/"$1"-*; do
+		[ -f "$file" ] && du -k "$file"
+	done | awk '$1 > n { n = $1 } END { print n + 0 }'
+}
+
 # The size in KiB of what a new kernel will put into /boot, judged by the largest that is there.
 kernel_kib() {
 	for kind in vmlinuz initrd.img initramfs System.map config; do
-		for file in /boot/"$kind"-*; do
-			[ -f "$file" ] && du -k "$file"
-		done | sort -rn | head -n 1
+		largest_kib "$kind"
 	done | awk '{ n += $1 } END { print n + 0 }'
 }
 
-# check_boot KIB: a new kernel must fit beside those that are there. A tenth is added for what grows, and
-# tools that write the initramfs under another name first need its size no second time: it is renamed.
+# check_boot KIB: new kernels must fit beside those that are there; a tenth is added for what grows. And in any case one
+# initramfs: any package may have one made again, under another name first.
 check_boot() {
-	left=$(free_kib /boot) || fail backend "/boot cannot be looked at"
-	[ "$left" -ge $(($1 + $1 / 10)) ] ||
-		fail boot-full "/boot has $left KiB left, and the new kernel needs $(($1 + $1 / 10)) KiB"
+	left=$(free_kib /boot)
+	[ -n "$left" ] || fail backend "The room in /boot cannot be found out"
+	need=$(($1 + $1 / 10 + $(largest_kib initrd.img) + $(largest_kib initramfs)))
+	[ "$left" -ge "$need" ] ||
+		fail boot-full "/boot has $left KiB left, and what comes needs $need KiB"
+}
+
+# check_disk FOLDER BYTES: before anything is begun
+check_disk() {
+	left=$(free_kib "$1")
+	[ -n "$left" ] || fail backend "The room in $1 cannot be found out"
+	[ "$left" -ge $(($2 / 1024)) ] || fail no-space "$1 has $left KiB left, and what comes needs $(($2 / 1024)) KiB"
 }
 
 # newest: of kernel releases, one in each line

@@ -24,7 +24,7 @@ RUNNING = os.uname().release
 PROGRAMS = '''sh apt-get apt-cache apt-config apt-mark apt-key dpkg dpkg-deb dpkg-query dpkg-split dpkg-trigger
     start-stop-daemon ldconfig tar gzip diff find awk sed grep mktemp tr cut df du sort head tail uname sleep cat rm cp mv
     mkdir rmdir touch chmod chown ln ls basename dirname env true false id cmp dd gpgv gpgconf kill sync wc uniq
-    readlink stat tee base64 xargs'''.split()
+    readlink stat tee base64 xargs comm'''.split()
 FOLDERS = '''/usr/lib/apt/methods /usr/lib/apt/apt-helper /usr/share/dpkg /usr/lib/locale/C.utf8 /usr/lib/dpkg'''.split()
 
 
@@ -158,7 +158,7 @@ class Machine:
     def exists(self, path):
         return os.path.exists(self.at(path))
 
-    def package(self, name, version, files=(), scripts=(), conffiles=(), postinst='', depends='', where='repo'):
+    def package(self, name, version, files=(), scripts=(), conffiles=(), postinst='', depends='', size=40, where='repo'):
         """Make a package and put it into the repository."""
         tree = os.path.join(self.packages, name + '_' + version)
         for path, data in dict(files).items():
@@ -171,8 +171,8 @@ class Machine:
         if conffiles:
             write(os.path.join(tree, 'DEBIAN/conffiles'), ''.join(c + '\n' for c in conffiles))
         write(os.path.join(tree, 'DEBIAN/control'),
-              'Package: %s\nVersion: %s\nArchitecture: amd64\nMaintainer: Test <test@example.org>\nInstalled-Size: 40\n'
-              '%sDescription: made for a test\n' % (name, version, 'Depends: %s\n' % depends if depends else ''))
+              'Package: %s\nVersion: %s\nArchitecture: amd64\nMaintainer: Test <test@example.org>\nInstalled-Size: %d\n'
+              '%sDescription: made for a test\n' % (name, version, size, 'Depends: %s\n' % depends if depends else ''))
         run('dpkg-deb', '-Zgzip', '--root-owner-group', '-b', tree, self.package_file(name, version, where))
 
     def package_file(self, name, version, where='repo'):

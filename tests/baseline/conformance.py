@@ -172,6 +172,22 @@ def test_boot_has_no_room_for_another_kernel(base, key):
         assert m.version('service') == '1', 'nothing is begun'
 
 
+def test_boot_has_no_room_for_an_initramfs(base, key):
+    with base.machine(key) as m:
+        m.kernel(0)
+        m.package('service', '1', files={'/usr/share/service': '1'})
+        m.install(m.follows_kernel, 'service')
+        m.package('service', '2', files={'/usr/share/service': '2'})
+        m.update()
+        write(m.at('boot/initrd.img-' + OLD), 'i' * 30000)
+        m.done('plan')
+        # No new kernel comes; but any package may have the initramfs made again.
+        m.setup += ('mount -t tmpfs -o size=64k tmpfs "$0/mnt"; cp -a "$0"/boot/. "$0/mnt/"; mount --move "$0/mnt" "$0/boot";')
+        for verb in ('plan', 'install'):
+            m.fails('boot-full', verb)
+        assert m.version('service') == '1'
+
+
 def test_a_kernel_without_an_initramfs(base, key):
     with usual(base, key) as m:
         m.kernel(2, postinst='true')

@@ -79,9 +79,89 @@ def test_a_script_of_a_package_fails(base, key):
 def test_a_held_package_stays(base, key):
     with usual(base, key) as m:
         m.shell('apt-mark hold service')
-        m.done('install')
+        for verb in ('plan', 'install'):
+            got = m.done(verb)
+            assert any("'service' stays" in w for w in got['warnings']), got
         assert m.version('service') == '1' and m.exists('/boot/vmlinuz-' + m.release(1))
         m.fails('held', 'install', [('service', '2')])
+
+
+def test_a_held_kernel_is_no_baseline(base, key):
+    with usual(base, key) as m:
+        m.shell('apt-mark hold linux-image-test')
+        for verb in ('plan', 'install'):
+            got = m.fails('held', verb)
+            assert 'linux-image-test' in got['text'], got
+
+
+def test_what_a_script_says_is_no_cause(base, key):
+    with usual(base, key) as m:
+        m.package('service', '3', files={'/usr/share/service': '3'},
+                  postinst='echo "Could not get lock /x; Failed to fetch; No space left on device"; [ -e /may-go-on ]')
+        m.update()
+        got = m.fails('packages-broken', 'install', [('service', '3')])
+        assert not got['retry'], got
+
+
+def test_apt_itself_is_killed(base, key):
+    with usual(base, key) as m:
+        m.package('service', '3', files={'/usr/share/service': '3'}, postinst='touch /unpacked; while [ ! -e /go ]; do sleep 0.1; done')
+        m.update()
+        process = m.start('install', [('service', '3')])
+        wait_for(lambda: m.exists('/unpacked'))
+        for pid in m.inside():
+            with open('/proc/%d/comm' % pid, encoding='ascii') as f:
+                if f.read().strip() == 'apt-get':
+                    os.kill(pid, 9)
+        time.sleep(1)
+        write(m.at('go'), '')
+        said = process.communicate(timeout=60)[0]
+        assert m.result('install')['cause'] in ('packages-broken', 'backend') and not m.result('install')['retry'], said
+        m.done('mend')
+
+
+def test_there_is_no_room_for_what_comes(base, key):
+    with usual(base, key) as m:
+        m.package('service', '3', files={'/usr/share/service': '3'}, size=10**10)
+        m.update()
+        for verb in ('plan', 'install'):
+            got = m.fails('no-space', verb)
+            assert '/usr has' in got['text'] and m.version('service') == '1', got
+
+
+def test_what_is_named_stays_automatic(base, key):
+    with usual(base, key) as m:
+        m.mark_auto('service')
+        m.done('install', [('service', '2'), m.kernel_package(1)], kernel=m.release(1))
+        manual = m.shell('apt-mark showmanual').split()
+        assert 'service' not in manual and 'linux-image-' + m.release(1) not in manual, manual
+
+
+def test_settings_do_not_switch_signatures_off(base, key):
+    with usual(base, key) as m:
+        write(m.at('etc/apt/apt.conf.d/insecure'), 'APT::Get::AllowUnauthenticated "true";\nAcquire::AllowInsecureRepositories "true";\n'
+              'Acquire::AllowDowngradeToInsecureRepositories "true";\n')
+        m.publish(sign=False)
+        m.fails('not-trusted', 'plan')
+
+
+def test_two_architectures(base, key):
+    with usual(base, key) as m:
+        status = m.read('/var/lib/dpkg/status')
+        entry = next(e for e in status.split('\n\n') if e.startswith('Package: service\n'))
+        one = entry.replace('Architecture: amd64', 'Architecture: amd64\nMulti-Arch: same')
+        other = one.replace('Architecture: amd64', 'Architecture: i386')
+        m.shell('dpkg --add-architecture i386')
+        write(m.at('var/lib/dpkg/status'), status.replace(entry, one.replace('Version: 1', 'Version: 2') + '\n\n' + other))
+        for name in os.listdir(m.at('var/lib/dpkg/info')):
+            if name.startswith('service.'):
+                data = open(m.at('var/lib/dpkg/info', name), encoding='utf-8').read()
+                for arch in ('amd64', 'i386'):
+                    write(m.at('var/lib/dpkg/info', name.replace('service.', 'service:%s.' % arch)), data)
+                os.remove(m.at('var/lib/dpkg/info', name))
+        # One of the two is old: it is not as if all were there.
+        got = m.run('plan', [('service', '2')])
+        assert got['outcome'] == 'failed' or got['packages'], got
 
 
 def test_dpkg_goes_on_without_the_runner(base, key):
