@@ -140,6 +140,7 @@ static int take_manifest(BaselineCall *c, Preparation *preparation, sd_bus_error
  * keeps the name that it began with. */
 static int name_baseline(BaselineCall *c) {
         const BaselineState *s = baseline_state(c->manager->baseline);
+        CalendarPolicy p = baseline_calendar_policy(c->manager->baseline, NULL);
         uint64_t now = clock_usec(CLOCK_REALTIME);
         time_t seconds = (time_t) (now / USEC_PER_SEC);
         CalendarMonth month;
@@ -150,7 +151,7 @@ static int name_baseline(BaselineCall *c) {
                 c->bundle = s->bundle ? strdup(s->bundle) : NULL;
                 return s->bundle && !c->bundle ? -ENOMEM : 0;
         }
-        if (calendar_baseline_at(&c->manager->config->baseline.calendar, now, &month) >= 0)
+        if (calendar_baseline_at(&p, now, &month) >= 0)
                 memcpy(c->name, month.name, sizeof(c->name));
         else if (!localtime_r(&seconds, &tm) || strftime(c->name, sizeof(c->name), "%Y.%m", &tm) == 0)
                 memcpy(c->name, "1970.01", sizeof(c->name));

@@ -357,14 +357,18 @@ void baseline_look(Baseline *b) {
 static int adopt(Baseline *b, const RunResult *result) {
         CalendarPolicy p = baseline_calendar_policy(b, NULL);
         BaselineDecision d = { .action = BASELINE_ENTER, .phase = BASELINE_DUE, .text = (char *) "Installed by hand" };
+        bool promised = b->state.phase >= BASELINE_INSTALLED && b->state.phase <= BASELINE_RESTARTING && b->state.kernel;
+        _cleanup_free_ char *kernel = promised ? strdup(b->state.kernel) : NULL;
         BaselineFacts facts;
         CalendarMonth m;
         int r = gather(b, &facts);
 
-        if (r < 0)
-                return r;
+        if (r < 0 || (promised && !kernel))
+                return r < 0 ? r : -ENOMEM;
         if (baseline_name_is_valid(result->baseline))
                 memcpy(d.name, result->baseline, sizeof(d.name));
+        else if (b->state.bundle && streq(result->baseline, b->state.bundle))
+                (void) snprintf(d.name, sizeof(d.name), "%s", b->state.name);
         else {
                 r = calendar_baseline_at(&p, facts.now_usec, &m);
                 if (r < 0)
@@ -376,6 +380,9 @@ static int adopt(Baseline *b, const RunResult *result) {
         if (r >= 0)
                 r = baseline_enter(&b->state, &d, &facts);
         take_result(result, &facts);
+        /* A second run found it there already; it is to run all the same. */
+        if (!facts.run_kernel)
+                facts.run_kernel = kernel;
         return r < 0 ? r : step(b, &p, &facts);
 }
 
@@ -440,7 +447,7 @@ void baseline_ran(Baseline *b, const RunResult *result, const sd_bus_error *erro
                         (void) (fail_start(b, error->message ?: "the package manager was not run") < 0);
                 return;
         }
-        if (done && result->verb == RUN_INSTALL && (result->restart || result->kernel) && phase != BASELINE_INSTALLING)
+        if (done && result->verb == RUN_INSTALL && phase != BASELINE_INSTALLING && (over || result->restart || result->kernel))
                 (void) (adopt(b, result) < 0);
         else if (done && result->verb == RUN_MEND && over && streq_ptr(result->baseline, b->state.bundle ?: b->state.name))
                 (void) (begin_again(b) < 0);

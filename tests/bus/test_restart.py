@@ -333,7 +333,7 @@ def test_a_plan_ends_with_the_boot(pki):
     """Named for another reason than a baseline: after the restart nothing of it is left, or it would come again."""
     for phase in ('idle', 'reached', 'failed'):
         with World(pki) as w:
-            open_window(w, 'Months=%d' % (datetime.datetime.utcnow().month % 12 + 1))
+            policy(w, 'Months=%d' % (datetime.datetime.utcnow().month % 12 + 1))
             w.machine.write('run/reboot-required', '')
             values = {'idle': {}, 'reached': {'NAME': '2025.01', 'REACHED': '2025.01'},
                       'failed': {'NAME': '2025.01', 'CAUSE': 'missed', 'TEXT': 'Missed'}}[phase]
@@ -347,7 +347,7 @@ def test_a_plan_ends_with_the_boot(pki):
 
 def test_a_plan_that_nothing_needs_is_dropped(pki):
     with World(pki) as w:
-        open_window(w, 'Months=%d' % (datetime.datetime.utcnow().month % 12 + 1))
+        policy(w, 'Months=%d' % (datetime.datetime.utcnow().month % 12 + 1))
         w.machine.write('run/reboot-required', '')
         logind = begin(w)
         w.root.call('ScheduleReboot', 0, NO_OPTIONS)
@@ -488,6 +488,40 @@ def test_not_by_itself(pki):
         wait_for('installed', lambda: w.root.get(ROOT, MANAGER, 'BaselineState') == 'installed')
         assert call.result() and schedule(w)[0] == 0 and runs.started == [UNIT]
         assert 'reboot schedule' in w.root.get(ROOT, MANAGER, 'BaselineText')
+
+
+def test_by_hand_with_nothing_to_restart_for(pki):
+    """What was missed is reached when a person installs it, also where it needs no restart."""
+    with World(pki) as w:
+        open_window(w, 'Enable=no')
+        remember(w, ['%s missed 1' % month()], NAME=month(), PHASE='failed', CAUSE='missed', TEXT='Missed')
+        w.add(Runs(w, 'echo \'{"type":"done","restart":false}\'\n'))
+        begin(w)
+        assert w.root.get(ROOT, MANAGER, 'BaselineState') == 'missed'
+        assert w.root.begin('InstallBaseline', '', NO_OPTIONS, signature='sa{sv}').result()
+        wait_for('the end', lambda: w.root.get(ROOT, MANAGER, 'BaselineState') == 'reached')
+        assert w.root.get(ROOT, MANAGER, 'BaselineReached') == month()
+
+
+def test_by_hand_twice(pki):
+    with World(pki) as w:
+        open_window(w, 'Enable=no')
+        installed(w)
+        w.add(Runs(w, 'echo \'{"type":"done","restart":true}\'\n'))
+        begin(w)
+        assert w.root.begin('InstallBaseline', '', NO_OPTIONS, signature='sa{sv}').result()
+        wait_for('installed', lambda: w.root.get(ROOT, MANAGER, 'BaselineState') == 'installed')
+        assert state(w, 'KERNEL') == '6.1.0-56-cloud-amd64', read(w.machine.path(STATE))
+
+
+def test_by_hand_on_a_machine_without_hotpatches(pki):
+    with World(pki) as w:
+        policy(w, 'Enable=no', 'Months=%d' % (datetime.datetime.utcnow().month % 12 + 1), 'Day=1', '[Policy]', 'Hotpatch=no')
+        w.add(Runs(w, DONE))
+        begin(w)
+        assert w.root.begin('InstallBaseline', '', NO_OPTIONS, signature='sa{sv}').result()
+        wait_for('installed', lambda: w.root.get(ROOT, MANAGER, 'BaselineState') == 'installed')
+        assert state(w, 'NAME') == month(), read(w.machine.path(STATE))
 
 
 def test_a_failed_installation_is_not_tried_again(pki):
