@@ -83,7 +83,7 @@ apply_and_remove() {
         run hotpatchctl apply version.hpb
         expect_status 0
         in_force
-        eventually 60 trials_over
+        eventually 200 trials_over
         audit_finds_nothing
         lines_so_far >applied
         run hotpatchctl remove $id
@@ -161,7 +161,7 @@ testcase_afterwards_all_is_well() {
                 ((point < begun || n == 1))
                 ((n <= 1))
         fi
-        eventually 60 trials_over
+        eventually 200 trials_over
         apply_and_remove
 }
 

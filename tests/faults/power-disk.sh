@@ -54,7 +54,7 @@ testcase_patches_come_and_go_on_the_disk() {
         over start
         hotpatchctl apply trial.hpb
         over apply
-        eventually 60 trials_over
+        eventually 200 trials_over
         over 'the trial passes'
         hotpatchctl stage two.hpb
         over stage
@@ -66,7 +66,7 @@ testcase_patches_come_and_go_on_the_disk() {
         over 'apply again'
         cp /bin/cat bad-warn
         ./bad-warn /proc/version || :
-        eventually 60 trials_over
+        eventually 200 trials_over
         over 'roll back'
         systemctl stop hotpatchd.service
         umount /var/lib/hotpatch
