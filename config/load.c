@@ -16,7 +16,9 @@
 
 #include <libeconf.h>
 #include <libeconf_ext.h>
+#include <time.h>
 
+#include "calendar/year.h"
 #include "config/keys.h"
 #include "util/strv.h"
 
@@ -213,6 +215,21 @@ static int read_layers(const char *root, Config *c, char ***warnings) {
         return r;
 }
 
+/* Each value is fine, and together they let a baseline be missed each time. */
+static int warn_of_late_windows(const Config *c, char ***warnings) {
+        const CalendarPolicy *p = &c->baseline.calendar;
+        CalendarMonth months[12];
+        int r = calendar_year(p, calendar_year_at(p, (uint64_t) time(NULL) * USEC_PER_SEC), months);
+
+        if (r < 0)
+                return r == -ENOMEM ? r : 0;
+        for (size_t i = 0; i < ELEMENTSOF(months); i++)
+                if (months[i].baseline && months[i].window_begin_usec >= months[i].deadline_usec)
+                        return warn(warnings, "[Baseline]: the window of baseline %s begins after its deadline; change "
+                                        "'Window' or 'DeadlineSec'", months[i].name);
+        return 0;
+}
+
 /**
  * config_load() - read the configuration
  * @root: root directory
@@ -237,6 +254,8 @@ int config_load(const char *root, Config **ret, char ***ret_warnings) {
                 return r;
         /* "/" as a root would make "//usr": harmless, but shown in warnings. */
         r = read_layers(streq(root, "/") ? "" : root, c, &warnings);
+        if (r >= 0)
+                r = warn_of_late_windows(c, &warnings);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(c);

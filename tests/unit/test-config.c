@@ -447,6 +447,18 @@ START_TEST(test_year) {
 }
 END_TEST
 
+/* Sundays only, and the baseline day is a Tuesday. */
+START_TEST(test_late_window) {
+        tree_file(&tree, ETC, "[Baseline]\nWindow=Sun 22:00\nDeadlineSec=3d\n");
+        load();
+        ck_assert_uint_eq(strv_length(warnings), 1);
+        ck_assert_ptr_nonnull(strstr(warnings[0], "begins after its deadline"));
+        tree_file(&tree, ETC, "[Baseline]\nWindow=Sun 22:00\nDeadlineSec=6d\n");
+        load();
+        ck_assert_uint_eq(strv_length(warnings), 0);
+}
+END_TEST
+
 static Suite *config_suite(void) {
         Suite *s = suite_create("config");
         TCase *c = tcase_create("config");
@@ -458,6 +470,7 @@ static Suite *config_suite(void) {
         tcase_add_test(c, test_masked);
         tcase_add_loop_test(c, test_spans, 0, ELEMENTSOF(spans));
         tcase_add_test(c, test_warnings);
+        tcase_add_test(c, test_late_window);
         tcase_add_test(c, test_no_section);
         tcase_add_loop_test(c, test_bad_trust, 0, ELEMENTSOF(bad_trust));
         tcase_add_test(c, test_forbid);
