@@ -44,7 +44,6 @@ static const struct {
         { "bi-annually", "*-01,07-01 00:00:00" },
         { "yearly", "*-01-01 00:00:00" },
         { "annually", "*-01-01 00:00:00" },
-        { "anually", "*-01-01 00:00:00" }, /* systemd takes this one as well */
 };
 
 static bool is_digit(char c) {
