@@ -64,6 +64,14 @@ def wait_for(what, condition, seconds=PATIENCE):
         time.sleep(0.005)
 
 
+def remove_tree(path):
+    """rm -rf, also while the daemon or the played kernel puts something there."""
+    def gone():
+        shutil.rmtree(path, ignore_errors=True)
+        return not os.path.lexists(path)
+    wait_for('an empty place at ' + path, gone)
+
+
 def write(path, data, mode=0o644):
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, 'wb') as f:

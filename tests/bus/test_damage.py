@@ -4,10 +4,10 @@
 
 import json
 import os
-import shutil
 import subprocess
 
-from hotpatchtest import DAEMON, JOB, NO_OPTIONS, PATIENCE, World, main, notes, read, refused, wait_for, write
+from hotpatchtest import (DAEMON, JOB, NO_OPTIONS, PATIENCE, World, main, notes, read, refused, remove_tree, wait_for,
+                          write)
 
 
 def apply_one(w):
@@ -17,8 +17,8 @@ def apply_one(w):
 
 def forget_kernel(w, module='hp_one'):
     """What is left of a module after the machine restarted: nothing."""
-    shutil.rmtree(w.machine.kernel.path(module))
-    shutil.rmtree(w.machine.path('sys/module', module))
+    remove_tree(w.machine.kernel.path(module))
+    remove_tree(w.machine.path('sys/module', module))
 
 
 def record(w, bundle_id='hp-one'):
@@ -198,9 +198,9 @@ def test_somebody_empties_the_state_directory(pki):
         apply_one(w)
         state = w.machine.path('var/lib/hotpatch')
         for gone in ('the content', 'all of it'):
-            shutil.rmtree(state)
+            remove_tree(state)
             if gone == 'the content':
-                os.mkdir(state, 0o700)
+                os.makedirs(state, 0o700, exist_ok=True)
             # The played kernel shows no note: it is in force, and nobody knows whose it is.
             assert w.root.patches() == {'hp_one': 'active'}, w.root.patches()
             assert os.stat(os.path.join(state, 'spool')).st_mode & 0o7777 == 0o700
@@ -220,7 +220,7 @@ def test_the_state_directory_cannot_be_made_again(pki):
         path = w.machine.stage('hp-two', functions=(('vmlinux', 'hp_other'),))
         bundle = w.machine.path('fake/hp-two.hpb')
         assert os.path.exists(path)
-        shutil.rmtree(w.machine.path('var/lib/hotpatch'))
+        remove_tree(w.machine.path('var/lib/hotpatch'))
         w.machine.write('var/lib/hotpatch', 'in the way')
         with refused('StateUnwritable'):
             w.root.apply_file(bundle)
@@ -229,7 +229,7 @@ def test_the_state_directory_cannot_be_made_again(pki):
 
 def test_without_tracefs(pki):
     with World(pki).start() as w:
-        shutil.rmtree(w.machine.path('sys/kernel/tracing'))
+        remove_tree(w.machine.path('sys/kernel/tracing'))
         w.machine.stage('hp-one')
         result = w.root.finish(w.root.apply('hp-one'))
         assert result[:2] == ('failed', 'TracingUnavailable'), result

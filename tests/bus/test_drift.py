@@ -9,8 +9,8 @@ import signal
 import struct
 import threading
 
-from hotpatchtest import (BUILD_ID, MANAGER, NOBODY, PATCH, RELEASE, ROOT, World, main, read, refused, wait_for, write,
-                          write_attribute)
+from hotpatchtest import (BUILD_ID, MANAGER, NOBODY, PATCH, RELEASE, ROOT, World, main, read, refused, remove_tree,
+                          wait_for, write, write_attribute)
 
 
 def findings(client):
@@ -51,7 +51,7 @@ def test_deleted_state_is_survived_by_the_note(pki):
         apply_one(w)
         note(w, 'hp_one')
         w.daemon.kill()
-        shutil.rmtree(w.machine.path('var/lib/hotpatch'))
+        remove_tree(w.machine.path('var/lib/hotpatch'))
         w.daemon.start()
         assert w.root.patches() == {'hp-one': 'active'}
         found = findings(w.root)
@@ -119,7 +119,7 @@ def test_what_is_gone_or_disabled_is_missed(pki):
         w.machine.kernel.end('hp_one', 0)
         found = findings(w.root)
         assert found['not-in-force'][:3] == ['alert', 'hp-one', 'hp_one'], found
-        shutil.rmtree(w.machine.path('sys/module/hp_one'))
+        remove_tree(w.machine.path('sys/module/hp_one'))
         found = findings(w.root)
         assert set(found) == {'not-loaded'}, found
         # Applying it again is the remedy, and it is over.
@@ -148,7 +148,7 @@ def test_changes_are_signalled(pki):
         assert kinds[-1] == ['foreign'], kinds
         w.root.properties.clear()
         w.machine.kernel.end('kpatch_x', 0)
-        shutil.rmtree(w.machine.path('sys/module/kpatch_x'))
+        remove_tree(w.machine.path('sys/module/kpatch_x'))
         w.root.patches()
         wait_for('the end', lambda: [c for p, i, c in w.root.properties
                                      if i == MANAGER and c.get('Findings') == []])
@@ -281,7 +281,7 @@ def test_a_hook_in_the_way_of_a_wanted_patch(pki):
     with World(pki).start() as w:
         apply_one(w)
         w.machine.kernel.end('hp_one', 0)
-        shutil.rmtree(w.machine.path('sys/module/hp_one'))
+        remove_tree(w.machine.path('sys/module/hp_one'))
         w.machine.write('sys/kernel/tracing/enabled_functions',
                         'hp_function (1)   I     \ttramp: 0xffffffffc0401000 (evil_handler+0x0/0x1c0) ->x\n')
         report = audit(w.root)

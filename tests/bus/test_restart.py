@@ -5,12 +5,11 @@
 import datetime
 import json
 import os
-import shutil
 import time
 
 import dbus
 
-from hotpatchtest import MANAGER, NO_OPTIONS, NOBODY, RELEASE, ROOT, World, main, read, refused, wait_for
+from hotpatchtest import MANAGER, NO_OPTIONS, NOBODY, RELEASE, ROOT, World, main, read, refused, remove_tree, wait_for
 from logindmock import NONE, Logind
 from test_baseline import DONE, UNIT, Runs
 from test_calendar import STATE, policy, remember
@@ -436,7 +435,7 @@ def test_a_broken_disk_changes_no_plan(pki):
         w.start()
         wait_for('the reason', lambda: 'alice' in schedule(w)[2])
         before = schedule(w)
-        shutil.rmtree(w.machine.path('var/lib/hotpatch'))
+        remove_tree(w.machine.path('var/lib/hotpatch'))
         w.machine.write('var/lib/hotpatch', 'in the way')
         with refused('StateUnwritable'):
             w.root.call('ScheduleReboot', now() + 120 * MINUTE, NO_OPTIONS)
