@@ -46,7 +46,8 @@ static int on_hello(RunTranscript *t, json_t *line, sd_bus_error *error) {
         return 0;
 }
 
-static int on_status(RunTranscript *t, json_t *line, sd_bus_error *error) {
+/* A line that has a text and nothing else. @ret_text lives as long as @line. */
+static int read_text(json_t *line, const char **ret_text, sd_bus_error *error) {
         const char *type, *text;
         json_error_t e;
         int r;
@@ -54,6 +55,15 @@ static int on_status(RunTranscript *t, json_t *line, sd_bus_error *error) {
         if (json_unpack_ex(line, &e, 0, "{s:s, s:s !}", "type", &type, "text", &text) < 0)
                 return run_json_refuse(error, WHAT, "%s", e.text);
         r = check_text(text, error);
+        if (r >= 0)
+                *ret_text = text;
+        return r;
+}
+
+static int on_status(RunTranscript *t, json_t *line, sd_bus_error *error) {
+        const char *text;
+        int r = read_text(line, &text, error);
+
         return r < 0 ? r : run_json_copy(text, &t->status);
 }
 
@@ -71,13 +81,9 @@ static int on_progress(RunTranscript *t, json_t *line, sd_bus_error *error) {
 }
 
 static int on_warning(RunTranscript *t, json_t *line, sd_bus_error *error) {
-        const char *type, *text;
-        json_error_t e;
-        int r;
+        const char *text;
+        int r = read_text(line, &text, error);
 
-        if (json_unpack_ex(line, &e, 0, "{s:s, s:s !}", "type", &type, "text", &text) < 0)
-                return run_json_refuse(error, WHAT, "%s", e.text);
-        r = check_text(text, error);
         /* A hundred of one kind say no more than the first ones; the journal has all. */
         if (r < 0 || strv_length(t->result->warnings) >= HOTPATCH_RUN_WARNINGS_MAX)
                 return r;
