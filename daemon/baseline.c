@@ -10,7 +10,7 @@
 #include <syslog.h>
 
 #include "baseline/runner.h"
-#include "daemon/baseline.h"
+#include "daemon/baseline-internal.h"
 #include "daemon/bus.h"
 #include "daemon/describe.h"
 #include "daemon/manager.h"
@@ -26,23 +26,6 @@
 /* 2026-01-01: no machine has this program since before; a clock without a battery begins in 1970, or with the date of
  * an image. */
 #define PLAUSIBLE_USEC (1767225600ULL * USEC_PER_SEC)
-
-/**
- * struct Baseline
- * @timer, @wake_usec: when to look again
- * @boot_check: what is not in force after the restart, or NULL
- * @damaged: the file cannot be read; nothing is done or written before somebody looked at it
- * @looking: steps follow each other; a step that changes something does not begin anew
- */
-struct Baseline {
-        Manager *manager;
-        BaselineState state;
-        sd_event_source *timer;
-        uint64_t wake_usec;
-        char *boot_check;
-        bool damaged;
-        bool looking;
-};
 
 static uint64_t now(void) {
         return clock_usec(CLOCK_REALTIME);
@@ -151,8 +134,13 @@ static void tell(const Baseline *b) {
         });
 }
 
-/* Durable, then known to others. */
-static int changed(Baseline *b, sd_bus_error *error) {
+/**
+ * baseline_changed() - make the state durable, then known to others
+ * @error: StateUnwritable, or StateDamaged
+ *
+ * Return: 0 or a negative errno.
+ */
+int baseline_changed(Baseline *b, sd_bus_error *error) {
         int r;
 
         if (b->damaged)
@@ -277,7 +265,7 @@ static int step(Baseline *b, const CalendarPolicy *p, const BaselineFacts *facts
         if (r >= 0 && starts)
                 r = sd_id128_randomize(&b->state.run);
         if (r >= 0 && (b->state.phase != before || goes_on || starts || !streq_ptr(text, d.text)))
-                r = changed(b, NULL);
+                r = baseline_changed(b, NULL);
         if (r >= 0 && b->state.phase != before)
                 tell(b);
         /* Only after it is on disk that it begins. */
@@ -402,7 +390,7 @@ static int begin_again(Baseline *b) {
         /* A person wants it, after its deadline as well. */
         if (baseline_deadline(&b->state, &p) <= facts.now_usec)
                 b->state.deadline_usec = facts.now_usec + p.deadline_usec;
-        return changed(b, NULL);
+        return baseline_changed(b, NULL);
 }
 
 /* The package manager was not run at all. */
@@ -424,7 +412,7 @@ static int fail_start(Baseline *b, const char *why) {
         r = baseline_enter(&b->state, &d, &facts);
         baseline_decision_done(&d);
         if (r >= 0)
-                r = changed(b, NULL);
+                r = baseline_changed(b, NULL);
         if (d.action == BASELINE_ENTER)
                 tell(b);
         return r;
@@ -489,7 +477,7 @@ int baseline_schedule(Baseline *b, const char *name, const char *bundle, const c
         free(b->state.kernel);
         b->state.kernel = TAKE_PTR(release);
         b->state.deadline_usec = deadline_usec;
-        r = changed(b, error);
+        r = baseline_changed(b, error);
         if (r >= 0)
                 baseline_look(b);
         return r;
@@ -505,98 +493,6 @@ bool baseline_pending(const Baseline *b) {
         default:
                 return b->timer && b->wake_usec < now() + BASELINE_NEAR_USEC;
         }
-}
-
-/* What cannot be written down is not so: the state is as before, except for what it owns, which nobody changed. */
-static int changed_or_back(Baseline *b, const BaselineState *before, sd_bus_error *error) {
-        int r = changed(b, error);
-
-        if (r < 0)
-                b->state = *before;
-        return r;
-}
-
-/**
- * baseline_set_restart() - when the machine restarts
- * @usec: the time
- * @firm: a person named it
- *
- * Return: 0 or a negative errno, with StateUnwritable; nothing is changed then.
- */
-int baseline_set_restart(Baseline *b, uint64_t usec, bool firm, sd_bus_error *error) {
-        BaselineState before = b->state;
-        int r = sd_id128_get_boot(&b->state.restart_boot);
-
-        if (r < 0)
-                return r;
-        if (b->state.phase == BASELINE_INSTALLED)
-                b->state.phase = BASELINE_SCHEDULED;
-        b->state.restart_usec = usec;
-        b->state.restart_firm = firm;
-        b->state.handed_over = false;
-        return changed_or_back(b, &before, error);
-}
-
-/** baseline_hand_over() - logind is told that time next. Return: 0 or a negative errno; nothing is changed then. */
-int baseline_hand_over(Baseline *b, uint64_t usec) {
-        BaselineState before = b->state;
-
-        b->state.restart_usec = usec;
-        b->state.handed_over = true;
-        return changed_or_back(b, &before, NULL);
-}
-
-/** baseline_forget_restart() - it is planned anew, or not at all. Return: 0 or a negative errno, see above. */
-int baseline_forget_restart(Baseline *b) {
-        BaselineState before = b->state;
-        int r;
-
-        baseline_drop_restart(&b->state);
-        r = changed_or_back(b, &before, NULL);
-        if (r >= 0)
-                baseline_look(b);
-        return r;
-}
-
-/**
- * baseline_defer() - the restart comes in a window after that time; one without a baseline does not come at all
- * @counts: against the budget
- *
- * Return: 0 or a negative errno, with StateUnwritable; nothing is changed then.
- */
-int baseline_defer(Baseline *b, uint64_t until_usec, bool counts, sd_bus_error *error) {
-        BaselineState before = b->state;
-        int r;
-
-        if (b->state.phase == BASELINE_SCHEDULED) {
-                b->state.deferrals += counts;
-                b->state.deferred_until_usec = until_usec;
-        }
-        baseline_drop_restart(&b->state);
-        r = changed_or_back(b, &before, error);
-        if (r >= 0)
-                baseline_look(b);
-        return r;
-}
-
-/**
- * baseline_goes_down() - the machine shuts down, or that was called off
- *
- * Return: 0 or a negative errno.
- */
-int baseline_goes_down(Baseline *b, bool start) {
-        BaselineState before = b->state;
-        BaselinePhase phase = b->state.phase;
-
-        if (phase == BASELINE_VERIFYING)
-                b->state.clean = start;
-        else if (start && (phase == BASELINE_INSTALLED || phase == BASELINE_SCHEDULED))
-                b->state.phase = BASELINE_RESTARTING;
-        else if (!start && phase == BASELINE_RESTARTING)
-                b->state.phase = BASELINE_INSTALLED;
-        else
-                return 0;
-        return changed_or_back(b, &before, NULL);
 }
 
 /** baseline_state() - where this machine stands */
