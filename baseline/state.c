@@ -211,6 +211,17 @@ static int reach(BaselineState *s, const BaselineFacts *f) {
         return r;
 }
 
+/* The time that a person named stays. */
+static void plan_restart(BaselineState *s, uint64_t usec, const BaselineFacts *f) {
+        if (s->restart_firm)
+                return;
+        if (s->first_restart_usec == 0)
+                s->first_restart_usec = usec;
+        s->restart_usec = usec;
+        s->restart_boot = f->boot_id;
+        s->handed_over = false;
+}
+
 /**
  * baseline_enter() - carry a decision over into the state
  * @s: the state; on failure it may be half changed and must be thrown away
@@ -246,13 +257,7 @@ int baseline_enter(BaselineState *s, const BaselineDecision *d, const BaselineFa
                 drop_own_restart(s, f);
                 break;
         case BASELINE_SCHEDULED:
-                if (s->restart_firm)
-                        break;
-                if (s->first_restart_usec == 0)
-                        s->first_restart_usec = d->restart_usec;
-                s->restart_usec = d->restart_usec;
-                s->restart_boot = f->boot_id;
-                s->handed_over = false;
+                plan_restart(s, d->restart_usec, f);
                 break;
         case BASELINE_VERIFYING:
                 if (s->phase == BASELINE_INSTALLING && d->kernel)
