@@ -270,19 +270,24 @@ def test_it_fails_while_the_old_one_is_still_taken_out(pki):
         assert w.root.patches() == {'hp-one': 'active', 'hp-two': 'staged'}, w.root.patches()
 
 
+def replace_twice(w):
+    """hp-one has passed; hp-two is on trial in its place, and hp-three is on the way into the place of that."""
+    w.machine.stage('hp-one')
+    apply(w, 'hp-one')
+    w.root.call('EndTrial', ['hp-one'], NO_OPTIONS)
+    assert w.root.trial()[1] == 'passed'
+    w.machine.stage('hp-two', supersedes=['hp-one'])
+    w.machine.stage('hp-three', supersedes=['hp-two'])
+    apply(w, 'hp-two')
+    w.machine.kernel.held = 1.5
+    w.root.apply('hp-three')
+    wait_for('the trial', lambda: len(records(w)) == 2)
+
+
 def test_it_fails_while_a_newer_one_takes_its_place(pki):
     """What it had superseded does not come back on top of the newer one."""
     with start(pki) as w:
-        w.machine.stage('hp-one')
-        apply(w, 'hp-one')
-        w.root.call('EndTrial', ['hp-one'], NO_OPTIONS)
-        assert w.root.trial()[1] == 'passed'
-        w.machine.stage('hp-two', supersedes=['hp-one'])
-        w.machine.stage('hp-three', supersedes=['hp-two'])
-        apply(w, 'hp-two')
-        w.machine.kernel.held = 1.5
-        w.root.apply('hp-three')
-        wait_for('the trial', lambda: len(records(w)) == 2)
+        replace_twice(w)
         w.machine.say(*warn('hp_two'))
         assert w.root.trial()[:2] == (['hp-two'], 'failed')
         wait_for('the end', lambda: len(records(w)) == 1 and not w.machine.leftovers())
@@ -299,16 +304,7 @@ def test_it_fails_while_a_newer_one_takes_its_place(pki):
 def test_two_fail_one_upon_the_other(pki):
     """Both signs come before the first rollback: the older one is not put back to be taken out again."""
     with start(pki) as w:
-        w.machine.stage('hp-one')
-        apply(w, 'hp-one')
-        w.root.call('EndTrial', ['hp-one'], NO_OPTIONS)
-        assert w.root.trial()[1] == 'passed'
-        w.machine.stage('hp-two', supersedes=['hp-one'])
-        w.machine.stage('hp-three', supersedes=['hp-two'])
-        apply(w, 'hp-two')
-        w.machine.kernel.held = 1.5
-        w.root.apply('hp-three')
-        wait_for('the trial', lambda: len(records(w)) == 2)
+        replace_twice(w)
         w.machine.say(*warn('hp_two'))
         w.machine.say(*warn('hp_three'))
         ended = sorted(w.root.trial()[:2] for _ in range(2))
