@@ -29,6 +29,10 @@ packages_guest=(systemd systemd-sysv libpam-systemd dbus polkitd kmod procps uti
         libkmod2 libelf1 libssl3 libjansson4 libeconf0 libsmartcols1 libsystemd0 libbpf1 libdw1 libzydis4.0
         bash-completion)
 
+# in a guest that has its kernel installed, as a machine has (tools/vm --own-kernel): what linux-image needs. Fetched one by
+# one and installed from their files, so each is named.
+packages_guest_kernel=(udev linux-base initramfs-tools initramfs-tools-core klibc-utils libklibc cpio logsave zstd)
+
 # build_dependencies: the names in Build-Depends of debian/control
 build_dependencies() {
         sed -n '/^Build-Depends:/,/^[^ ]/{/^Build-Depends:/s///p;/^ /p}' "$top/debian/control" |

@@ -6,6 +6,7 @@
 #   base-HASH.tar       a small Debian with systemd, made by mmdebstrap from this machine's own sources
 #   debs-HASH/          the packages of this tree
 #   root-HASH.img       base + packages + the guest's side of tools/vm, as a file system
+#   root-own-RELEASE-HASH.img  the same, with that kernel's package installed (vm-loader.sh)
 #   linux-RELEASE-N/    the package of one Debian kernel, unpacked, never installed
 #   kernel-RELEASE-HASH/  vmlinuz, initrd and modules.img made from it
 #
@@ -88,9 +89,10 @@ build_debs() {
         mv "$work"/*.deb "$work"/*.changes "$work"/*.buildinfo "$work"/build.log "$out"/
 }
 
-# build_root OUT BASE DEBS
+# build_root OUT BASE DEBS [DEB…]: those DEBs are installed before the packages of this tree
 build_root() {
-        local out=$1 base=$2 debs=$3 root=${1%/*}/root log=${1%/*}/install.log
+        local out=$1 base=$2 debs=$3 root=${1%/*}/root log=${1%/*}/install.log deb
+        shift 3
 
         say "making the guest's root file system"
         mkdir "$root"
@@ -102,6 +104,7 @@ build_root() {
         # A chroot is not a running system: units are enabled, nothing is started (policy-rc.d).
         printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
         chmod 755 "$root/usr/sbin/policy-rc.d"
+        (($# == 0)) || install_in "$root" "$log" "$@"
         chroot "$root" sh -c 'DEBIAN_FRONTEND=noninteractive dpkg -i /tmp/debs/*.deb' >"$log" 2>&1 </dev/null ||
                 { cat "$log" >&2; die 125 "the packages do not install in the guest"; }
         rm -r "$root/tmp/debs" "$root/usr/sbin/policy-rc.d"
@@ -112,18 +115,31 @@ build_root() {
         rm -rf --one-file-system "$root"
 }
 
+# install_in ROOT LOG DEB…
+install_in() {
+        local root=$1 log=$2
+        shift 2
+
+        mkdir "$root/tmp/more"
+        cp "$@" "$root/tmp/more"
+        chroot "$root" sh -c 'DEBIAN_FRONTEND=noninteractive dpkg -i /tmp/more/*.deb' >"$log" 2>&1 </dev/null ||
+                { cat "$log" >&2; die 125 "the kernel does not install in the guest"; }
+        rm -r "$root/tmp/more"
+}
+
 # mkfs_from OUT FOLDER SIZE
 mkfs_from() {
         mke2fs -q -t ext4 -d "$2" -E root_owner=0:0 -m 0 "$1" "$3" >/dev/null ||
                 die 125 "mke2fs failed for $2"
 }
 
-# fetch_deb PACKAGE: let REPLY be the path of that package's file, downloaded and not installed
+# fetch_deb PACKAGE[=VERSION]: let REPLY be the path of that package's file, downloaded and not installed
 fetch_deb() {
-        local package=$1 found work
+        local package=$1 pattern found work
 
+        pattern=$cache/debs/${package/=/_}_*.deb
         mkdir -p "$cache/debs"
-        found=$(compgen -G "$cache/debs/${package}_*.deb" | head -n 1 || true)
+        found=$(compgen -G "$pattern" | head -n 1 || true)
         if [[ -z $found ]]; then
                 work=$(mktemp -d "$cache/.work-XXXXXX")
                 cleanup_paths+=("$work")
@@ -131,7 +147,7 @@ fetch_deb() {
                         die 125 "apt has no package '$package'; 'apt-cache search linux-image' lists the kernels it has"
                 mv "$work"/*.deb "$cache/debs/"
                 rm -rf "$work"
-                found=$(compgen -G "$cache/debs/${package}_*.deb" | head -n 1)
+                found=$(compgen -G "$pattern" | head -n 1)
         fi
         REPLY=$found
 }
@@ -181,23 +197,30 @@ build_kernel() {
         rm -rf --one-file-system "$initrd"
 }
 
-# prepare_images RELEASE: set image_root, image_kernel (a folder)
-prepare_images() {
-        local release=$1 base debs base_key root_key kernel_key
+# prepare_base: set image_base, image_debs (a folder), image_root, and image_key, which has all that is in them
+prepare_base() {
+        local base_key
 
         base_key=$({ echo "${packages_guest[*]}"; cat "$guest_files/customize"; } | hash_of)
         cached "base-$base_key.tar" build_base
-        base=$REPLY
+        image_base=$REPLY
         cached "debs-$(tree_hash)" build_debs
-        debs=$REPLY
-        root_key=$({ echo "$base_key ${debs##*/}"; cat "$guest_files"/*; } | hash_of)
-        cached "root-$root_key.img" build_root "$base" "$debs"
+        image_debs=$REPLY
+        image_key=$({ echo "$base_key ${image_debs##*/}"; cat "$guest_files"/*; } | hash_of)
+        prune 'root-*.img' 8
+        prune 'debs-*' 8
+        prune '.work-*' 0
+}
+
+# prepare_images RELEASE: set image_root, image_kernel (a folder)
+prepare_images() {
+        local release=$1 kernel_key
+
+        prepare_base
+        cached "root-$image_key.img" build_root "$image_base" "$image_debs"
         image_root=$REPLY
         kernel_key=$({ cat "$guest_files/init"; echo "${boot_modules[*]}"; } | hash_of)
         kernel_root "$release"
         cached "kernel-$release-$kernel_key" build_kernel "$release" "$REPLY"
         image_kernel=$REPLY
-        prune 'root-*.img' 8
-        prune 'debs-*' 8
-        prune '.work-*' 0
 }

@@ -49,19 +49,28 @@ root_disk() {
         local file=format=qcow2,file=$run/root.qcow2
 
         disk_words=()
+        [[ $arg_cuts == no && $arg_own == no || -e $run/root.raw ]] || cp --sparse=always "$image_root" "$run/root.raw"
         if [[ $arg_cuts == yes ]]; then
-                [[ -e $run/root.raw ]] || cp --sparse=always "$image_root" "$run/root.raw"
                 rm -f "$run/root.qcow2"
                 qemu-img create -q -f qcow2 -b "$run/root.raw" -F raw "$run/root.qcow2"
                 logged_disk root qcow2 "$run/root.qcow2"
                 return
         fi
-        if ((arg_reboots == 0)); then
+        if [[ $arg_own == yes ]]; then
+                file=format=raw,file=$run/root.raw
+        elif ((arg_reboots == 0)); then
                 file=snapshot=on,format=raw,file=$image_root
         elif [[ ! -e $run/root.qcow2 ]]; then
                 qemu-img create -q -f qcow2 -b "$(readlink -f "$image_root")" -F raw "$run/root.qcow2"
         fi
         disk_words=(-drive "if=none,id=root,$file" -device virtio-blk-pci,drive=root,serial=root)
+}
+
+# modules_disk: add to disk_words the disk with the kernel's modules, for a guest that has none of its own
+modules_disk() {
+        [[ $arg_own == no ]] || return 0
+        disk_words+=(-drive "if=none,id=modules,format=raw,snapshot=on,file=$image_kernel/modules.img"
+                -device virtio-blk-pci,drive=modules,serial=modules)
 }
 
 # state_disk: add to disk_words the disk "state" and, for reading, its log
@@ -104,12 +113,18 @@ lose_what_was_not_flushed() {
 
 # run_qemu: boot, and stream the output; returns qemu's or timeout's status
 run_qemu() {
-        local status=0 guest stdout stderr held console readers=() processors=2 disk_words
+        local status=0 guest stdout stderr held console readers=() processors=2 disk_words rtc_words=() words=''
 
+        root_disk
+        if [[ $arg_own == yes ]]; then
+                load_kernel
+                words='root=/dev/vda rw '
+        fi
+        console_begin=$(stat -c %s "$run/console.log" 2>/dev/null || echo 0)
         # QEMU's multi-threaded TCG lets a processor run code that another one is just changing, as ftrace
         # and static branches do, and 6.12 sometimes dies of it: "Oops: int3", double faults.
         [[ $arg_kernel != 6.12.* ]] || processors=1
-        root_disk
+        modules_disk
         state_disk
         rm -f "$run/stdout" "$run/stderr" "$run/console" "$run/cut"
         mkfifo "$run/stdout" "$run/stderr"
@@ -133,13 +148,12 @@ run_qemu() {
                 qemu-system-x86_64 -accel tcg,thread=multi -cpu max,la57=off -smp "$processors" -m "$arg_memory" \
                 -nodefaults -no-user-config -display none -nic none -no-reboot \
                 -kernel "$image_kernel/vmlinuz" -initrd "$image_kernel/initrd" \
-                -append "console=ttyS0 panic=-1 loglevel=5 systemd.unit=vm.target systemd.show_status=no vm.boot=$boot${arg_append:+ $arg_append}" \
+                -append "${words}console=ttyS0 panic=-1 loglevel=5 systemd.unit=vm.target systemd.show_status=no vm.boot=$boot${arg_append:+ $arg_append}" \
                 -chardev file,id=console,path="$console",append=on -serial chardev:console \
                 -device virtio-serial-pci \
                 -chardev file,id=stdout,path="$run/stdout" -device virtserialport,chardev=stdout,name=hotpatch.stdout \
                 -chardev file,id=stderr,path="$run/stderr" -device virtserialport,chardev=stderr,name=hotpatch.stderr \
-                -pidfile "$run/qemu.pid" "${disk_words[@]}" \
-                -drive if=none,id=modules,format=raw,snapshot=on,file="$image_kernel/modules.img" -device virtio-blk-pci,drive=modules,serial=modules \
+                -pidfile "$run/qemu.pid" ${rtc_words[@]+"${rtc_words[@]}"} "${disk_words[@]}" \
                 -drive if=none,id=input,format=raw,readonly=on,file="$run/input.tar" -device virtio-blk-pci,drive=input,serial=input \
                 -drive if=none,id=output,format=raw,cache=unsafe,file="$run/output.raw" -device virtio-blk-pci,drive=output,serial=output \
                 </dev/null >"$run/qemu.log" 2>&1 {stdout}<&- {stderr}<&- {held}<&- &
@@ -182,7 +196,7 @@ next_boot() {
         local release
 
         release=$(cat "$run/result/next-kernel" 2>/dev/null || true)
-        if [[ -n $release ]]; then
+        if [[ -n $release && $arg_own == no ]]; then
                 arg_kernel=$release
                 prepare_images "$release"
         fi

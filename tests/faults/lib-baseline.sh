@@ -1,0 +1,1 @@
+../vm/lib-baseline.sh

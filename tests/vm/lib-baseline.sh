@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash
+# shellcheck disable=SC2154 # variables of lib.sh and lib-guest.sh
+#
+# For the scenarios in which a machine gets a baseline: '# options: --own-kernel --reboots N'. The guest has its kernel
+# installed and boots what its own disk names; packages come from a signed repository in the guest, made of the
+# archive's own; and the clock is moved, so that months pass in minutes.
+
+# ---- in prepare(), on the host ----
+
+# make_repository FOLDER RELEASE: a signed repository with this kernel and the package that follows the newest one.
+# FOLDER/key.gpg is the key.
+make_repository() {
+        local folder=$1 release=$2 version home
+
+        need_packages gpg dpkg-dev
+        mkdir -p "$folder"
+        fetch_deb "linux-image-$release"
+        version=$(dpkg-deb -f "$REPLY" Version)
+        cp "$REPLY" "$folder/"
+        fetch_deb "linux-image-${release#*-*-}=$version"
+        cp "$REPLY" "$folder/"
+        home=$(mktemp -d)
+        gpg --homedir "$home" --batch --quiet --passphrase '' --quick-generate-key 'Archive of the test' ed25519 sign never
+        gpg --homedir "$home" --batch --quiet --export >"$folder/key.gpg"
+        (
+                cd "$folder" || exit
+                dpkg-scanpackages --multiversion . 2>/dev/null >Packages
+                printf 'Origin: Test\nSuite: stable\nCodename: test\nDate: %s\nSHA256:\n %s %s Packages\n' \
+                        "$(date -u -R)" "$(sha256sum <Packages | cut -d ' ' -f 1)" "$(stat -c %s Packages)" >Release
+                gpg --homedir "$home" --batch --quiet --clearsign --output InRelease Release
+        )
+        rm -rf "$home"
+}
+
+# ---- in the guest ----
+
+# use_repository FOLDER: apt knows this one and no other. It is copied from: so there is something to download.
+use_repository() {
+        mkdir -p /srv/repository
+        cp "$1"/* /srv/repository/
+        install -D -m 644 "$1/key.gpg" /etc/apt/keyrings/test.gpg
+        rm -rf /etc/apt/sources.list.d/*
+        echo 'deb [signed-by=/etc/apt/keyrings/test.gpg] copy:/srv/repository ./' >/etc/apt/sources.list
+}
+
+# configure TEXT: a drop-in of hotpatchd.conf(5), read at once; each call replaces the last
+configure() {
+        mkdir -p /etc/hotpatch/hotpatchd.conf.d
+        printf '%s\n' "$1" >/etc/hotpatch/hotpatchd.conf.d/50-scenario.conf
+        hotpatchctl policy reload
+}
+
+# set_clock SECONDS: it is then so many seconds after 1970, and stays so over a restart, also over one that comes by a
+# crash
+set_clock() {
+        date -s "@$1"
+        mkdir -p /var/lib/hotpatch-vm
+        echo "$1" >/var/lib/hotpatch-vm/clock
+        sync
+}
+
+# property NAME: a string or number of the Manager
+property() {
+        busctl get-property org.hotpatch.Hotpatch1 /org/hotpatch/Hotpatch1 org.hotpatch.Hotpatch1.Manager "$1" |
+                sed -E 's/^[a-z()]+ //; s/^"(.*)"$/\1/'
+}
+
+# baseline_is WORD: the property BaselineState
+baseline_is() {
+        [[ $(property BaselineState) == "$1" ]]
+}
+
+# The clock that is moved is no measure, and neither is bash's SECONDS.
+uptime_seconds() {
+        cut -d . -f 1 /proc/uptime
+}
+
+# expect_baseline SECONDS WORD: it comes to that, by itself
+expect_baseline() {
+        local end=$(($(uptime_seconds) + $1))
+
+        until baseline_is "$2"; do
+                (($(uptime_seconds) < end)) ||
+                        fail "expected baseline $2 within $1 seconds, it is $(property BaselineState): $(property BaselineText)"
+                sleep 1
+        done
+}
+
+# calendar FILTER: what jq finds in the calendars of this year and the next
+calendar() {
+        local year
+
+        year=$(date +%Y)
+        { hotpatchctl --json=short calendar "$year"; hotpatchctl --json=short calendar $((year + 1)); } | jq -rs "$1"
+}
+
+# seconds_of TIME: "2026-10-20T20:00:00Z" as seconds after 1970
+seconds_of() {
+        date -d "$1" +%s
+}
+
+# next_baseline KEY: name ("month"), "day", "window_begin" … of the first baseline that is to come
+next_baseline() {
+        calendar "[.[].months[] | select(.kind == \"baseline\" and .state == \"coming\")][0].$1"
+}
+
+# expect_restart SECONDS COMMAND…: the machine restarts by itself within that time, and goes on with the next testcase
+expect_restart() {
+        local end
+
+        prepare_restart
+        "${@:2}"
+        end=$(($(uptime_seconds) + $1))
+        while (($(uptime_seconds) < end)); do
+                sleep 1
+        done
+        rm -f /var/lib/scenario/restarting
+        fail "the machine is still there after $1 seconds: $(property BaselineState): $(property BaselineText) $(property RebootSchedule)"
+}
