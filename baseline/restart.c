@@ -10,6 +10,10 @@
  *
  * What somebody else has scheduled is never touched. It is a restart too: ours waits, and after it there is
  * nothing left to do.
+ *
+ * Somebody may call ours off without a word to us ("shutdown -c"). logind lets everybody do that who may restart the
+ * machine, so also the person at a desktop: it is worth what a deferral through us is worth, and comes out of
+ * the same budget. What an administrator has named is his own to call off.
  */
 
 #include <stdarg.h>
@@ -99,6 +103,44 @@ static uint64_t time_to_hand_over(const RestartFacts *f) {
         return f->restart_usec > earliest - USEC_PER_MINUTE ? f->restart_usec : earliest;
 }
 
+/* 1: it is put off, and *d says how; 0: it comes all the same, and *ret_why says why */
+static int accept_call_off(const CalendarPolicy *p, const RestartFacts *f, RestartDecision *d, char **ret_why) {
+        uint64_t after = (f->restart_usec > f->now_usec ? f->restart_usec : f->now_usec) + p->window_length_usec;
+        int r = f->firm ? 0 : restart_may_defer(p, f->budget, f->now_usec, after, ret_why);
+
+        if (r < 0 || *ret_why)
+                return r;
+        r = say(&d->text, "The restart was called off, as 'shutdown -c' does");
+        if (r < 0)
+                return r;
+        d->action = RESTART_PUT_OFF;
+        d->restart_usec = after;
+        return 1;
+}
+
+/* Its time is near, or past. */
+static int decide_now(const CalendarPolicy *p, const RestartFacts *f, const char *busy, RestartDecision *d) {
+        uint64_t earliest = f->now_usec + RESTART_NOTICE_USEC;
+
+        if (f->theirs_usec > 0) {
+                d->wake_usec = f->now_usec + RETRY_USEC;
+                d->overdue = f->deadline_usec > 0 && f->now_usec >= f->deadline_usec;
+                return say(&d->text, "Somebody else has scheduled %s; the restart that was planned for %s waits for it%s",
+                        strempty(f->theirs), strempty(f->planned),
+                        d->overdue ? ", beyond the deadline of the baseline" : "");
+        }
+        if (busy)
+                return postpone(p, f, f->now_usec + RETRY_USEC, d);
+        d->wake_usec = f->now_usec + USEC_PER_MINUTE;
+        if (f->ours)
+                return 0;
+        if (!f->firm && !is_in_window(p, time_to_hand_over(f)))
+                return postpone(p, f, earliest, d);
+        d->action = RESTART_HAND_OVER;
+        d->restart_usec = time_to_hand_over(f);
+        return 0;
+}
+
 /**
  * restart_decide() - what to do about a planned restart
  * @p: the calendar
@@ -109,47 +151,28 @@ static uint64_t time_to_hand_over(const RestartFacts *f) {
  */
 int restart_decide(const CalendarPolicy *p, const RestartFacts *f, RestartDecision *ret) {
         RestartDecision d = { .action = RESTART_WAIT, .restart_usec = f->restart_usec };
-        uint64_t earliest = f->now_usec + RESTART_NOTICE_USEC;
-        _cleanup_free_ char *busy = NULL;
-        int r;
+        _cleanup_free_ char *busy = NULL, *denied = NULL;
+        int r = 0;
 
         if (is_void(p, f)) {
                 d.action = RESTART_DROP;
                 d.restart_usec = 0;
-                *ret = d;
-                return 0;
-        }
-        if (f->restart_usec > earliest && !f->ours) {
+        } else if (f->restart_usec > f->now_usec + RESTART_NOTICE_USEC && !f->ours)
                 d.wake_usec = f->restart_usec - RESTART_NOTICE_USEC;
-                *ret = d;
-                return 0;
-        }
-        r = find_busy(f, &busy);
-        if (r < 0)
-                return r;
-        if (f->theirs_usec > 0) {
-                d.wake_usec = f->now_usec + RETRY_USEC;
-                d.overdue = f->deadline_usec > 0 && f->now_usec >= f->deadline_usec;
-                r = say(&d.text, "Somebody else has scheduled %s; the restart that was planned for %s waits for it%s",
-                        strempty(f->theirs), strempty(f->planned),
-                        d.overdue ? ", beyond the deadline of the baseline" : "");
-        } else if (busy)
-                r = postpone(p, f, f->now_usec + RETRY_USEC, &d);
-        else if (f->ours)
-                d.wake_usec = f->now_usec + USEC_PER_MINUTE;
-        else if (!f->firm && !is_in_window(p, time_to_hand_over(f)))
-                r = postpone(p, f, earliest, &d);
-        else {
-                d.action = RESTART_HAND_OVER;
-                d.restart_usec = time_to_hand_over(f);
-                d.wake_usec = f->now_usec + USEC_PER_MINUTE;
+        else if (!f->called_off || (r = accept_call_off(p, f, &d, &denied)) == 0) {
+                r = find_busy(f, &busy);
+                if (r >= 0)
+                        r = decide_now(p, f, busy, &d);
+                if (r >= 0 && busy && !d.text)
+                        d.text = TAKE_PTR(busy);
+                if (r >= 0 && denied && !d.text)
+                        r = say(&d.text, "The restart was called off, as 'shutdown -c' does, and comes all the same: %s",
+                                denied);
         }
         if (r < 0) {
                 free(d.text);
                 return r;
         }
-        if (busy && !d.text)
-                d.text = TAKE_PTR(busy);
         *ret = d;
         return 0;
 }

@@ -6,6 +6,23 @@
 #include "calendar/year.h"
 
 /**
+ * struct RestartBudget - what may be put off, and what was
+ * @max_times, @max_usec: Deferrals= and DeferMaxSec=, all in all
+ * @times: how often it was done
+ * @first_usec: when the calendar wanted to restart first; 0: not known
+ * @restart_usec: when it is planned now
+ * @deadline_usec: 0: there is none
+ */
+typedef struct RestartBudget {
+        unsigned max_times;
+        uint64_t max_usec;
+        uint64_t times;
+        uint64_t first_usec;
+        uint64_t restart_usec;
+        uint64_t deadline_usec;
+} RestartBudget;
+
+/**
  * struct RestartFacts
  * @restart_usec: when it is planned
  * @firm: a person named that time: nothing holds it up
@@ -17,6 +34,8 @@
  *   matter by policy
  * @battery: there is no power but the battery's, and it matters
  * @ours: logind has the restart, for @restart_usec
+ * @called_off: logind had it, and somebody has taken it from there without a word to us
+ * @budget: what there is for putting it off
  * @theirs_usec: when logind shuts down for somebody else; 0: it does not
  * @theirs, @planned: that, and our restart, for people: "'poweroff' for 2026-10-20 22:00 UTC"; "2026-10-20 22:00 UTC"
  */
@@ -32,6 +51,8 @@ typedef struct RestartFacts {
         const char *user;
         bool battery;
         bool ours;
+        bool called_off;
+        const RestartBudget *budget;
         uint64_t theirs_usec;
         const char *theirs, *planned;
 } RestartFacts;
@@ -42,6 +63,7 @@ typedef enum RestartAction {
         RESTART_TAKE_BACK, /* from logind; it is planned for restart_usec now */
         RESTART_POSTPONE,  /* likewise, and logind does not have it */
         RESTART_DROP,      /* from logind, too, when it has it; it is not planned any more */
+        RESTART_PUT_OFF,   /* somebody has called it off: not before restart_usec, and it counts unless it was firm */
 } RestartAction;
 
 /**
@@ -60,23 +82,6 @@ typedef struct RestartDecision {
 int restart_time(const CalendarPolicy *p, uint64_t earliest_usec, uint64_t *ret) _must_check_ _nonnull_(1, 3);
 int restart_decide(const CalendarPolicy *p, const RestartFacts *f, RestartDecision *ret) _must_check_
                 _nonnull_(1, 2, 3);
-/**
- * struct RestartBudget - what may be put off, and what was
- * @max_times, @max_usec: Deferrals= and DeferMaxSec=, all in all
- * @times: how often it was done
- * @first_usec: when the calendar wanted to restart first; 0: not known
- * @restart_usec: when it is planned now
- * @deadline_usec: 0: there is none
- */
-typedef struct RestartBudget {
-        unsigned max_times;
-        uint64_t max_usec;
-        uint64_t times;
-        uint64_t first_usec;
-        uint64_t restart_usec;
-        uint64_t deadline_usec;
-} RestartBudget;
-
 int restart_may_defer(const CalendarPolicy *p, const RestartBudget *budget, uint64_t now_usec, uint64_t until_usec,
                 char **ret_why_not) _must_check_ _nonnull_(1, 2, 5);
 

@@ -170,7 +170,7 @@ void baseline_drop_restart(BaselineState *s) {
         if (s->phase == BASELINE_SCHEDULED)
                 s->phase = BASELINE_INSTALLED;
         s->restart_usec = 0;
-        s->restart_firm = s->handed_over = false;
+        s->restart_firm = s->handed_over = s->taken_over = false;
         s->restart_boot = SD_ID128_NULL;
 }
 
@@ -219,7 +219,7 @@ static void plan_restart(BaselineState *s, uint64_t usec, const BaselineFacts *f
                 s->first_restart_usec = usec;
         s->restart_usec = usec;
         s->restart_boot = f->boot_id;
-        s->handed_over = false;
+        s->handed_over = s->taken_over = false;
 }
 
 /**

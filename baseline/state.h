@@ -51,7 +51,8 @@ typedef enum BaselineCause {
  * @restart_usec: when the machine is to restart, also for another reason than a baseline; 0: not decided
  * @restart_firm: a person named that time
  * @restart_boot: boot in which it was decided; it is of no use in another one
- * @handed_over: logind was told exactly that time
+ * @handed_over: logind is told exactly that time
+ * @taken_over: and has answered that it has it
  * @first_restart_usec: when the calendar wanted to restart before anybody put it off; 0: not yet
  * @deferrals, @deferred_until_usec: of this baseline's restart
  * @reached, @reached_usec, @reached_kernel: the newest baseline that this machine completed
@@ -75,6 +76,7 @@ typedef struct BaselineState {
         bool restart_firm;
         sd_id128_t restart_boot;
         bool handed_over;
+        bool taken_over;
         uint64_t first_restart_usec;
         uint64_t deferrals;
         uint64_t deferred_until_usec;

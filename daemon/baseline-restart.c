@@ -35,7 +35,7 @@ int baseline_set_restart(Baseline *b, uint64_t usec, bool firm, sd_bus_error *er
                 b->state.phase = BASELINE_SCHEDULED;
         b->state.restart_usec = usec;
         b->state.restart_firm = firm;
-        b->state.handed_over = false;
+        b->state.handed_over = b->state.taken_over = false;
         return changed_or_back(b, &before, error);
 }
 
@@ -45,6 +45,18 @@ int baseline_hand_over(Baseline *b, uint64_t usec) {
 
         b->state.restart_usec = usec;
         b->state.handed_over = true;
+        b->state.taken_over = false;
+        return changed_or_back(b, &before, NULL);
+}
+
+/** baseline_taken_over() - logind has it. Return: 0 or a negative errno; then nobody knows that it has. */
+int baseline_taken_over(Baseline *b) {
+        BaselineState before = b->state;
+
+        /* It was planned anew meanwhile. */
+        if (!b->state.handed_over)
+                return 0;
+        b->state.taken_over = true;
         return changed_or_back(b, &before, NULL);
 }
 

@@ -26,6 +26,7 @@ int baseline_schedule(Baseline *b, const char *name, const char *bundle, const c
 bool baseline_pending(const Baseline *b) _nonnull_(1);
 int baseline_set_restart(Baseline *b, uint64_t usec, bool firm, sd_bus_error *error) _must_check_ _nonnull_(1);
 int baseline_hand_over(Baseline *b, uint64_t usec) _must_check_ _nonnull_(1);
+int baseline_taken_over(Baseline *b) _must_check_ _nonnull_(1);
 int baseline_forget_restart(Baseline *b) _must_check_ _nonnull_(1);
 int baseline_defer(Baseline *b, uint64_t until_usec, bool counts, sd_bus_error *error) _must_check_ _nonnull_(1);
 int baseline_goes_down(Baseline *b, bool start) _must_check_ _nonnull_(1);

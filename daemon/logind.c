@@ -7,6 +7,9 @@
  *
  * logind has one scheduled shutdown for everybody and no signal when it changes: it is read each time before
  * anything is decided. Up to systemd 256 "no schedule" is an empty type with whatever time.
+ *
+ * A logind that was restarted has lost its schedule, and nobody has called it off: so the one that was told is
+ * remembered, by its name on the bus.
  */
 
 #include "daemon/logind.h"
@@ -32,6 +35,7 @@ struct Logind {
         void *userdata;
         const char *type; /* of a schedule between its two calls */
         uint64_t usec;
+        char *told; /* unique name of the logind that has the schedule; NULL: not known */
 };
 
 static void view_done(LogindView *v) {
@@ -80,6 +84,7 @@ Logind *logind_free(Logind *l) {
         sd_bus_slot_unref(l->watch);
         sd_bus_unref(l->bus);
         view_done(&l->view);
+        free(l->told);
         free(l);
         return NULL;
 }
@@ -214,18 +219,24 @@ static int read_schedule(Logind *l, sd_bus_message *reply) {
 
 static int read_property(Logind *l, sd_bus_message *reply) {
         const char *name;
-        int r = sd_bus_message_read(reply, "s", &name), power;
+        int r = sd_bus_message_read(reply, "s", &name), value;
+        bool power;
 
         if (r < 0)
                 return r;
         if (streq(name, "ScheduledShutdown"))
                 return read_schedule(l, reply);
-        if (!streq(name, "OnExternalPower"))
+        power = streq(name, "OnExternalPower");
+        if (!power && !streq(name, "PreparingForShutdown"))
                 return sd_bus_message_skip(reply, "v");
-        r = sd_bus_message_read(reply, "v", "b", &power);
-        if (r >= 0)
-                l->view.battery = !power;
-        return r;
+        r = sd_bus_message_read(reply, "v", "b", &value);
+        if (r < 0)
+                return r;
+        if (power)
+                l->view.battery = !value;
+        else
+                l->view.goes_down = value;
+        return 0;
 }
 
 static int read_properties(Logind *l, sd_bus_message *reply) {
@@ -245,6 +256,7 @@ static int on_properties(sd_bus_message *reply, void *userdata, _unused_ sd_bus_
 
         if (refused(l, reply))
                 return 0;
+        l->view.is_another = l->told && !streq_ptr(sd_bus_message_get_sender(reply), l->told);
         r = read_properties(l, reply);
         if (r >= 0)
                 r = send(l, LOGIND_MANAGER, "ListInhibitors", on_inhibitors, "");
@@ -266,9 +278,18 @@ int logind_look(Logind *l, LogindLooked looked, void *userdata) {
         return send(l, "org.freedesktop.DBus.Properties", "GetAll", on_properties, "s", LOGIND_MANAGER);
 }
 
+/* Where the name cannot be remembered, it is not known. */
+static void remember(Logind *l, sd_bus_message *reply) {
+        const char *sender = sd_bus_message_get_sender(reply);
+
+        free(l->told);
+        l->told = sender ? strdup(sender) : NULL;
+}
+
 static int on_done(sd_bus_message *reply, void *userdata, _unused_ sd_bus_error *error) {
         Logind *l = userdata;
 
+        remember(l, reply);
         l->slot = sd_bus_slot_unref(l->slot);
         l->done(l->userdata, sd_bus_message_is_method_error(reply, NULL) ? sd_bus_message_get_error(reply)
                                                                           : &SD_BUS_ERROR_NULL);

@@ -15,6 +15,8 @@ typedef struct Logind Logind;
  * @inhibitor: "'WHO' (WHY)" of a block inhibitor of shutdown; NULL: nobody holds one
  * @user: name of a person who is logged in; NULL: nobody
  * @battery: there is no external power
+ * @goes_down: the shutdown has begun
+ * @is_another: not the logind that logind_schedule() told; up to version 253 a new one knows of no schedule
  */
 typedef struct LogindView {
         char *scheduled_type;
@@ -22,6 +24,8 @@ typedef struct LogindView {
         char *inhibitor;
         char *user;
         bool battery;
+        bool goes_down;
+        bool is_another;
 } LogindView;
 
 /** LogindLooked - @view is NULL when logind did not answer; @error says why. logind may be freed in it. */

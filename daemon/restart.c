@@ -8,7 +8,8 @@
  * The schedule in logind is ours when it was handed over and has exactly the time that is in our state: written
  * there before logind is told, so that a daemon that comes after a crash knows it again, and with odd
  * microseconds, so that nobody else schedules the same by chance. Any other is somebody else's and never
- * touched; ScheduleReboot is refused then.
+ * touched; ScheduleReboot is refused then. One that is gone was called off by somebody, unless logind is another
+ * one than was told, or the machine goes down.
  *
  * Each request of a caller begins with a look at logind, too, and is answered when it was carried out.
  */
@@ -37,6 +38,7 @@
 /**
  * struct Restart
  * @request: a caller waits for it; NULL: nobody
+ * @telling: logind is being told something; a look would come between its two calls
  * @next_usec: what becomes of the plan once logind has let go of it
  * @text: what holds the restart up, or NULL
  * @overdue: beyond the deadline; it is a finding
@@ -46,6 +48,7 @@ struct Restart {
         Logind *logind;
         sd_event_source *timer;
         Request *request;
+        bool telling;
         uint64_t next_usec;
         char *text;
         bool overdue;
@@ -155,6 +158,24 @@ static const char *type_of(const Restart *r) {
 static bool is_ours(const Restart *r, const LogindView *view) {
         return state_of(r)->handed_over && view->scheduled_usec > 0 && view->scheduled_usec == state_of(r)->restart_usec &&
                 (streq(view->scheduled_type, "reboot") || streq(view->scheduled_type, "kexec"));
+}
+
+static bool is_theirs(const Restart *r, const LogindView *view) {
+        return view->scheduled_usec > 0 && !is_ours(r, view);
+}
+
+static RestartBudget budget_of(const Restart *r, const CalendarPolicy *p) {
+        const BaselinePolicy *policy = &r->manager->config->baseline;
+        const BaselineState *s = state_of(r);
+
+        return (RestartBudget) {
+                .max_times = policy->deferrals,
+                .max_usec = policy->defer_max_usec,
+                .times = s->deferrals,
+                .first_usec = s->first_restart_usec,
+                .restart_usec = s->restart_usec,
+                .deadline_usec = baseline_deadline(s, p),
+        };
 }
 
 /* --- answers --- */
@@ -275,19 +296,27 @@ static void decide_request(Restart *r, const LogindView *view) {
 
 /* --- by itself --- */
 
-static void plan_for(Restart *r, uint64_t usec) {
+static int plan_for(Restart *r, uint64_t usec) {
         Baseline *b = r->manager->baseline;
+        int k = usec > 0 ? baseline_set_restart(b, usec, state_of(r)->restart_firm, NULL) : baseline_forget_restart(b);
 
-        if ((usec > 0 ? baseline_set_restart(b, usec, state_of(r)->restart_firm, NULL) : baseline_forget_restart(b)) < 0)
+        if (k < 0)
                 set_text(r, "The time of the restart cannot be written down");
+        return k;
 }
 
 /* LogindDone, of handing it over */
 static void handed_over(void *userdata, const sd_bus_error *error) {
         Restart *r = userdata;
 
-        if (sd_bus_error_is_set(error))
+        r->telling = false;
+        if (sd_bus_error_is_set(error)) {
                 refuse_logind(r, error);
+                return;
+        }
+        /* Where that cannot be written, one that is gone is handed over anew: nobody knows that it was called off. */
+        (void) (baseline_taken_over(r->manager->baseline) < 0);
+        restart_look(r);
 }
 
 /* shutdown(8) names whole minutes; who names a time by hand, round ones. */
@@ -315,6 +344,7 @@ static void hand_over(Restart *r, const RestartDecision *d) {
         }
         tell(r, LOG_NOTICE, wall);
         k = logind_schedule(r->logind, type_of(r), usec, wall, handed_over, r);
+        r->telling = k >= 0;
         if (k < 0)
                 set_text(r, strerror(-k));
 }
@@ -323,19 +353,44 @@ static void hand_over(Restart *r, const RestartDecision *d) {
 static void taken_back(void *userdata, const sd_bus_error *error) {
         Restart *r = userdata;
 
+        r->telling = false;
         if (sd_bus_error_is_set(error))
                 refuse_logind(r, error);
         else
-                plan_for(r, r->next_usec);
+                (void) (plan_for(r, r->next_usec) < 0);
 }
 
 /* Nothing of it stays in logind either. */
 static void take_back(Restart *r, uint64_t next_usec, bool ours) {
+        int k;
+
         r->next_usec = next_usec;
-        if (!ours)
-                plan_for(r, next_usec);
-        else if (logind_cancel(r->logind, taken_back, r) < 0)
+        if (!ours) {
+                (void) (plan_for(r, next_usec) < 0);
+                return;
+        }
+        k = logind_cancel(r->logind, taken_back, r);
+        r->telling = k >= 0;
+        if (k < 0)
                 set_text(r, "The restart cannot be taken back from systemd-logind");
+}
+
+/* Somebody has called it off: as if it had been put off through us. */
+static void put_off(Restart *r, const RestartDecision *d) {
+        _cleanup_free_ char *text = NULL;
+
+        wake_at(r, now() + RETRY_USEC);
+        if (baseline_defer(r->manager->baseline, d->restart_usec, !state_of(r)->restart_firm, NULL) < 0) {
+                set_text(r, "The time of the restart cannot be written down");
+                return;
+        }
+        if (write_text(r, "The restart was put off", state_of(r)->restart_usec, &text) >= 0)
+                tell(r, LOG_NOTICE, text);
+        else
+                text = NULL;
+        /* Between the two plans there was none, and nothing to be said of it. */
+        if (state_of(r)->restart_usec > 0)
+                set_text(r, d->text);
 }
 
 static void act(Restart *r, const RestartDecision *d, bool ours) {
@@ -354,6 +409,9 @@ static void act(Restart *r, const RestartDecision *d, bool ours) {
                 wake_at(r, 0);
                 take_back(r, 0, ours);
                 return; /* which has looked, perhaps, at what is planned instead */
+        case RESTART_PUT_OFF:
+                put_off(r, d);
+                return;
         case RESTART_TAKE_BACK:
         case RESTART_POSTPONE:
                 take_back(r, d->restart_usec, ours);
@@ -389,6 +447,7 @@ static void looked(void *userdata, const LogindView *view, const sd_bus_error *e
         Restart *r = userdata;
         unsigned busy = r->manager->config->baseline.busy;
         CalendarPolicy p = baseline_calendar_policy(r->manager->baseline, NULL);
+        RestartBudget budget = budget_of(r, &p);
         When planned = when_of(state_of(r)->restart_usec);
         _cleanup_free_ char *theirs = NULL;
         RestartDecision d;
@@ -401,6 +460,13 @@ static void looked(void *userdata, const LogindView *view, const sd_bus_error *e
                 decide_request(r, view);
                 return;
         }
+        if (view->goes_down) {
+                wake_at(r, now() + USEC_PER_MINUTE);
+                return;
+        }
+        /* Somebody has set his own over it: ours comes after it, and nobody can call it off before. */
+        if (is_theirs(r, view) && state_of(r)->handed_over && plan_for(r, state_of(r)->restart_usec) >= 0)
+                return; /* which looks again */
         if (view->scheduled_usec > 0 &&
             asprintf(&theirs, "'%s' for %s", view->scheduled_type, when_of(view->scheduled_usec).text) < 0)
                 theirs = NULL;
@@ -417,7 +483,9 @@ static void looked(void *userdata, const LogindView *view, const sd_bus_error *e
                     .user = busy & BASELINE_BUSY_USERS ? view->user : NULL,
                     .battery = (busy & BASELINE_BUSY_BATTERY) && view->battery,
                     .ours = is_ours(r, view),
-                    .theirs_usec = is_ours(r, view) ? 0 : view->scheduled_usec,
+                    .called_off = state_of(r)->handed_over && state_of(r)->taken_over && view->scheduled_usec == 0 && !view->is_another,
+                    .budget = &budget,
+                    .theirs_usec = is_theirs(r, view) ? view->scheduled_usec : 0,
                     .theirs = theirs,
                     .planned = planned.text,
             }, &d) < 0)
@@ -434,7 +502,7 @@ static void looked(void *userdata, const LogindView *view, const sd_bus_error *e
 void restart_look(Restart *r) {
         uint64_t planned = state_of(r)->restart_usec;
 
-        if (r->request)
+        if (r->request || r->telling)
                 return;
         wake_at(r, 0);
         if (planned == 0) {
@@ -475,25 +543,17 @@ static int check_planned(const Restart *r, sd_bus_error *error) {
 }
 
 static int check_defer(Restart *r, const Request *request, sd_bus_error *error) {
-        const BaselinePolicy *policy = &r->manager->config->baseline;
         CalendarPolicy p = baseline_calendar_policy(r->manager->baseline, NULL);
-        const BaselineState *s = state_of(r);
+        RestartBudget budget = budget_of(r, &p);
         _cleanup_free_ char *why = NULL;
         int k = check_planned(r, error);
 
         if (k < 0)
                 return k;
-        if (s->restart_firm)
+        if (state_of(r)->restart_firm)
                 return sd_bus_error_set(error, HOTPATCH_ERROR("DeferralDenied"),
                         "An administrator named the time of this restart");
-        k = restart_may_defer(&p, &(RestartBudget) {
-                        .max_times = policy->deferrals,
-                        .max_usec = policy->defer_max_usec,
-                        .times = s->deferrals,
-                        .first_usec = s->first_restart_usec,
-                        .restart_usec = s->restart_usec,
-                        .deadline_usec = baseline_deadline(s, &p),
-                }, now(), request->usec, &why);
+        k = restart_may_defer(&p, &budget, now(), request->usec, &why);
         if (k >= 0 && why)
                 return sd_bus_error_set(error, HOTPATCH_ERROR("DeferralDenied"), why);
         r->next_usec = request->usec;
@@ -529,6 +589,7 @@ int restart_request(Restart *r, Request **request, sd_bus_error *error) {
                 k = logind_look(r->logind, looked, r);
         if (k < 0)
                 return k;
+        r->telling = false; /* what was said to logind before comes before the question */
         r->request = TAKE_PTR(*request);
         return 1;
 }

@@ -50,6 +50,7 @@ const Field store_baseline_fields[] = {
         { "RESTART_FIRM", FIELD_BOOL, true, STATE(restart_firm), NULL },
         { "RESTART_BOOT", FIELD_ID128, false, STATE(restart_boot), NULL },
         { "HANDED_OVER", FIELD_BOOL, false, STATE(handed_over), NULL },
+        { "TAKEN_OVER", FIELD_BOOL, false, STATE(taken_over), NULL },
         { "FIRST_RESTART_USEC", FIELD_U64, false, STATE(first_restart_usec), NULL },
         { "DEFERRALS", FIELD_U64, true, STATE(deferrals), NULL },
         { "DEFERRED_UNTIL_USEC", FIELD_U64, true, STATE(deferred_until_usec), NULL },

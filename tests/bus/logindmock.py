@@ -26,11 +26,13 @@ class Logind(dbus.service.Object):
         self.power = True
         self.calls = []
         self.refuse = False
+        self.goes_down = False
 
     @dbus.service.method('org.freedesktop.DBus.Properties', in_signature='s', out_signature='a{sv}')
     def GetAll(self, _interface):
         return {'ScheduledShutdown': dbus.Struct((self.scheduled[0], dbus.UInt64(self.scheduled[1])), signature='st'),
-                'OnExternalPower': dbus.Boolean(self.power), 'BlockInhibited': 'shutdown', 'NCurrentSessions': dbus.UInt64(9)}
+                'OnExternalPower': dbus.Boolean(self.power), 'PreparingForShutdown': dbus.Boolean(self.goes_down),
+                'BlockInhibited': 'shutdown', 'NCurrentSessions': dbus.UInt64(9)}
 
     @dbus.service.method(MANAGER, out_signature='a(ssssuu)')
     def ListInhibitors(self):
@@ -62,5 +64,7 @@ class Logind(dbus.service.Object):
         pass
 
     def close(self):
-        self.remove_from_connection()
-        self.owner.close()
+        if self.owner:
+            self.remove_from_connection()
+            self.owner.close()
+            self.owner = None

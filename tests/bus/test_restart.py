@@ -178,6 +178,98 @@ def test_somebody_elses_beyond_the_deadline(pki):
         assert logind.scheduled == theirs and logind.calls == [], logind.calls
 
 
+def look(w):
+    """What else happens each minute."""
+    w.root.call('Reload')
+
+
+def handed_over(w, logind, usec=0):
+    """logind has it, at another time than that, and has said so."""
+    wait_for('the hand-over', lambda: logind.scheduled != NONE and logind.scheduled[1] != usec and state(w, 'TAKEN_OVER') == '1')
+
+
+def test_called_off(pki):
+    """'shutdown -c' says nothing to us. It is noticed, said, and counts as a deferral."""
+    with World(pki) as w:
+        open_window(w, 'Deferrals=1')
+        installed(w)
+        logind = begin(w)
+        handed_over(w, logind)
+        first = logind.scheduled[1]
+        logind.scheduled = NONE
+        # The machine goes down: that is none.
+        logind.goes_down = True
+        look(w)
+        time.sleep(0.5)
+        assert schedule(w)[0] == first and state(w, 'DEFERRALS') == '0'
+        logind.goes_down = False
+        w.daemon.stop()
+        w.daemon.start()
+        w.root = w.client()
+        wait_for('the notice', lambda: 'called off' in schedule(w)[2])
+        assert schedule(w)[0] > first + 11 * 60 * MINUTE and schedule(w)[1] == 'calendar', schedule(w)
+        assert state(w, 'DEFERRALS') == '1' and state(w, 'TAKEN_OVER') == '0' and state(w, 'PHASE') == 'scheduled'
+        out, _ = ctl(w, 'reboot', user=NOBODY)
+        assert "called off, as 'shutdown -c' does" in ' '.join(out.split()), out
+        assert len(logind.calls) == 1, logind.calls
+    with World(pki) as w:
+        open_window(w, 'Deferrals=0')
+        installed(w)
+        logind = begin(w)
+        handed_over(w, logind)
+        first = logind.scheduled[1]
+        logind.scheduled = NONE
+        look(w)
+        handed_over(w, logind, first)
+        assert 'comes all the same: The restart was put off 0 times' in schedule(w)[2], schedule(w)
+
+
+def test_an_administrators_own_is_called_off(pki):
+    with World(pki) as w:
+        policy(w, 'Months=%d' % (datetime.datetime.utcnow().month % 12 + 1))
+        w.machine.write('run/reboot-required', '')
+        logind = begin(w)
+        w.root.call('ScheduleReboot', 0, NO_OPTIONS)
+        handed_over(w, logind)
+        logind.scheduled = NONE
+        look(w)
+        wait_for('the end', lambda: schedule(w) == (0, '', ''))
+        assert len(logind.calls) == 1, logind.calls
+
+
+def test_a_new_logind_knows_of_none(pki):
+    """systemd-logind of 252 forgets the schedule when it is restarted. Nobody has called it off."""
+    with World(pki) as w:
+        open_window(w)
+        installed(w)
+        logind = begin(w)
+        handed_over(w, logind)
+        first = logind.scheduled[1]
+        logind.close()
+        logind = w.add(Logind(w.bus))
+        look(w)
+        handed_over(w, logind, first)
+        assert state(w, 'DEFERRALS') == '0' and schedule(w)[2] == '', schedule(w)
+
+
+def test_somebody_sets_his_own_over_it(pki):
+    with World(pki) as w:
+        open_window(w)
+        installed(w)
+        logind = begin(w)
+        handed_over(w, logind)
+        first = logind.scheduled[1]
+        theirs = logind.scheduled = ('poweroff', now() + 60 * MINUTE)
+        look(w)
+        wait_for('the reason', lambda: "Somebody else has scheduled 'poweroff'" in schedule(w)[2])
+        assert logind.scheduled == theirs and state(w, 'HANDED_OVER') == '0', logind.calls
+        # What he takes back is his own; ours follows.
+        logind.scheduled = NONE
+        look(w)
+        handed_over(w, logind, first)
+        assert state(w, 'DEFERRALS') == '0', read(w.machine.path(STATE))
+
+
 def test_a_user_defers_until_the_budget_is_spent(pki):
     with World(pki, 'allow') as w:
         open_window(w, 'Deferrals=2', 'DeferMaxSec=4h')

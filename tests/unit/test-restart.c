@@ -108,6 +108,38 @@ START_TEST(test_somebody_elses) {
 }
 END_TEST
 
+/* Calling it off is worth a deferral, and costs one. */
+START_TEST(test_called_off) {
+        RestartBudget budget = { .max_times = 2, .max_usec = USEC_PER_DAY, .times = 1, .first_usec = at(21, 22, 0),
+                                 .restart_usec = at(21, 22, 0), .deadline_usec = at(28, 0, 0) };
+        RestartFacts f = { .now_usec = at(21, 21, 57), .restart_usec = at(21, 22, 0), .called_off = true, .budget = &budget,
+                           .deadline_usec = at(28, 0, 0), .user = "alice" };
+        RestartDecision d;
+
+        ck_assert_ok(restart_decide(&policy, &f, &d));
+        ck_assert_int_eq(d.action, RESTART_PUT_OFF);
+        ck_assert_uint_eq(d.restart_usec, at(22, 2, 0));
+        ck_assert_str_eq(d.text, "The restart was called off, as 'shutdown -c' does");
+        free(d.text);
+        /* The budget is spent: who works is asked as before, and nobody else. */
+        budget.times = 2;
+        decides(f, RESTART_POSTPONE, at(21, 22, 7), "alice");
+        f.user = NULL;
+        decides(f, RESTART_HAND_OVER, at(21, 22, 2), "comes all the same: The restart was put off 2 times");
+        /* Nor is there any other way beyond the deadline. */
+        budget.times = 0;
+        budget.deadline_usec = f.deadline_usec = at(21, 12, 0);
+        decides(f, RESTART_HAND_OVER, at(21, 22, 2), "comes all the same: No window");
+        /* What an administrator named has no budget, whoever called it off. */
+        f.firm = true;
+        ck_assert_ok(restart_decide(&policy, &f, &d));
+        ck_assert_int_eq(d.action, RESTART_PUT_OFF);
+        free(d.text);
+        f.needless = true;
+        decides(f, RESTART_DROP, 0, NULL);
+}
+END_TEST
+
 START_TEST(test_time_went_by) {
         RestartFacts f = { .now_usec = at(22, 9, 0), .restart_usec = at(21, 22, 0) };
 
@@ -200,6 +232,7 @@ static Suite *restart_suite(void) {
 
         tcase_add_checked_fixture(t, setup, NULL);
         tcase_add_test(t, test_handed_over_shortly_before);
+        tcase_add_test(t, test_called_off);
         tcase_add_test(t, test_busy);
         tcase_add_test(t, test_installing);
         tcase_add_test(t, test_nothing_holds_it_up_for_ever);
