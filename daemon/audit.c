@@ -14,10 +14,14 @@
  * until it has ended, kernel and records disagree on purpose.
  */
 
+#include <ctype.h>
+#include <inttypes.h>
+
 #include "daemon/audit-report.h"
 #include "daemon/audit.h"
 #include "daemon/describe.h"
 #include "daemon/manager.h"
+#include "daemon/rundir.h"
 #include "daemon/worker.h"
 #include "util/file.h"
 #include "util/limits.h"
@@ -26,6 +30,7 @@
 #define BACKGROUND_DELAY_USEC (2 * USEC_PER_SEC)
 /* Some GiB from a slow disk. */
 #define TIMEOUT_USEC (10 * 60 * USEC_PER_SEC)
+#define AUDITED_FILE "audited"
 
 struct Audit {
         Manager *manager;
@@ -37,7 +42,40 @@ struct Audit {
         Request *waiting[HOTPATCH_QUERIES_MAX];
         size_t n_waiting;
         bool again; /* something changed while the worker ran */
+        uint64_t audited_usec; /* CLOCK_REALTIME, the last run that ended well; 0: none in this boot */
+        int run_fd;
 };
+
+/* --- when --- */
+
+/* The daemon comes and goes: run/hotpatch/audited remembers it for this boot. Losing it costs a look at the store. */
+static void audited_read(Audit *a) {
+        _cleanup_free_ char *line = NULL;
+        char *end;
+
+        if (file_read_line_at(a->run_fd, AUDITED_FILE, &line) < 0 || !isdigit((unsigned char) *line))
+                return;
+        errno = 0;
+        a->audited_usec = strtoull(line, &end, 10);
+        if (errno != 0 || *end != '\0' || a->audited_usec > clock_usec(CLOCK_REALTIME))
+                a->audited_usec = 0;
+}
+
+static void audited_now(Audit *a) {
+        char text[24];
+
+        a->audited_usec = clock_usec(CLOCK_REALTIME);
+        snprintf(text, sizeof(text), "%" PRIu64 "\n", a->audited_usec);
+        (void) (file_replace_at(a->run_fd, AUDITED_FILE, text, strlen(text), 0600) < 0);
+}
+
+/** audit_bus_get() - property AuditedUSec */
+int audit_bus_get(_unused_ sd_bus *bus, _unused_ const char *path, _unused_ const char *interface,
+                _unused_ const char *property, sd_bus_message *reply, void *userdata, _unused_ sd_bus_error *error) {
+        const Manager *m = userdata;
+
+        return sd_bus_message_append(reply, "t", m->audit->audited_usec);
+}
 
 /* --- in the child --- */
 
@@ -130,8 +168,10 @@ static void on_done(void *userdata, int r, const sd_bus_error *error, const void
         a->worker = worker_free(a->worker);
         if (r >= 0)
                 r = take_output(a, output, size, &json);
-        if (r >= 0)
+        if (r >= 0) {
+                audited_now(a);
                 findings_look_again(a->manager->findings);
+        }
         answer_all(a, r, error, json);
         a->manager->activity_usec = clock_usec(CLOCK_MONOTONIC);
         if (a->n_waiting > 0 && !manager_running_job(a->manager))
@@ -230,7 +270,8 @@ int audit_new(Manager *m, Audit **ret) {
 
         if (!a)
                 return -ENOMEM;
-        *a = (Audit) { .manager = m };
+        *a = (Audit) { .manager = m, .run_fd = rundir_open(kernel_root_fd(m->kernel)) };
+        audited_read(a);
         *ret = a;
         return 0;
 }
@@ -246,6 +287,7 @@ Audit *audit_free(Audit *a) {
         for (size_t i = 0; i < a->n_waiting; i++)
                 request_free(a->waiting[i]);
         finding_set_done(&a->findings);
+        safe_close(a->run_fd);
         free(a);
         return NULL;
 }

@@ -50,7 +50,7 @@ static void tail_add(Tail *t, const char *data, size_t size) {
 static void tail_write(const Tail *t, const char *name) {
         _cleanup_close_ int fd = -EBADF;
 
-        (void) mkdir("/run/hotpatch", 0700);
+        (void) mkdir("/run/hotpatch", 0711);
         (void) mkdir("/" CHECKS_OUTPUT_DIRECTORY, 0700);
         fd = open("/" CHECKS_OUTPUT_DIRECTORY, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (fd < 0 || file_replace_at(fd, name, t->text, t->n, 0600) < 0)

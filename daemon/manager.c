@@ -311,6 +311,8 @@ int manager_new(sd_event *event, const char *root, const ModuleOps *ops, void *o
                 r = audit_new(m, &m->audit);
         if (r >= 0)
                 r = watch_new(m, &m->watch);
+        if (r >= 0)
+                r = publisher_new(m, &m->publisher);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(m);
@@ -340,6 +342,7 @@ Manager *manager_free(Manager *m) {
         strv_free(m->config_warnings);
         baseline_call_free(m->baseline_call);
         backend_free(m->backend);
+        publisher_free(m->publisher);
         watch_free(m->watch);
         audit_free(m->audit);
         findings_free(m->findings);

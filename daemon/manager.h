@@ -19,6 +19,7 @@
 #include "daemon/job.h"
 #include "daemon/leftovers.h"
 #include "daemon/patch.h"
+#include "daemon/publish.h"
 #include "daemon/query.h"
 #include "daemon/restart.h"
 #include "daemon/store.h"
@@ -73,6 +74,7 @@ struct Manager {
         Findings *findings;
         Audit *audit;
         Watch *watch;
+        Publisher *publisher;
 
         sd_event_source *flush;
         uint64_t activity_usec;

@@ -131,7 +131,8 @@ static bool same_objects(const Patch *a, const Patch *b) {
         return true;
 }
 
-static void signal_change(Patch *p, const Patch *old) {
+/* Return: whether anything did. */
+static bool signal_change(Patch *p, const Patch *old) {
         char *properties[8 + 1] = {}; /* and NULL */
         size_t n = 0;
 
@@ -158,11 +159,13 @@ static void signal_change(Patch *p, const Patch *old) {
                 findings_look_later(p->manager->findings);
         if (n > 0)
                 bus_patch_changed(p, properties);
+        return n > 0;
 }
 
 /* Put the new view in the place of the old one and tell the bus what differs. */
 static void install(Manager *m, PatchSet *next) {
         PatchSet old = m->patches;
+        bool changed = old.n_patches != next->n_patches;
 
         /* A patch whose constant properties changed is another patch of the same id. */
         for (size_t i = 0; i < old.n_patches; i++) {
@@ -179,13 +182,14 @@ static void install(Manager *m, PatchSet *next) {
                 bool same = before && same_constants(p, before);
 
                 tripwire_watch(p, same ? before : NULL);
-                if (same)
-                        signal_change(p, before);
-                else
+                if (!same)
                         bus_patch_added(p);
+                if (!same || signal_change(p, before))
+                        changed = true;
         }
         patch_set_done(&old);
         watch_update(m->watch);
+        publisher_look(m->publisher, changed);
 }
 
 static int compare_patches(const void *a, const void *b) {

@@ -2,7 +2,8 @@
 
 /*
  * /run/hotpatch belongs to hotpatchd and to hotpatch-restore, whoever comes first. In the sandbox of the service
- * systemd makes it (RuntimeDirectory=); below a test's root, and at the start of the machine, nobody does.
+ * systemd makes it (RuntimeDirectory=); below a test's root nobody does. Everybody may enter it and nobody list it, see
+ * publish.c; what others are not to read has the mode for that.
  */
 
 #include <fcntl.h>
@@ -21,7 +22,7 @@ int rundir_open(int root_fd) {
         int fd;
 
         for (size_t i = 0; i < ELEMENTSOF(parents); i++)
-                if (mkdirat(root_fd, parents[i], i == 0 ? 0755 : 0700) < 0 && errno != EEXIST)
+                if (mkdirat(root_fd, parents[i], i == 0 ? 0755 : 0711) < 0 && errno != EEXIST)
                         return -errno;
         fd = openat(root_fd, "run/hotpatch", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         return fd < 0 ? -errno : fd;

@@ -201,6 +201,7 @@ int service_run(const char *root, const ModuleOps *ops, void *ops_userdata) {
         (void) sd_notify(false, "READY=1\nSTATUS=Processing requests.");
         findings_start(s.manager->findings);
         r = sd_event_loop(s.event);
+        publisher_stop(s.manager->publisher);
         if (r >= 0)
                 findings_stop(s.manager->findings);
         if (r >= 0)

@@ -38,10 +38,10 @@ static int notes_build_id(const Kernel *k, const char *path, char **ret) {
 }
 
 /**
- * kernel_identity() - release, architecture and build-id of the kernel
+ * kernel_identity() - release, version, architecture and build-id of the kernel
  * @ret: to be emptied with kernel_identity_done()
  *
- * Of the running kernel uname(2) tells the first two; a captured tree has them in /proc/sys/kernel
+ * Of the running kernel uname(2) tells the first three; a captured tree has them in /proc/sys/kernel
  * (`arch` exists from 6.1 on; without it this machine's is taken).
  *
  * Return: 0 or a negative errno. A kernel without a build-id is no error.
@@ -57,6 +57,9 @@ int kernel_identity(const Kernel *k, KernelIdentity *ret) {
         if (r < 0)
                 return r;
         r = sysctl_or(k, "proc/sys/kernel/osrelease", u.release, &i.release);
+        if (r < 0)
+                return r;
+        r = sysctl_or(k, "proc/sys/kernel/version", kernel_is_host(k) ? u.version : "", &i.version);
         if (r < 0)
                 return r;
         r = notes_build_id(k, "sys/kernel/notes", &i.build_id);
@@ -75,6 +78,7 @@ int kernel_identity(const Kernel *k, KernelIdentity *ret) {
 void kernel_identity_done(KernelIdentity *i) {
         free(i->arch);
         free(i->release);
+        free(i->version);
         free(i->build_id);
         *i = (KernelIdentity) {};
 }

@@ -10,6 +10,7 @@ typedef struct KernelIdentity {
         char *arch;     /* uname -m */
         char *release;  /* uname -r */
         char *build_id; /* NT_GNU_BUILD_ID of /sys/kernel/notes; "" when the kernel has none */
+        char *version;  /* uname -v; "" in a captured tree that does not have it */
 } KernelIdentity;
 
 /** struct KernelGates - what can stand in the way of any livepatch */

@@ -200,6 +200,31 @@ int file_read_line_at(int dir_fd, const char *path, char **ret) {
         return 0;
 }
 
+/* @exact: the mode is not subject to the umask */
+static int replace(int dir_fd, const char *name, const void *data, size_t size, unsigned mode, bool exact) {
+        _cleanup_free_ char *tmp = NULL;
+        _cleanup_close_ int fd = -EBADF;
+        int r;
+
+        if (asprintf(&tmp, exact ? ".#%s~" : ".#%s", name) < 0)
+                return -ENOMEM;
+        fd = openat(dir_fd, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, mode);
+        if (fd < 0)
+                return -errno;
+        r = file_write_all(fd, data, size);
+        if (r >= 0 && exact && fchmod(fd, mode) < 0)
+                r = -errno;
+        if (r >= 0 && fsync(fd) < 0)
+                r = -errno;
+        if (r >= 0 && renameat(dir_fd, tmp, dir_fd, name) < 0)
+                r = -errno;
+        if (r < 0) {
+                (void) unlinkat(dir_fd, tmp, 0);
+                return r;
+        }
+        return fsync(dir_fd) < 0 ? -errno : 0;
+}
+
 /**
  * file_replace_at() - write a file so that a crash leaves the old or the new one, never a part
  * @dir_fd: the directory, open for reading (it is flushed)
@@ -210,25 +235,19 @@ int file_read_line_at(int dir_fd, const char *path, char **ret) {
  * what failed: then the new one is in its place, and a crash of the machine may bring the old one back.
  */
 int file_replace_at(int dir_fd, const char *name, const void *data, size_t size, unsigned mode) {
-        _cleanup_free_ char *tmp = NULL;
-        _cleanup_close_ int fd = -EBADF;
-        int r;
+        return replace(dir_fd, name, data, size, mode, false);
+}
 
-        if (asprintf(&tmp, ".#%s", name) < 0)
-                return -ENOMEM;
-        fd = openat(dir_fd, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, mode);
-        if (fd < 0)
-                return -errno;
-        r = file_write_all(fd, data, size);
-        if (r >= 0 && fsync(fd) < 0)
-                r = -errno;
-        if (r >= 0 && renameat(dir_fd, tmp, dir_fd, name) < 0)
-                r = -errno;
-        if (r < 0) {
-                (void) unlinkat(dir_fd, tmp, 0);
-                return r;
-        }
-        return fsync(dir_fd) < 0 ? -errno : 0;
+/**
+ * file_publish_at() - as file_replace_at(), for files that others read
+ * @mode: permission bits of the new file, whatever the umask is; nobody sees it with others
+ *
+ * The file on its way has a name that does not end as @name does: who looks for "*.prom" does not find half of one.
+ *
+ * Return: 0 or a negative errno.
+ */
+int file_publish_at(int dir_fd, const char *name, const void *data, size_t size, unsigned mode) {
+        return replace(dir_fd, name, data, size, mode, true);
 }
 
 /**

@@ -60,6 +60,9 @@
 #define HOTPATCH_RECORD_MAX (UINT64_C(1024) * 1024)
 #define HOTPATCH_RECORD_LIST_MAX 1024U
 
+/* Fixes that are published as being in force: the patches of a machine together repair some hundred. */
+#define HOTPATCH_FIXES_PUBLISHED_MAX 16384U
+
 /* Patches that are wanted at the same time; the kernel stacks each of them. */
 #define HOTPATCH_ADMITTED_MAX 128U
 

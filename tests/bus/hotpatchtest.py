@@ -569,7 +569,7 @@ class Client:
 NO_OPTIONS = dbus.Dictionary({}, signature='sv')
 SIGNATURES = {'Apply': 'asa{sv}', 'Remove': 'asa{sv}', 'Plan': 'asa{sv}', 'Stage': 'ha{sv}',
               'ApplyBundle': 'ha{sv}', 'PlanBundle': 'ha{sv}', 'VerifyBundle': 'ha{sv}', 'Describe': 's',
-              'Release': 'asa{sv}', 'ListPatches': '', 'EndTrial': 'asa{sv}', 'ListJobs': '', 'Cancel': '', 'GetPolicy': '', 'Calendar': 'u', 'ScheduleReboot': 'ta{sv}',
+              'Release': 'asa{sv}', 'ListPatches': '', 'EndTrial': 'asa{sv}', 'ListJobs': '', 'Cancel': '', 'GetPolicy': '', 'GetStatus': '', 'Calendar': 'u', 'ScheduleReboot': 'ta{sv}',
               'DeferBaseline': 'ta{sv}', 'CancelReboot': 'a{sv}', 'Reload': ''}
 
 
