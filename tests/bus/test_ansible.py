@@ -1,0 +1,160 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The Ansible collection against the real daemon: what a play changes, what it changes the second time, what it says
+when the daemon refuses. The machine of Ansible is this one (connection: local) with the private bus as its system
+bus and the configuration of the made-up machine in the place of its own."""
+
+import json
+import os
+import shutil
+import subprocess
+import threading
+
+from hotpatchtest import BUILD, ERROR, PATIENCE, SOURCE, World, main, wait_for, write
+from test_trial import warn
+
+SLOW = 4 * PATIENCE
+
+
+def collections(directory):
+    """Ansible finds a collection only by its place."""
+    place = os.path.join(directory, 'ansible_collections/hotpatch')
+    os.makedirs(place, exist_ok=True)
+    if not os.path.exists(place + '/hotpatch'):
+        shutil.copytree(os.path.join(SOURCE, 'ansible'), place + '/hotpatch')
+    return directory
+
+
+def play(w, *tasks, code=0, arguments=()):
+    """Run tasks as a play. Return: the result of each that ran, by its place."""
+    directory = w.bus.directory
+    book = os.path.join(directory, 'play.json')
+    write(book, json.dumps([{'hosts': 'localhost', 'connection': 'local', 'gather_facts': False, 'tasks': list(tasks)}]))
+    os.makedirs(w.machine.path('etc/hotpatch'), exist_ok=True)
+    environment = {**os.environ, 'DBUS_SYSTEM_BUS_ADDRESS': w.bus.address, 'LC_ALL': 'C.UTF-8',
+                   'ANSIBLE_COLLECTIONS_PATH': collections(os.path.join(directory, 'ansible')),
+                   'ANSIBLE_LOCAL_TEMP': directory + '/local', 'ANSIBLE_REMOTE_TEMP': directory + '/remote',
+                   'ANSIBLE_STDOUT_CALLBACK': 'record', 'ANSIBLE_CALLBACK_PLUGINS': os.path.join(SOURCE, 'ansible/tests/callback'),
+                   'ANSIBLE_LOCALHOST_WARNING': 'false',
+                   'ANSIBLE_PYTHON_INTERPRETER': '/usr/bin/python3', 'HOME': directory,
+                   'PATH': os.path.join(BUILD, 'ctl') + ':' + os.environ['PATH']}
+    done = subprocess.run(
+        ['unshare', '--mount', 'sh', '-c', 'mkdir -p /etc/hotpatch && mount --bind "$1" /etc/hotpatch && shift && exec "$@"',
+         'sh', w.machine.path('etc/hotpatch'), '/usr/bin/ansible-playbook', '-i', 'localhost,', *arguments, book],
+        env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=SLOW, check=False, cwd=directory)
+    assert done.returncode == code, (done.returncode, done.stdout[-3000:], done.stderr[-3000:])
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{')]
+
+
+def hotpatch(**arguments):
+    return {'hotpatch.hotpatch.hotpatch': arguments}
+
+
+def baseline(**arguments):
+    return {'hotpatch.hotpatch.hotpatch_baseline': arguments}
+
+
+def policy(**arguments):
+    return {'hotpatch.hotpatch.hotpatch_policy': arguments}
+
+
+INFO = {'hotpatch.hotpatch.hotpatch_info': {}}
+
+
+def test_a_bundle_of_the_controller(pki):
+    with World(pki) as w:
+        w.start()
+        path = w.machine.bundle('hp-one', module='hp_one')
+        applied, again, removed, gone = play(
+            w, hotpatch(src=path), hotpatch(src=path), hotpatch(id='hp-one', state='absent'),
+            hotpatch(id='hp-one', state='absent'))
+        assert applied['changed'] and applied['job']['result'] == 'done', applied
+        assert applied['patches'][0]['state'] == 'active', applied
+        assert not again['changed'] and again['plan']['ids'] == ['hp-one'], again
+        assert removed['changed'] and w.machine.loaded() == [], removed
+        assert not gone['changed'], gone
+
+
+def test_check_mode_is_the_plan_of_the_daemon(pki):
+    with World(pki) as w:
+        w.start()
+        path = w.machine.bundle('hp-one', module='hp_one')
+        other = w.machine.bundle('hp-other', module='hp_other', functions=(('vmlinux', 'hp_missing'),))
+        applied, refused = play(w, {**hotpatch(src=path)}, {**hotpatch(src=other), 'ignore_errors': True},
+                                arguments=('--check', '--diff'))
+        assert applied['changed'] and 'job' not in applied, applied
+        assert 'hp-one: active' in applied['diff']['after'] and 'hp_function' in applied['diff']['after'], applied['diff']
+        assert refused['failed'] and refused['error_name'] == ERROR + 'FunctionNotFound', refused
+        assert w.machine.loaded() == [] and w.root.patches() == {}
+
+
+def test_staged_and_latest(pki):
+    with World(pki) as w:
+        w.start()
+        one, two = (w.machine.bundle('hp-%d' % n, module='hp_%d' % n, sequence=n, stream='test',
+                                     functions=(('vmlinux', 'hp_function' if n == 1 else 'hp_other'),)) for n in (1, 2))
+        staged, again, latest, still, newer, last = play(
+            w, hotpatch(src=one, state='staged'), hotpatch(src=one, state='staged'), hotpatch(state='latest'),
+            hotpatch(state='latest'), hotpatch(src=two, state='staged'), hotpatch(id='hp-1', state='latest'))
+        assert staged['changed'] and not again['changed'], (staged, again)
+        assert latest['changed'] and latest['ids'] == ['hp-1'], latest
+        assert not still['changed'] and still['ids'] == [], still
+        assert newer['changed'] and last['changed'] and last['ids'] == ['hp-2'], last
+
+
+def test_a_refusal_and_a_file_that_is_no_bundle(pki):
+    with World(pki) as w:
+        w.start()
+        rubbish = os.path.join(w.bus.directory, 'rubbish.hpb')
+        write(rubbish, b'\0' * 2048)
+        unknown, = play(w, hotpatch(id='hp-unknown'), code=2)
+        assert 'hp-unknown' in unknown['msg'], unknown
+        for state in 'present', 'staged':
+            failed, = play(w, hotpatch(src=rubbish, state=state), code=2)
+            assert 'bundle' in failed['msg'], failed
+        missing, = play(w, hotpatch(src='/nowhere.hpb'), code=2)
+        assert '/nowhere.hpb' in missing['msg'], missing
+
+
+def test_a_trial_that_fails(pki):
+    with World(pki) as w:
+        w.machine.configure()
+        w.machine.open_log()
+        w.start()
+        path = w.machine.bundle('hp-one', module='hp_one')
+        results = []
+        playing = threading.Thread(target=lambda: results.extend(play(w, hotpatch(src=path, wait_trial=True), code=2)))
+        playing.start()
+        wait_for('the trial', lambda: w.root.patches() == {'hp-one': 'active'}, SLOW)
+        w.machine.say(*warn('hp_one'))
+        playing.join()
+        assert "'hp-one' was rolled back" in results[0]['msg'] and 'something is odd' in results[0]['msg'], results
+
+
+def test_info(pki):
+    with World(pki) as w:
+        w.start()
+        info, more = play(w, INFO, {'hotpatch.hotpatch.hotpatch_info': {
+            'gather': ['eligibility', 'policy', 'calendar', 'baseline']}})
+        assert not info['changed'] and info['patches'] == [] and info['round_trips'] == 2, info
+        assert more['eligibility'][0]['check'] and more['policy']['settings'] and len(more['calendar']['months']) == 12
+
+
+def test_policy(pki):
+    with World(pki) as w:
+        w.start()
+        wanted = {'Policy': {'Ring': 'canary', 'Hotpatch': False}}
+        first, again = play(w, policy(settings=wanted), policy(settings=wanted), arguments=('--diff',))
+        assert first['changed'] and not again['changed'], (first, again)
+        assert {s['key']: s['value'] for s in first['settings']} == {'Hotpatch': 'no', 'Ring': 'canary'}, first
+        assert 'Ring=canary' in first['diff']['after'], first
+        wrong, = play(w, policy(settings={'Policy': {'Hotptach': True}}), code=2)
+        assert 'Hotptach' in wrong['msg'], wrong
+        info, gone = play(w, {'hotpatch.hotpatch.hotpatch_info': {'gather': ['policy']}}, policy(state='absent'))
+        values = {s['key']: s['value'] for s in info['policy']['settings']}
+        assert values['Ring'] == 'canary', 'the policy of before the failure is in effect again'
+        assert gone['changed']
+
+
+if __name__ == '__main__':
+    main([f for n, f in sorted(globals().items()) if n.startswith('test_')])
