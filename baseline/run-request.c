@@ -3,7 +3,7 @@
 /*
  * What the daemon asks of a run. The runner is another program with more privileges, so it reads the
  * request as it reads everything: with limits, and each name checked for what it may hold before it
- * reaches a command line. The backend gets the same JSON on its standard input.
+ * reaches a command line.
  */
 
 #include "baseline/run-json.h"
@@ -25,6 +25,7 @@ RunRequest *run_request_free(RunRequest *r) {
         free(r->id);
         free(r->backend);
         free(r->baseline);
+        free(r->bundle);
         free(r->kernel);
         free(r);
         return NULL;
@@ -62,27 +63,34 @@ static int read_packages(RunRequest *request, json_t *packages, sd_bus_error *er
         return 0;
 }
 
-static int read_words(RunRequest *request, const char *verb, const char *id, const char *backend,
-                const char *baseline, const char *kernel, sd_bus_error *error) {
+typedef struct Words {
+        const char *verb, *id, *backend, *baseline, *bundle, *kernel;
+} Words;
+
+static int read_words(RunRequest *request, const Words *w, sd_bus_error *error) {
         int r;
 
-        request->verb = run_verb_from_string(verb);
+        request->verb = run_verb_from_string(w->verb);
         if (request->verb < 0)
-                return run_json_refuse(error, WHAT, "'%.32s' is no verb", verb);
-        if (!run_id_is_valid(id))
-                return run_json_refuse(error, WHAT, "'%.64s' is no id", id);
-        if (!run_backend_is_valid(backend))
-                return run_json_refuse(error, WHAT, "'%.64s' is no backend", backend);
-        if (!run_baseline_is_valid(baseline))
-                return run_json_refuse(error, WHAT, "'%.64s' is no baseline", baseline);
-        if (kernel && !run_release_is_valid(kernel))
-                return run_json_refuse(error, WHAT, "'%.64s' is no kernel release", kernel);
-        r = run_json_copy(id, &request->id);
+                return run_json_refuse(error, WHAT, "'%.32s' is no verb", w->verb);
+        if (!run_id_is_valid(w->id))
+                return run_json_refuse(error, WHAT, "'%.64s' is no id", w->id);
+        if (!run_backend_is_valid(w->backend))
+                return run_json_refuse(error, WHAT, "'%.64s' is no backend", w->backend);
+        if (!run_baseline_is_valid(w->baseline))
+                return run_json_refuse(error, WHAT, "'%.64s' is no baseline", w->baseline);
+        if (w->bundle && !run_bundle_is_valid(w->bundle))
+                return run_json_refuse(error, WHAT, "'%.64s' is no id of a bundle", w->bundle);
+        if (w->kernel && !run_release_is_valid(w->kernel))
+                return run_json_refuse(error, WHAT, "'%.64s' is no kernel release", w->kernel);
+        r = run_json_copy(w->id, &request->id);
         if (r >= 0)
-                r = run_json_copy(backend, &request->backend);
+                r = run_json_copy(w->backend, &request->backend);
         if (r >= 0)
-                r = run_json_copy(baseline, &request->baseline);
-        return r < 0 ? r : run_json_copy(kernel, &request->kernel);
+                r = run_json_copy(w->baseline, &request->baseline);
+        if (r >= 0)
+                r = run_json_copy(w->bundle, &request->bundle);
+        return r < 0 ? r : run_json_copy(w->kernel, &request->kernel);
 }
 
 /**
@@ -94,11 +102,11 @@ static int read_words(RunRequest *request, const char *verb, const char *id, con
  */
 int run_request_parse(const void *data, size_t size, RunRequest **ret, sd_bus_error *error) {
         _cleanup_(run_request_freep) RunRequest *request = calloc(1, sizeof(*request));
-        const char *verb, *id, *backend, *baseline, *kernel = NULL;
         _cleanup_json_ json_t *root = NULL;
-        json_int_t protocol, timeout;
+        json_int_t protocol, timeout, deadline = 0;
         json_t *packages;
         json_error_t e;
+        Words w = {};
         int r;
 
         if (!request)
@@ -106,16 +114,20 @@ int run_request_parse(const void *data, size_t size, RunRequest **ret, sd_bus_er
         r = run_json_load(WHAT, data, size, HOTPATCH_RUN_REQUEST_MAX, &root, error);
         if (r < 0)
                 return r;
-        if (json_unpack_ex(root, &e, 0, "{s:I, s:s, s:s, s:s, s:s, s?s, s:o, s:I !}", "protocol", &protocol,
-                            "verb", &verb, "id", &id, "backend", &backend, "baseline", &baseline, "kernel", &kernel,
+        if (json_unpack_ex(root, &e, 0, "{s:I, s:s, s:s, s:s, s:s, s?s, s?I, s?s, s:o, s:I !}", "protocol", &protocol,
+                            "verb", &w.verb, "id", &w.id, "backend", &w.backend, "baseline", &w.baseline,
+                            "bundle", &w.bundle, "deadline", &deadline, "kernel", &w.kernel,
                             "packages", &packages, "lock_timeout", &timeout) < 0)
                 return run_json_refuse(error, WHAT, "%s", e.text);
         if (protocol != RUN_PROTOCOL)
                 return run_json_refuse(error, WHAT, "its protocol is %lld", (long long) protocol);
         if (timeout < 0 || timeout > LOCK_TIMEOUT_MAX_SEC)
                 return run_json_refuse(error, WHAT, "'lock_timeout' is not between 0 and %d", LOCK_TIMEOUT_MAX_SEC);
+        if (deadline < 0)
+                return run_json_refuse(error, WHAT, "'deadline' is negative");
         request->lock_timeout_sec = (unsigned) timeout;
-        r = read_words(request, verb, id, backend, baseline, kernel, error);
+        request->deadline_usec = (uint64_t) deadline;
+        r = read_words(request, &w, error);
         if (r >= 0)
                 r = read_packages(request, packages, error);
         if (r < 0)
@@ -139,9 +151,10 @@ int run_request_format(const RunRequest *r, char **ret) {
         for (size_t i = 0; ok && i < r->n_packages; i++)
                 ok = json_array_append_new(packages, json_pack("{s:s, s:s}", "name", r->packages[i].name,
                                 "version", r->packages[i].version)) == 0;
-        root = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s*, s:o, s:I}", "protocol", RUN_PROTOCOL,
+        root = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s*, s:I, s:s*, s:o, s:I}", "protocol", RUN_PROTOCOL,
                 "verb", run_verb_to_string(r->verb), "id", r->id, "backend", r->backend, "baseline", r->baseline,
-                "kernel", r->kernel, "packages", packages, "lock_timeout", (json_int_t) r->lock_timeout_sec);
+                "bundle", r->bundle, "deadline", (json_int_t) r->deadline_usec, "kernel", r->kernel,
+                "packages", packages, "lock_timeout", (json_int_t) r->lock_timeout_sec);
         text = ok && root ? json_dumps(root, JSON_COMPACT) : NULL;
         if (!text)
                 return -ENOMEM;

@@ -27,6 +27,7 @@ RunResult *run_result_free(RunResult *r) {
         free(r->id);
         free(r->backend);
         free(r->baseline);
+        free(r->bundle);
         free(r->text);
         free(r->kernel);
         strv_free(r->warnings);
@@ -55,6 +56,9 @@ int run_result_new(const RunRequest *request, RunResult **ret) {
                 r = run_json_copy(request->backend, &result->backend);
         if (r >= 0)
                 r = run_json_copy(request->baseline, &result->baseline);
+        if (r >= 0)
+                r = run_json_copy(request->bundle, &result->bundle);
+        result->deadline_usec = request->deadline_usec;
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(result);
@@ -123,7 +127,7 @@ static int read_warnings(RunResult *result, json_t *warnings, sd_bus_error *erro
 }
 
 typedef struct Words {
-        const char *verb, *outcome, *id, *backend, *baseline, *boot, *cause, *text, *kernel;
+        const char *verb, *outcome, *id, *backend, *baseline, *bundle, *boot, *cause, *text, *kernel;
 } Words;
 
 static int read_words(RunResult *result, const Words *w, sd_bus_error *error) {
@@ -138,6 +142,7 @@ static int read_words(RunResult *result, const Words *w, sd_bus_error *error) {
             (result->outcome == RUN_FAILED) != !!w->text)
                 return run_json_refuse(error, WHAT, "a failure has a cause and a text, and nothing else has");
         if (!run_id_is_valid(w->id) || !run_backend_is_valid(w->backend) || !run_baseline_is_valid(w->baseline) ||
+            (w->bundle && !run_bundle_is_valid(w->bundle)) ||
             sd_id128_from_string(w->boot, &result->boot_id) < 0 || (w->text && !run_text_is_valid(w->text)) ||
             (w->kernel && !run_release_is_valid(w->kernel)))
                 return run_json_refuse(error, WHAT, "a name has not its form");
@@ -146,6 +151,8 @@ static int read_words(RunResult *result, const Words *w, sd_bus_error *error) {
                 r = run_json_copy(w->backend, &result->backend);
         if (r >= 0)
                 r = run_json_copy(w->baseline, &result->baseline);
+        if (r >= 0)
+                r = run_json_copy(w->bundle, &result->bundle);
         if (r >= 0)
                 r = run_json_copy(w->text, &result->text);
         return r < 0 ? r : run_json_copy(w->kernel, &result->kernel);
@@ -160,7 +167,7 @@ static int read_words(RunResult *result, const Words *w, sd_bus_error *error) {
  */
 int run_result_parse(const void *data, size_t size, RunResult **ret, sd_bus_error *error) {
         _cleanup_(run_result_freep) RunResult *result = calloc(1, sizeof(*result));
-        json_int_t protocol, started, ended, download, disk, boot;
+        json_int_t protocol, started, ended, download, disk, boot, deadline = 0;
         json_t *changes = NULL, *warnings = NULL;
         _cleanup_json_ json_t *root = NULL;
         int retry, restart, r;
@@ -173,17 +180,19 @@ int run_result_parse(const void *data, size_t size, RunResult **ret, sd_bus_erro
         if (r < 0)
                 return r;
         if (json_unpack_ex(root, &e, 0,
-                    "{s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s?s, s?s, s:b, s:o, s:I, s:I, s:I, s?s, s:b, s:o !}",
+                    "{s:I, s:s, s:s, s:s, s:s, s:s, s?s, s?I, s:s, s:I, s:I, s?s, s?s, s:b, s:o, s:I, s:I, s:I, s?s, s:b, s:o !}",
                     "protocol", &protocol, "verb", &w.verb, "outcome", &w.outcome, "id", &w.id,
-                    "backend", &w.backend, "baseline", &w.baseline, "boot", &w.boot, "started", &started,
+                    "backend", &w.backend, "baseline", &w.baseline, "bundle", &w.bundle, "deadline", &deadline,
+                    "boot", &w.boot, "started", &started,
                     "ended", &ended, "cause", &w.cause, "text", &w.text, "retry", &retry, "packages", &changes,
                     "download_bytes", &download, "disk_bytes", &disk, "boot_bytes", &boot,
                     "kernel", &w.kernel, "restart", &restart, "warnings", &warnings) < 0)
                 return run_json_refuse(error, WHAT, "%s", e.text);
-        if (protocol != RUN_PROTOCOL || started < 0 || ended < 0 || download < 0 || boot < 0)
+        if (protocol != RUN_PROTOCOL || started < 0 || ended < 0 || deadline < 0 || download < 0 || boot < 0)
                 return run_json_refuse(error, WHAT, "a number is out of its range");
         result->started_usec = (uint64_t) started;
         result->ended_usec = (uint64_t) ended;
+        result->deadline_usec = (uint64_t) deadline;
         result->retry = retry;
         result->restart = restart;
         result->download_bytes = download;
@@ -232,10 +241,12 @@ int run_result_format(const RunResult *r, char **ret) {
         const char *cause = run_cause_to_string(r->cause);
         char *text;
 
-        root = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:s*, s:s*, s:b, s:o, s:I, s:I, s:I, s:s*, s:b, s:o}",
+        root = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:s*, s:o*, s:s, s:I, s:I, s:s*, s:s*, s:b, s:o, s:I, s:I, s:I, s:s*, s:b, s:o}",
                 "protocol", RUN_PROTOCOL, "verb", run_verb_to_string(r->verb),
                 "outcome", run_outcome_to_string(r->outcome), "id", r->id, "backend", r->backend,
-                "baseline", r->baseline, "boot", sd_id128_to_string(r->boot_id, boot),
+                "baseline", r->baseline, "bundle", r->bundle,
+                "deadline", r->deadline_usec > 0 ? json_integer((json_int_t) r->deadline_usec) : NULL, "boot",
+                sd_id128_to_string(r->boot_id, boot),
                 "started", (json_int_t) r->started_usec, "ended", (json_int_t) r->ended_usec,
                 "cause", *cause ? cause : NULL, "text", r->text, "retry", (int) r->retry,
                 "packages", format_changes(r), "download_bytes", (json_int_t) r->download_bytes,

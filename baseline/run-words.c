@@ -161,7 +161,13 @@ bool run_id_is_valid(const char *id) {
         return strlen(id) == 32 && strspn(id, "0123456789abcdef") == 32;
 }
 
-/** run_baseline_is_valid() - "YYYY.MM", or the id of a bundle */
+/** run_baseline_is_valid() - "YYYY.MM" */
 bool run_baseline_is_valid(const char *baseline) {
-        return word_is_valid(baseline, HOTPATCH_ID_MAX, "._-");
+        return strlen(baseline) == strlen("YYYY.MM") && strspn(baseline, "0123456789") == 4 && baseline[4] == '.' &&
+                strspn(baseline + 5, "0123456789") == 2;
+}
+
+/** run_bundle_is_valid() - the id of a bundle */
+bool run_bundle_is_valid(const char *bundle) {
+        return word_is_valid(bundle, HOTPATCH_ID_MAX, "._-");
 }

@@ -77,7 +77,9 @@ typedef struct RunPackage {
  * struct RunRequest - what the daemon asks for; strings owned
  * @id: 32 hexadecimal digits, new for each run: the result repeats it
  * @backend: file name of the program, "apt"
- * @baseline: "YYYY.MM", or the id of a baseline bundle: for people
+ * @baseline: "YYYY.MM"
+ * @bundle: id of the bundle that brings it; NULL: none does
+ * @deadline_usec: until when that bundle wants it; 0: the calendar's deadline
  * @kernel: release that must be installed afterwards; NULL: whichever comes
  * @packages: none: everything that the package manager has newer, without removing anything
  * @lock_timeout_sec: how long to wait for another package manager
@@ -87,6 +89,8 @@ typedef struct RunRequest {
         char *id;
         char *backend;
         char *baseline;
+        char *bundle;
+        uint64_t deadline_usec;
         char *kernel;
         RunPackage *packages;
         size_t n_packages;
@@ -103,7 +107,7 @@ typedef struct RunChange {
 
 /**
  * struct RunResult - what came of it; strings owned
- * @verb, @id, @backend, @baseline: the request's
+ * @verb, @id, @backend, @baseline, @bundle, @deadline_usec: the request's
  * @boot_id: boot in which it ran
  * @started_usec, @ended_usec: CLOCK_REALTIME; 0: not yet
  * @cause, @text: why it failed: a word for programs, a sentence for people
@@ -120,6 +124,8 @@ typedef struct RunResult {
         char *id;
         char *backend;
         char *baseline;
+        char *bundle;
+        uint64_t deadline_usec;
         sd_id128_t boot_id;
         uint64_t started_usec;
         uint64_t ended_usec;
@@ -172,3 +178,4 @@ bool run_release_is_valid(const char *release);
 bool run_backend_is_valid(const char *backend);
 bool run_id_is_valid(const char *id);
 bool run_baseline_is_valid(const char *baseline);
+bool run_bundle_is_valid(const char *bundle);

@@ -61,16 +61,46 @@ BaselineCause baseline_cause_from_string(const char *s) {
         return find(causes, _BASELINE_CAUSE_MAX, s);
 }
 
+/* What a state owns beside its history. */
+static const size_t strings[] = {
+        offsetof(BaselineState, name), offsetof(BaselineState, bundle), offsetof(BaselineState, text),
+        offsetof(BaselineState, kernel), offsetof(BaselineState, reached), offsetof(BaselineState, reached_kernel),
+};
+
+static char **string_at(BaselineState *s, size_t i) {
+        return (char **) (void *) ((char *) s + strings[i]);
+}
+
 /** baseline_state_done() - free what it owns */
 void baseline_state_done(BaselineState *s) {
-        free(s->name);
-        free(s->bundle);
-        free(s->text);
-        free(s->kernel);
-        free(s->reached);
-        free(s->reached_kernel);
+        for (size_t i = 0; i < ELEMENTSOF(strings); i++)
+                free(*string_at(s, i));
         strv_free(s->history);
         *s = (BaselineState) { 0 };
+}
+
+/**
+ * baseline_state_copy() - a state to try a change with
+ * @ret: owns all it has; baseline_state_done() it
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int baseline_state_copy(const BaselineState *s, BaselineState *ret) {
+        _cleanup_(baseline_state_done) BaselineState copy = *s;
+        bool ok = true;
+
+        copy.history = NULL;
+        for (size_t i = 0; i < ELEMENTSOF(strings); i++) {
+                char **field = string_at(&copy, i);
+
+                *field = *field ? strdup(*field) : NULL;
+                ok = ok && !*field == !*string_at((BaselineState *) s, i);
+        }
+        if (!ok || (s->history && strv_copy(s->history, &copy.history) < 0))
+                return -ENOMEM;
+        *ret = copy;
+        copy = (BaselineState) { 0 };
+        return 0;
 }
 
 /** baseline_name_is_valid() - "2026.10"? */
@@ -165,6 +195,22 @@ static int leave(BaselineState *s, const BaselineDecision *d, const BaselineFact
         return add_history(s, s->name, causes[BASELINE_MISSED], f->now_usec);
 }
 
+/**
+ * baseline_ask() - who wants the baseline that has just become due
+ * @s: a copy of the state
+ * @bundle: id of the bundle that brings it; NULL: the calendar, or a person
+ * @kernel: release that the bundle wants to run; NULL: whichever comes
+ * @deadline_usec: 0: the calendar's
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int baseline_ask(BaselineState *s, const char *bundle, const char *kernel, uint64_t deadline_usec) {
+        int r = replace(&s->bundle, bundle);
+
+        s->deadline_usec = deadline_usec;
+        return r < 0 ? r : replace(&s->kernel, kernel);
+}
+
 /** baseline_drop_restart() - the machine does not restart at that time; a baseline that waits for it has none then */
 void baseline_drop_restart(BaselineState *s) {
         if (s->phase == BASELINE_SCHEDULED)
@@ -224,7 +270,7 @@ static void plan_restart(BaselineState *s, uint64_t usec, const BaselineFacts *f
 
 /**
  * baseline_enter() - carry a decision over into the state
- * @s: the state; on failure it may be half changed and must be thrown away
+ * @s: a copy of the state; on failure it may be half changed and must be thrown away
  * @d: what baseline_decide() said; its sentence is kept also where the phase stays
  * @f: the facts that were decided on
  *
@@ -233,10 +279,10 @@ static void plan_restart(BaselineState *s, uint64_t usec, const BaselineFacts *f
 int baseline_enter(BaselineState *s, const BaselineDecision *d, const BaselineFacts *f) {
         int r = replace(&s->text, d->text);
 
+        if (r >= 0 && s->text && strlen(s->text) > HOTPATCH_BASELINE_TEXT_MAX)
+                s->text[HOTPATCH_BASELINE_TEXT_MAX] = '\0';
         if (r < 0 || (d->phase == s->phase && d->action != BASELINE_ENTER))
                 return r;
-        if (s->text && strlen(s->text) > HOTPATCH_BASELINE_TEXT_MAX)
-                s->text[HOTPATCH_BASELINE_TEXT_MAX] = '\0';
         switch (d->phase) {
         case BASELINE_IDLE:
                 if (s->cause == BASELINE_MISSED)

@@ -162,10 +162,13 @@ BaselinePhase baseline_phase_from_string(const char *s) _nonnull_(1);
 const char *baseline_cause_to_string(BaselineCause cause);
 BaselineCause baseline_cause_from_string(const char *s) _nonnull_(1);
 void baseline_state_done(BaselineState *s);
+int baseline_state_copy(const BaselineState *s, BaselineState *ret) _must_check_ _nonnull_(1, 2);
 bool baseline_name_is_valid(const char *s) _nonnull_(1);
 bool baseline_history_is_valid(const char *s) _nonnull_(1);
 int baseline_enter(BaselineState *s, const BaselineDecision *d, const BaselineFacts *f) _must_check_
                 _nonnull_(1, 2, 3);
+int baseline_ask(BaselineState *s, const char *bundle, const char *kernel, uint64_t deadline_usec) _must_check_
+                _nonnull_(1);
 const char *baseline_history_find(const BaselineState *s, const char *name) _nonnull_(1, 2);
 const char *baseline_month_state(const BaselineState *s, const CalendarMonth *m, uint64_t now_usec, uint64_t *ret_when)
                 _nonnull_(1, 2, 4);

@@ -305,6 +305,8 @@ int backend_start(Backend *b, const BackendOrder *order, BackendDone done, void 
                 .id = b->id,
                 .backend = (char *) (backend ?: "apt"),
                 .baseline = (char *) order->baseline,
+                .bundle = (char *) order->bundle,
+                .deadline_usec = order->deadline_usec,
                 .kernel = (char *) order->kernel,
                 .packages = (RunPackage *) order->packages,
                 .n_packages = order->n_packages,

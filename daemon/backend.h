@@ -13,7 +13,9 @@ typedef struct Manager Manager;
 /**
  * struct BackendOrder - what is to be done
  * @id: of the run; null: a new one
- * @baseline: "2026.10", or the id of a baseline bundle
+ * @baseline: "2026.10"
+ * @bundle: id of the bundle that brings it; NULL: none does
+ * @deadline_usec: that bundle's; 0: none
  * @kernel: release that must be installed afterwards; NULL: whichever comes
  * @packages: none: everything that the package manager has newer
  * @caller_uid: who asked; UINT32_MAX: the calendar did
@@ -22,6 +24,8 @@ typedef struct BackendOrder {
         RunVerb verb;
         sd_id128_t id;
         const char *baseline;
+        const char *bundle;
+        uint64_t deadline_usec;
         const char *kernel;
         const RunPackage *packages;
         size_t n_packages;

@@ -111,7 +111,9 @@ static int start(BaselineCall *c, sd_bus_error *error) {
         return backend_start(c->manager->backend, &(BackendOrder) {
                 .verb = c->verb,
                 .id = c->id,
-                .baseline = c->manifest ? c->manifest->id : c->bundle ?: c->name,
+                .baseline = name_of(c),
+                .bundle = c->manifest ? c->manifest->id : c->bundle,
+                .deadline_usec = c->manifest ? c->manifest->deadline_usec : 0,
                 .kernel = c->manifest ? c->manifest->kernel_release : NULL,
                 .packages = c->packages,
                 .n_packages = c->manifest ? c->manifest->n_packages : 0,
@@ -136,20 +138,34 @@ static int take_manifest(BaselineCall *c, Preparation *preparation, sd_bus_error
         return 0;
 }
 
-/* The calendar's own name for what is installed now; outside of every baseline the month will do. What is mended
- * keeps the name that it began with. */
-static int name_baseline(BaselineCall *c) {
+/* What is mended keeps the name that it began with: that of the last installation, if its record can be read. */
+static int name_mended(BaselineCall *c) {
         const BaselineState *s = baseline_state(c->manager->baseline);
+        _cleanup_(run_result_freep) RunResult *last = NULL;
+        const char *bundle;
+        int r = run_settle(kernel_root_fd(c->manager->kernel), &last);
+
+        if (r == -ENOMEM || (!last && !s->name))
+                return r == -ENOMEM ? r : -ENOENT;
+        bundle = last ? last->bundle : s->bundle;
+        (void) snprintf(c->name, sizeof(c->name), "%s", last ? last->baseline : s->name);
+        c->bundle = bundle ? strdup(bundle) : NULL;
+        return bundle && !c->bundle ? -ENOMEM : 0;
+}
+
+/* The calendar's own name for what is installed now; outside of every baseline the month will do. */
+static int name_baseline(BaselineCall *c) {
         CalendarPolicy p = baseline_calendar_policy(c->manager->baseline, NULL);
         uint64_t now = clock_usec(CLOCK_REALTIME);
         time_t seconds = (time_t) (now / USEC_PER_SEC);
         CalendarMonth month;
         struct tm tm;
 
-        if (c->verb == RUN_MEND && s->name) {
-                (void) snprintf(c->name, sizeof(c->name), "%s", s->name);
-                c->bundle = s->bundle ? strdup(s->bundle) : NULL;
-                return s->bundle && !c->bundle ? -ENOMEM : 0;
+        if (c->verb == RUN_MEND) {
+                int r = name_mended(c);
+
+                if (r != -ENOENT)
+                        return r;
         }
         if (calendar_baseline_at(&p, now, &month) >= 0)
                 memcpy(c->name, month.name, sizeof(c->name));

@@ -24,4 +24,4 @@ struct Baseline {
         bool looking;
 };
 
-int baseline_changed(Baseline *b, sd_bus_error *error) _must_check_ _nonnull_(1);
+int baseline_commit(Baseline *b, BaselineState *next, sd_bus_error *error) _must_check_ _nonnull_(1, 2);

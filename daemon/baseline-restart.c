@@ -9,15 +9,6 @@
 
 #include "daemon/baseline-internal.h"
 
-/* What cannot be written down is not so: the state is as before, except for what it owns, which nobody changed. */
-static int changed_or_back(Baseline *b, const BaselineState *before, sd_bus_error *error) {
-        int r = baseline_changed(b, error);
-
-        if (r < 0)
-                b->state = *before;
-        return r;
-}
-
 /**
  * baseline_set_restart() - when the machine restarts
  * @usec: the time
@@ -26,47 +17,55 @@ static int changed_or_back(Baseline *b, const BaselineState *before, sd_bus_erro
  * Return: 0 or a negative errno, with StateUnwritable; nothing is changed then.
  */
 int baseline_set_restart(Baseline *b, uint64_t usec, bool firm, sd_bus_error *error) {
-        BaselineState before = b->state;
-        int r = sd_id128_get_boot(&b->state.restart_boot);
+        _cleanup_(baseline_state_done) BaselineState next = { 0 };
+        int r = baseline_state_copy(&b->state, &next);
 
+        if (r >= 0)
+                r = sd_id128_get_boot(&next.restart_boot);
         if (r < 0)
                 return r;
-        if (b->state.phase == BASELINE_INSTALLED)
-                b->state.phase = BASELINE_SCHEDULED;
-        b->state.restart_usec = usec;
-        b->state.restart_firm = firm;
-        b->state.handed_over = b->state.taken_over = false;
-        return changed_or_back(b, &before, error);
+        if (next.phase == BASELINE_INSTALLED)
+                next.phase = BASELINE_SCHEDULED;
+        next.restart_usec = usec;
+        next.restart_firm = firm;
+        next.handed_over = next.taken_over = false;
+        return baseline_commit(b, &next, error);
 }
 
 /** baseline_hand_over() - logind is told that time next. Return: 0 or a negative errno; nothing is changed then. */
 int baseline_hand_over(Baseline *b, uint64_t usec) {
-        BaselineState before = b->state;
+        _cleanup_(baseline_state_done) BaselineState next = { 0 };
+        int r = baseline_state_copy(&b->state, &next);
 
-        b->state.restart_usec = usec;
-        b->state.handed_over = true;
-        b->state.taken_over = false;
-        return changed_or_back(b, &before, NULL);
+        if (r < 0)
+                return r;
+        next.restart_usec = usec;
+        next.handed_over = true;
+        next.taken_over = false;
+        return baseline_commit(b, &next, NULL);
 }
 
 /** baseline_taken_over() - logind has it. Return: 0 or a negative errno; then nobody knows that it has. */
 int baseline_taken_over(Baseline *b) {
-        BaselineState before = b->state;
+        _cleanup_(baseline_state_done) BaselineState next = { 0 };
+        int r = baseline_state_copy(&b->state, &next);
 
         /* It was planned anew meanwhile. */
-        if (!b->state.handed_over)
-                return 0;
-        b->state.taken_over = true;
-        return changed_or_back(b, &before, NULL);
+        if (r < 0 || !next.handed_over)
+                return r;
+        next.taken_over = true;
+        return baseline_commit(b, &next, NULL);
 }
 
 /** baseline_forget_restart() - it is planned anew, or not at all. Return: 0 or a negative errno, see above. */
 int baseline_forget_restart(Baseline *b) {
-        BaselineState before = b->state;
-        int r;
+        _cleanup_(baseline_state_done) BaselineState next = { 0 };
+        int r = baseline_state_copy(&b->state, &next);
 
-        baseline_drop_restart(&b->state);
-        r = changed_or_back(b, &before, NULL);
+        if (r < 0)
+                return r;
+        baseline_drop_restart(&next);
+        r = baseline_commit(b, &next, NULL);
         if (r >= 0)
                 baseline_look(b);
         return r;
@@ -79,15 +78,17 @@ int baseline_forget_restart(Baseline *b) {
  * Return: 0 or a negative errno, with StateUnwritable; nothing is changed then.
  */
 int baseline_defer(Baseline *b, uint64_t until_usec, bool counts, sd_bus_error *error) {
-        BaselineState before = b->state;
-        int r;
+        _cleanup_(baseline_state_done) BaselineState next = { 0 };
+        int r = baseline_state_copy(&b->state, &next);
 
-        if (b->state.phase == BASELINE_SCHEDULED) {
-                b->state.deferrals += counts;
-                b->state.deferred_until_usec = until_usec;
+        if (r < 0)
+                return r;
+        if (next.phase == BASELINE_SCHEDULED) {
+                next.deferrals += counts;
+                next.deferred_until_usec = until_usec;
         }
-        baseline_drop_restart(&b->state);
-        r = changed_or_back(b, &before, error);
+        baseline_drop_restart(&next);
+        r = baseline_commit(b, &next, error);
         if (r >= 0)
                 baseline_look(b);
         return r;
@@ -96,19 +97,22 @@ int baseline_defer(Baseline *b, uint64_t until_usec, bool counts, sd_bus_error *
 /**
  * baseline_goes_down() - the machine shuts down, or that was called off
  *
- * Return: 0 or a negative errno.
+ * Return: 0 or a negative errno; nothing is changed then.
  */
 int baseline_goes_down(Baseline *b, bool start) {
-        BaselineState before = b->state;
+        _cleanup_(baseline_state_done) BaselineState next = { 0 };
         BaselinePhase phase = b->state.phase;
+        int r = baseline_state_copy(&b->state, &next);
 
+        if (r < 0)
+                return r;
         if (phase == BASELINE_VERIFYING)
-                b->state.clean = start;
+                next.clean = start;
         else if (start && (phase == BASELINE_INSTALLED || phase == BASELINE_SCHEDULED))
-                b->state.phase = BASELINE_RESTARTING;
+                next.phase = BASELINE_RESTARTING;
         else if (!start && phase == BASELINE_RESTARTING)
-                b->state.phase = BASELINE_INSTALLED;
+                next.phase = BASELINE_INSTALLED;
         else
                 return 0;
-        return changed_or_back(b, &before, NULL);
+        return baseline_commit(b, &next, NULL);
 }

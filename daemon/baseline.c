@@ -135,21 +135,29 @@ static void tell(const Baseline *b) {
 }
 
 /**
- * baseline_changed() - make the state durable, then known to others
+ * baseline_commit() - make a changed state durable, then known to others
+ * @next: a changed copy of the state; taken over on success
  * @error: StateUnwritable, or StateDamaged
+ *
+ * All or nothing: what cannot be written is not so here either, or it would be another after the next start.
  *
  * Return: 0 or a negative errno.
  */
-int baseline_changed(Baseline *b, sd_bus_error *error) {
+int baseline_commit(Baseline *b, BaselineState *next, sd_bus_error *error) {
         int r;
 
         if (b->damaged)
                 return sd_bus_error_set(error, HOTPATCH_ERROR("StateDamaged"), b->state.text);
-        r = store_baseline_write(b->manager->store, &b->state, error);
+        r = store_baseline_write(b->manager->store, next, error);
+        if (r < 0)
+                return r;
+        baseline_state_done(&b->state);
+        b->state = *next;
+        *next = (BaselineState) { 0 };
         bus_baseline_changed(b->manager);
-        if (r >= 0 && b->manager->restart)
+        if (b->manager->restart)
                 restart_look(b->manager->restart);
-        return r;
+        return 0;
 }
 
 /* --- the package manager's part --- */
@@ -243,29 +251,29 @@ static int find_disabled(const Baseline *b, char **ret) {
         return -ENOMEM;
 }
 
-/* One step; 0: there is no more to do now. */
-static int step(Baseline *b, const CalendarPolicy *p, const BaselineFacts *facts) {
+/* One step on from @next, a copy of the state that may be further already; 0: there is no more to do now. */
+static int step(Baseline *b, BaselineState *next, const CalendarPolicy *p, const BaselineFacts *facts) {
         static const RunVerb verbs[_BASELINE_ACTION_MAX] = {
                 [BASELINE_PLAN] = RUN_PLAN, [BASELINE_DOWNLOAD] = RUN_DOWNLOAD, [BASELINE_INSTALL] = RUN_INSTALL,
         };
         BaselinePhase before = b->state.phase;
-        _cleanup_free_ char *text = b->state.text ? strdup(b->state.text) : NULL, *disabled = NULL;
+        _cleanup_free_ char *disabled = NULL;
         BaselineDecision d;
         bool goes_on, starts;
         int r = find_disabled(b, &disabled);
 
         if (r >= 0)
-                r = baseline_decide(p, disabled, &b->state, facts, &d);
+                r = baseline_decide(p, disabled, next, facts, &d);
         if (r < 0)
                 return r;
         goes_on = d.action == BASELINE_ENTER;
         starts = !goes_on && d.action != BASELINE_WAIT;
         wake_at(b, d.wake_usec);
-        r = baseline_enter(&b->state, &d, facts);
+        r = baseline_enter(next, &d, facts);
         if (r >= 0 && starts)
-                r = sd_id128_randomize(&b->state.run);
-        if (r >= 0 && (b->state.phase != before || goes_on || starts || !streq_ptr(text, d.text)))
-                r = baseline_changed(b, NULL);
+                r = sd_id128_randomize(&next->run);
+        if (r >= 0 && (next->phase != before || goes_on || starts || !streq_ptr(next->text, b->state.text)))
+                r = baseline_commit(b, next, NULL);
         if (r >= 0 && b->state.phase != before)
                 tell(b);
         /* Only after it is on disk that it begins. */
@@ -326,6 +334,7 @@ void baseline_look(Baseline *b) {
                 b->state.since_usec = now();
         /* Phases follow each other without a ring; the bound is for a mistake of ours. */
         for (unsigned i = 0; r > 0 && i < _BASELINE_PHASE_MAX; i++) {
+                _cleanup_(baseline_state_done) BaselineState next = { 0 };
                 _cleanup_(run_result_freep) RunResult *result = NULL;
                 BaselineFacts facts;
 
@@ -335,8 +344,13 @@ void baseline_look(Baseline *b) {
                 if (r >= 0)
                         r = find_run(b, &facts, &result);
                 if (r >= 0)
-                        r = step(b, &p, &facts);
+                        r = baseline_state_copy(&b->state, &next);
+                if (r >= 0)
+                        r = step(b, &next, &p, &facts);
         }
+        /* The disk is full, or the like; the step is taken when that is over. */
+        if (r < 0)
+                wake_at(b, now() + AGAIN_USEC);
         b->looking = false;
         restart_look(b->manager->restart);
 }
@@ -345,60 +359,69 @@ void baseline_look(Baseline *b) {
 static int adopt(Baseline *b, const RunResult *result) {
         CalendarPolicy p = baseline_calendar_policy(b, NULL);
         BaselineDecision d = { .action = BASELINE_ENTER, .phase = BASELINE_DUE, .text = (char *) "Installed by hand" };
-        bool promised = b->state.phase >= BASELINE_INSTALLED && b->state.phase <= BASELINE_RESTARTING && b->state.kernel;
-        _cleanup_free_ char *kernel = promised ? strdup(b->state.kernel) : NULL;
+        bool promised = b->state.phase >= BASELINE_INSTALLED && b->state.phase <= BASELINE_RESTARTING;
+        _cleanup_(baseline_state_done) BaselineState next = { 0 };
         BaselineFacts facts;
         CalendarMonth m;
         int r = gather(b, &facts);
 
-        if (r < 0 || (promised && !kernel))
-                return r < 0 ? r : -ENOMEM;
+        if (r >= 0)
+                r = baseline_state_copy(&b->state, &next);
+        if (r < 0)
+                return r;
         if (baseline_name_is_valid(result->baseline))
                 memcpy(d.name, result->baseline, sizeof(d.name));
-        else if (b->state.bundle && streq(result->baseline, b->state.bundle))
-                (void) snprintf(d.name, sizeof(d.name), "%s", b->state.name);
         else {
                 r = calendar_baseline_at(&p, facts.now_usec, &m);
                 if (r < 0)
                         return r;
                 memcpy(d.name, m.name, sizeof(d.name));
         }
-        r = baseline_enter(&b->state, &d, &facts);
+        r = baseline_enter(&next, &d, &facts);
+        /* One that was scheduled is known already, with the kernel that it promises. */
+        if (r >= 0 && result->bundle && !streq_ptr(next.bundle, result->bundle))
+                r = baseline_ask(&next, result->bundle, NULL, result->deadline_usec);
         d.phase = BASELINE_INSTALLING;
         if (r >= 0)
-                r = baseline_enter(&b->state, &d, &facts);
+                r = baseline_enter(&next, &d, &facts);
         take_result(result, &facts);
         /* A second run found it there already; it is to run all the same. */
-        if (!facts.run_kernel)
-                facts.run_kernel = kernel;
-        return r < 0 ? r : step(b, &p, &facts);
+        if (!facts.run_kernel && promised)
+                facts.run_kernel = b->state.kernel;
+        return r < 0 ? r : step(b, &next, &p, &facts);
 }
 
 /* Mending completes what was begun, not the baseline: that is planned and installed from the beginning. */
 static int begin_again(Baseline *b) {
         CalendarPolicy p = baseline_calendar_policy(b, NULL);
         BaselineDecision d = { .action = BASELINE_ENTER, .phase = BASELINE_DUE, .text = (char *) "Mended, and to be completed" };
+        _cleanup_(baseline_state_done) BaselineState next = { 0 };
         BaselineFacts facts;
         int r = gather(b, &facts);
 
+        if (r >= 0)
+                r = baseline_state_copy(&b->state, &next);
         if (r < 0)
                 return r;
         (void) snprintf(d.name, sizeof(d.name), "%s", b->state.name);
-        r = baseline_enter(&b->state, &d, &facts);
+        r = baseline_enter(&next, &d, &facts);
         if (r < 0)
                 return r;
         /* A person wants it, after its deadline as well. */
-        if (baseline_deadline(&b->state, &p) <= facts.now_usec)
-                b->state.deadline_usec = facts.now_usec + p.deadline_usec;
-        return baseline_changed(b, NULL);
+        if (baseline_deadline(&next, &p) <= facts.now_usec)
+                next.deadline_usec = facts.now_usec + p.deadline_usec;
+        return baseline_commit(b, &next, NULL);
 }
 
 /* The package manager was not run at all. */
 static int fail_start(Baseline *b, const char *why) {
         BaselineDecision d = { .action = BASELINE_WAIT, .phase = b->state.phase };
+        _cleanup_(baseline_state_done) BaselineState next = { 0 };
         BaselineFacts facts;
         int r = gather(b, &facts);
 
+        if (r >= 0)
+                r = baseline_state_copy(&b->state, &next);
         if (r < 0)
                 return r;
         if (b->state.phase == BASELINE_INSTALLING) {
@@ -409,11 +432,11 @@ static int fail_start(Baseline *b, const char *why) {
         wake_at(b, facts.now_usec + AGAIN_USEC);
         if (asprintf(&d.text, "Baseline %s: %s", b->state.name, why) < 0)
                 return -ENOMEM;
-        r = baseline_enter(&b->state, &d, &facts);
+        r = baseline_enter(&next, &d, &facts);
         baseline_decision_done(&d);
         if (r >= 0)
-                r = baseline_changed(b, NULL);
-        if (d.action == BASELINE_ENTER)
+                r = baseline_commit(b, &next, NULL);
+        if (r >= 0 && d.action == BASELINE_ENTER)
                 tell(b);
         return r;
 }
@@ -437,7 +460,7 @@ void baseline_ran(Baseline *b, const RunResult *result, const sd_bus_error *erro
         }
         if (done && result->verb == RUN_INSTALL && phase != BASELINE_INSTALLING && (over || result->restart || result->kernel))
                 (void) (adopt(b, result) < 0);
-        else if (done && result->verb == RUN_MEND && over && streq_ptr(result->baseline, b->state.bundle ?: b->state.name))
+        else if (done && result->verb == RUN_MEND && over && streq_ptr(result->baseline, b->state.name))
                 (void) (begin_again(b) < 0);
         baseline_look(b);
 }
@@ -450,34 +473,28 @@ void baseline_ran(Baseline *b, const RunResult *result, const sd_bus_error *erro
  * @deadline_usec: until when
  * @error: Busy when another one is being installed, restarted into or watched; StateUnwritable
  *
- * Return: 0 or a negative errno.
+ * Return: 0 or a negative errno; nothing is changed then.
  */
 int baseline_schedule(Baseline *b, const char *name, const char *bundle, const char *kernel,
                 uint64_t deadline_usec, sd_bus_error *error) {
         BaselineDecision d = { .action = BASELINE_ENTER, .phase = BASELINE_DUE, .text = (char *) "Asked for out of turn" };
+        _cleanup_(baseline_state_done) BaselineState next = { 0 };
         BaselinePhase phase = b->state.phase;
-        _cleanup_free_ char *copy = bundle ? strdup(bundle) : NULL, *release = kernel ? strdup(kernel) : NULL;
         BaselineFacts facts;
         int r;
 
-        if ((bundle && !copy) || (kernel && !release))
-                return -ENOMEM;
         if (phase >= BASELINE_INSTALLING && phase <= BASELINE_VERIFYING)
-                r = sd_bus_error_setf(error, HOTPATCH_ERROR("Busy"), "Baseline %s is not over yet", strempty(b->state.name));
-        else
-                r = gather(b, &facts);
-        if (r >= 0) {
-                (void) snprintf(d.name, sizeof(d.name), "%s", name);
-                r = baseline_enter(&b->state, &d, &facts);
-        }
-        if (r < 0)
-                return r;
-        free(b->state.bundle);
-        b->state.bundle = TAKE_PTR(copy);
-        free(b->state.kernel);
-        b->state.kernel = TAKE_PTR(release);
-        b->state.deadline_usec = deadline_usec;
-        r = baseline_changed(b, error);
+                return sd_bus_error_setf(error, HOTPATCH_ERROR("Busy"), "Baseline %s is not over yet", strempty(b->state.name));
+        (void) snprintf(d.name, sizeof(d.name), "%s", name);
+        r = gather(b, &facts);
+        if (r >= 0)
+                r = baseline_state_copy(&b->state, &next);
+        if (r >= 0)
+                r = baseline_enter(&next, &d, &facts);
+        if (r >= 0)
+                r = baseline_ask(&next, bundle, kernel, deadline_usec);
+        if (r >= 0)
+                r = baseline_commit(b, &next, error);
         if (r >= 0)
                 baseline_look(b);
         return r;

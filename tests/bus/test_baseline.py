@@ -83,6 +83,9 @@ def described(w):
     return json.loads(w.root.call('DescribeBaseline', signature=''))
 
 
+DEADLINE = 1798675200 * 10**6 # 2026-12-31
+
+
 def baseline_bundle(pki, bundle_id='base-2026-10', packages=(('linux-image-6.1.0-99-test', '1'),), **extra):
     text = json.loads(json.dumps({
         'type': 'org.hotpatch.bundle', 'format': 1, 'id': bundle_id, 'title': 'A baseline', 'severity': 'important',
@@ -137,7 +140,7 @@ def test_a_bundle_names_packages_and_kernel(pki):
         w.add(Runs(w, 'echo "$*" >%s/args; echo "$HOTPATCH_KERNEL" >>%s/args\n' % ((w.machine.root,) * 2) + DONE))
         assert stage(w, baseline_bundle(pki)) == 'base-2026-10'
         got = install(w, 'base-2026-10')
-        assert got['baseline'] == 'base-2026-10', got
+        assert got['bundle'] == 'base-2026-10' and got['deadline'] == DEADLINE, got
         with open(w.machine.path('args'), encoding='ascii') as f:
             assert f.read().split() == ['install', 'linux-image-6.1.0-99-test=1', '6.1.0-99-test']
 
@@ -222,6 +225,8 @@ def test_a_cut_off_installation_is_mended_by_an_act(pki):
         assert got['verb'] == 'mend' and described(w)['install']['outcome'] == 'done', got
 
 
+STATE = 'var/lib/hotpatch/baseline-state'
+DROP_IN = 'etc/hotpatch/hotpatchd.conf.d/60-year.conf'
 ALWAYS = '[Baseline]\nWindow=00:00\nWindowLengthSec=24h\n'
 
 
@@ -236,19 +241,86 @@ def verbs(w):
 
 def test_what_is_scheduled_goes_on_by_itself(pki):
     with World(pki, polkit='allow') as w:
-        w.machine.write('etc/hotpatch/hotpatchd.conf.d/60-year.conf', ALWAYS)
+        w.machine.write(DROP_IN, ALWAYS)
         w.start()
         w.add(Runs(w, 'echo $1 >>%s/verbs\n' % w.machine.root + PACKAGE + DONE))
         stage(w, baseline_bundle(pki, deadline='2036-12-31T00:00:00Z'))
         plan(w, 'base-2026-10', schedule=True)
         wait_for('the installation', lambda: state(w) in ('installed', 'scheduled'))
         assert verbs(w) == ['plan', 'plan', 'download', 'install'], verbs(w)
-        assert described(w)['install']['baseline'] == 'base-2026-10'
+        assert described(w)['install']['bundle'] == 'base-2026-10'
+
+
+def remembered(w, key):
+    with open(w.machine.path(STATE), encoding='utf-8') as f:
+        return dict(line.split('=', 1) for line in f.read().splitlines() if '=' in line).get(key)
+
+
+def test_a_bundle_that_was_not_scheduled_keeps_its_name(pki):
+    with World(pki, polkit='allow').start() as w:
+        w.add(Runs(w, PACKAGE + DONE))
+        stage(w, baseline_bundle(pki, baseline='2026.05'))
+        got = install(w, 'base-2026-10')
+        assert (got['baseline'], got['bundle']) == ('2026.05', 'base-2026-10'), got
+        assert state(w) in ('installed', 'scheduled'), state(w)
+        kept = [remembered(w, key) for key in ('NAME', 'BUNDLE', 'DEADLINE_USEC', 'KERNEL')]
+        assert kept == ['2026.05', 'base-2026-10', str(DEADLINE), '6.1.0-99-test'], kept
+
+
+def in_the_way(w):
+    """The state cannot be replaced, as if the disk were full. Return: what ends that."""
+    path = w.machine.path(STATE)
+    os.rename(path, path + '-kept')
+    os.makedirs(path + '/full')
+
+    def end():
+        os.rmdir(path + '/full')
+        os.rmdir(path)
+        os.rename(path + '-kept', path)
+    return end
+
+
+def test_a_plan_that_cannot_be_written_is_none(pki):
+    with World(pki, polkit='allow') as w:
+        w.machine.write(DROP_IN, ALWAYS)
+        w.start()
+        w.add(Runs(w, 'echo $1 >>%s/verbs\n' % w.machine.root + PACKAGE + DONE))
+        stage(w, baseline_bundle(pki, baseline='2026.05', deadline='2036-12-31T00:00:00Z'))
+        before = state(w), json.loads(w.root.call('Calendar', 0))['baseline']
+        end = in_the_way(w)
+        with refused('StateUnwritable'):
+            plan(w, 'base-2026-10', schedule=True)
+        assert (state(w), json.loads(w.root.call('Calendar', 0))['baseline']) == before and verbs(w) == ['plan'], verbs(w)
+        end()
+        plan(w, 'base-2026-10', schedule=True)
+        wait_for('the installation', lambda: state(w) in ('installed', 'scheduled'))
+        assert remembered(w, 'NAME') == '2026.05' and verbs(w).count('install') == 1, verbs(w)
+
+
+def test_a_step_that_cannot_be_written_is_not_taken(pki):
+    with World(pki, polkit='allow') as w:
+        w.machine.write(DROP_IN, ALWAYS)
+        w.start()
+        go = w.machine.path('go')
+        w.add(Runs(w, 'echo $1 >>%s/verbs\ncase $1 in download) %s ;; esac\n' % (w.machine.root, until(go)) + PACKAGE + DONE))
+        scheduled(w)
+        wait_for('the download', lambda: verbs(w)[-1:] == ['download'])
+        end = in_the_way(w)
+        write(go, '')
+        wait_for('the end', lambda: described(w)['download']['outcome'] == 'done' and not described(w)['running'])
+        # Neither is it installed, nor does it count as begun.
+        for _ in range(2):
+            w.root.call('Reload')
+            assert state(w) == 'planned' and verbs(w)[-1] == 'download', (state(w), verbs(w))
+        end()
+        w.root.call('Reload')
+        wait_for('the installation', lambda: state(w) in ('installed', 'scheduled'))
+        assert verbs(w).count('install') == 1, verbs(w)
 
 
 def test_an_installation_that_fails_is_not_tried_again(pki):
     with World(pki, polkit='allow') as w:
-        w.machine.write('etc/hotpatch/hotpatchd.conf.d/60-year.conf', ALWAYS)
+        w.machine.write(DROP_IN, ALWAYS)
         w.start()
         w.add(Runs(w, 'echo $1 >>%s/verbs\n' % w.machine.root + '''case $1 in install)
             echo \'{"type":"failed","cause":"packages-broken","text":"a script failed"}\'; exit 1 ;; esac\n''' + PACKAGE + DONE))
@@ -272,7 +344,7 @@ def scheduled(w, bundle=''):
 
 def test_a_start_job_that_is_canceled(pki):
     with World(pki, polkit='allow') as w:
-        w.machine.write('etc/hotpatch/hotpatchd.conf.d/60-year.conf', ALWAYS)
+        w.machine.write(DROP_IN, ALWAYS)
         w.start()
         go = w.machine.path('go')
         runs = w.add(Runs(w, 'echo $1 >>%s/verbs\ncase $1 in install) %s ;; esac\n' % (w.machine.root, until(go)) + PACKAGE + DONE))
@@ -316,7 +388,7 @@ def test_a_request_that_nobody_took(pki):
 
 def test_what_was_mended_is_completed(pki):
     with World(pki, polkit='allow') as w:
-        w.machine.write('etc/hotpatch/hotpatchd.conf.d/60-year.conf', ALWAYS)
+        w.machine.write(DROP_IN, ALWAYS)
         w.start()
         go = w.machine.path('go')
         runs = w.add(Runs(w, 'echo $1 >>%s/verbs\ncase $1 in install) %s ;; esac\n' % (w.machine.root, until(go)) + PACKAGE + DONE))
@@ -332,12 +404,12 @@ def test_what_was_mended_is_completed(pki):
         assert install(w, mend=True)['verb'] == 'mend'
         wait_for('the rest', lambda: state(w) in ('installed', 'scheduled'))
         assert verbs(w) == ['mend', 'plan', 'download', 'install'], verbs(w)
-        assert described(w)['install']['baseline'] == 'base-2026-10'
+        assert described(w)['install']['bundle'] == 'base-2026-10'
 
 
 def test_a_lock_is_no_failure_for_ever(pki):
     with World(pki, polkit='allow') as w:
-        w.machine.write('etc/hotpatch/hotpatchd.conf.d/60-year.conf', ALWAYS)
+        w.machine.write(DROP_IN, ALWAYS)
         w.start()
         w.add(Runs(w, '''case $1 in install)
             echo \'{"type":"failed","cause":"lock-held","text":"apt is at work","retry":true}\'; exit 1 ;; esac\n''' + PACKAGE + DONE))
@@ -348,7 +420,7 @@ def test_a_lock_is_no_failure_for_ever(pki):
 
 def test_a_run_is_known_by_its_id_and_not_by_the_clock(pki):
     with World(pki, polkit='allow') as w:
-        w.machine.write('etc/hotpatch/hotpatchd.conf.d/60-year.conf', ALWAYS)
+        w.machine.write(DROP_IN, ALWAYS)
         w.start()
         go = w.machine.path('go')
         w.add(Runs(w, 'case $1 in install) %s ;; esac\n' % until(go) + PACKAGE + DONE))
@@ -356,10 +428,10 @@ def test_a_run_is_known_by_its_id_and_not_by_the_clock(pki):
         wait_for('the installation', lambda: described(w)['running'] and described(w)['install'])
         # As if the clock had been set back in the meantime: the run seems to have begun before its phase.
         w.daemon.kill()
-        path = w.machine.path('var/lib/hotpatch/baseline-state')
+        path = w.machine.path(STATE)
         text = open(path, encoding='utf-8').read()
         before = next(line for line in text.splitlines() if line.startswith('PHASE_USEC='))
-        w.machine.write('var/lib/hotpatch/baseline-state', text.replace(before, 'PHASE_USEC=4000000000000000'))
+        w.machine.write(STATE, text.replace(before, 'PHASE_USEC=4000000000000000'))
         w.daemon.start()
         write(go, '')
         wait_for('the end', lambda: state(w) in ('installed', 'scheduled'))

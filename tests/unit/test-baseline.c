@@ -611,6 +611,40 @@ START_TEST(test_history_is_bounded) {
 }
 END_TEST
 
+START_TEST(test_copy) {
+        _cleanup_(baseline_state_done) BaselineState copy = { 0 };
+
+        go_to_verifying(NEW);
+        facts.uptime_usec = 10 * USEC_PER_MINUTE;
+        step(BASELINE_ENTER, BASELINE_REACHED, "");
+        ck_assert_ok(baseline_ask(&state, "base-2026-07", NEW, 7));
+        ck_assert_ok(baseline_state_copy(&state, &copy));
+        baseline_state_done(&state);
+        ck_assert_str_eq(copy.name, "2026.07");
+        ck_assert_str_eq(copy.bundle, "base-2026-07");
+        ck_assert_str_eq(copy.kernel, NEW);
+        ck_assert_str_eq(copy.text, "Baseline 2026.07 is reached");
+        ck_assert_str_eq(copy.reached, "2026.07");
+        ck_assert_str_eq(copy.reached_kernel, NEW);
+        ck_assert_uint_eq(copy.deadline_usec, 7);
+        ck_assert_uint_eq(strv_length(copy.history), 1);
+}
+END_TEST
+
+/* What is written must be readable again, whatever a backend has to say. */
+START_TEST(test_long_text) {
+        _cleanup_free_ char *text = malloc(2 * HOTPATCH_BASELINE_TEXT_MAX);
+
+        memset(text, 'x', 2 * HOTPATCH_BASELINE_TEXT_MAX - 1);
+        text[2 * HOTPATCH_BASELINE_TEXT_MAX - 1] = '\0';
+        step(BASELINE_ENTER, BASELINE_DUE, "");
+        run(BASELINE_RUN_FAILED, NULL);
+        facts.run_text = text;
+        step(BASELINE_WAIT, BASELINE_DUE, "xxx");
+        ck_assert_uint_eq(strlen(state.text), HOTPATCH_BASELINE_TEXT_MAX);
+}
+END_TEST
+
 START_TEST(test_words) {
         for (int i = 0; i < _BASELINE_PHASE_MAX; i++)
                 ck_assert_int_eq(baseline_phase_from_string(baseline_phase_to_string(i)), i);
@@ -665,6 +699,8 @@ static Suite *baseline_suite(void) {
         tcase_add_test(t, test_clock_jumps_over_years);
         tcase_add_test(t, test_unplanned_is_not_replaced);
         tcase_add_test(t, test_history_is_bounded);
+        tcase_add_test(t, test_copy);
+        tcase_add_test(t, test_long_text);
         tcase_add_test(t, test_words);
         suite_add_tcase(s, t);
         return s;

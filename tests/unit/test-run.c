@@ -14,7 +14,7 @@
 
 #define ID "00112233445566778899aabbccddeeff"
 #define REQUEST                                                                                            \
-        "{\"protocol\":1,\"verb\":\"install\",\"id\":\"" ID "\",\"backend\":\"apt\",\"baseline\":\"2026.10\""  \
+        "{\"protocol\":1,\"verb\":\"install\",\"id\":\"" ID "\",\"backend\":\"apt\",\"baseline\":\"2026.10\",\"bundle\":\"base-1\",\"deadline\":1798675200000000"  \
         ",\"packages\":[{\"name\":\"linux-image-6.1.0-56-amd64\",\"version\":\"6.1.150-1~bpo+1\"}],\"lock_timeout\":900}"
 #define HELLO "{\"type\":\"hello\",\"protocol\":1,\"backend\":\"apt\"}"
 
@@ -40,6 +40,8 @@ START_TEST(test_request) {
         ck_assert_ok(run_request_parse(text, strlen(text), &again, NULL));
         ck_assert_str_eq(again->packages[0].name, "linux-image-6.1.0-56-amd64");
         ck_assert_uint_eq(again->lock_timeout_sec, 900);
+        ck_assert_str_eq(again->bundle, "base-1");
+        ck_assert_uint_eq(again->deadline_usec, UINT64_C(1798675200000000));
 }
 END_TEST
 
@@ -53,7 +55,9 @@ START_TEST(test_request_refuses) {
                 { "\"6.1.150", "\"$(id)" },       { ID, "short" },                 { "\"protocol\":1", "\"protocol\":2" },
                 { "900", "-1" },                  { "900", "3601" },               { "900", "\"900\"" },
                 { "\"lock_", "\"extra\":1,\"lock_" }, { "\"lock_", "\"id\":\"" ID "\",\"lock_" },
-                { "2026.10", "20 26" },           { "\"lock_timeout\":900", "\"lock\":1" },
+                { "2026.10", "20 26" },            { "2026.10", "2026.1" },         { "2026.10", "base-1" },
+                { "base-1", "-base" },            { "base-1", "a/b" },               { "1798675200000000", "-1" },
+                          { "\"lock_timeout\":900", "\"lock\":1" },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(bad); i++) {
