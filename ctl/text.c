@@ -16,6 +16,7 @@
 #include <wchar.h>
 
 #include "ctl/text.h"
+#include "util/utf8.h"
 
 #define WIDTH_DEFAULT 80U
 #define WIDTH_MIN 40U
@@ -45,52 +46,6 @@ const char *style_off(bool colour, Style style) {
         return colour && style != STYLE_NONE ? "\033[0m" : "";
 }
 
-/* Length of the UTF-8 sequence at @s and its code point; 0 if it is not well-formed (RFC 3629). */
-static size_t utf8_decode(const unsigned char *s, uint32_t *ret) {
-        static const uint32_t lowest[] = { 0, 0, 0x80, 0x800, 0x10000 };
-        size_t n = s[0] < 0x80       ? 1
-                   : s[0] >> 5 == 6  ? 2
-                   : s[0] >> 4 == 14 ? 3
-                   : s[0] >> 3 == 30 ? 4
-                                     : 0;
-        uint32_t c;
-
-        if (n <= 1) {
-                *ret = s[0];
-                return n;
-        }
-        c = s[0] & (0x7FU >> n);
-        for (size_t i = 1; i < n; i++) {
-                if (s[i] >> 6 != 2)
-                        return 0;
-                c = c << 6 | (s[i] & 0x3FU);
-        }
-        if (c < lowest[n] || c > 0x10FFFF || (c >= 0xD800 && c <= 0xDFFF))
-                return 0;
-        *ret = c;
-        return n;
-}
-
-/* Characters that act instead of being seen: controls, direction marks, invisible joiners. */
-static bool acts_on_terminal(uint32_t c) {
-        static const uint32_t ranges[][2] = {
-                { 0x00, 0x1F },     /* C0, with ESC */
-                { 0x7F, 0x9F },     /* DEL and C1, with the one-byte CSI */
-                { 0x61C, 0x61C },   /* Arabic letter mark */
-                { 0x200B, 0x200F }, /* zero width, left-to-right and right-to-left mark */
-                { 0x2028, 0x202E }, /* line and paragraph separator, embeddings, overrides */
-                { 0x2060, 0x206F }, /* word joiner, isolates, deprecated format characters */
-                { 0xFEFF, 0xFEFF }, /* byte order mark */
-                { 0xFFF9, 0xFFFB }, /* interlinear annotation */
-                { 0xE0000, 0xE007F } /* tags */
-        };
-
-        for (size_t i = 0; i < ELEMENTSOF(ranges); i++)
-                if (c >= ranges[i][0] && c <= ranges[i][1])
-                        return true;
-        return false;
-}
-
 /**
  * text_sanitize() - a copy of a stranger's string that is safe to print
  * @text: the string; NULL counts as empty
@@ -101,8 +56,8 @@ static bool acts_on_terminal(uint32_t c) {
  * Return: the copy, to be freed; NULL when out of memory.
  */
 char *text_sanitize(const char *text) {
-        const unsigned char *s = (const unsigned char *) strempty(text);
-        char *copy = malloc(strlen((const char *) s) + 1), *to = copy;
+        const char *s = strempty(text);
+        char *copy = malloc(strlen(s) + 1), *to = copy;
 
         if (!copy)
                 return NULL;
@@ -114,7 +69,7 @@ char *text_sanitize(const char *text) {
                         *to++ = '\n';
                 else if (strchr("\t\v\f\r", *s))
                         *to++ = ' ';
-                else if (n == 0 || acts_on_terminal(c))
+                else if (n == 0 || utf8_acts(c))
                         *to++ = '?';
                 else
                         to = mempcpy(to, s, n);
@@ -225,7 +180,7 @@ char *text_cut(const char *text, unsigned width) {
                 return NULL;
         for (const char *s = text; *s;) {
                 uint32_t c;
-                size_t n = utf8_decode((const unsigned char *) s, &c) ?: 1;
+                size_t n = utf8_decode(s, &c) ?: 1;
                 unsigned w = text_columns(s, n);
 
                 if (*s == ' ' || *s == '\n')
