@@ -219,3 +219,11 @@
 
 /* /run/reboot-required.pkgs: a line for each package. */
 #define HOTPATCH_REBOOT_PACKAGES_MAX ((size_t) 64 * 1024)
+
+/* hotpatch-notifier: patches, findings or reasons that are looked at; and how much of one text is shown, in characters.
+ * A title has a line on most desktops, a sentence of ours is at most that long. */
+#define HOTPATCH_NOTIFIER_LIST_MAX 1024U
+#define HOTPATCH_NOTIFIER_TITLE_MAX 80U
+#define HOTPATCH_NOTIFIER_SENTENCE_MAX 240U
+/* What is named one by one in a notification; the others are counted. */
+#define HOTPATCH_NOTIFIER_ITEMS_MAX 4U
