@@ -96,11 +96,15 @@ static int wait_for_next(const Context *c) {
         CalendarMonth next;
         int r = calendar_baseline_after(c->p, c->f->now_usec, &next);
 
+        if (r >= 0)
+                c->d->wake_usec = next.day_usec;
+        if (c->disabled && (r >= 0 || r == -ENOENT))
+                return say(c, "Baselines are not planned on this machine (%s); 'Enable=yes' in [Baseline] of hotpatchd.conf "
+                           "switches them on", c->disabled);
         if (r == -ENOENT)
                 return say(c, "The calendar has no baseline any more");
         if (r < 0)
                 return r;
-        c->d->wake_usec = next.day_usec;
         return say(c, "The next baseline is %s, due on %04d-%02d-%02d", next.name, next.day.year, next.day.month,
                    next.day.day);
 }
@@ -157,6 +161,7 @@ static int decide_which(const Context *c) {
         if (r >= 0 && !streq_ptr(c->s->name, due.name) &&
             !(c->s->bundle && c->s->phase != BASELINE_REACHED && c->s->phase != BASELINE_FAILED)) {
                 enter(c, BASELINE_DUE);
+                c->d->unplanned = c->disabled;
                 memcpy(c->d->name, due.name, sizeof(due.name));
                 r = say(c, "Baseline %s is due since %04d-%02d-%02d", due.name, due.day.year, due.day.month, due.day.day);
                 return r < 0 ? r : 1;
@@ -192,11 +197,11 @@ static int run_backend(const Context *c, BaselineAction action, BaselinePhase ne
         }
 }
 
-/* The release that must run and does not; NULL: none. @kernel: what the run says, before what the bundle said. */
+/* The release that must run while an older one does; NULL: none. @kernel: what the run says, before what the bundle said. */
 static const char *missing_kernel(const Context *c, const char *kernel) {
         if (!kernel)
                 kernel = c->s->kernel;
-        return kernel && !streq(kernel, c->f->release) ? kernel : NULL;
+        return kernel && strverscmp(c->f->release, kernel) < 0 ? kernel : NULL;
 }
 
 /*
@@ -342,7 +347,8 @@ static bool is_restarted(const Context *c) {
 static bool is_too_late(const Context *c) {
         uint64_t deadline = baseline_deadline(c->s, c->p);
 
-        return (c->s->phase == BASELINE_DUE || c->s->phase == BASELINE_PLANNED ||
+        /* Nobody has planned it here; whether the machine came to it in another way is not known. */
+        return !c->disabled && (c->s->phase == BASELINE_DUE || c->s->phase == BASELINE_PLANNED ||
                 c->s->phase == BASELINE_DOWNLOADED) &&
                 deadline > 0 && c->f->now_usec >= deadline && c->f->run != BASELINE_RUN_RUNNING;
 }
@@ -351,7 +357,8 @@ static int decide_phase(const Context *c) {
         switch (c->s->phase) {
         case BASELINE_DUE:
                 if (c->disabled)
-                        return say(c, "Baseline %s is due, and nothing is done by itself (%s)", c->s->name, c->disabled);
+                        return say(c, "Baseline %s is due, and baselines are not planned on this machine (%s); 'Enable=yes' in "
+                                   "[Baseline] of hotpatchd.conf switches them on", c->s->name, c->disabled);
                 return decide_due(c);
         case BASELINE_PLANNED:
                 return run_backend(c, BASELINE_DOWNLOAD, BASELINE_DOWNLOADED, "downloaded");

@@ -190,7 +190,7 @@ static void forget_missed(BaselineState *s) {
 /* A baseline that another one took the place of before it was installed. */
 static int leave(BaselineState *s, const BaselineDecision *d, const BaselineFacts *f) {
         /* One of a later month was not missed; the clock was wrong. */
-        if (!s->name || strcmp(s->name, d->name) > 0 || s->phase == BASELINE_REACHED || s->phase == BASELINE_FAILED)
+        if (d->unplanned || !s->name || strcmp(s->name, d->name) > 0 || s->phase == BASELINE_REACHED || s->phase == BASELINE_FAILED)
                 return 0;
         return add_history(s, s->name, causes[BASELINE_MISSED], f->now_usec);
 }
@@ -328,16 +328,38 @@ int baseline_enter(BaselineState *s, const BaselineDecision *d, const BaselineFa
         return r;
 }
 
+/* The newest that was reached by now: in the days after it, or while the clock was wrong, nothing was. */
+static bool find_reached(const BaselineState *s, uint64_t now_usec, char ret[static BASELINE_NAME_SIZE]) {
+        if (s->reached && s->reached_usec <= now_usec) {
+                (void) stpncpy(ret, s->reached, BASELINE_NAME_SIZE - 1);
+                ret[BASELINE_NAME_SIZE - 1] = '\0';
+                return true;
+        }
+        *ret = '\0';
+        for (char **line = s->history; line && *line; line++) {
+                const char *when = startswith(*line + BASELINE_NAME_SIZE, "reached ");
+
+                if (!when || strtoull(when, NULL, 10) > now_usec / USEC_PER_SEC || strncmp(*line, ret, BASELINE_NAME_SIZE - 1) <= 0)
+                        continue;
+                memcpy(ret, *line, BASELINE_NAME_SIZE - 1);
+                ret[BASELINE_NAME_SIZE - 1] = '\0';
+        }
+        return *ret;
+}
+
 /**
  * baseline_covered_until() - when hotpatches for this machine end unless it reaches the next baseline
  *
- * A machine that has not completed one here counts as being where the calendar was when it began.
+ * A machine that has not completed one here counts as being where the calendar was when it began. What was reached in
+ * the future was reached while the clock was wrong.
  *
  * Return: microseconds since 1970 UTC; 0: not known.
  */
-uint64_t baseline_covered_until(const BaselineState *s, const CalendarPolicy *p) {
+uint64_t baseline_covered_until(const BaselineState *s, const CalendarPolicy *p, uint64_t now_usec) {
+        char reached[BASELINE_NAME_SIZE];
         CalendarMonth m;
-        int r = s->reached ? calendar_baseline(p, s->reached, &m) : calendar_baseline_at(p, s->since_usec, &m);
+        int r = find_reached(s, now_usec, reached) ? calendar_baseline(p, reached, &m)
+                                                   : calendar_baseline_at(p, s->since_usec, &m);
 
         return r < 0 ? 0 : m.covers_until_usec;
 }

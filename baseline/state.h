@@ -138,6 +138,7 @@ typedef enum BaselineAction {
  * struct BaselineDecision - the next step
  * @phase, @cause: to enter; with BASELINE_WAIT those there are
  * @name: of the baseline that is entered with BASELINE_DUE
+ * @unplanned: what it takes the place of was not planned here, and so is not missed
  * @kernel: with BASELINE_INSTALLED and BASELINE_VERIFYING: the release that must run; NULL: as it was known
  * @again_usec: with BASELINE_DOWNLOADED: not to be installed before
  * @restart_usec: with BASELINE_SCHEDULED: when
@@ -149,6 +150,7 @@ typedef struct BaselineDecision {
         BaselinePhase phase;
         BaselineCause cause;
         char name[BASELINE_NAME_SIZE];
+        bool unplanned;
         const char *kernel;
         uint64_t restart_usec;
         uint64_t again_usec;
@@ -172,7 +174,7 @@ int baseline_ask(BaselineState *s, const char *bundle, const char *kernel, uint6
 const char *baseline_history_find(const BaselineState *s, const char *name) _nonnull_(1, 2);
 const char *baseline_month_state(const BaselineState *s, const CalendarMonth *m, uint64_t now_usec, uint64_t *ret_when)
                 _nonnull_(1, 2, 4);
-uint64_t baseline_covered_until(const BaselineState *s, const CalendarPolicy *p) _nonnull_(1, 2);
+uint64_t baseline_covered_until(const BaselineState *s, const CalendarPolicy *p, uint64_t now_usec) _nonnull_(1, 2);
 void baseline_drop_restart(BaselineState *s) _nonnull_(1);
 uint64_t baseline_deadline(const BaselineState *s, const CalendarPolicy *p) _nonnull_(1, 2);
 

@@ -295,7 +295,7 @@ const ConfigKey config_keys[] = {
         { "Trial", "CheckIntervalSec", &span, FIELD(trial.check_interval_usec), "60s",
           "a time span from a second to a day", .min = USEC_PER_SEC, .max = DAYS(1) },
 
-        { "Baseline", "Enable", &boolean, FIELD(baseline.enabled), "yes", "yes or no", .strictest = "no" },
+        { "Baseline", "Enable", &boolean, FIELD(baseline.enabled), "no", "yes or no", .strictest = "no" },
         { "Baseline", "Months", &flags, FIELD(baseline.calendar.months), "1 4 7 10",
           "months by number or English name, separated by blanks", .words = month_words },
         { "Baseline", "Day", &day, FIELD(baseline.calendar.day), "third Tue",

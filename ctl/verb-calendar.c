@@ -14,7 +14,7 @@
 #include "ctl/table.h"
 
 static Style state_style(const char *state) {
-        static const char *const good[] = { "reached", "superseded" }, *const quiet[] = { "coming", "before", "" };
+        static const char *const good[] = { "reached", "superseded" }, *const quiet[] = { "coming", "before", "not-planned", "" };
 
         for (size_t i = 0; i < ELEMENTSOF(good); i++)
                 if (streq(state, good[i]))

@@ -152,6 +152,8 @@ static int print_text(const Ctl *ctl, const Snapshot *s, const Summary *summary)
                 r = print_patches(ctl, s, false);
         if (r >= 0)
                 r = print_patches(ctl, s, true);
+        if (r >= 0 && *s->manager.baseline_text)
+                r = field_print(ctl, "Baseline", s->manager.baseline_text, STYLE_NONE);
         if (r >= 0)
                 r = print_reboot(ctl, &s->manager.reboot);
         if (r >= 0)
@@ -173,11 +175,20 @@ static int manager_to_value(const ManagerInfo *m, Value **ret) {
         return 0;
 }
 
+static int baseline_to_value(const ManagerInfo *m, Value **ret) {
+        _cleanup_value_ Value *v = value_object();
+
+        if (value_set_string(v, "state", m->baseline_state) < 0 || value_set_string(v, "text", m->baseline_text) < 0)
+                return -ENOMEM;
+        *ret = TAKE_PTR(v);
+        return 0;
+}
+
 static int print_json(const Ctl *ctl, const Snapshot *s, const Summary *summary) {
         _cleanup_value_ Value *answer = value_object();
         const char *disabled = *s->manager.disabled ? s->manager.disabled : NULL;
         const char *ineligible = *s->manager.ineligible ? s->manager.ineligible : NULL;
-        Value *kernel, *patches, *jobs, *findings, *reboot, *rolled_back;
+        Value *kernel, *patches, *jobs, *baseline, *findings, *reboot, *rolled_back;
 
         if (value_set_string(answer, "level", level_to_string(summary->level)) < 0 ||
                         value_set_string(answer, "safety", summary->safety) < 0 ||
@@ -194,6 +205,8 @@ static int print_json(const Ctl *ctl, const Snapshot *s, const Summary *summary)
                         findings_to_value(&s->manager.findings, &findings) < 0 ||
                         reboot_to_value(&s->manager.reboot, &reboot) < 0 ||
                         value_set(answer, "reboot_required", reboot) < 0 ||
+                        baseline_to_value(&s->manager, &baseline) < 0 ||
+                        value_set(answer, "baseline", baseline) < 0 ||
                         value_set(answer, "findings", findings) < 0 ||
                         rollbacks_to_value(&s->manager.rolled_back, &rolled_back) < 0 ||
                         value_set(answer, "rolled_back", rolled_back) < 0 || jobs_to_value(s, &jobs) < 0 ||

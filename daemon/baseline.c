@@ -534,6 +534,19 @@ CalendarPolicy baseline_calendar_policy(const Baseline *b, const char **ret_mont
 }
 
 /**
+ * baseline_coverage() - baseline_covered_until() of this machine
+ *
+ * Where baselines are not planned and none was reached, nobody knows at which one the machine is.
+ *
+ * Return: microseconds since 1970 UTC; 0: not known.
+ */
+uint64_t baseline_coverage(const Baseline *b, const CalendarPolicy *p, uint64_t now_usec) {
+        if (!b->manager->config->baseline.enabled && !b->state.reached)
+                return 0;
+        return baseline_covered_until(&b->state, p, now_usec);
+}
+
+/**
  * baseline_calendar_json() - the year of this machine, for doc/json-shapes.md "Calendar"
  * @year: 1970 to 2199; 0: this one
  * @error: InvalidArgs
@@ -548,6 +561,7 @@ int baseline_calendar_json(Baseline *b, int year, char **ret, sd_bus_error *erro
 
         p = baseline_calendar_policy(b, &d.monthly_because);
         d.enabled = b->manager->config->baseline.enabled;
+        d.covered_until_usec = baseline_coverage(b, &p, d.now_usec);
         if (year == 0)
                 year = calendar_year_at(&p, d.now_usec);
         r = calendar_year(&p, year, months);

@@ -33,4 +33,5 @@ int baseline_goes_down(Baseline *b, bool start) _must_check_ _nonnull_(1);
 
 const BaselineState *baseline_state(const Baseline *b) _nonnull_(1);
 CalendarPolicy baseline_calendar_policy(const Baseline *b, const char **ret_monthly_because) _nonnull_(1);
+uint64_t baseline_coverage(const Baseline *b, const CalendarPolicy *p, uint64_t now_usec) _nonnull_(1, 2);
 int baseline_calendar_json(Baseline *b, int year, char **ret, sd_bus_error *error) _must_check_ _nonnull_(1, 3);

@@ -45,7 +45,7 @@ int bus_get_covered_until(_unused_ sd_bus *bus, _unused_ const char *path, _unus
         const Manager *m = userdata;
         CalendarPolicy p = baseline_calendar_policy(m->baseline, NULL);
 
-        return sd_bus_message_append(reply, "t", baseline_covered_until(baseline_state(m->baseline), &p));
+        return sd_bus_message_append(reply, "t", baseline_coverage(m->baseline, &p, clock_usec(CLOCK_REALTIME)));
 }
 
 /** bus_get_schedule() - property RebootSchedule */

@@ -462,9 +462,20 @@ static json_t *date_value(const Civil *day) {
         return json_string(text);
 }
 
+/* Where nothing is planned, what is not in work has not ended and is not from before is neither due nor missed. */
+static const char *month_state(const CalendarDescription *d, const CalendarMonth *m, uint64_t *ret_when) {
+        const char *state = baseline_month_state(d->state, m, d->now_usec, ret_when);
+        bool idle = d->state->phase == BASELINE_REACHED || d->state->phase == BASELINE_FAILED || !streq_ptr(d->state->name, m->name);
+
+        if (!d->enabled && idle && *ret_when == 0 &&
+            (streq(state, "coming") || streq(state, "due") || streq(state, "missed")))
+                return "not-planned";
+        return state;
+}
+
 static json_t *month_value(const CalendarDescription *d, const CalendarMonth *m) {
         uint64_t when = 0;
-        const char *state = m->baseline ? baseline_month_state(d->state, m, d->now_usec, &when) : NULL;
+        const char *state = m->baseline ? month_state(d, m, &when) : NULL;
 
         return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
                 "month", string_value(m->name),
@@ -494,7 +505,7 @@ static json_t *coverages_value(const CalendarDescription *d) {
         bool waits = s->phase == BASELINE_INSTALLED || s->phase == BASELINE_SCHEDULED || s->phase == BASELINE_RESTARTING;
 
         if (!array || json_array_append_new(array, coverage_value(d->release, true, s->reached,
-                baseline_covered_until(s, d->policy), d->now_usec)) < 0)
+                d->covered_until_usec, d->now_usec)) < 0)
                 return NULL;
         if (waits && s->kernel && calendar_baseline(d->policy, s->name, &m) >= 0 &&
             json_array_append_new(array, coverage_value(s->kernel, false, s->name, m.covers_until_usec, d->now_usec)) < 0)
@@ -537,7 +548,7 @@ static size_t count_months(const CalendarDescription *d, const char *state) {
                 uint64_t when;
 
                 n += d->months[i].baseline &&
-                        streq(baseline_month_state(d->state, &d->months[i], d->now_usec, &when), state);
+                        streq(month_state(d, &d->months[i], &when), state);
         }
         return n;
 }

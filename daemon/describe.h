@@ -49,6 +49,7 @@ int describe_policy(const Config *c, char *const *warnings, char **ret) _must_ch
  * @months: twelve, of @policy
  * @monthly_because: why each month has a baseline; NULL: by configuration
  * @enabled: baselines are installed by themselves
+ * @covered_until_usec: hotpatches for the running kernel; 0: not known
  * @release: of the running kernel
  */
 typedef struct CalendarDescription {
@@ -57,6 +58,7 @@ typedef struct CalendarDescription {
         const CalendarMonth *months;
         const char *monthly_because;
         bool enabled;
+        uint64_t covered_until_usec;
         const BaselineState *state;
         const char *release;
 } CalendarDescription;

@@ -54,9 +54,11 @@ static int add_baseline(const Manager *m, const Config *c, const EligibilityTabl
         CalendarMonth due;
         int r;
 
+        if (!c->baseline.enabled && !s->reached)
+                return copy("baselines are not planned; 'Enable=yes' in [Baseline] switches them on", &f->baseline_found);
         if (first_lasting(c, t))
                 p.months = CALENDAR_ALL_MONTHS;
-        until = baseline_covered_until(s, &p);
+        until = baseline_covered_until(s, &p, now);
         r = calendar_baseline_at(&p, now, &due);
         if (r == -ENOMEM)
                 return r;

@@ -227,7 +227,7 @@ def test_a_cut_off_installation_is_mended_by_an_act(pki):
 
 STATE = 'var/lib/hotpatch/baseline-state'
 DROP_IN = 'etc/hotpatch/hotpatchd.conf.d/60-year.conf'
-ALWAYS = '[Baseline]\nWindow=00:00\nWindowLengthSec=24h\n'
+ALWAYS = '[Baseline]\nEnable=yes\nWindow=00:00\nWindowLengthSec=24h\n'
 
 
 def state(w):

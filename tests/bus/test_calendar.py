@@ -28,6 +28,9 @@ def remember(w, history=(), **values):
 
 
 def policy(w, *lines):
+    """Baselines are planned, unless @lines say otherwise."""
+    if not any(line.startswith('Enable=') for line in lines):
+        lines = ('Enable=yes', *lines)
     w.machine.write(DROP_IN, '[Baseline]\n' + '\n'.join(lines) + '\n')
 
 
@@ -94,6 +97,24 @@ def test_a_machine_without_hotpatches_restarts_each_month(pki):
         w.machine.write(DROP_IN, '[Baseline]\nMonths=Feb\n')
         w.root.call('Reload')
         assert year(w.root, 2026)['restarts'] == 1
+
+
+def test_not_planned(pki):
+    """A machine on which this was merely installed: nothing is planned or missed, and each command says what plans it."""
+    with World(pki) as w:
+        remember(w)
+        w.start()
+        last = datetime.datetime.utcnow().year - 1
+        got = year(w.root, last)
+        assert {m['state'] for m in got['months'] if m['kind'] == 'baseline'} == {'not-planned'} and got['missed'] == 0, got
+        assert not got['policy']['enabled'] and got['coverage'][0]['until'] is None and not got['coverage'][0]['ended'], got
+        words = "'Enable=yes' in [Baseline]"
+        for command in ('status', 'calendar', 'check'):
+            out = ' '.join(ctl(w, command)[0].split())
+            assert words in out and 'not planned' in out, (command, out)
+        shown = ctl_json(w, 'status')[0]
+        assert words in shown['baseline']['text'] and shown['level'] == 'ok', shown
+        assert w.root.get(ROOT, MANAGER, 'CoveredUntil') == 0
 
 
 def test_the_beginning_is_remembered(pki):

@@ -8,7 +8,7 @@ import signal
 import time
 
 from hotpatchtest import JOB, MANAGER, NO_OPTIONS, NOBODY, ROOT, World, main, read, refused, wait_for
-from test_calendar import remember, seconds, year
+from test_calendar import policy, remember, seconds, year
 from test_ctl import ctl, ctl_json
 from test_restore import patch, reboot, restore
 
@@ -252,7 +252,9 @@ def test_a_baseline_that_was_missed(pki):
         assert '2025.04 is installed' in out, out
         out, _ = ctl(w, 'status')
         assert "hotpatchctl baseline install" in out, out
-    with World(pki).start() as w:
+    with World(pki) as w:
+        policy(w)
+        w.start()
         assert checks(w.root)['baseline'][:2] == ['ok', 'none yet, none missed'], checks(w.root)
 
 

@@ -141,7 +141,7 @@ START_TEST(test_a_baseline_is_reached) {
         ck_assert_str_eq(state.reached_kernel, NEW);
         ck_assert(startswith(baseline_history_find(&state, "2026.07"), "reached "));
         waits(BASELINE_REACHED, at(2026, 10, 20, 0, 0), "2026.10");
-        ck_assert_uint_eq(baseline_covered_until(&state, &policy), at(2026, 11, 3, 0, 0));
+        ck_assert_uint_eq(baseline_covered_until(&state, &policy, facts.now_usec), at(2026, 11, 3, 0, 0));
         facts.now_usec = at(2026, 10, 20, 9, 0);
         step(BASELINE_ENTER, BASELINE_DUE, "2026.10");
         ck_assert_str_eq(state.reached, "2026.07");
@@ -162,8 +162,49 @@ START_TEST(test_not_enabled) {
         enabled = false;
         step(BASELINE_ENTER, BASELINE_DUE, "");
         waits(BASELINE_DUE, 0, "Enable=no");
+        /* Who does not plan it misses nothing, */
         facts.now_usec = at(2026, 8, 4, 0, 0);
-        step(BASELINE_ENTER, BASELINE_FAILED, "was missed");
+        waits(BASELINE_DUE, 0, "'Enable=yes' in [Baseline] of hotpatchd.conf");
+        facts.now_usec = at(2026, 10, 20, 0, 0);
+        step(BASELINE_ENTER, BASELINE_DUE, "2026.10");
+        ck_assert_ptr_null(baseline_history_find(&state, "2026.07"));
+        /* and from then on who does. */
+        enabled = true;
+        facts.now_usec = at(2027, 1, 19, 0, 0);
+        step(BASELINE_ENTER, BASELINE_DUE, "2027.01");
+        ck_assert(startswith(baseline_history_find(&state, "2026.10"), "missed "));
+}
+END_TEST
+
+START_TEST(test_not_enabled_says_so) {
+        enabled = false;
+        facts.now_usec = at(2026, 6, 1, 0, 0);
+        waits(BASELINE_IDLE, at(2026, 7, 21, 0, 0), "Baselines are not planned on this machine (Enable=no)");
+}
+END_TEST
+
+/* The clock went back: what was reached in the future counts for nothing, what was reached before does. */
+START_TEST(test_coverage_and_the_clock) {
+        static const char *const lines[] = { "2026.07 reached 1784671200", "2026.04 missed 1784671200", "2026.10 reached 1792537200" };
+
+        for (size_t i = 0; i < ELEMENTSOF(lines); i++)
+                ck_assert_ok(strv_extend(&state.history, lines[i]));
+        state.reached = strdup("2026.10");
+        state.reached_usec = 1792537200 * USEC_PER_SEC; /* 20 October, 23:00 UTC */
+        ck_assert_uint_eq(baseline_covered_until(&state, &policy, at(2026, 10, 20, 23, 0)), at(2027, 2, 2, 0, 0));
+        ck_assert_uint_eq(baseline_covered_until(&state, &policy, at(2026, 10, 20, 22, 0)), at(2026, 11, 3, 0, 0));
+        ck_assert_uint_eq(baseline_covered_until(&state, &policy, at(2026, 7, 1, 0, 0)), at(2026, 8, 4, 0, 0));
+}
+END_TEST
+
+/* A kernel that is newer than the promised one keeps the promise. */
+START_TEST(test_newer_kernel_than_promised) {
+        step(BASELINE_ENTER, BASELINE_DUE, "");
+        facts.release = NEW;
+        step(BASELINE_PLAN, BASELINE_DUE, "");
+        run(BASELINE_RUN_DONE, OLD);
+        facts.run_restart = false;
+        step(BASELINE_ENTER, BASELINE_VERIFYING, "nothing");
 }
 END_TEST
 
@@ -196,7 +237,7 @@ START_TEST(test_missed_in_words) {
         facts.now_usec = at(2026, 8, 4, 0, 0);
         step(BASELINE_ENTER, BASELINE_FAILED,
              "Baseline 2026.07 was missed: hotpatches end with baseline 2026.04, install 2026.07 to go on");
-        ck_assert_uint_eq(baseline_covered_until(&state, &policy), at(2026, 8, 4, 0, 0));
+        ck_assert_uint_eq(baseline_covered_until(&state, &policy, facts.now_usec), at(2026, 8, 4, 0, 0));
         assert_failed(BASELINE_MISSED, "missed ");
 }
 END_TEST
@@ -506,7 +547,7 @@ START_TEST(test_machine_that_joins_later) {
         state.since_usec = at(2026, 11, 21, 0, 0);
         facts.now_usec = at(2026, 11, 21, 0, 0);
         waits(BASELINE_IDLE, at(2027, 1, 19, 0, 0), "2027.01");
-        ck_assert_uint_eq(baseline_covered_until(&state, &policy), at(2027, 2, 2, 0, 0));
+        ck_assert_uint_eq(baseline_covered_until(&state, &policy, facts.now_usec), at(2027, 2, 2, 0, 0));
         /* from its day on, also while the one before is still open */
         state.since_usec = facts.now_usec = at(2026, 10, 21, 0, 0);
         waits(BASELINE_IDLE, at(2027, 1, 19, 0, 0), "2027.01");
@@ -662,6 +703,9 @@ static Suite *baseline_suite(void) {
         tcase_add_test(t, test_a_baseline_is_reached);
         tcase_add_test(t, test_nothing_to_install);
         tcase_add_test(t, test_not_enabled);
+        tcase_add_test(t, test_not_enabled_says_so);
+        tcase_add_test(t, test_coverage_and_the_clock);
+        tcase_add_test(t, test_newer_kernel_than_promised);
         tcase_add_test(t, test_not_enabled_and_installed_by_hand);
         tcase_add_test(t, test_plan_and_download_are_tried_again);
         tcase_add_test(t, test_missed_in_words);

@@ -56,7 +56,9 @@ build_module() {
                 --output "$3" "$1" | tail -n 1)
 }
 
-# build_bundle OUTFILE KEYS PATCHFOLDER RELEASE…: modules for all those kernels in one signed bundle
+# build_bundle OUTFILE KEYS PATCHFOLDER RELEASE…: modules for all those kernels in one signed bundle; bundle_options are
+# more words for 'bundle create'
+bundle_options=()
 build_bundle() {
         local out=$1 keys=$2 patch=$3 release work modules=() roots=()
         shift 3
@@ -76,7 +78,7 @@ build_bundle() {
                 ln -s "$release"/lib/modules/* "$work/root/lib/modules/"
         done
         hotpatchctl --quiet bundle create --patch "$patch/patch.json" --root "$work/root" --output "$work/bundle.hpb" \
-                "${modules[@]}"
+                ${bundle_options[@]+"${bundle_options[@]}"} "${modules[@]}"
         hotpatchctl --quiet bundle sign --key "$keys/signer.key" "$work/bundle.hpb"
         mv "$work/bundle.hpb" "$out"
         rm -rf "$work"
