@@ -59,6 +59,13 @@ class Logind(dbus.service.Object):
         had, self.scheduled = self.scheduled != NONE, NONE
         return had
 
+    @dbus.service.method(MANAGER, in_signature='b', message_keyword='message')
+    def Reboot(self, interactive, message):
+        self.calls.append(('reboot', bool(interactive), str(message.get_sender()),
+                           bool(message.get_allow_interactive_authorization())))
+        if self.refuse:
+            raise dbus.DBusException('not today', name=self.refuse)
+
     @dbus.service.signal(MANAGER, signature='b')
     def PrepareForShutdown(self, start):
         pass
