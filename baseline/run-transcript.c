@@ -151,7 +151,7 @@ static int on_failed(RunTranscript *t, json_t *line, sd_bus_error *error) {
                             "retry", &retry) < 0)
                 return run_json_refuse(error, WHAT, "%s", e.text);
         cause = run_cause_from_string(word);
-        if (cause < 0 || cause == RUN_CAUSE_NONE)
+        if (cause < 0 || cause == RUN_CAUSE_NONE || cause == RUN_CAUSE_INTERRUPTED)
                 return run_json_refuse(error, WHAT, "'%.32s' is no cause", word);
         r = check_text(text, error);
         if (r < 0)

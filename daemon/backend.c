@@ -318,8 +318,10 @@ int backend_start(Backend *b, const BackendOrder *order, BackendDone done, void 
         b->verb = order->verb;
         b->caller_uid = order->caller_uid;
         r = watch(b);
-        if (r < 0)
+        if (r < 0) {
+                (void) unlinkat(kernel_root_fd(b->manager->kernel), RUN_REQUEST_FILE, 0);
                 return r;
+        }
         b->done = done;
         b->userdata = userdata;
         return 0;

@@ -223,7 +223,7 @@ static int find_run(const Baseline *b, BaselineFacts *f, RunResult **ret_result)
         return r == -ENOENT || r == -EBADMSG || r >= 0 ? 0 : r;
 }
 
-static int fail_start(Baseline *b, const char *why);
+static int fail_start(Baseline *b, const sd_bus_error *error);
 
 static int start_run(Baseline *b, RunVerb verb) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
@@ -233,7 +233,9 @@ static int start_run(Baseline *b, RunVerb verb) {
         r = baseline_call_automatic(b->manager, verb, b->state.run, &error);
         if (r >= 0)
                 return 0;
-        return fail_start(b, error.message ?: strerror(-r));
+        if (!sd_bus_error_is_set(&error))
+                (void) sd_bus_error_set_errno(&error, r);
+        return fail_start(b, &error);
 }
 
 /* Why nothing is done by itself; NULL: it is. */
@@ -413,8 +415,9 @@ static int begin_again(Baseline *b) {
         return baseline_commit(b, &next, NULL);
 }
 
-/* The package manager was not run at all. */
-static int fail_start(Baseline *b, const char *why) {
+/* The package manager was not run at all, so nothing was begun; perhaps somebody lets it another time. */
+static int fail_start(Baseline *b, const sd_bus_error *error) {
+        const char *why = error->message ?: strempty(error->name);
         BaselineDecision d = { .action = BASELINE_WAIT, .phase = b->state.phase };
         _cleanup_(baseline_state_done) BaselineState next = { 0 };
         BaselineFacts facts;
@@ -425,9 +428,12 @@ static int fail_start(Baseline *b, const char *why) {
         if (r < 0)
                 return r;
         if (b->state.phase == BASELINE_INSTALLING) {
+                bool again = sd_bus_error_has_name(error, HOTPATCH_ERROR("BackendFailed"));
+
                 d.action = BASELINE_ENTER;
-                d.phase = BASELINE_FAILED;
-                d.cause = BASELINE_INSTALL_FAILED;
+                d.phase = again ? BASELINE_DOWNLOADED : BASELINE_FAILED;
+                d.cause = again ? BASELINE_CAUSE_NONE : BASELINE_INSTALL_FAILED;
+                d.again_usec = facts.now_usec + AGAIN_USEC;
         }
         wake_at(b, facts.now_usec + AGAIN_USEC);
         if (asprintf(&d.text, "Baseline %s: %s", b->state.name, why) < 0)
@@ -436,7 +442,7 @@ static int fail_start(Baseline *b, const char *why) {
         baseline_decision_done(&d);
         if (r >= 0)
                 r = baseline_commit(b, &next, NULL);
-        if (r >= 0 && d.action == BASELINE_ENTER)
+        if (r >= 0 && d.phase == BASELINE_FAILED)
                 tell(b);
         return r;
 }
@@ -455,7 +461,7 @@ void baseline_ran(Baseline *b, const RunResult *result, const sd_bus_error *erro
                 return;
         if (!result) {
                 if (verb_of(b->state.phase) >= 0)
-                        (void) (fail_start(b, error->message ?: "the package manager was not run") < 0);
+                        (void) (fail_start(b, error) < 0);
                 return;
         }
         if (done && result->verb == RUN_INSTALL && phase != BASELINE_INSTALLING && (over || result->restart || result->kernel))

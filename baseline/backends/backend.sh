@@ -107,6 +107,26 @@ is_newer() {
 	[ "$new" != "$old" ] && [ "$(printf '%s\n' "$new" "$old" | newest)" = "$new" ]
 }
 
+# of_flavour: of the releases, one in each line, those of the running kernel's flavour; all, if none is
+of_flavour() {
+	flavour=$(uname -r)
+	flavour=${flavour#"$(version_of "$flavour")"}
+	awk -v flavour="$flavour" '
+		{ all = all $0 "\n"; version = $0; sub(/-[a-z].*$/, "", version) }
+		substr($0, length(version) + 1) == flavour { own = own $0 "\n" }
+		END { printf "%s", own ? own : all }'
+}
+
+# way_back: the releases that a machine falls back to: the running one, and the newest that is older
+way_back() {
+	for file in /boot/vmlinuz-*; do
+		release=${file#/boot/vmlinuz-}
+		[ -s "$file" ] && [ "$(version_of "$release")" != "$(version_of "$(uname -r)")" ] &&
+			! is_newer "$release" && printf '%s\n' "$release"
+	done | of_flavour | newest
+	[ ! -s "/boot/vmlinuz-$(uname -r)" ] || uname -r
+}
+
 # kernel_to_run RELEASE: what must run afterwards and does not run now; empty: the running kernel may stay. It may have
 # been installed long ago, by somebody else, or by a run that failed: what counts is what is there, beside
 # RELEASE, which comes or came with this run. The backend's owns_kernel RELEASE says whether a package brought it; a
@@ -123,13 +143,8 @@ kernel_to_run() {
 			done
 		fi
 	} >"$work/candidates"
-	# Of several flavours the running one's
-	flavour=$(uname -r)
-	flavour=${flavour#"$(version_of "$flavour")"}
-	release=$(while read -r release; do
-		[ "${release#"$(version_of "$release")"}" = "$flavour" ] && printf '%s\n' "$release"
-	done <"$work/candidates" | newest)
-	release=${HOTPATCH_KERNEL:-${release:-$(newest <"$work/candidates")}}
+	release=$(of_flavour <"$work/candidates" | newest)
+	release=${HOTPATCH_KERNEL:-$release}
 	[ "$release" = "$(uname -r)" ] || printf '%s\n' "$release"
 }
 
@@ -149,9 +164,28 @@ has_initramfs() {
 	return 1
 }
 
-# check_kernel RELEASE HAD_INITRAMFS: can it be booted?
+# look_before: what must be there after an installation as well
+look_before() {
+	had_initramfs=no
+	! has_initramfs || had_initramfs=yes
+	way_back >"$work/way-back"
+}
+
+# check_kernel RELEASE: can it be booted?
 check_kernel() {
 	[ -s "/boot/vmlinuz-$1" ] || fail kernel-missing "After the installation there is no kernel '/boot/vmlinuz-$1'"
-	[ "$2" = no ] || [ -s "/boot/initrd.img-$1" ] || [ -s "/boot/initramfs-$1.img" ] ||
+	[ "$had_initramfs" = no ] || [ -s "/boot/initrd.img-$1" ] || [ -s "/boot/initramfs-$1.img" ] ||
 		fail initramfs-missing "The kernel $1 has no initramfs in /boot, and the others here have one"
+}
+
+# check_kernels: those that came, the promised one, and those that were the way back
+check_kernels() {
+	while read -r release; do
+		check_kernel "$release"
+	done <"$work/kernels"
+	[ -z "${HOTPATCH_KERNEL-}" ] || check_kernel "$HOTPATCH_KERNEL"
+	while read -r release; do
+		[ -s "/boot/vmlinuz-$release" ] ||
+			fail kernel-missing "The kernel '/boot/vmlinuz-$release' is gone; it was there to fall back to"
+	done <"$work/way-back"
 }

@@ -182,6 +182,7 @@ class Machine:
     # it is configured; the metapackage brings it.
     backend, fetches, follows_kernel = 'apt', True, 'linux-image-test'
     upgrade = 'apt-get -qq -y install'
+    kernels_of_five = [0, 2, 3, 4, 5] # number 1 was never the newest
 
     def release(self, n):
         return '99.%d.0-test' % n if n else RUNNING
@@ -242,6 +243,16 @@ class Machine:
             except OSError:
                 pass
         return found
+
+    # A repository of a higher priority than what is installed: apt_preferences(5)
+    refuses_older, demanded = 'would-downgrade', ()
+
+    def demand_older(self, name, version):
+        """The next baseline wants an older version of what is there."""
+        write(self.at('etc/apt/preferences.d/older'), 'Package: %s\nPin: version %s\nPin-Priority: 1001\n' % (name, version))
+
+    def boot(self):
+        """What a start of the machine does before anybody else comes: nothing here, locks end with their processes."""
 
     def update(self):
         """Publish, and let the machine know."""

@@ -196,6 +196,31 @@ def test_a_kernel_without_an_initramfs(base, key):
         assert m.release(2) in got['text'], got
 
 
+def test_a_kernel_that_is_not_there_afterwards(base, key):
+    with usual(base, key) as m:
+        m.kernel(2, postinst='rm /boot/vmlinuz-' + m.release(2))
+        m.update()
+        got = m.fails('kernel-missing', 'install')
+        assert m.release(2) in got['text'], got
+    with usual(base, key) as m:
+        m.package('service', '3', files={'/usr/share/service': '3'}, postinst='rm /boot/vmlinuz-' + OLD)
+        m.update()
+        got = m.fails('kernel-missing', 'install')
+        assert OLD in got['text'] and 'fall back' in got['text'], got
+
+
+def test_nothing_gets_older(base, key):
+    with usual(base, key) as m:
+        m.package('other', '2', files={'/usr/share/other': '2'})
+        m.install('other')
+        assert m.version('other') == '2'
+        m.demand_older('other', '1')
+        m.update()
+        for verb in ('plan', 'download', 'install'):
+            got = m.fails(m.refuses_older, verb, m.demanded)
+            assert m.version('other') == '2' and m.version('service') == '1' and not got['retry'], got
+
+
 def test_nothing_is_removed(base, key):
     with usual(base, key) as m:
         m.package('unused', '1', files={'/usr/share/unused': '1'})
@@ -205,7 +230,8 @@ def test_nothing_is_removed(base, key):
             m.kernel(n)
             m.update()
             m.done('install')
-        assert m.version('unused') == '1' and all(m.exists('/boot/vmlinuz-' + m.release(n)) for n in (0, 2, 3, 4, 5))
+        assert m.version('unused') == '1'
+        assert [n for n in range(6) if m.exists('/boot/vmlinuz-' + m.release(n))] == m.kernels_of_five
 
 
 WAITS = 'touch /unpacked; while [ ! -e /go ]; do sleep 0.1; done'
@@ -223,6 +249,7 @@ def killed_in_the_middle(m, victims):
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
+        m.boot()
     else:
         process.kill()
     process.wait(60) # its output has no end: the backend, which goes on, has it too

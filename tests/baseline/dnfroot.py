@@ -72,6 +72,8 @@ class Machine(aptroot.Machine):
     # rpm takes packages of a file:// repository from where they are: nothing is fetched
     backend, fetches, follows_kernel = 'dnf', False, 'kernel-core'
     upgrade = 'dnf -q -y upgrade'
+    # installonly_limit= is 3: the oldest one goes, but never the running one
+    kernels_of_five = [0, 4, 5]
 
     def __init__(self, base, key):
         super().__init__(base, key)
@@ -102,16 +104,17 @@ class Machine(aptroot.Machine):
         return self.at('repo', '%s-%s-1.x86_64.rpm' % (name, version))
 
     def release(self, n):
-        return '99.%d.0-1.x86_64' % n if n else RUNNING
+        return self.kernel_package(n)[1] + '.x86_64' if n else RUNNING
 
     def kernel(self, n, postinst=''):
         release = self.release(n)
-        self.package('kernel-core', '99.%d.0' % n, files={'/boot/vmlinuz-' + release: 'k' * 20000, '/boot/config-' + release: 'x'},
+        self.package('kernel-core', self.kernel_package(n)[1].removesuffix('-1'), files={'/boot/vmlinuz-' + release: 'k' * 20000, '/boot/config-' + release: 'x'},
                      provides='Provides: installonlypkg(kernel)', # as Fedora's have
                      postinst=postinst or 'echo initramfs > /boot/initrd.img-' + release)
 
     def kernel_package(self, n):
-        return 'kernel-core', '99.%d.0-1' % n
+        """A number below 0: one that is older than the running one."""
+        return 'kernel-core', '99.%d.0-1' % n if n >= 0 else '0.%d.0-1' % (9 + n)
 
     def kernel_names(self, n):
         return ('%s-%s' % self.kernel_package(n),)
@@ -132,6 +135,18 @@ class Machine(aptroot.Machine):
         run('createrepo_c', '-q', repo)
         if sign:
             (key or self.key).gpg('--detach-sign', '--armor', '-o', repo + '/repodata/repomd.xml.asc', repo + '/repodata/repomd.xml')
+
+    refuses_older, demanded = 'would-downgrade', (('service', '3-1'),)
+
+    def demand_older(self, name, version):
+        """A package that comes needs it."""
+        self.package('service', '3', files={'/usr/share/service': '3'}, provides='Requires: %s = %s' % (name, version))
+
+    def boot(self):
+        """dnf's locks are files with a number of a process, which may be another's after the start: its tmpfiles.d(5)
+        takes them away."""
+        with open('/usr/lib/tmpfiles.d/dnf.conf', encoding='ascii') as f:
+            run('systemd-tmpfiles', '--root=' + self.root.path, '--remove', '-', stdin=f)
 
     def update(self):
         self.publish()

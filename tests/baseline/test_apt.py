@@ -174,6 +174,18 @@ def test_dpkg_goes_on_without_the_runner(base, key):
         m.done('mend')
 
 
+def test_who_else_restarts_is_named(base, key):
+    with usual(base, key) as m:
+        def named():
+            return [w for w in m.done('plan')['warnings'] if 'unattended-upgrades restarts' in w]
+        setting = m.at('etc/apt/apt.conf.d/50unattended-upgrades')
+        assert named() == []
+        write(setting, 'Unattended-Upgrade::Automatic-Reboot "false";\nUnattended-Upgrade::Automatic-Reboot-Time "02:00";\n')
+        assert named() == []
+        write(setting, 'Unattended-Upgrade::Automatic-Reboot "true";\n')
+        assert len(named()) == 1
+
+
 def test_the_restart_is_noted_as_debian_does(base, key):
     with usual(base, key) as m:
         m.done('install')

@@ -135,6 +135,33 @@ def test_a_failure_has_its_name(pki):
         assert got['outcome'] == 'failed' and got['cause'] == 'boot-full' and got['text'] == '/boot has 3 KiB left', got
 
 
+# doc/baseline-backend.md: the causes of a backend, and what a caller gets
+CAUSES = {'lock-held': 'PackagesLocked', 'no-space': 'DiskFull', 'boot-full': 'BootFull', 'packages-broken': 'PackagesBroken',
+          'conffile': 'ConffileConflict', 'initramfs-missing': 'InitramfsMissing', 'kernel-missing': 'KernelMissing',
+          'download-failed': 'DownloadFailed', 'not-trusted': 'RepositoryNotTrusted', 'not-found': 'PackageNotFound',
+          'would-remove': 'WouldRemovePackages', 'would-downgrade': 'WouldDowngradePackages', 'held': 'PackageHeld',
+          'unsupported': 'BackendUnsupported', 'backend': 'BackendFailed'}
+
+
+def test_each_cause_has_its_error(pki):
+    with open(os.path.join(os.path.dirname(__file__), '../../doc/baseline-backend.md'), encoding='utf-8') as f:
+        table = f.read().split('| cause | meaning |')[1].split('`interrupted`')[0]
+    assert [line.split('`')[1] for line in table.splitlines() if line.startswith('| `')] == list(CAUSES)
+    with World(pki, polkit='allow').start() as w:
+        w.add(Runs(w, 'echo "{\\"type\\":\\"failed\\",\\"cause\\":\\"$(cat %s)\\",\\"text\\":\\"So it is\\"}"; exit 1\n'
+                   % w.machine.path('cause')))
+        for cause, error in CAUSES.items():
+            write(w.machine.path('cause'), cause)
+            with refused(error):
+                plan(w)
+            got = described(w)['plan']
+            assert (got['outcome'], got['cause'], got['text'], got['retry']) == ('failed', cause, 'So it is', False), got
+        # Nobody else has that word.
+        write(w.machine.path('cause'), 'interrupted')
+        with refused('BackendFailed'):
+            plan(w)
+
+
 def test_a_bundle_names_packages_and_kernel(pki):
     with World(pki, polkit='allow').start() as w:
         w.add(Runs(w, 'echo "$*" >%s/args; echo "$HOTPATCH_KERNEL" >>%s/args\n' % ((w.machine.root,) * 2) + DONE))
@@ -384,6 +411,30 @@ def test_a_request_that_nobody_took(pki):
         runs.JobRemoved(1, dbus.ObjectPath('/org/freedesktop/systemd1/job/1'), UNIT, 'canceled')
         wait_for('the end', lambda: not described(w)['running'])
         assert not os.path.exists(request) and described(w)['install'] is None
+
+
+def test_a_unit_that_does_not_run_is_tried_again(pki):
+    """An ExecCondition= of the site, or a shutdown: nothing was begun, so nothing has failed."""
+    with World(pki, polkit='allow') as w:
+        w.machine.write(DROP_IN, ALWAYS)
+        w.start()
+        go = w.machine.path('go')
+        runs = w.add(Runs(w, 'echo $1 >>%s/verbs\ncase $1 in download) %s ;; esac\n' % (w.machine.root, until(go)) + PACKAGE + DONE))
+        scheduled(w)
+        wait_for('the download', lambda: verbs(w)[-1:] == ['download'])
+        n = len(runs.started)
+        runs.holds = True
+        write(go, '')
+        wait_for('the start', lambda: len(runs.started) > n)
+        assert state(w) == 'installing'
+        runs.JobRemoved(1, dbus.ObjectPath('/org/freedesktop/systemd1/job/1'), UNIT, 'done')
+        wait_for('the state', lambda: state(w) == 'downloaded')
+        assert not os.path.exists(w.machine.path('run/hotpatch/baseline/request')) and verbs(w)[-1] == 'download'
+        assert remembered(w, 'CAUSE') == 'none' and int(remembered(w, 'AGAIN_USEC')) > 0
+        # By hand it is not too early.
+        runs.holds = False
+        install(w)
+        assert state(w) in ('installed', 'scheduled') and verbs(w).count('install') == 1, (state(w), verbs(w))
 
 
 def test_what_was_mended_is_completed(pki):

@@ -411,6 +411,41 @@ def test_a_patch_that_did_not_come_back(pki):
                 assert '1 failed' in out, out
 
 
+def test_crashed_in_trial(pki):
+    """The boot that was watched is over, and nobody had said that the machine goes down."""
+    for clean, phases in ((0, ['crashed-in-trial']), (1, ['verifying', 'reached'])):
+        with World(pki) as w:
+            open_window(w)
+            installed(w, BOOT_ID='0' * 31 + '1', PHASE='verifying', KERNEL=RELEASE, CLEAN=clean)
+            begin(w)
+            wait_for('the end', lambda w=w, p=phases: w.root.get(ROOT, MANAGER, 'BaselineState') in p)
+            if clean:
+                continue
+            assert 'went down while the new kernel was on trial' in str(w.root.get(ROOT, MANAGER, 'BaselineText'))
+            assert state(w, 'CAUSE') == 'crashed-in-trial', read(w.machine.path(STATE))
+            out, _ = ctl(w, 'calendar')
+            assert '1 failed' in out, out
+            # It stays so: the next start of the daemon is no new crash and no end of this one.
+            w.daemon.stop()
+            w.daemon.start()
+            w.root = w.client()
+            assert w.root.get(ROOT, MANAGER, 'BaselineState') == 'crashed-in-trial'
+
+
+def test_missed(pki):
+    """Its deadline is over, and nothing is installed: that is said, and it is not begun."""
+    day = datetime.datetime.utcnow() - datetime.timedelta(days=2)
+    with World(pki) as w:
+        policy(w, 'Months=%d' % day.month, 'Day=%d' % min(day.day, 28), 'Window=00:00 UTC', 'WindowLengthSec=24h', 'DeadlineSec=1d')
+        remember(w, NAME=day.strftime('%Y.%m'), PHASE='downloaded', REACHED='2025.01')
+        runs = w.add(Runs(w, DONE))
+        begin(w)
+        wait_for('the state', lambda: w.root.get(ROOT, MANAGER, 'BaselineState') == 'missed')
+        text = str(w.root.get(ROOT, MANAGER, 'BaselineText'))
+        assert 'hotpatches end with baseline 2025.01' in text and day.strftime('install %Y.%m') in text, text
+        assert runs.started == [] and any(' missed ' in line for line in read(w.machine.path(STATE)).decode().splitlines())
+
+
 def test_the_promised_kernel_runs(pki):
     with World(pki) as w:
         open_window(w)
