@@ -100,6 +100,25 @@ int call_with_file(Ctl *ctl, const char *method, const char *file, sd_bus_messag
 }
 
 /**
+ * call_status() - GetStatus(): what is in force
+ * @ret: to be freed with value_unref()
+ *
+ * Return: 0 or a negative errno.
+ */
+int call_status(Ctl *ctl, Value **ret, sd_bus_error *error) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL, *reply = NULL;
+        const char *text;
+        int r;
+
+        r = call_new(ctl, "GetStatus", &m, error);
+        if (r >= 0)
+                r = call_ask(ctl, m, &reply, error);
+        if (r >= 0)
+                r = sd_bus_message_read(reply, "s", &text);
+        return r < 0 ? r : value_parse(text, ret);
+}
+
+/**
  * call_job() - call a method of a job that takes and returns nothing
  * @job: its number
  * @error: NoSuchJob, or why the job does not do it

@@ -27,6 +27,9 @@
  * @help, @version: print that and nothing else
  * @lines: how many entries of the history; 0: all
  * @since_usec: only history from then on; 0: all
+ * @output: the file that the result goes to; NULL: stdout
+ * @csaf: VEX as CSAF, not OpenVEX
+ * @author: who answers for a document; NULL: the administrators of this machine
  * @colour, @colour_stderr: that stream is a terminal that shows colours
  * @terminal: stdout is a terminal
  * @bus: opened by ctl_bus() when first needed
@@ -47,6 +50,9 @@ typedef struct Ctl {
         bool version;
         unsigned lines;
         uint64_t since_usec;
+        const char *output;
+        bool csaf;
+        const char *author;
         bool colour;
         bool colour_stderr;
         bool terminal;
@@ -90,6 +96,8 @@ int verb_reboot(Ctl *ctl, int argc, char *argv[]);
 int verb_calendar(Ctl *ctl, int argc, char *argv[]);
 int verb_policy(Ctl *ctl, int argc, char *argv[]);
 int verb_baseline(Ctl *ctl, int argc, char *argv[]);
+int verb_metrics(Ctl *ctl, int argc, char *argv[]);
+int verb_vex(Ctl *ctl, int argc, char *argv[]);
 int verb_audit(Ctl *ctl, int argc, char *argv[]);
 int verb_monitor(Ctl *ctl, int argc, char *argv[]);
 

@@ -83,15 +83,19 @@ int value_set(Value *object, const char *key, Value *taken) {
         return json_object_set_new(object, key, taken) < 0 ? -ENOMEM : 0;
 }
 
-/** value_set_string() - as null when @text is NULL; what is not UTF-8 becomes question marks */
-int value_set_string(Value *object, const char *key, const char *text) {
+/** value_text_new() - a string, or null when @text is NULL; what is not UTF-8 becomes question marks */
+Value *value_text_new(const char *text) {
         json_t *v = text ? json_string(text) : json_null();
 
         if (!v) {
                 _cleanup_free_ char *clean = text_sanitize(text);
                 v = clean ? json_string(clean) : NULL;
         }
-        return value_set(object, key, v);
+        return v;
+}
+
+int value_set_string(Value *object, const char *key, const char *text) {
+        return value_set(object, key, value_text_new(text));
 }
 
 int value_set_bool(Value *object, const char *key, bool b) {
@@ -130,6 +134,26 @@ int value_append(Value *array, Value *taken) {
         return json_array_append_new(array, taken) < 0 ? -ENOMEM : 0;
 }
 
+/* In the form that was asked for. */
+static size_t form(const Ctl *ctl) {
+        return JSON_ENCODE_ANY | (ctl->json_short ? JSON_COMPACT : JSON_INDENT(2)) |
+                (ctl->terminal ? JSON_ENSURE_ASCII : 0);
+}
+
+/**
+ * value_to_text() - one JSON value and a newline
+ * @ret: owned by the caller
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int value_to_text(const Ctl *ctl, const Value *v, char **ret) {
+        _cleanup_free_ char *text = json_dumps(v, form(ctl) | JSON_REAL_PRECISION(16));
+
+        if (!text || asprintf(ret, "%s\n", text) < 0)
+                return -ENOMEM;
+        return 0;
+}
+
 /**
  * value_print() - one JSON value and a newline to stdout, in the form that was asked for
  * @ctl: the options
@@ -138,10 +162,7 @@ int value_append(Value *array, Value *taken) {
  * Return: 0 or a negative errno.
  */
 int value_print(const Ctl *ctl, const Value *v) {
-        size_t flags = JSON_ENCODE_ANY | (ctl->json_short ? JSON_COMPACT : JSON_INDENT(2)) |
-                (ctl->terminal ? JSON_ENSURE_ASCII : 0) | JSON_REAL_PRECISION(6);
-
-        if (json_dumpf(v, stdout, flags) < 0)
+        if (json_dumpf(v, stdout, form(ctl) | JSON_REAL_PRECISION(6)) < 0)
                 return -EIO;
         return putchar('\n') == EOF || fflush(stdout) != 0 ? -EIO : 0;
 }

@@ -26,6 +26,7 @@ const char *value_text(const Value *v);
 
 Value *value_object(void);
 Value *value_array(void);
+Value *value_text_new(const char *text);
 int value_set(Value *object, const char *key, Value *taken) _must_check_;
 int value_set_string(Value *object, const char *key, const char *text) _must_check_;
 int value_set_bool(Value *object, const char *key, bool b) _must_check_;
@@ -35,6 +36,7 @@ int value_set_strv(Value *object, const char *key, char *const *v) _must_check_;
 int value_set_time(Value *object, const char *key, uint64_t usec) _must_check_;
 int value_append(Value *array, Value *taken) _must_check_;
 
+int value_to_text(const Ctl *ctl, const Value *v, char **ret) _must_check_ _nonnull_(1, 3);
 int value_print(const Ctl *ctl, const Value *v) _nonnull_(1);
 int value_print_error(const Ctl *ctl, const char *subject, const char *name, const char *message,
                 const char *remedy);

@@ -95,6 +95,21 @@ static int set_since(Ctl *ctl, const char *value) {
         return time_parse(value, (uint64_t) time(NULL) * USEC_PER_SEC, &ctl->since_usec);
 }
 
+static int set_output(Ctl *ctl, const char *value) {
+        ctl->output = value;
+        return *value ? 0 : -EINVAL;
+}
+
+static int set_format(Ctl *ctl, const char *value) {
+        ctl->csaf = streq(value, "csaf");
+        return ctl->csaf || streq(value, "openvex") ? 0 : -EINVAL;
+}
+
+static int set_author(Ctl *ctl, const char *value) {
+        ctl->author = value;
+        return *value ? 0 : -EINVAL;
+}
+
 const Option ctl_options[] = {
         { "json", 'j', "FORMAT", true, OPTION_COMMON, set_json,
           "print JSON: short, pretty or off" },
@@ -118,6 +133,12 @@ const Option ctl_options[] = {
           "only the newest NUMBER entries" },
         { "since", 0, "TIME", false, OPTION_SINCE, set_since,
           "only from TIME on: 2026-11-21, '2026-11-21 09:30', today, -2h, -7d" },
+        { "output", 'o', "FILE", false, OPTION_OUTPUT, set_output,
+          "replace that file as a whole, instead of printing" },
+        { "format", 0, "FORMAT", false, OPTION_VEX, set_format,
+          "openvex or csaf" },
+        { "author", 0, "NAME", false, OPTION_VEX, set_author,
+          "who answers for the document" },
         { "help", 'h', NULL, false, OPTION_COMMON, set_help,
           "print this, or the help of a verb" },
         { "version", 0, NULL, false, OPTION_COMMON, set_version,

@@ -32,6 +32,7 @@ static const Property manager_properties[] = {
         { "BaselineState", 's', offsetof(ManagerInfo, baseline_state) },
         { "BaselineText", 's', offsetof(ManagerInfo, baseline_text) },
         { "CoveredUntil", 't', offsetof(ManagerInfo, covered_until_usec) },
+        { "AuditedUSec", 't', offsetof(ManagerInfo, audited_usec) },
         { "ModuleSignatureRequired", 'b', offsetof(ManagerInfo, signature_required) },
         { "LivepatchSupported", 'b', offsetof(ManagerInfo, supported) },
         { "Findings", 'F', offsetof(ManagerInfo, findings) },

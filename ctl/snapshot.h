@@ -59,6 +59,7 @@ typedef struct ManagerInfo {
         char *baseline_state;
         char *baseline_text;
         uint64_t covered_until_usec;
+        uint64_t audited_usec; /* 0: not since the machine started */
         uint64_t restart_usec; /* when it is planned; 0: it is not */
         bool signature_required;
         bool supported;

@@ -12,6 +12,8 @@ typedef enum OptionSet {
         OPTION_ALLOW_DOWNGRADE = 1 << 1,
         OPTION_LINES = 1 << 2,
         OPTION_SINCE = 1 << 3,
+        OPTION_OUTPUT = 1 << 5,
+        OPTION_VEX = 1 << 6, /* what a VEX document says and how */
         OPTION_ALLOW_REPLACE = 1 << 8,
         OPTION_WAIT_TRIAL = 1 << 12,
         OPTION_DRY_RUN = 1 << 9,

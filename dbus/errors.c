@@ -168,6 +168,8 @@ const HotpatchError hotpatch_errors[] = {
             "Nothing runs the module any more; restart the machine when it suits, to have it out of memory."),
         ROW("NoSuchPatch", ENOENT, NOT_FOUND,
             "Run 'hotpatchctl list' to see the patches this machine knows."),
+        ROW("NothingFixed", ENOENT, NOT_FOUND,
+            "There is no document without a statement; 'hotpatchctl list' shows what is in force."),
         ROW("NoSuchJob", ENOENT, NOT_FOUND,
             "Run 'hotpatchctl status'; finished jobs are forgotten after a while."),
         ROW("NoSuchBundle", ENOENT, NOT_FOUND,

@@ -217,6 +217,9 @@
  * the file, the verified copy, the module. */
 #define HOTPATCH_MEMORY_MIN (3 * HOTPATCH_BUNDLE_MAX)
 
+/* os-release(5): some hundred bytes. */
+#define HOTPATCH_OS_RELEASE_MAX ((size_t) 64 * 1024)
+
 /* /run/reboot-required.pkgs: a line for each package. */
 #define HOTPATCH_REBOOT_PACKAGES_MAX ((size_t) 64 * 1024)
 

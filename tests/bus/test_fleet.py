@@ -4,13 +4,29 @@
 
 import json
 import os
+import shutil
 import stat
 import subprocess
+import time
 
-from hotpatchtest import BUILD, NOBODY, PATIENCE, RELEASE, World, main, read, wait_for, write
+import jsonschema
+from prometheus_client import parser as prometheus
+from prometheus_client.openmetrics import parser as openmetrics
+
+from hotpatchtest import BUILD, BUILD_ID, MANAGER, NOBODY, PATIENCE, RELEASE, World, main, read, wait_for, write
 
 CTL = os.path.join(BUILD, 'ctl/hotpatchctl')
 BOOT = read('/proc/sys/kernel/random/boot_id').decode().strip()
+
+
+def ctl(w, *args, code=0, user=None):
+    """Run hotpatchctl. Return: stdout, stderr; the exit code must be @code."""
+    identity = {} if user is None else {'user': user, 'group': user, 'extra_groups': []}
+    environment = {**os.environ, 'DBUS_SYSTEM_BUS_ADDRESS': w.bus.address, 'LC_ALL': 'C.UTF-8'}
+    done = subprocess.run([CTL, *args], env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          timeout=PATIENCE, check=False, cwd='/', **identity)
+    assert done.returncode == code, (args, done.returncode, code, done.stdout, done.stderr)
+    return done.stdout, done.stderr
 
 
 def fixed(w):
@@ -133,6 +149,191 @@ def test_what_cannot_be_written_is_taken_back(pki):
         wait_for('no file', lambda: fixed(w) is None and status(w) is None)
         os.rmdir(w.machine.path('run/hotpatch/.#fixed-cves~'))
         wait_for('the next look', lambda: client.patches() and fixed(w) == ['CVE-2026-0001'])
+
+
+# --- metrics ---
+
+def families(text):
+    """OpenMetrics, read by the parser of python3-prometheus-client. Return: {(sample, labels): value}."""
+    found = {}
+    for family in openmetrics.text_string_to_metric_families(text):
+        assert family.documentation and family.name.startswith('hotpatch_'), family
+        assert family.type == 'gauge', family  # info and stateset make node_exporter refuse the file
+        for s in family.samples:
+            key = (s.name, *sorted(s.labels.items()))
+            assert key not in found, key
+            found[key] = s.value
+    # What node_exporter reads is the older format.
+    older = {(s.name, *sorted(s.labels.items())): s.value
+             for family in prometheus.text_string_to_metric_families(text) for s in family.samples}
+    assert older == found, older.items() ^ found.items()
+    return found
+
+
+def with_label(metrics, name):
+    return {key[1][1]: value for key, value in metrics.items() if key[0] == name}
+
+
+def test_metrics_are_openmetrics(pki):
+    with World(pki, polkit='allow').start() as w:
+        text, _ = ctl(w, 'metrics', user=NOBODY)
+        assert text.endswith('# EOF\n'), text
+        before = families(text)
+        assert before['hotpatch_up',] == 1 and before['hotpatch_fixes_in_force',] == 0
+        assert ('hotpatch_last_applied_timestamp_seconds',) not in before
+        w.machine.stage('hp-one', fixes=fixes('CVE-2026-0001', 'CVE-2026-0002'))
+        w.machine.stage('hp-two', functions=(('vmlinux', 'hp_other'),))
+        apply(w.root, 'hp-one')
+        now = time.time()
+        after = families(ctl(w, 'metrics')[0])
+        states = with_label(after, 'hotpatch_patches')
+        assert states['active'] == 1 and states['staged'] == 1 and sum(states.values()) == 2, states
+        assert after['hotpatch_fixes_in_force',] == 2 and after['hotpatch_patches_on_trial',] == 1
+        assert now - 60 < after['hotpatch_last_applied_timestamp_seconds',] <= now + 1
+        assert after['hotpatch_kernel_info', ('arch', 'x86_64'), ('build_id', BUILD_ID), ('release', RELEASE)] == 1
+        assert sum(with_label(after, 'hotpatch_baseline_state').values()) == 1
+        # One series more for the time of the last Apply, and none for a patch or a CVE.
+        assert len(after) <= len(before) + 2 and len(after) < 80, len(after)
+        assert after['hotpatch_coverage_until_timestamp_seconds',] > now - 366 * 86400
+
+
+def test_metrics_tell_what_needs_a_person(pki):
+    with World(pki, polkit='allow').start() as w:
+        w.machine.stage('hp-one')
+        apply(w.root, 'hp-one')
+        w.machine.write('run/reboot-required', '')
+        w.machine.write('etc/hotpatch/disable', '')
+        write(w.machine.path('sys/kernel/livepatch/hp_one/enabled'), '0\n')
+        wait_for('its end', lambda: w.root.patches()['hp-one'] not in ('active', 'removing', 'transition'))
+        m = families(ctl(w, 'metrics')[0])
+        assert m['hotpatch_disabled',] == 1 and m['hotpatch_restart_required',] == 1
+        assert with_label(m, 'hotpatch_restart_reasons')['packages'] == 1
+        assert m['hotpatch_patches_missing',] == 1 and with_label(m, 'hotpatch_findings')['alert'] >= 1, m
+        json.loads(w.root.call('Audit', signature=''))
+        m = families(ctl(w, 'metrics')[0])
+        assert time.time() - 60 < m['hotpatch_audited_timestamp_seconds',] <= time.time() + 1
+
+
+def test_metrics_are_the_same_as_json(pki):
+    with World(pki, polkit='allow').start() as w:
+        w.machine.stage('hp-one')
+        apply(w.root, 'hp-one')
+        wait_for('the audit', lambda: w.root.get('/org/hotpatch/Hotpatch1', MANAGER, 'AuditedUSec') > 0)
+        text = families(ctl(w, 'metrics')[0])
+        as_json = {}
+        for m in json.loads(ctl(w, 'metrics', '--json')[0]):
+            assert m['type'] == 'gauge' and m['help']
+            for s in m['samples']:
+                as_json[(m['name'], *sorted(s['labels'].items()))] = s['value']
+        assert as_json == text, as_json.items() ^ text.items()
+
+
+def test_metrics_go_into_a_file_as_a_whole(pki):
+    with World(pki, polkit='allow').start() as w:
+        folder = w.machine.path('textfile')
+        os.mkdir(folder)
+        path = os.path.join(folder, 'hotpatch.prom')
+        write(path, 'old\n')
+        old = os.stat(path).st_ino
+        assert ctl(w, 'metrics', '--output', path) == ('', '')
+        assert families(read(path).decode())['hotpatch_up',] == 1
+        assert os.stat(path).st_ino != old and stat.S_IMODE(os.stat(path).st_mode) == 0o644
+        assert os.listdir(folder) == ['hotpatch.prom']
+        _, err = ctl(w, 'metrics', '-o', os.path.join(folder, 'no/hotpatch.prom'), code=3)
+        assert 'cannot be written' in err, err
+        # Without the daemon the figures of before go, and what is left says why.
+        assert w.daemon.stop() == 0
+        ctl(w, 'metrics', '-o', path, code=9)
+        assert families(read(path).decode()) == {('hotpatch_up',): 0}
+
+
+def test_promtool_has_nothing_to_say(pki):
+    if not shutil.which('promtool'):
+        print('# promtool is not installed (package prometheus); two other parsers have read the same')
+        return
+    with World(pki, polkit='allow').start() as w:
+        w.machine.stage('hp-one')
+        apply(w.root, 'hp-one')
+        done = subprocess.run(['promtool', 'check', 'metrics'], input=ctl(w, 'metrics')[0], capture_output=True,
+                              text=True, check=False)
+        assert done.returncode == 0 and not done.stdout + done.stderr, done
+
+
+# --- VEX ---
+
+def vex(w, *args, **kwargs):
+    return json.loads(ctl(w, 'vex', *args, **kwargs)[0])
+
+
+def test_vex_names_what_is_in_force(pki):
+    with World(pki, polkit='allow').start() as w:
+        w.machine.write('proc/sys/kernel/version', '#1 SMP Debian 6.1.192-1+b1 (2026-11-01)\n')
+        assert w.daemon.stop() == 0
+        w.daemon.start()
+        w.machine.stage('hp-one', fixes=fixes('CVE-2026-0002', 'CVE-2026-0001'))
+        w.machine.stage('hp-two', fixes=fixes('CVE-2026-0002'), functions=(('vmlinux', 'hp_other'),))
+        w.machine.stage('hp-three', fixes=fixes('CVE-2026-0003'), functions=(('vmlinux', 'hp_third'),))
+        out, err = ctl(w, 'vex', code=3)
+        assert not out and 'Nothing is fixed' in err, err
+        apply(w.root, 'hp-one', 'hp-two')
+        document = vex(w, user=NOBODY)
+        assert document['@context'] == 'https://openvex.dev/ns/v0.2.0' and document['version'] == 1
+        assert [s['vulnerability']['name'] for s in document['statements']] == ['CVE-2026-0001', 'CVE-2026-0002']
+        for s in document['statements']:
+            assert s['status'] == 'fixed' and 'justification' not in s
+            assert s['products'][0]['@id'] == s['products'][0]['identifiers']['purl'], s
+            assert s['products'][0]['@id'] == 'pkg:deb/debian/linux-image-%s@6.1.192-1%%2Bb1?arch=amd64' % RELEASE, s
+        first, second = (s['status_notes'] for s in document['statements'])
+        assert 'hp-one' in first and 'hp-two' not in first and 'on trial until' in first and BOOT in first, first
+        assert 'hp-one' in second and 'hp-two' in second, second
+        again = vex(w, '--author', 'Example Ltd')
+        assert again['@id'] != document['@id'] and again['author'] == 'Example Ltd'
+        client_removed = w.root.finish(w.root.remove('hp-one'))
+        assert client_removed[0] == 'done'
+        assert [s['vulnerability']['name'] for s in vex(w)['statements']] == ['CVE-2026-0002']
+
+
+def test_vex_fits_the_published_schemas(pki):
+    with World(pki, polkit='allow').start() as w:
+        w.machine.stage('hp-one', fixes=fixes('CVE-2026-0002', 'GHSA-xxxx'))
+        w.machine.stage('hp-two', fixes=fixes('CVE-2026-0002'), functions=(('vmlinux', 'hp_other'),))
+        apply(w.root, 'hp-one', 'hp-two')
+        openvex, csaf = vex(w), vex(w, '--format=csaf')
+        assert openvex['statements'][0]['products'][0]['@id'] == \
+            'pkg:generic/linux@%s?arch=x86_64&build_id=%s' % (RELEASE, BUILD_ID)
+        check_csaf(csaf)
+        for name, document in (('openvex_json_schema.json', openvex), ('csaf_json_schema.json', csaf)):
+            check_published(name, document)
+
+
+def check_csaf(d):
+    """The rules of the profile VEX, CSAF 2.0 section 4.5, and that what is referred to is there."""
+    assert d['document']['category'] == 'csaf_vex' and d['document']['publisher']['namespace'].startswith('urn:uuid:')
+    products = {p['product_id'] for p in d['product_tree']['full_product_names']}
+    combined = set()
+    for r in d['product_tree']['relationships']:
+        assert {r['product_reference'], r['relates_to_product_reference']} <= products, r
+        combined.add(r['full_product_name']['product_id'])
+    assert not combined & products
+    fixed_by = {v.get('cve') or v['ids'][0]['text']: v['product_status']['fixed'] for v in d['vulnerabilities']}
+    assert fixed_by == {'CVE-2026-0002': ['KERNEL+hp-one', 'KERNEL+hp-two'], 'GHSA-xxxx': ['KERNEL+hp-one']}, fixed_by
+    assert set(sum(fixed_by.values(), [])) == combined
+    assert all(v['notes'] for v in d['vulnerabilities'])
+
+
+def check_published(name, document):
+    """@name: in the folder HOTPATCH_VEX_SCHEMAS; tests/bus/README.md says where they come from."""
+    path = os.path.join(os.environ.get('HOTPATCH_VEX_SCHEMAS', ''), name)
+    if 'HOTPATCH_VEX_SCHEMAS' not in os.environ:
+        print('# not compared with %s: HOTPATCH_VEX_SCHEMAS names no folder with it' % name)
+        return
+    # References to other schemas (CVSS) are to what these documents do not have.
+    validator = jsonschema.Draft202012Validator(json.loads(read(path)), format_checker=jsonschema.FormatChecker())
+    problems = [e.message for e in validator.iter_errors(document)]
+    assert not problems, problems
+    broken = json.loads(json.dumps(document))
+    del broken['statements' if 'statements' in broken else 'document']
+    assert list(validator.iter_errors(broken))
 
 
 if __name__ == '__main__':
