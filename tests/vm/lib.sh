@@ -147,7 +147,7 @@ run_prepare() {
         local library
 
         set -e
-        for library in common packages vm-image patch; do
+        for library in common packages vm-image patch secure-boot; do
                 # shellcheck source=/dev/null
                 . "$(dirname "$scenario_file")/../../tools/lib/$library.sh"
         done

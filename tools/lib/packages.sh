@@ -10,6 +10,9 @@
 packages_vm=(qemu-system-x86 mmdebstrap e2fsprogs busybox-static cpio kmod xz-utils zstd fakeroot
         dpkg-dev git)
 
+# to boot a guest by signed firmware, with a TPM
+packages_secure_boot=(ovmf swtpm sbsigntool shim-unsigned systemd-boot-efi binutils openssl python3)
+
 # to build and test on this machine, beside the build dependencies in debian/control
 packages_test=(check dbus python3 python3-dbus python3-dbusmock python3-gi openssl jq libxml2-utils
         lintian shellcheck bash-completion man-db strace spin gpg gpgv dpkg-dev qemu-system-common e2fsprogs

@@ -56,8 +56,14 @@ build_module() {
                 --output "$3" "$1" | tail -n 1)
 }
 
+# sign_module MODULE KEY RELEASE: for the kernel, by its own tool; the certificate lies beside the key
+sign_module() {
+        kernel_headers "$3"
+        "$REPLY/scripts/sign-file" sha256 "$2" "${2%.key}.pem" "$1"
+}
+
 # build_bundle OUTFILE KEYS PATCHFOLDER RELEASE…: modules for all those kernels in one signed bundle; bundle_options are
-# more words for 'bundle create'
+# more words for 'bundle create', and if module_key is set the modules are signed with that for the kernel
 bundle_options=()
 build_bundle() {
         local out=$1 keys=$2 patch=$3 release work modules=() roots=()
@@ -68,6 +74,7 @@ build_bundle() {
         for release in "$@"; do
                 build_module "$patch" "$release" "$work"
                 modules+=("$REPLY")
+                [[ -z ${module_key:-} ]] || sign_module "$REPLY" "$module_key" "$release"
                 kernel_root "$release"
                 roots+=("$REPLY")
         done

@@ -111,21 +111,32 @@ lose_what_was_not_flushed() {
         rm -f "$run/root.log"
 }
 
+# choose_machine: let machine_words be qemu's words for the machine and what it boots
+choose_machine() {
+        local words="console=ttyS0 panic=-1 loglevel=5 systemd.unit=vm.target systemd.show_status=no vm.boot=$boot"
+
+        [[ $arg_own == no ]] || words="root=/dev/vda rw $words"
+        words+=${arg_append:+ $arg_append}
+        if [[ $arg_secure_boot == yes ]]; then
+                secure_boot_machine "$words"
+        else
+                machine_words=(-kernel "$image_kernel/vmlinuz" -initrd "$image_kernel/initrd" -append "$words")
+        fi
+}
+
 # run_qemu: boot, and stream the output; returns qemu's or timeout's status
 run_qemu() {
-        local status=0 guest stdout stderr held console readers=() processors=2 disk_words rtc_words=() words=''
+        local status=0 guest stdout stderr held console readers=() processors=2 disk_words machine_words rtc_words=()
 
         root_disk
-        if [[ $arg_own == yes ]]; then
-                load_kernel
-                words='root=/dev/vda rw '
-        fi
+        [[ $arg_own == no ]] || load_kernel
         console_begin=$(stat -c %s "$run/console.log" 2>/dev/null || echo 0)
         # QEMU's multi-threaded TCG lets a processor run code that another one is just changing, as ftrace
         # and static branches do, and 6.12 sometimes dies of it: "Oops: int3", double faults.
         [[ $arg_kernel != 6.12.* ]] || processors=1
         modules_disk
         state_disk
+        choose_machine
         rm -f "$run/stdout" "$run/stderr" "$run/console" "$run/cut"
         mkfifo "$run/stdout" "$run/stderr"
         # Held open here, so that nobody blocks if qemu dies before it opens them.
@@ -147,8 +158,7 @@ run_qemu() {
         timeout --foreground -k 10 "$arg_timeout" \
                 qemu-system-x86_64 -accel tcg,thread=multi -cpu max,la57=off -smp "$processors" -m "$arg_memory" \
                 -nodefaults -no-user-config -display none -nic none -no-reboot \
-                -kernel "$image_kernel/vmlinuz" -initrd "$image_kernel/initrd" \
-                -append "${words}console=ttyS0 panic=-1 loglevel=5 systemd.unit=vm.target systemd.show_status=no vm.boot=$boot${arg_append:+ $arg_append}" \
+                "${machine_words[@]}" \
                 -chardev file,id=console,path="$console",append=on -serial chardev:console \
                 -device virtio-serial-pci \
                 -chardev file,id=stdout,path="$run/stdout" -device virtserialport,chardev=stdout,name=hotpatch.stdout \
