@@ -8,4 +8,5 @@
 Certainty facts_reliable_stacks(const SymbolFacts *symbols, size_t n);
 void facts_take_symbols(Facts *f, char *text, SymbolFacts *symbols, size_t n) _nonnull_(1, 2, 3);
 void facts_take_payloads(Facts *f, PlanPayload *payloads, size_t n) _nonnull_(1, 2);
+void facts_take_trusted_keys(Facts *f, char *keys) _nonnull_(1);
 void facts_payloads_free(PlanPayload *payloads, size_t n);

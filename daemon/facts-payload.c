@@ -55,20 +55,30 @@ static int fill_payload(const Kernel *k, const Payload *p, PlanPayload *ret) {
  * facts_add_payloads() - add what the modules of the bundles say about themselves
  * @payloads: as in the call of plan_apply(); borrowed
  *
- * Reads /proc/keys for a module that is signed.
+ * Reads /proc/keys for a module that is signed, and the kernel's keyrings to name what would be needed.
  *
  * Return: 0 or a negative errno.
  */
 int facts_add_payloads(Facts *f, const Kernel *k, const Payload *const *payloads, size_t n) {
         PlanPayload *filled = calloc(n + 1, sizeof(*filled));
+        bool missing = false;
+        char *keys;
+        int r;
 
         if (!filled)
                 return -ENOMEM;
         facts_take_payloads(f, filled, n);
         for (size_t i = 0; i < n; i++) {
-                int r = fill_payload(k, payloads[i], &filled[i]);
+                r = fill_payload(k, payloads[i], &filled[i]);
                 if (r < 0)
                         return r;
+                missing = missing || filled[i].key != CERTAINLY;
         }
+        if (!missing || !facts_for_plan(f)->gates->module_signature_required)
+                return 0;
+        r = kernel_trusted_keys(k, &keys);
+        if (r < 0)
+                return r;
+        facts_take_trusted_keys(f, keys);
         return 0;
 }

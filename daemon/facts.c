@@ -57,6 +57,7 @@ struct Facts {
         char *no_tracing;
         PlanPayload *payloads; /* signers owned */
         size_t n_payloads;
+        char *trusted_keys;
         char **staged;
         OtherPatcher *found_others;
         PlanOther *others; /* strings of @found_others */
@@ -103,6 +104,7 @@ Facts *facts_free(Facts *f) {
         other_patchers_free(f->found_others, f->n_others);
         free(f->others);
         facts_payloads_free(f->payloads, f->n_payloads);
+        free(f->trusted_keys);
         strike_records_free(f->strike_records, f->n_strikes);
         free(f->strikes);
         free(f);
@@ -135,6 +137,12 @@ void facts_take_payloads(Facts *f, PlanPayload *payloads, size_t n) {
         facts_payloads_free(f->payloads, f->n_payloads);
         f->plan.payloads = f->payloads = payloads;
         f->n_payloads = n;
+}
+
+/** facts_take_trusted_keys() - the keys that modules may be signed with; NULL: not known. Owns them now. */
+void facts_take_trusted_keys(Facts *f, char *keys) {
+        free(f->trusted_keys);
+        f->plan.trusted_keys = f->trusted_keys = keys;
 }
 
 /** facts_set_no_tracing() - the symbols could not be looked up; @why is copied. Return: 0 or -ENOMEM. */

@@ -36,12 +36,13 @@ static int note_signature(PlanBuild *b, const PlanItem *item, bool ok, const cha
 }
 
 static int refuse_signature(PlanBuild *b, const PlanItem *item, const char *what) {
+        const char *keys = b->facts->trusted_keys;
         char by[64];
 
         return plan_refuse(b->plan, HOTPATCH_ERROR("ModuleSignatureRequired"),
                         "The module '%s' of the bundle '%s' %s, and this kernel loads only modules that "
-                        "are signed with a key it trusts (%s)", item->target->module, item->manifest->id,
-                        what, enforced_by(b->facts->gates, by, sizeof(by)));
+                        "are signed with a key it trusts (%s)%s%s", item->target->module, item->manifest->id,
+                        what, enforced_by(b->facts->gates, by, sizeof(by)), keys ? "; it trusts " : "", strempty(keys));
 }
 
 /* Signed by a key of which the kernel may know. */

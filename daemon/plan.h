@@ -122,6 +122,7 @@ typedef struct PlanFacts {
         size_t n_symbols;
         const char *no_tracing;    /* why tracefs, and so @symbols, cannot be read; NULL: it could be */
         const PlanPayload *payloads; /* of the bundle at the same place; NULL: not looked at */
+        const char *trusted_keys;    /* those with which a module may be signed, in words; NULL: not known */
         Certainty reliable_stacks; /* of sleeping tasks */
         const PlanOther *others;
         size_t n_others;

@@ -108,7 +108,8 @@ const HotpatchError hotpatch_errors[] = {
         ROW("TransitionInProgress", EBUSY, BUSY,
             "Wait for the running livepatch transition to end; 'hotpatchctl status' shows it."),
         ROW("ModuleSignatureRequired", EKEYREJECTED, NOT_APPLICABLE,
-            "Have the module signed with a key that this kernel trusts, and enrol the key."),
+            "Have the module signed with a key that this kernel trusts, or enrol its signer's (mokutil --import); "
+            "hotpatch-trust(5) says how."),
         ROW("SystemStateIncompatible", EINVAL, NOT_APPLICABLE,
             "Get a newer bundle, or remove the patch whose system state it does not know."),
         ROW("AlreadyApplied", EALREADY, OK,

@@ -17,6 +17,9 @@
  *
  * Where keyctl(2) does not help (a captured tree, a closed ring) the names in /proc/keys are what can be
  * known: a subject key identifier is in them, an issuer's name only of a self-signed certificate.
+ *
+ * To say which keys would do, the rings are read. Who is told that a signature is missing wants names, and the keys
+ * of a machine's owner (.machine, .platform) among them.
  */
 
 #include <linux/keyctl.h>
@@ -29,6 +32,9 @@
 static const char *const rings[] = {
         ".builtin_trusted_keys", ".secondary_trusted_keys", ".machine", ".platform",
 };
+
+/* Names in one sentence: the firmware of a PC has some five in its db. */
+#define NAMES_MAX 12
 
 /* A SHA-512 would not be longer, and no certificate has it. */
 static const char nobodys_id[] = "ex:00686f74706174636800";
@@ -170,4 +176,81 @@ int kernel_has_signer(const Kernel *k, const ModuleSignature *s, const char **re
         }
         /* Another signer, or a certificate that comes along and was issued by a known key, may do. */
         return r == 0 && s->open ? -ENODATA : r;
+}
+
+/* --- all keys --- */
+
+/* "asymmetric;UID;GID;PERMISSIONS;SUBJECT: HEX", keyctl_describe(3). Return: the SUBJECT in @description, or NULL. */
+static char *subject_in(char *description) {
+        char *name = description, *end;
+
+        if (!startswith(description, "asymmetric;"))
+                return NULL;
+        for (size_t i = 0; i < 4 && name; i++) {
+                name = strchr(name, ';');
+                name = name ? name + 1 : NULL;
+        }
+        end = name ? strrchr(name, ':') : NULL;
+        if (!end || end == name)
+                return NULL;
+        *end = 0;
+        for (char *p = name; *p; p++)
+                if (*p < ' ' || *p > '~')
+                        *p = '?';
+        return name;
+}
+
+/* Return: how many names were written, and those that are too many. */
+static size_t write_names(FILE *f, int32_t ring, const char *ring_name, size_t before) {
+        int32_t keys[HOTPATCH_RING_KEYS_MAX];
+        long size = syscall(SYS_keyctl, KEYCTL_READ, (long) ring, keys, sizeof(keys), 0L);
+        size_t n = size < 0 ? 0 : (size_t) size / sizeof(keys[0]), written = before;
+
+        for (size_t i = 0; i < n && i < ELEMENTSOF(keys); i++) {
+                char description[512] = "", *name;
+                long l = syscall(SYS_keyctl, KEYCTL_DESCRIBE, (long) keys[i], description, sizeof(description) - 1, 0L);
+
+                /* What is in a ring beside keys are other rings, which are read themselves. */
+                name = l > 0 && l < (long) sizeof(description) ? subject_in(description) : NULL;
+                if (!name)
+                        continue;
+                if (written < NAMES_MAX)
+                        fprintf(f, "%s'%.100s' in %s", written > 0 ? ", " : "", name, ring_name);
+                written++;
+        }
+        return written;
+}
+
+/**
+ * kernel_trusted_keys() - the keys with which a module may be signed, in words
+ * @ret: "'NAME' in RING, …" or "no key"; NULL when it cannot be known; owned by the caller
+ *
+ * Return: 0 or a negative errno.
+ */
+int kernel_trusted_keys(const Kernel *k, char **ret) {
+        static const ModuleSignature nobody = {};
+        Keys keys = { .signature = &nobody };
+        char *text = NULL;
+        size_t size, n = 0;
+        FILE *f;
+        int r = kernel_is_host(k) ? lines_scan(kernel_root_fd(k), "proc/keys", key_line, &keys) : 0;
+
+        *ret = NULL;
+        if (r < 0 || !keys.any_ring)
+                return r == -ENOMEM ? r : 0;
+        f = open_memstream(&text, &size);
+        if (!f)
+                return -ENOMEM;
+        for (size_t i = 0; i < ELEMENTSOF(rings); i++)
+                n = keys.serials[i] != 0 ? write_names(f, keys.serials[i], rings[i], n) : n;
+        if (n == 0)
+                fputs("no key", f);
+        if (n > NAMES_MAX)
+                fprintf(f, " and %zu more", n - NAMES_MAX);
+        if (fclose(f) != 0) {
+                free(text);
+                return -ENOMEM;
+        }
+        *ret = text;
+        return 0;
 }

@@ -105,6 +105,9 @@
 #define HOTPATCH_NOTES_MAX ((size_t) 1024 * 1024)
 #define HOTPATCH_COMMAND_LINE_MAX ((size_t) 64 * 1024)
 
+/* Keys of a keyring that are looked at to name them; a PC's firmware and a distribution bring a dozen. */
+#define HOTPATCH_RING_KEYS_MAX 256U
+
 /* Livepatches at a time; the kernel has no limit, a machine has a handful. */
 #define HOTPATCH_LIVEPATCHES_MAX 1024U
 

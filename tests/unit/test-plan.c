@@ -629,6 +629,14 @@ static void key_missing(World *w) {
         lockdown(w);
         w->payloads[0].key = CERTAINLY_NOT;
 }
+static void others_trusted(World *w) {
+        unsigned_and_lockdown(w);
+        w->facts.trusted_keys = "'Our key' in .platform";
+}
+static void key_missing_others_trusted(World *w) {
+        key_missing(w);
+        w->facts.trusted_keys = "no key";
+}
 static void key_missing_and_free(World *w) {
         w->payloads[0].key = CERTAINLY_NOT;
 }
@@ -793,6 +801,8 @@ static const struct {
         { "not signed", unsigned_and_free, NULL, NULL },
         { "signature unreadable", signature_unreadable, E("ModuleSignatureRequired"), "cannot be read" },
         { "key missing", key_missing, E("ModuleSignatureRequired"), "'Our key' with the serial number 01, which is in none" },
+        { "not signed, keys known", others_trusted, E("ModuleSignatureRequired"), "(lockdown is 'integrity'); it trusts 'Our key' in .platform" },
+        { "key missing, no keys", key_missing_others_trusted, E("ModuleSignatureRequired"), "; it trusts no key" },
         { "key missing where nobody asks", key_missing_and_free, NULL, NULL },
         { "key uncertain", key_uncertain, NULL, NULL },
         { "second of two not signed", second_unsigned, E("ModuleSignatureRequired"), "'hp-b'" },
