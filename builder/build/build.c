@@ -12,8 +12,10 @@
 
 #include "builder/build/description.h"
 #include "builder/module/finish.h"
+#include "builder/module/sign.h"
 #include "builder/module/kbuild.h"
 #include "builder/workdir.h"
+#include "bundle/signature-sign.h"
 #include "dbus/errors.h"
 #include "util/strv.h"
 
@@ -264,6 +266,13 @@ static int link_module(Build *b, const KernelHeaders *headers, sd_bus_error *err
         return kbuild_run(&kbuild, &b->module, error);
 }
 
+static int sign_module(const Build *b, const KernelHeaders *headers, sd_bus_error *error) {
+        const char *key = b->options->module_key;
+        _cleanup_free_ char *beside = b->options->module_certificate ? NULL : signing_certificate_beside(key);
+
+        return module_sign(b->module, headers, key, b->options->module_certificate ?: strempty(beside), error);
+}
+
 /**
  * build_module() - link what was examined and found good
  * @b: after build_examine(), without refusals; b->module is set
@@ -283,6 +292,8 @@ int build_module(Build *b, sd_bus_error *error) {
                 r = link_module(b, &headers, error);
         if (r >= 0)
                 r = module_finish(b->module, b->patch, &headers, NULL, error);
+        if (r >= 0 && b->options->module_key)
+                r = sign_module(b, &headers, error);
         b->times.compiler_usec += build_now_usec() - begin;
         return r;
 }

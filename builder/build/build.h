@@ -32,6 +32,8 @@ typedef struct BuildOptions {
         const char *sequence;
         const char *key;
         const char *certificate;
+        const char *module_key;
+        const char *module_certificate;
         const char *runtime_dir;
         bool explain;
         bool json;

@@ -34,7 +34,9 @@ static void show_help(void) {
                "      --stream=ID         default: the bundle's id\n"
                "      --sequence=N        default: 1\n\n"
                "      --sign=KEY          sign with this private key (PEM)\n"
-               "      --cert=CERT         its certificate (PEM); default: beside the key, *.pem for *.key\n\n"
+               "      --cert=CERT         its certificate (PEM); default: beside the key, *.pem for *.key\n"
+               "      --module-key=KEY    sign the module for the kernel, as Secure Boot wants it\n"
+               "      --module-cert=CERT  as --cert\n\n"
                "      --json              print the result as JSON\n"
                "      --cache=DIR         prepared sources; default: ~/.cache/hotpatch-build\n"
                "      --runtime=DIR       the redirection runtime; default: %s/module\n"
@@ -53,7 +55,7 @@ static int usage(const char *text) {
 
 /* Options that hold one string; the rest is in parse_options(). */
 enum { ARG_FIRST = 256, ARG_SOURCE, ARG_ID, ARG_TITLE, ARG_SEVERITY, ARG_STREAM, ARG_SEQUENCE, ARG_SIGN, ARG_CERT,
-       ARG_CACHE, ARG_RUNTIME, ARG_EXPLAIN, ARG_JSON, ARG_WITH, ARG_FIX, ARG_VERSION };
+       ARG_MODULE_KEY, ARG_MODULE_CERT,       ARG_CACHE, ARG_RUNTIME, ARG_EXPLAIN, ARG_JSON, ARG_WITH, ARG_FIX, ARG_VERSION };
 
 static const struct {
         int option;
@@ -70,6 +72,8 @@ static const struct {
         { ARG_SEQUENCE, offsetof(BuildOptions, sequence) },
         { ARG_SIGN, offsetof(BuildOptions, key) },
         { ARG_CERT, offsetof(BuildOptions, certificate) },
+        { ARG_MODULE_KEY, offsetof(BuildOptions, module_key) },
+        { ARG_MODULE_CERT, offsetof(BuildOptions, module_certificate) },
         { ARG_RUNTIME, offsetof(BuildOptions, runtime_dir) },
 };
 
@@ -121,6 +125,8 @@ static int check_options(const BuildOptions *o) {
                 return usage("say where to put the bundle with -o");
         if (o->certificate && !o->key)
                 return usage("--cert needs --sign");
+        if (o->module_certificate && !o->module_key)
+                return usage("--module-cert needs --module-key");
         return 1;
 }
 
@@ -140,6 +146,8 @@ static int parse_options(int argc, char **argv, BuildOptions *o) {
                 { "sequence", required_argument, NULL, ARG_SEQUENCE },
                 { "sign", required_argument, NULL, ARG_SIGN },
                 { "cert", required_argument, NULL, ARG_CERT },
+                { "module-key", required_argument, NULL, ARG_MODULE_KEY },
+                { "module-cert", required_argument, NULL, ARG_MODULE_CERT },
                 { "json", no_argument, NULL, ARG_JSON },
                 { "cache", required_argument, NULL, ARG_CACHE },
                 { "runtime", required_argument, NULL, ARG_RUNTIME },

@@ -4,6 +4,7 @@
  * place. */
 
 #include "builder/module/kbuild.h"
+#include "builder/module/sign.h"
 #include "dbus/errors.h"
 #include "tests/unit/scratch-files.h"
 
@@ -229,6 +230,29 @@ START_TEST(what_is_missing_is_named) {
 }
 END_TEST
 
+START_TEST(the_kernels_own_program_signs) {
+        _cleanup_free_ char *folder = path_of("headers"), *program = path_of("headers/scripts/sign-file"),
+                *module = path_of("m.ko"), *content = NULL;
+        KernelHeaders h = { .release = (char *) "6.0.0", .folder = folder };
+        sd_bus_error error = SD_BUS_ERROR_NULL;
+
+        put("m.ko", "module\n");
+        put("headers/scripts/sign-file", "#!/bin/sh\n[ $# = 4 ] && [ \"$2\" != bad.key ] && echo \"$1 $2 $3\" >>\"$4\"\n");
+        ck_assert_int_eq(chmod(program, 0755), 0);
+        ck_assert_ok(module_sign(module, &h, "modules.key", "modules.pem", &error));
+        content = get("m.ko");
+        ck_assert_str_eq(content, "module\nsha256 modules.key modules.pem\n");
+        ck_assert_int_lt(module_sign(module, &h, "bad.key", "bad.pem", &error), 0);
+        ck_assert_str_eq(error.name, HOTPATCH_ERROR("ModuleBuildFailed"));
+        has(error.message, "could not be signed for kernel '6.0.0' with the key 'bad.key'");
+        sd_bus_error_free(&error);
+        ck_assert_int_eq(unlink(program), 0);
+        ck_assert_int_lt(module_sign(module, &h, "modules.key", "modules.pem", &error), 0);
+        ck_assert_str_eq(error.name, HOTPATCH_ERROR("ModuleBuildFailed"));
+        sd_bus_error_free(&error);
+}
+END_TEST
+
 static Suite *suite(void) {
         Suite *s = suite_create("kbuild");
         TCase *t = tcase_create("kbuild");
@@ -244,6 +268,7 @@ static Suite *suite(void) {
         tcase_add_test(t, the_callers_environment_stays_outside);
         tcase_add_test(t, messages_name_the_authors_files);
         tcase_add_test(t, what_is_missing_is_named);
+        tcase_add_test(t, the_kernels_own_program_signs);
         suite_add_tcase(s, t);
         return s;
 }
