@@ -13,7 +13,7 @@ import jsonschema
 from prometheus_client import parser as prometheus
 from prometheus_client.openmetrics import parser as openmetrics
 
-from hotpatchtest import BUILD, BUILD_ID, MANAGER, NOBODY, PATIENCE, RELEASE, World, main, read, wait_for, write
+from hotpatchtest import BUILD, BUILD_ID, MANAGER, NOBODY, PATIENCE, RELEASE, SOURCE, World, main, read, wait_for, write
 
 CTL = os.path.join(BUILD, 'ctl/hotpatchctl')
 BOOT = read('/proc/sys/kernel/random/boot_id').decode().strip()
@@ -149,6 +149,42 @@ def test_what_cannot_be_written_is_taken_back(pki):
         wait_for('no file', lambda: fixed(w) is None and status(w) is None)
         os.rmdir(w.machine.path('run/hotpatch/.#fixed-cves~'))
         wait_for('the next look', lambda: client.patches() and fixed(w) == ['CVE-2026-0001'])
+
+
+# --- OVAL ---
+
+def oval(folder):
+    """The sample, evaluated by openscap for files in @folder. Return: is this machine vulnerable?"""
+    definition = os.path.join(folder, 'definition.xml')
+    sample = read(os.path.join(SOURCE, 'doc/examples/hotpatch-oval.xml')).decode()
+    assert '/run/hotpatch/fixed-cves' in sample
+    write(definition, sample.replace('/run/hotpatch/', folder + '/'))
+    subprocess.run(['oscap', 'oval', 'validate', definition], check=True, timeout=PATIENCE)
+    out = subprocess.run(['oscap', 'oval', 'eval', definition], check=True, capture_output=True, text=True,
+                         timeout=PATIENCE).stdout
+    word, = [line.split()[-1] for line in out.splitlines() if line.startswith('Definition ')]
+    return {'true': True, 'false': False}[word]
+
+
+def test_the_oval_sample_believes_what_is_of_this_kernel_and_boot(pki):
+    with World(pki, polkit='allow').start() as w:
+        w.machine.stage('hp-one', fixes=fixes('CVE-2026-0001'))
+        apply(w.root, 'hp-one')
+        wait_for('the file', lambda: fixed(w) == ['CVE-2026-0001'])
+        content = read(w.machine.path('run/hotpatch/fixed-cves')).decode()
+        folder = w.machine.path('scan')
+        os.mkdir(folder)
+        path = os.path.join(folder, 'fixed-cves')
+        assert oval(folder), 'no file'
+        write(path, content)
+        assert oval(folder), 'it is about the made-up kernel, not about this one'
+        mine = content.replace(RELEASE, os.uname().release)
+        write(path, mine)
+        assert not oval(folder), 'as it would be if that kernel ran'
+        write(path, mine.replace('CVE-2026-0001', 'CVE-2026-00012'))
+        assert oval(folder), 'another CVE'
+        write(path, mine.replace(BOOT, '00000000-0000-4000-8000-000000000000'))
+        assert oval(folder), 'another boot'
 
 
 # --- metrics ---
