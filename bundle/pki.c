@@ -263,7 +263,7 @@ static int outputs_write(int dir_fd, const Output *o, size_t n, sd_bus_error *er
         /* All or nothing: look before the first is written. */
         for (size_t i = 0; i < n; i++)
                 if (faccessat(dir_fd, o[i].name, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
-                        sd_bus_error_setf(error, SD_BUS_ERROR_FILE_EXISTS,
+                        sd_bus_error_setf(error, HOTPATCH_ERROR("FileExists"),
                                 "'%s' is there already and is not overwritten", o[i].name);
                         return -EEXIST;
                 }

@@ -18,6 +18,7 @@
 #include "config.h"
 #include "ctl/bundle-kernel.h"
 #include "ctl/bundle-verbs.h"
+#include "ctl/json.h"
 #include "ctl/text.h"
 #include "livepatch/inspect.h"
 #include "util/strv.h"
@@ -370,9 +371,28 @@ static int write_bundle(const Creation *c, const char *path, sd_bus_error *error
         return r < 0 ? r : output_file_commit(&out, error);
 }
 
+static int print_created(const Ctl *ctl, const char *file, const Manifest *m) {
+        _cleanup_free_ char *name = text_line(file);
+        _cleanup_value_ Value *answer = NULL;
+        Value *kernels = NULL;
+
+        if (!ctl->json)
+                return ctl->quiet || printf("%s: bundle '%s' for %zu %s, not signed yet\n", strempty(name), m->id,
+                        m->n_targets, text_plural(m->n_targets, "kernel", "kernels")) > 0 ? 0 : -EIO;
+        answer = value_object();
+        kernels = value_array();
+        if (value_set(answer, "kernels", kernels) < 0 || value_set_string(answer, "file", file) < 0 ||
+            value_set_string(answer, "id", m->id) < 0)
+                return -ENOMEM;
+        for (size_t i = 0; i < m->n_targets; i++)
+                if (value_append(kernels, value_text_new(m->targets[i].release)) < 0)
+                        return -ENOMEM;
+        return value_print(ctl, answer);
+}
+
 static int create(const Ctl *ctl, const CreateOptions *o, char **paths, const char **ret_at, sd_bus_error *error) {
         _cleanup_(creation_done) Creation c = { .options = o };
-        _cleanup_free_ char *output = NULL, *name = NULL;
+        _cleanup_free_ char *output = NULL;
         int r = load_patch(&c, error);
 
         if (r >= 0)
@@ -388,11 +408,7 @@ static int create(const Ctl *ctl, const CreateOptions *o, char **paths, const ch
                 return -ENOMEM;
         }
         r = write_bundle(&c, o->output ?: output, error);
-        name = text_line(o->output ?: output);
-        if (r >= 0 && !ctl->quiet && !ctl->json)
-                printf("%s: bundle '%s' for %zu %s, not signed yet\n", strempty(name), c.manifest->id,
-                        c.manifest->n_targets, c.manifest->n_targets == 1 ? "kernel" : "kernels");
-        return r;
+        return r < 0 ? r : print_created(ctl, o->output ?: output, c.manifest);
 }
 
 int bundle_create(Ctl *ctl, const BundleVerb *verb, int argc, char *argv[]) {

@@ -10,6 +10,7 @@
 
 #include "bundle/archive.h"
 #include "ctl/bundle-verbs.h"
+#include "ctl/json.h"
 #include "ctl/text.h"
 #include "util/file.h"
 #include "util/limits.h"
@@ -50,7 +51,7 @@ static int extract_member(
         int r;
 
         if (fd < 0)
-                return sd_bus_error_setf(error, errno == EEXIST ? SD_BUS_ERROR_FILE_EXISTS : SD_BUS_ERROR_FAILED,
+                return sd_bus_error_setf(error, errno == EEXIST ? HOTPATCH_ERROR("FileExists") : SD_BUS_ERROR_FAILED,
                         "'%s' cannot be written: %s", name, strerror(errno));
         r = write_member(b, v, name, fd, error);
         if (r < 0)
@@ -89,10 +90,20 @@ static int extract(const ExtractOptions *o, const char *path, const char *direct
         return r;
 }
 
-static void print_extracted(const char *path, const char *directory, bool unverified) {
+static int print_extracted(const Ctl *ctl, const char *path, const char *directory, bool unverified) {
         _cleanup_free_ char *from = text_line(path), *to = text_line(directory);
+        _cleanup_value_ Value *answer = NULL;
 
-        printf("%s is extracted to %s%s\n", strempty(from), strempty(to), unverified ? ", NOT VERIFIED" : "");
+        if (ctl->json) {
+                answer = value_object();
+                if (value_set_string(answer, "file", path) < 0 || value_set_string(answer, "directory", directory) < 0 ||
+                    value_set_bool(answer, "verified", !unverified) < 0)
+                        return -ENOMEM;
+                return value_print(ctl, answer);
+        }
+        if (ctl->quiet)
+                return 0;
+        return printf("%s is extracted to %s%s\n", strempty(from), strempty(to), unverified ? ", NOT VERIFIED" : "") > 0 ? 0 : -EIO;
 }
 
 int bundle_extract(Ctl *ctl, const BundleVerb *verb, int argc, char *argv[]) {
@@ -109,8 +120,8 @@ int bundle_extract(Ctl *ctl, const BundleVerb *verb, int argc, char *argv[]) {
                 r = extract(&o, args[0], directory, &error);
                 if (r < 0)
                         r = ctl_fail(ctl, args[0], &error, r);
-                else if (!ctl->quiet && !ctl->json)
-                        print_extracted(args[0], directory, o.unverified);
+                else if (print_extracted(ctl, args[0], directory, o.unverified) < 0)
+                        r = HOTPATCH_EXIT_FAILURE;
         }
         strv_free(o.trust.files);
         return r;

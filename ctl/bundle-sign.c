@@ -13,6 +13,7 @@
 #include "bundle/signature-sign.h"
 #include "ctl/argument.h"
 #include "ctl/bundle-verbs.h"
+#include "ctl/json.h"
 #include "ctl/text.h"
 #include "util/file.h"
 #include "util/strv.h"
@@ -103,8 +104,10 @@ int bundle_sign(Ctl *ctl, const BundleVerb *verb, int argc, char *argv[]) {
         r = sign(&o, args[0], &error);
         if (r < 0)
                 return ctl_fail(ctl, args[0], &error, r);
+        if (ctl->json)
+                return value_print_pair(ctl, "file", o.output ?: args[0]) < 0 ? HOTPATCH_EXIT_FAILURE : HOTPATCH_EXIT_OK;
         name = text_line(o.output ?: args[0]);
-        if (!ctl->quiet && !ctl->json)
+        if (!ctl->quiet)
                 printf("%s is signed\n", strempty(name));
         return HOTPATCH_EXIT_OK;
 }

@@ -9,6 +9,7 @@
 #include "ctl/agent.h"
 #include "ctl/argument.h"
 #include "ctl/call.h"
+#include "ctl/json.h"
 #include "dbus/names.h"
 
 /**
@@ -97,6 +98,16 @@ int call_with_file(Ctl *ctl, const char *method, const char *file, sd_bus_messag
                 return r;
         r = call_append_options(ctl, m);
         return r < 0 ? r : call_ask(ctl, m, ret, error);
+}
+
+/** call_print_job_told() - {"changed", "job"}: what a call of a job's method answers as JSON */
+int call_print_job_told(const Ctl *ctl, const char *job, bool changed) {
+        _cleanup_value_ Value *answer = value_object();
+
+        if (value_set_bool(answer, "changed", changed) < 0 ||
+            value_set_integer(answer, "job", strtoul(job, NULL, 10)) < 0)
+                return -ENOMEM;
+        return value_print(ctl, answer);
 }
 
 /**

@@ -6,6 +6,7 @@
  * are shown. A verb is one function; verbs.c has the table of verbs, options.c that of options.
  */
 
+#include <stdio.h>
 #include <sys/types.h>
 #include <systemd/sd-bus.h>
 
@@ -30,8 +31,14 @@
  * @output: the file that the result goes to; NULL: stdout
  * @csaf: VEX as CSAF, not OpenVEX
  * @author: who answers for a document; NULL: the administrators of this machine
+ * @until_usec: only history up to then; 0: all
+ * @patch: only history of this patch; NULL: all
+ * @cve: only history of patches that repair this; NULL: all
+ * @failed: only what did not end well
+ * @directory: journal files to read the history from; NULL: those of this machine
  * @colour, @colour_stderr: that stream is a terminal that shows colours
  * @terminal: stdout is a terminal
+ * @out: where fields are printed; NULL: stdout
  * @bus: opened by ctl_bus() when first needed
  * @agent_pid: the pkttyagent that was started, 0: none
  */
@@ -53,9 +60,15 @@ typedef struct Ctl {
         const char *output;
         bool csaf;
         const char *author;
+        uint64_t until_usec;
+        const char *patch;
+        const char *cve;
+        bool failed;
+        const char *directory;
         bool colour;
         bool colour_stderr;
         bool terminal;
+        FILE *out;
         sd_bus *bus;
         pid_t agent_pid;
 } Ctl;
@@ -88,6 +101,7 @@ int verb_force(Ctl *ctl, int argc, char *argv[]);
 int verb_end_trial(Ctl *ctl, int argc, char *argv[]);
 int verb_cancel(Ctl *ctl, int argc, char *argv[]);
 int verb_history(Ctl *ctl, int argc, char *argv[]);
+int verb_cves(Ctl *ctl, int argc, char *argv[]);
 int verb_is_current(Ctl *ctl, int argc, char *argv[]);
 int verb_needs_reboot(Ctl *ctl, int argc, char *argv[]);
 int verb_motd(Ctl *ctl, int argc, char *argv[]);

@@ -32,7 +32,7 @@ int field_print(const Ctl *ctl, const char *label, const char *text, Style style
                         &lines);
         if (r < 0)
                 return r;
-        printf("%*s%s %s%s%s\n", LABEL_WIDTH, label, *label ? ":" : " ",
+        fprintf(ctl->out ?: stdout, "%*s%s %s%s%s\n", LABEL_WIDTH, label, *label ? ":" : " ",
                         style_on(ctl->colour, style), lines, style_off(ctl->colour, style));
         return 0;
 }

@@ -10,6 +10,7 @@
 
 #include "ctl/journal.h"
 #include "daemon/messages.h"
+#include "util/strv.h"
 
 struct Journal {
         sd_journal *journal;
@@ -22,6 +23,7 @@ typedef struct Field {
 
 static const Field fields[] = {
         { "MESSAGE_ID", offsetof(JournalEntry, message_id) },
+        { "PRIORITY", offsetof(JournalEntry, priority) },
         { "MESSAGE", offsetof(JournalEntry, message) },
         { "HOTPATCH_TRANSACTION", offsetof(JournalEntry, transaction) },
         { "HOTPATCH_PATCH", offsetof(JournalEntry, patch) },
@@ -32,71 +34,95 @@ static const Field fields[] = {
         { "HOTPATCH_ERROR_MESSAGE", offsetof(JournalEntry, error_message) },
 };
 
+static const JournalEvent events[] = {
+        { HOTPATCH_MESSAGE_STAGED, "staged", false },
+        { HOTPATCH_MESSAGE_JOB_STARTED, "started", false },
+        { HOTPATCH_MESSAGE_LOADED, "loaded", false },
+        { HOTPATCH_MESSAGE_APPLIED, "applied", false },
+        { HOTPATCH_MESSAGE_REMOVED, "removed", false },
+        { HOTPATCH_MESSAGE_JOB_DONE, "done", false },
+        { HOTPATCH_MESSAGE_JOB_FAILED, "failed", true },
+        { HOTPATCH_MESSAGE_JOB_CANCEL, "cancel", false },
+        { HOTPATCH_MESSAGE_REVERSING, "reversing", true },
+        { HOTPATCH_MESSAGE_STALLED, "stalled", true },
+        { HOTPATCH_MESSAGE_FROZEN, "paused", false },
+        { HOTPATCH_MESSAGE_FORCED, "forced", true },
+        { HOTPATCH_MESSAGE_LEFTOVER, "leftover", false },
+        { HOTPATCH_MESSAGE_UNDO_FAILED, "undo-failed", true },
+        { HOTPATCH_MESSAGE_INTERRUPTED, "interrupted", true },
+        { HOTPATCH_MESSAGE_STRUCK, "struck", true },
+        { HOTPATCH_MESSAGE_QUARANTINED, "quarantined", true },
+        { HOTPATCH_MESSAGE_RELEASED, "released", false },
+        { HOTPATCH_MESSAGE_RESTORED, "restored", false },
+        { HOTPATCH_MESSAGE_NOT_RESTORED, "not-restored", false },
+        { HOTPATCH_MESSAGE_RESTORE_FAILED, "restore-failed", true },
+        { HOTPATCH_MESSAGE_TRIPPED, "tripped", true },
+        { HOTPATCH_MESSAGE_ADOPTED, "adopted", false },
+        { HOTPATCH_MESSAGE_FOREIGN, "foreign", false },
+        { HOTPATCH_MESSAGE_DAMAGED, "damaged", true },
+        { HOTPATCH_MESSAGE_FINDING, "finding", true },
+        { HOTPATCH_MESSAGE_FINDING_GONE, "finding-gone", false },
+        { HOTPATCH_MESSAGE_TARGET_PATCHED, "target-patched", false },
+        { HOTPATCH_MESSAGE_TARGET_UNPATCHED, "target-unpatched", false },
+        { HOTPATCH_MESSAGE_TARGET_REFUSED, "target-refused", true },
+        { HOTPATCH_MESSAGE_BASELINE_INSTALLED, "baseline-installed", false },
+        { HOTPATCH_MESSAGE_BASELINE_RUN_FAILED, "baseline-run-failed", true },
+        { HOTPATCH_MESSAGE_CONFIGURATION, "configuration", true },
+        { HOTPATCH_MESSAGE_POLICY_CHANGED, "policy-changed", false },
+        { HOTPATCH_MESSAGE_BASELINE, "baseline", false },
+        { HOTPATCH_MESSAGE_BASELINE_FAILED, "baseline-failed", true },
+        { HOTPATCH_MESSAGE_RESTART, "restart", false },
+        { HOTPATCH_MESSAGE_TRIAL_BEGUN, "trial-begun", false },
+        { HOTPATCH_MESSAGE_TRIAL_PASSED, "trial-passed", false },
+        { HOTPATCH_MESSAGE_TRIAL_FAILED, "trial-failed", true },
+        { HOTPATCH_MESSAGE_TRIAL_ENDED, "trial-ended", false },
+        { HOTPATCH_MESSAGE_TRIAL_BLIND, "trial-blind", true },
+        { HOTPATCH_MESSAGE_LOG_LOST, "log-lost", true },
+};
+
 /**
- * journal_event() - the word for a kind of record
+ * journal_event() - the kind of a record
  * @message_id: its MESSAGE_ID
  *
- * Return: a static string; NULL for one that a newer daemon wrote.
+ * Return: static; NULL for one that a newer daemon wrote.
  */
-const char *journal_event(const char *message_id) {
-        static const struct {
-                const char *id, *event;
-        } events[] = {
-                { HOTPATCH_MESSAGE_STAGED, "staged" },
-                { HOTPATCH_MESSAGE_JOB_STARTED, "started" },
-                { HOTPATCH_MESSAGE_APPLIED, "applied" },
-                { HOTPATCH_MESSAGE_REMOVED, "removed" },
-                { HOTPATCH_MESSAGE_JOB_DONE, "done" },
-                { HOTPATCH_MESSAGE_JOB_FAILED, "failed" },
-                { HOTPATCH_MESSAGE_JOB_CANCEL, "cancel" },
-                { HOTPATCH_MESSAGE_REVERSING, "reversing" },
-                { HOTPATCH_MESSAGE_STALLED, "stalled" },
-                { HOTPATCH_MESSAGE_FROZEN, "paused" },
-                { HOTPATCH_MESSAGE_FORCED, "forced" },
-                { HOTPATCH_MESSAGE_UNDO_FAILED, "undo-failed" },
-                { HOTPATCH_MESSAGE_INTERRUPTED, "interrupted" },
-                { HOTPATCH_MESSAGE_TRIPPED, "tripped" },
-                { HOTPATCH_MESSAGE_STRUCK, "struck" },
-                { HOTPATCH_MESSAGE_QUARANTINED, "quarantined" },
-                { HOTPATCH_MESSAGE_RELEASED, "released" },
-                { HOTPATCH_MESSAGE_RESTORED, "restored" },
-                { HOTPATCH_MESSAGE_NOT_RESTORED, "not-restored" },
-                { HOTPATCH_MESSAGE_RESTORE_FAILED, "restore-failed" },
-                { HOTPATCH_MESSAGE_ADOPTED, "adopted" },
-                { HOTPATCH_MESSAGE_FOREIGN, "foreign" },
-                { HOTPATCH_MESSAGE_DAMAGED, "damaged" },
-                { HOTPATCH_MESSAGE_FINDING, "finding" },
-                { HOTPATCH_MESSAGE_FINDING_GONE, "finding-gone" },
-                { HOTPATCH_MESSAGE_TARGET_PATCHED, "target-patched" },
-                { HOTPATCH_MESSAGE_TARGET_UNPATCHED, "target-unpatched" },
-                { HOTPATCH_MESSAGE_TARGET_REFUSED, "target-refused" },
-        };
-
+const JournalEvent *journal_event(const char *message_id) {
         for (size_t i = 0; i < ELEMENTSOF(events); i++)
-                if (streq(events[i].id, message_id))
-                        return events[i].event;
+                if (streq(events[i].message_id, message_id))
+                        return &events[i];
         return NULL;
+}
+
+/* Files that may not be opened are skipped without a word. */
+static int open_files(const char *directory, sd_journal **ret) {
+        int r;
+
+        if (directory)
+                return sd_journal_open_directory(ret, directory, 0);
+        r = sd_journal_open(ret, SD_JOURNAL_LOCAL_ONLY | SD_JOURNAL_SYSTEM);
+        if (r < 0)
+                return r;
+        if (sd_journal_has_persistent_files(*ret) == 0 && sd_journal_has_runtime_files(*ret) == 0)
+                return geteuid() == 0 ? -ENOENT : -EACCES;
+        return 0;
 }
 
 /**
  * journal_open() - the records of hotpatchd, from the end
+ * @directory: where the files are, of whatever machine; NULL: the system journal of this one
  * @ret: to be freed
  *
  * Return: 0; -EACCES if there is a journal that may not be read; another negative errno.
  */
-int journal_open(Journal **ret) {
+int journal_open(const char *directory, Journal **ret) {
         _cleanup_journal_ Journal *j = calloc(1, sizeof(*j));
         int r;
 
         if (!j)
                 return -ENOMEM;
-        r = sd_journal_open(&j->journal, SD_JOURNAL_LOCAL_ONLY | SD_JOURNAL_SYSTEM);
+        r = open_files(directory, &j->journal);
         if (r < 0)
                 return r;
-        /* Files that may not be opened are skipped without a word. */
-        if (sd_journal_has_persistent_files(j->journal) == 0 &&
-                        sd_journal_has_runtime_files(j->journal) == 0)
-                return geteuid() == 0 ? -ENOENT : -EACCES;
         /* Matches of different fields: all must hold. */
         r = sd_journal_add_match(j->journal, "_SYSTEMD_UNIT=hotpatchd.service", 0);
         if (r < 0)
@@ -144,10 +170,30 @@ static int read_field(Journal *j, const char *name, char **ret) {
         return 0;
 }
 
+/* Every value of a field that there may be several of. */
+static int read_list(Journal *j, const char *name, char ***list) {
+        size_t size, skip = strlen(name);
+        const void *data;
+        int r = 0;
+
+        sd_journal_restart_data(j->journal);
+        while (r >= 0 && (r = sd_journal_enumerate_data(j->journal, &data, &size)) > 0) {
+                _cleanup_free_ char *value = NULL;
+
+                if (size <= skip || memcmp(data, name, skip) != 0 || ((const char *) data)[skip] != '=')
+                        continue;
+                value = strndup((const char *) data + skip + 1, size - skip - 1);
+                r = value ? strv_extend(list, value) : -ENOMEM;
+        }
+        return r;
+}
+
 static int read_entry(Journal *j, JournalEntry *e) {
         int r;
 
         r = sd_journal_get_realtime_usec(j->journal, &e->usec);
+        if (r >= 0)
+                r = read_list(j, "HOTPATCH_CVE", &e->fixes);
         for (size_t i = 0; i < ELEMENTSOF(fields) && r >= 0; i++)
                 r = read_field(j, fields[i].name, (char **) ((char *) e + fields[i].offset));
         return r;
@@ -184,5 +230,6 @@ int journal_previous(Journal *j, JournalEntry *ret) {
 void journal_entry_done(JournalEntry *e) {
         for (size_t i = 0; i < ELEMENTSOF(fields); i++)
                 free(*(char **) ((char *) e + fields[i].offset));
+        strv_free(e->fixes);
         *e = (JournalEntry) { 0 };
 }

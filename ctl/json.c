@@ -114,7 +114,7 @@ int value_set_strv(Value *object, const char *key, char *const *v) {
         json_t *array = json_array();
 
         for (; array && v && *v; v++)
-                if (json_array_append_new(array, json_string(*v)) < 0) {
+                if (json_array_append_new(array, value_text_new(*v)) < 0) {
                         json_decref(array);
                         return -ENOMEM;
                 }
@@ -165,6 +165,13 @@ int value_print(const Ctl *ctl, const Value *v) {
         if (json_dumpf(v, stdout, form(ctl) | JSON_REAL_PRECISION(6)) < 0)
                 return -EIO;
         return putchar('\n') == EOF || fflush(stdout) != 0 ? -EIO : 0;
+}
+
+/** value_print_pair() - {KEY: text} */
+int value_print_pair(const Ctl *ctl, const char *key, const char *text) {
+        _cleanup_value_ Value *answer = value_object();
+
+        return value_set_string(answer, key, text) < 0 ? -ENOMEM : value_print(ctl, answer);
 }
 
 /** value_print_error() - {"error": {"subject", "name", "message", "remedy"}} */

@@ -38,5 +38,6 @@ int value_append(Value *array, Value *taken) _must_check_;
 
 int value_to_text(const Ctl *ctl, const Value *v, char **ret) _must_check_ _nonnull_(1, 3);
 int value_print(const Ctl *ctl, const Value *v) _nonnull_(1);
+int value_print_pair(const Ctl *ctl, const char *key, const char *text) _must_check_ _nonnull_(1, 2, 3);
 int value_print_error(const Ctl *ctl, const char *subject, const char *name, const char *message,
                 const char *remedy);

@@ -11,6 +11,7 @@
 
 #include <time.h>
 
+#include "ctl/argument.h"
 #include "ctl/text.h"
 #include "ctl/verbs.h"
 #include "util/strv.h"
@@ -110,6 +111,30 @@ static int set_author(Ctl *ctl, const char *value) {
         return *value ? 0 : -EINVAL;
 }
 
+static int set_until(Ctl *ctl, const char *value) {
+        return time_parse(value, (uint64_t) time(NULL) * USEC_PER_SEC, &ctl->until_usec);
+}
+
+static int set_patch(Ctl *ctl, const char *value) {
+        ctl->patch = value;
+        return argument_is_id(value) ? 0 : -EINVAL;
+}
+
+static int set_cve(Ctl *ctl, const char *value) {
+        ctl->cve = value;
+        return *value ? 0 : -EINVAL;
+}
+
+static int set_directory(Ctl *ctl, const char *value) {
+        ctl->directory = value;
+        return *value ? 0 : -EINVAL;
+}
+
+static int set_failed(Ctl *ctl, _unused_ const char *value) {
+        ctl->failed = true;
+        return 0;
+}
+
 const Option ctl_options[] = {
         { "json", 'j', "FORMAT", true, OPTION_COMMON, set_json,
           "print JSON: short, pretty or off" },
@@ -139,6 +164,16 @@ const Option ctl_options[] = {
           "openvex or csaf" },
         { "author", 0, "NAME", false, OPTION_VEX, set_author,
           "who answers for the document" },
+        { "until", 0, "TIME", false, OPTION_HISTORY, set_until,
+          "only up to TIME" },
+        { "patch", 0, "ID", false, OPTION_HISTORY, set_patch,
+          "only what happened to this patch" },
+        { "cve", 0, "CVE", false, OPTION_HISTORY, set_cve,
+          "only what happened to patches that repair this" },
+        { "failed", 0, NULL, false, OPTION_HISTORY, set_failed,
+          "only what did not end well" },
+        { "directory", 'D', "DIRECTORY", false, OPTION_HISTORY, set_directory,
+          "read the journal files there, not those of this machine" },
         { "help", 'h', NULL, false, OPTION_COMMON, set_help,
           "print this, or the help of a verb" },
         { "version", 0, NULL, false, OPTION_COMMON, set_version,

@@ -76,25 +76,6 @@ static void fall_behind(Summary *to, Level level) {
         to->behind = true;
 }
 
-/* "a, b, c" */
-static int join(char *const *v, char **ret) {
-        size_t size = 1;
-        char *text, *end;
-
-        for (char *const *i = v; i && *i; i++)
-                size += strlen(*i) + 2;
-        text = end = malloc(size);
-        if (!text)
-                return -ENOMEM;
-        *end = '\0';
-        for (char *const *i = v; i && *i; i++) {
-                end = stpcpy(end, i == v ? "" : ", ");
-                end = stpcpy(end, *i);
-        }
-        *ret = text;
-        return 0;
-}
-
 typedef bool (*PatchTest)(const PatchInfo *p);
 
 /* Ids of the patches of ours for which @test holds, joined; NULL when there are none. */
@@ -170,7 +151,7 @@ static int find_tripped(const Snapshot *s, Summary *to) {
 
                 if (p->tripped == 0)
                         continue;
-                r = join(p->fixes, &fixes);
+                r = strv_join(p->fixes, ", ", &fixes);
                 if (r < 0)
                         return r;
                 raise_level(to, LEVEL_ALERT);

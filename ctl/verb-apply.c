@@ -275,12 +275,22 @@ int verb_cancel(Ctl *ctl, _unused_ int argc, char *argv[]) {
                 return ctl_usage("'%s' is not the number of a job, see 'hotpatchctl status'",
                                 argv[1]);
         r = call_job(ctl, argv[1], "Cancel", &error);
+        if (r >= 0 && ctl->json)
+                r = call_print_job_told(ctl, argv[1], true);
         snprintf(subject, sizeof(subject), "job %s", argv[1]);
         if (r < 0)
                 return ctl_fail(ctl, subject, &error, r);
         if (!ctl->quiet && !ctl->json)
                 printf("Job %s was told to stop and to undo what it did.\n", argv[1]);
         return HOTPATCH_EXIT_OK;
+}
+
+static int print_ended(const Ctl *ctl, char *const *ids) {
+        _cleanup_value_ Value *answer = value_object();
+
+        if (value_set_bool(answer, "changed", true) < 0 || value_set_strv(answer, "patches", ids) < 0)
+                return -ENOMEM;
+        return value_print(ctl, answer);
 }
 
 int verb_end_trial(Ctl *ctl, int argc, char *argv[]) {
@@ -292,6 +302,8 @@ int verb_end_trial(Ctl *ctl, int argc, char *argv[]) {
                 if (!argument_is_id(argv[i]))
                         return ctl_usage("'%s' is not an id, see 'hotpatchctl list'", argv[i]);
         r = call_with_ids(ctl, "EndTrial", argv + 1, &reply, &error);
+        if (r >= 0 && ctl->json)
+                r = print_ended(ctl, argv + 1);
         if (r < 0)
                 return ctl_fail(ctl, argc == 2 ? argv[1] : NULL, &error, r);
         if (!ctl->quiet && !ctl->json)

@@ -39,9 +39,12 @@ int verb_force(Ctl *ctl, _unused_ int argc, char *argv[]) {
                 return ctl_usage("'%s' is not the number of a job, see 'hotpatchctl status'", argv[1]);
         if (!is_wanted(ctl)) {
                 fputs("Nothing was forced.\n", stderr);
-                return EXIT_FAILURE;
+                r = ctl->json ? call_print_job_told(ctl, argv[1], false) : 0;
+                return r < 0 ? ctl_fail(ctl, NULL, NULL, r) : HOTPATCH_EXIT_FAILURE;
         }
         r = call_job(ctl, argv[1], "Force", &error);
+        if (r >= 0 && ctl->json)
+                r = call_print_job_told(ctl, argv[1], true);
         snprintf(subject, sizeof(subject), "job %s", argv[1]);
         if (r < 0)
                 return ctl_fail(ctl, subject, &error, r);

@@ -11,6 +11,7 @@
 
 #include "bundle/pki.h"
 #include "ctl/bundle-options.h"
+#include "ctl/json.h"
 #include "ctl/text.h"
 #include "util/strv.h"
 
@@ -75,8 +76,10 @@ static int key_generate(Ctl *ctl, const BundleVerb *verb, int argc, char *argv[]
         r = generate(args[0], o.name ?: name, o.type, &error);
         if (r < 0)
                 return ctl_fail(ctl, args[0], &error, r);
+        if (ctl->json)
+                return value_print_pair(ctl, "directory", args[0]) < 0 ? HOTPATCH_EXIT_FAILURE : HOTPATCH_EXIT_OK;
         shown = text_line(args[0]);
-        if (!ctl->quiet && !ctl->json)
+        if (!ctl->quiet)
                 printf("Keys and certificates are in %1$s.\n"
                        "  Machines believe them:  copy %1$s/root.pem and revocation.crl to /etc/hotpatch/trust.d\n"
                        "  Sign a bundle:          hotpatchctl bundle sign --key %1$s/signer.key FILE.hpb\n"

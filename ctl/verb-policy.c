@@ -82,6 +82,12 @@ static int show(Ctl *ctl, sd_bus_error *error) {
         return ctl->json ? value_print(ctl, policy) : print_text(ctl, policy);
 }
 
+static int print_reloaded(const Ctl *ctl) {
+        _cleanup_value_ Value *answer = value_object();
+
+        return value_set_bool(answer, "reloaded", true) < 0 ? -ENOMEM : value_print(ctl, answer);
+}
+
 static int reload(Ctl *ctl, sd_bus_error *error) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL, *reply = NULL;
         int r;
@@ -89,7 +95,9 @@ static int reload(Ctl *ctl, sd_bus_error *error) {
         r = call_new(ctl, "Reload", &m, error);
         if (r >= 0)
                 r = call_ask(ctl, m, &reply, error);
-        if (r < 0 || ctl->json || ctl->quiet)
+        if (r >= 0 && ctl->json)
+                return print_reloaded(ctl);
+        if (r < 0 || ctl->quiet)
                 return r;
         return puts("The configuration was read again; 'hotpatchctl policy' shows it.") == EOF ? -EIO : 0;
 }

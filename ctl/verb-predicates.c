@@ -79,8 +79,16 @@ int verb_needs_reboot(Ctl *ctl, _unused_ int argc, _unused_ char *argv[]) {
 }
 
 static int print_motd(const Ctl *ctl, const Summary *summary) {
+        _cleanup_value_ Value *v = NULL;
         int r;
 
+        if (ctl->json) {
+                v = value_object();
+                if (value_set_string(v, "level", level_to_string(summary->level)) < 0 ||
+                    value_set_string(v, "safety", summary->safety) < 0 || value_set_strv(v, "todo", summary->todo) < 0)
+                        return -ENOMEM;
+                return value_print(ctl, v);
+        }
         if (summary->level == LEVEL_OK || !summary->todo)
                 return 0;
         r = field_print(ctl, "Hotpatch", summary->safety, summary->level == LEVEL_ALERT ? STYLE_RED : STYLE_YELLOW);

@@ -12,18 +12,24 @@
 #include "ctl/json.h"
 #include "dbus/names.h"
 
-static int print_json(const Ctl *ctl, uint64_t when, const char *by, const char *waits) {
+/* What is planned. */
+static int print_schedule(const Ctl *ctl, uint64_t when, const char *by, const char *waits) {
         _cleanup_value_ Value *answer = value_object();
-        int r;
 
-        if (!answer)
+        if (value_set_time(answer, "restart", when) < 0 || value_set_string(answer, "by", *by ? by : NULL) < 0 ||
+            value_set_string(answer, "waits_for", *waits ? waits : NULL) < 0)
                 return -ENOMEM;
-        r = value_set_time(answer, "restart", when);
-        if (r >= 0 && by)
-                r = value_set_string(answer, "by", *by ? by : NULL);
-        if (r >= 0 && by)
-                r = value_set_string(answer, "waits_for", *waits ? waits : NULL);
-        return r < 0 ? r : value_print(ctl, answer);
+        return value_print(ctl, answer);
+}
+
+/* What became of a wish; @nothing: why nothing did, or NULL. */
+static int print_change(const Ctl *ctl, uint64_t when, const char *nothing) {
+        _cleanup_value_ Value *answer = value_object();
+
+        if (value_set_bool(answer, "changed", !nothing) < 0 || value_set_time(answer, "restart", when) < 0 ||
+            value_set_string(answer, "reason", nothing) < 0)
+                return -ENOMEM;
+        return value_print(ctl, answer);
 }
 
 static int print_when(const Ctl *ctl, uint64_t when, const char *by) {
@@ -52,7 +58,7 @@ static int show(Ctl *ctl, sd_bus_error *error) {
         if (r < 0)
                 return r;
         if (ctl->json)
-                return print_json(ctl, when, by, waits);
+                return print_schedule(ctl, when, by, waits);
         r = print_when(ctl, when, by);
         return r < 0 || !*waits ? r : field_print(ctl, "Waits", waits, STYLE_YELLOW);
 }
@@ -92,9 +98,9 @@ static int change(Ctl *ctl, const char *method, const uint64_t *usec, sd_bus_err
                 r = call_ask(ctl, m, &reply, error);
         if (r >= 0)
                 r = sd_bus_message_read(reply, "t", &when);
-        if (r < 0 || ctl->quiet)
-                return r;
-        return ctl->json ? print_json(ctl, when, NULL, NULL) : print_when(ctl, when, "");
+        if (r >= 0 && ctl->json)
+                return print_change(ctl, when, NULL);
+        return r < 0 || ctl->quiet ? r : print_when(ctl, when, "");
 }
 
 static int run(Ctl *ctl, int argc, char *argv[], sd_bus_error *error) {
@@ -119,10 +125,12 @@ int verb_reboot(Ctl *ctl, int argc, char *argv[]) {
 
         if (r >= 0)
                 return r == HOTPATCH_EXIT_USAGE ? r : HOTPATCH_EXIT_OK;
-        if (sd_bus_error_has_name(&error, HOTPATCH_ERROR("RestartNotRequired")) && !ctl->json) {
-                if (!ctl->quiet)
-                        printf("Nothing to do: %s.\n", error.message);
-                return HOTPATCH_EXIT_OK;
+        if (sd_bus_error_has_name(&error, HOTPATCH_ERROR("RestartNotRequired"))) {
+                if (ctl->json)
+                        r = print_change(ctl, 0, error.message);
+                else if (ctl->quiet || printf("Nothing to do: %s.\n", error.message) > 0)
+                        r = 0;
+                return r < 0 ? HOTPATCH_EXIT_FAILURE : HOTPATCH_EXIT_OK;
         }
         return ctl_fail(ctl, NULL, &error, r);
 }

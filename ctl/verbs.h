@@ -14,6 +14,7 @@ typedef enum OptionSet {
         OPTION_SINCE = 1 << 3,
         OPTION_OUTPUT = 1 << 5,
         OPTION_VEX = 1 << 6, /* what a VEX document says and how */
+        OPTION_HISTORY = 1 << 4, /* filters that only make sense there */
         OPTION_ALLOW_REPLACE = 1 << 8,
         OPTION_WAIT_TRIAL = 1 << 12,
         OPTION_DRY_RUN = 1 << 9,

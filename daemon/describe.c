@@ -322,6 +322,18 @@ static json_t *restore_value(const Description *d) {
                         "reason", string_value(d->restore_reason));
 }
 
+/* Who made it of what, as the signed manifest says; null without the bundle. */
+static json_t *provenance_value(const Manifest *m) {
+        if (!m)
+                return json_null();
+        return json_pack("{s:o, s:o, s:o, s:o, s:o}",
+                        "builder", string_value(m->provenance.builder),
+                        "source", string_value(m->provenance.source),
+                        "fix_sha256", string_value(m->provenance.fix_sha256),
+                        "toolchain", string_value(m->provenance.toolchain),
+                        "config_sha256", string_value(m->provenance.config_sha256));
+}
+
 /**
  * describe_patch() - the answer of Describe
  * @ret: to be freed
@@ -334,7 +346,7 @@ int describe_patch(const Description *d, char **ret) {
         uint64_t sequence = m ? m->sequence : record ? record->sequence : 0;
 
         return finish(json_pack("{s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o,"
-                                " s:b, s:b, s:o, s:o}",
+                                " s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
                                 "id", string_value(d->id),
                                 "title", string_value(m ? m->title : record ? record->title : NULL),
                                 "description", string_value(m ? m->description : NULL),
@@ -356,7 +368,12 @@ int describe_patch(const Description *d, char **ret) {
                                 "wanted", record != NULL,
                                 "quarantined", d->quarantined,
                                 "strikes", strv_value(d->strikes),
-                                "restore", restore_value(d)),
+                                "restore", restore_value(d),
+                                "kind", string_value(m ? manifest_kind_to_string(m->kind) : NULL),
+                                "created", time_value(m ? m->created_usec : 0),
+                                "expires", time_value(m ? m->expires_usec : 0),
+                                "kernel_release", string_value(m ? m->kernel_release : NULL),
+                                "provenance", provenance_value(m)),
                         ret);
 }
 

@@ -29,6 +29,8 @@ const HotpatchError hotpatch_errors[] = {
             "Pack the bundle with 'hotpatchctl bundle create'; see hotpatch-bundle(5) for the format."),
         ROW("BundleTooLarge", EFBIG, BAD_BUNDLE,
             "Split the bundle by kernel release; hotpatch-bundle(5) lists the limits."),
+        ROW("FileExists", EEXIST, FAILURE,
+            "Choose another place, or move away what is there."),
         ROW("BundleUnreadable", EBADF, BAD_BUNDLE,
             "Give a readable regular file on a local file system."),
         ROW("SignatureMissing", EKEYREJECTED, BAD_BUNDLE,

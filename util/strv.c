@@ -92,6 +92,32 @@ void strv_remove(char **v, const char *s) {
 }
 
 /**
+ * strv_join() - all strings in one: "a, b"
+ * @v: the array, NULL counts as empty
+ * @between: put between two
+ * @ret: to be freed; never NULL on success
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int strv_join(char *const *v, const char *between, char **ret) {
+        size_t size = 1;
+        char *text, *end;
+
+        for (char *const *i = v; i && *i; i++)
+                size += strlen(*i) + strlen(between);
+        text = end = malloc(size);
+        if (!text)
+                return -ENOMEM;
+        *end = '\0';
+        for (char *const *i = v; i && *i; i++) {
+                end = stpcpy(end, i == v ? "" : between);
+                end = stpcpy(end, *i);
+        }
+        *ret = text;
+        return 0;
+}
+
+/**
  * strv_quote() - all strings in one, for a sentence: "'a', 'b'"
  * @v: the array, NULL counts as empty
  * @ret: to be freed; never NULL on success

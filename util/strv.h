@@ -14,4 +14,5 @@ bool strv_contains(char *const *v, const char *s);
 int strv_extend(char ***v, const char *s) _must_check_ _nonnull_(1, 2);
 void strv_remove(char **v, const char *s) _nonnull_(2);
 int strv_copy(char *const *v, char ***ret) _must_check_ _nonnull_(2);
+int strv_join(char *const *v, const char *between, char **ret) _must_check_ _nonnull_(2, 3);
 int strv_quote(char *const *v, char **ret) _must_check_ _nonnull_(2);

@@ -14,7 +14,8 @@ packages_vm=(qemu-system-x86 mmdebstrap e2fsprogs busybox-static cpio kmod xz-ut
 packages_secure_boot=(ovmf swtpm sbsigntool shim-unsigned systemd-boot-efi binutils openssl python3)
 
 # to build and test on this machine, beside the build dependencies in debian/control
-packages_test=(check dbus python3 python3-dbus python3-dbusmock python3-gi openssl jq libxml2-utils
+packages_test=(check python3-jsonschema zsh systemd-journal-remote
+        dbus python3 python3-dbus python3-dbusmock python3-gi openssl jq libxml2-utils
         lintian shellcheck bash-completion man-db strace spin gpg gpgv dpkg-dev qemu-system-common e2fsprogs
         dnf createrepo-c rpm ansible-core ansible-lint yamllint python3-pytest desktop-file-utils dunst
         fonts-dejavu-core imagemagick xvfb python3-jsonschema python3-prometheus-client openscap-scanner openscap-common)
