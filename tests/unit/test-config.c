@@ -41,7 +41,7 @@ static void assert_defaults(void) {
         ck_assert_uint_eq(config->idle_timeout_usec, 60 * USEC_PER_SEC);
         ck_assert(config->hotpatch);
         ck_assert_uint_eq(config->require, 0);
-        ck_assert(config->baseline.enabled);
+        ck_assert(!config->baseline.enabled);
         ck_assert_uint_eq(config->baseline.calendar.months, 1 << 0 | 1 << 3 | 1 << 6 | 1 << 9);
         ck_assert_int_eq(config->baseline.calendar.day.nth, 3);
         ck_assert_uint_eq(config->baseline.calendar.day.weekday, WEEKDAY_TUESDAY);
