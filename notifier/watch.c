@@ -16,6 +16,9 @@
 #include "dbus/names.h"
 #include "notifier/watch.h"
 
+/* As long as systemd waits for a service to start, and a half more. */
+#define START_TIMEOUT_USEC (135 * USEC_PER_SEC)
+
 #define SIGNAL_OF_HOTPATCHD "type='signal',sender='" HOTPATCH_BUS_NAME "',path='" HOTPATCH_ROOT_PATH "',"
 
 /**
@@ -91,7 +94,8 @@ static int ask(Watch *w, const char *interface, const char *method, bool may_sta
         if (r < 0)
                 return r;
         w->call = sd_bus_slot_unref(w->call);
-        return sd_bus_call_async(w->bus, &w->call, m, answered, w, 0);
+        /* Nobody asks a second time for a first look that was given up because everything starts at once. */
+        return sd_bus_call_async(w->bus, &w->call, m, answered, w, may_start ? START_TIMEOUT_USEC : 0);
 }
 
 static int on_manager(sd_bus_message *reply, void *userdata, _unused_ sd_bus_error *error) {
