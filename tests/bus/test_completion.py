@@ -15,6 +15,10 @@ from test_ctl import CTL, bundle, ctl, environment, in_transition
 ESCAPE = re.compile(r'\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]|\x1b\][^\x07]*\x07')
 
 
+def words(screen):
+    return set(re.split(r'[\s:]+', ESCAPE.sub('', screen)))
+
+
 class Shell:
     """A shell on a terminal of 100 columns, with nobody's start files."""
 
@@ -34,7 +38,8 @@ class Shell:
 
     def set_up(self, home):
         if self.kind == 'bash':
-            self.run("PS1='$ '; bind 'set bell-style none'; bind 'set completion-query-items 0'; bind 'set page-completions off'")
+            settings = ('bell-style none', 'completion-query-items 0', 'page-completions off', 'show-all-if-ambiguous on')
+            self.run('; '.join("bind 'set %s'" % s for s in settings))
             self.run('. /usr/share/bash-completion/bash_completion; . %s/ctl/bash-completion' % SOURCE)
         else:
             self.run("PS1='$ '; unsetopt beep zle_bracketed_paste prompt_sp; LISTMAX=0; fpath=(%s/functions $fpath)" % home)
@@ -53,13 +58,16 @@ class Shell:
         os.write(self.fd, command.encode() + b"; echo do''ne\n")
         self.read('done\r\n')
 
-    def complete(self, line):
-        """What stands behind the line after Tab, and the words that are offered after Tab was pressed twice."""
+    def complete(self, line, offered):
+        """All that is on the screen after Tab: once @offered is there, or has not come for long; without, after a second."""
         os.write(self.fd, line.encode() + b'\t\t')
-        # The end of a completion is not told: a line of ours behind it is. C-e C-u: the line is dropped.
-        time.sleep(0.3)
+        screen, deadline = '', time.monotonic() + (PATIENCE if offered else 1)
+        # zsh shows nothing as long as more is typed, so nothing is typed before.
+        while time.monotonic() < deadline and not (offered and set(offered) <= words(screen)):
+            if select.select([self.fd], [], [], 0.1)[0]:
+                screen += os.read(self.fd, 65536).decode(errors='replace')
         os.write(self.fd, b'\x05 #mark')
-        screen = self.read('#mark')
+        screen += self.read('#mark')
         os.write(self.fd, b'\x15\necho do\'\'ne\n')
         self.read('done\r\n')
         return screen
@@ -70,12 +78,11 @@ class Shell:
 
 
 def check(shell, line, offered=(), not_offered=()):
-    screen = shell.complete(line)
-    words = set(re.split(r'[\s:]+', screen.replace(line.split()[-1], '', 0)))
+    screen = shell.complete(line, offered)
     for word in offered:
-        assert word in words, (shell.kind, line, word, screen)
+        assert word in words(screen), (shell.kind, line, word, screen)
     for word in not_offered:
-        assert word not in words, (shell.kind, line, word, screen)
+        assert word not in words(screen), (shell.kind, line, word, screen)
 
 
 def use(w, kind):
