@@ -39,16 +39,25 @@ static int local_time(const Value *object, const char *key, char **ret) {
         return time_format_local(usec, ret);
 }
 
-/* "from 2026-10-20 22:00 to 2026-10-21 02:00" */
+/* "22:00 to 02:00": the day has a column of its own. A window that is longer than a day says when it ends. */
 static int window_text(const Value *month, char **ret) {
-        _cleanup_free_ char *begin = NULL, *end = NULL;
-        int r = local_time(month, "window_begin", &begin);
+        const char *begin = value_string(month, "window_begin"), *end = value_string(month, "window_end");
+        _cleanup_free_ char *from = NULL, *to = NULL;
+        uint64_t begin_usec = 0, end_usec = 0;
+        int r;
 
+        if (!begin || !end || time_parse(begin, 0, &begin_usec) < 0 || time_parse(end, 0, &end_usec) < 0) {
+                *ret = strdup("");
+                return *ret ? 0 : -ENOMEM;
+        }
+        r = time_format_local(begin_usec, &from);
         if (r >= 0)
-                r = local_time(month, "window_end", &end);
+                r = time_format_local(end_usec, &to);
         if (r < 0)
                 return r;
-        return asprintf(ret, "%s%s%s", begin, *begin ? " to " : "", end) < 0 ? -ENOMEM : 0;
+        /* "2026-10-20 22:00:00" */
+        return asprintf(ret, "%.5s to %.*s", from + 11, end_usec - begin_usec < 24 * 3600 * USEC_PER_SEC ? 5 : 16,
+                to + (end_usec - begin_usec < 24 * 3600 * USEC_PER_SEC ? 11 : 0)) < 0 ? -ENOMEM : 0;
 }
 
 static int state_text(const Value *month, char **ret) {

@@ -2,8 +2,9 @@
 
 /*
  * `hotpatchctl monitor`: prints what hotpatchd signals, as it comes, until it is interrupted. It
- * only listens: it neither starts the daemon nor keeps it from going when idle. For people a line
- * for each event, with --json one compact object for each line.
+ * only listens: it neither starts the daemon nor keeps it from going when idle. In a pipe or a file a
+ * line for each event, with --json one compact object for each line. On a terminal there is a screen
+ * (view.c) with what is and what happens; it asks hotpatchd once, and again when something happened.
  */
 
 #include <inttypes.h>
@@ -14,18 +15,51 @@
 #include "ctl/blockers.h"
 #include "ctl/json.h"
 #include "ctl/text.h"
+#include "ctl/view.h"
 #include "dbus/names.h"
 #include "util/strv.h"
 
 typedef struct Monitor {
         Ctl *ctl;
         sd_event *event;
+        View *view;             /* NULL: lines */
+        sd_event_source *timer; /* until the screen is drawn anew */
+        bool look;              /* ask hotpatchd before */
 } Monitor;
 
+/* What comes in such a time is one change of the screen; nobody reads faster. */
+#define REDRAW_USEC (100U * USEC_PER_MSEC)
+
+static int on_redraw(_unused_ sd_event_source *source, _unused_ uint64_t usec, void *userdata) {
+        Monitor *monitor = userdata;
+        int r = 0;
+
+        monitor->timer = sd_event_source_unref(monitor->timer);
+        if (monitor->look)
+                r = view_look(monitor->view);
+        monitor->look = false;
+        return r < 0 ? r : view_draw(monitor->view);
+}
+
+static int redraw(Monitor *monitor, bool look) {
+        monitor->look = monitor->look || look;
+        if (monitor->timer)
+                return 0;
+        return sd_event_add_time_relative(monitor->event, &monitor->timer, CLOCK_MONOTONIC, REDRAW_USEC, 0, on_redraw,
+                monitor);
+}
+
+static int on_resize(_unused_ sd_event_source *source, _unused_ const struct signalfd_siginfo *si, void *userdata) {
+        Monitor *monitor = userdata;
+
+        /* The texts have to be broken anew. */
+        return redraw(monitor, view_service_is_there(monitor->view));
+}
+
 /* Frees @event. */
-static int print_event(const Monitor *monitor, const char *line, Value *event) {
+static int print_event(Monitor *monitor, const char *line, Value *event) {
         _cleanup_value_ Value *owned = event;
-        _cleanup_free_ char *time_text = NULL, *clean = NULL;
+        _cleanup_free_ char *time_text = NULL, *clean = NULL, *text = NULL;
         uint64_t now = 0;
         int r;
 
@@ -42,9 +76,16 @@ static int print_event(const Monitor *monitor, const char *line, Value *event) {
         clean = text_sanitize(line);
         if (!clean)
                 return -ENOMEM;
-        printf("%s%s%s  %s\n", style_on(monitor->ctl->colour, STYLE_DIM), time_text,
-                style_off(monitor->ctl->colour, STYLE_DIM), clean);
-        return fflush(stdout) != 0 ? -errno : 0;
+        if (asprintf(&text, "%s%s%s  %s", style_on(monitor->ctl->colour, STYLE_DIM), time_text,
+                style_off(monitor->ctl->colour, STYLE_DIM), clean) < 0) {
+                text = NULL;
+                return -ENOMEM;
+        }
+        if (monitor->view) {
+                r = view_add(monitor->view, text);
+                return r < 0 ? r : redraw(monitor, true);
+        }
+        return puts(text) == EOF || fflush(stdout) != 0 ? -errno : 0;
 }
 
 /* An event with a name and the object it is about: "patch hp-1", "job 3" or "hotpatchd" */
@@ -328,7 +369,16 @@ static int on_interfaces(sd_bus_message *m, void *userdata, _unused_ sd_bus_erro
         return print_event(userdata, line, TAKE_PTR(event));
 }
 
+/* It is not asked how it is: that would start it again. */
+static int ended(Monitor *monitor) {
+        int r = print_event(monitor, "hotpatchd: ended", value_object());
+
+        monitor->look = false;
+        return r < 0 ? r : view_service_ended(monitor->view);
+}
+
 static int on_owner(sd_bus_message *m, void *userdata, _unused_ sd_bus_error *error) {
+        Monitor *monitor = userdata;
         _cleanup_value_ Value *event = value_object();
         const char *name, *old_owner, *new_owner;
 
@@ -336,7 +386,9 @@ static int on_owner(sd_bus_message *m, void *userdata, _unused_ sd_bus_error *er
                 return 0;
         if (value_set_string(event, "event", *new_owner ? "daemon-started" : "daemon-ended") < 0)
                 return -ENOMEM;
-        return print_event(userdata, *new_owner ? "hotpatchd: started" : "hotpatchd: ended",
+        if (!*new_owner && monitor->view)
+                return ended(monitor);
+        return print_event(monitor, *new_owner ? "hotpatchd: started" : "hotpatchd: ended",
                         TAKE_PTR(event));
 }
 
@@ -392,6 +444,22 @@ static int stop_at_signals(sd_event *event) {
         return r < 0 ? r : sd_event_add_signal(event, NULL, SIGTERM, NULL, NULL);
 }
 
+static int show_screen(Monitor *monitor) {
+        sigset_t mask;
+        int r;
+
+        sigemptyset(&mask);
+        sigaddset(&mask, SIGWINCH);
+        if (sigprocmask(SIG_BLOCK, &mask, NULL) < 0)
+                return -errno;
+        r = sd_event_add_signal(monitor->event, NULL, SIGWINCH, on_resize, monitor);
+        if (r >= 0)
+                r = view_new(monitor->ctl, &monitor->view);
+        if (r >= 0)
+                r = view_look(monitor->view);
+        return r < 0 ? r : view_draw(monitor->view);
+}
+
 static int run(Monitor *monitor, sd_bus_error *error) {
         sd_bus *bus;
         int r;
@@ -408,7 +476,11 @@ static int run(Monitor *monitor, sd_bus_error *error) {
         r = stop_at_signals(monitor->event);
         if (r < 0)
                 return r;
-        if (monitor->ctl->legend && !monitor->ctl->json && !monitor->ctl->quiet)
+        if (view_is_possible(monitor->ctl)) {
+                r = show_screen(monitor);
+                if (r < 0)
+                        return r;
+        } else if (monitor->ctl->legend && !monitor->ctl->json && !monitor->ctl->quiet)
                 fputs("Listening to hotpatchd; Ctrl-C ends it.\n", stderr);
         r = sd_event_loop(monitor->event);
         (void) sd_bus_detach_event(bus);
@@ -428,5 +500,7 @@ int verb_monitor(Ctl *ctl, _unused_ int argc, _unused_ char *argv[]) {
         /* One event, one line: readers need not look for the end of an object. */
         ctl->json_short = true;
         r = run(&monitor, &error);
+        monitor.timer = sd_event_source_unref(monitor.timer);
+        monitor.view = view_free(monitor.view);
         return r < 0 ? ctl_fail(ctl, NULL, &error, r) : HOTPATCH_EXIT_OK;
 }

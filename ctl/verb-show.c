@@ -149,6 +149,36 @@ static int show_restore(const Ctl *ctl, const Value *restore) {
                         reason ? ": " : "", strempty(reason));
 }
 
+static int show_trial(const Ctl *ctl, const Value *v) {
+        const char *text = value_string(v, "trial_until");
+        _cleanup_free_ char *local = NULL;
+        uint64_t usec;
+
+        if (!text || time_parse(text, 0, &usec) < 0)
+                return 0;
+        if (time_format_local(usec, &local) < 0)
+                return -ENOMEM;
+        return field_printf(ctl, "On trial", STYLE_YELLOW, "until %s", local);
+}
+
+/* Who made it of what. The manifest that says so is signed. */
+static int show_provenance(const Ctl *ctl, const Value *v) {
+        static const struct {
+                const char *label, *key;
+        } lines[] = {
+                { "Built by", "builder" }, { "Source", "source" }, { "Toolchain", "toolchain" },
+                { "Fix", "fix_sha256" }, { "Config", "config_sha256" },
+        };
+        const Value *provenance = value_get(v, "provenance");
+        int r = show_time(ctl, "Made", v, "created");
+
+        for (size_t i = 0; i < ELEMENTSOF(lines) && r >= 0; i++)
+                r = show_string(ctl, lines[i].label, provenance, lines[i].key);
+        if (r >= 0)
+                r = show_time(ctl, "Expires", v, "expires");
+        return r;
+}
+
 static int show_description(const Ctl *ctl, const Value *v) {
         const char *state = strempty(value_string(v, "state"));
         int64_t tripped = value_integer(v, "tripped");
@@ -165,7 +195,7 @@ static int show_description(const Ctl *ctl, const Value *v) {
         if (r >= 0)
                 r = show_restore(ctl, value_get(v, "restore"));
         if (r >= 0)
-                r = show_time(ctl, "On trial until", v, "trial_until");
+                r = show_trial(ctl, v);
         if (r >= 0 && tripped > 0)
                 r = field_printf(ctl, "Tripped", STYLE_RED,
                                 "%" PRId64 " %s: somebody tried what this fixes", tripped,
@@ -173,9 +203,13 @@ static int show_description(const Ctl *ctl, const Value *v) {
         if (r >= 0)
                 r = show_string(ctl, "Module", v, "module");
         if (r >= 0)
+                r = show_string(ctl, "Kernel", v, "kernel_release");
+        if (r >= 0)
                 r = show_objects(ctl, value_get(v, "objects"));
         if (r >= 0)
                 r = show_signers(ctl, value_get(v, "signers"));
+        if (r >= 0)
+                r = show_provenance(ctl, v);
         if (r >= 0)
                 r = show_time(ctl, "Admitted", v, "admitted");
         if (r >= 0)
@@ -191,6 +225,8 @@ static int show_verified(const Ctl *ctl, const Value *v) {
         r = show_subject(ctl, value_get(v, "manifest"));
         if (r >= 0)
                 r = show_signers(ctl, value_get(v, "signers"));
+        if (r >= 0)
+                r = show_provenance(ctl, value_get(v, "manifest"));
         if (r >= 0)
                 r = show_string(ctl, "Digest", v, "digest");
         if (r >= 0 && module)

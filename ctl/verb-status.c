@@ -2,15 +2,19 @@
 
 /*
  * `hotpatchctl status`: three lines that answer what a person asks first (summary.c), then the
- * facts behind them. The exit code is 0 whatever the state is; scripts read --json.
+ * facts behind them. The exit code is 0 whatever the state is; scripts read --json. Without the service
+ * the three lines say so, and what the kernel itself shows.
  */
 
 #include <inttypes.h>
+#include <sys/utsname.h>
 
 #include "ctl/fields.h"
 #include "ctl/patches.h"
-#include "ctl/summary.h"
+#include "ctl/status.h"
 #include "ctl/trial.h"
+#include "livepatch/identity.h"
+#include "livepatch/state.h"
 #include "util/strv.h"
 
 static int print_summary(const Ctl *ctl, const Summary *summary) {
@@ -140,13 +144,14 @@ static int print_jobs(const Ctl *ctl, const Snapshot *s) {
         return 0;
 }
 
-static int print_text(const Ctl *ctl, const Snapshot *s, const Summary *summary) {
+/** status_print() - the three lines and what is behind them, for people */
+int status_print(const Ctl *ctl, const Snapshot *s, const Summary *summary) {
         int r;
 
         r = print_summary(ctl, summary);
         if (r < 0)
                 return r;
-        putchar('\n');
+        fputc('\n', ctl->out ?: stdout);
         r = print_kernel(ctl, &s->manager);
         if (r >= 0)
                 r = print_patches(ctl, s, false);
@@ -215,16 +220,57 @@ static int print_json(const Ctl *ctl, const Snapshot *s, const Summary *summary)
         return value_print(ctl, answer);
 }
 
+/* Modules that the kernel has in force, whoever loaded them; NULL when there are none. */
+static int kernel_livepatches(char **ret) {
+        _cleanup_strv_free_ char **names = NULL, **on = NULL;
+        _cleanup_kernel_free_ Kernel *k = NULL;
+        int r = kernel_new("/", NULL, NULL, &k);
+
+        if (r >= 0)
+                r = livepatch_list(k, &names);
+        for (char **name = names; r >= 0 && name && *name; name++) {
+                LivepatchState state;
+
+                r = livepatch_state(k, *name, &state);
+                if (r >= 0 && state == LIVEPATCH_PATCHED)
+                        r = strv_extend(&on, *name);
+        }
+        if (r < 0 || !on)
+                return 0; /* then it is only not told */
+        return strv_join(on, ", ", ret);
+}
+
+/* The three lines when nobody answers: what can be seen without the service is seen. Return: exit status */
+static int print_unreachable(const Ctl *ctl, const sd_bus_error *error, const HotpatchError *row) {
+        _cleanup_free_ char *modules = NULL;
+        struct utsname name;
+        int r;
+
+        r = field_printf(ctl, "Safety", STYLE_RED, "NOT KNOWN, because hotpatchd does not answer: %s", error->message);
+        if (r >= 0 && uname(&name) == 0 && kernel_livepatches(&modules) >= 0)
+                r = field_printf(ctl, "Running", STYLE_NONE, "Linux %s %s%s", name.release,
+                        modules ? "with livepatch modules: " : "without a livepatch module", strempty(modules));
+        if (r >= 0)
+                r = field_print(ctl, "To do", row->remedy, STYLE_BOLD);
+        return r < 0 ? HOTPATCH_EXIT_FAILURE : row->exit;
+}
+
 int verb_status(Ctl *ctl, _unused_ int argc, _unused_ char *argv[]) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_snapshot_ Snapshot *s = NULL;
         _cleanup_summary_ Summary *summary = NULL;
+        const HotpatchError *row;
         int r;
 
         r = snapshot_read(ctl, &s, &error);
         if (r >= 0)
                 r = summary_make(s, &summary);
         if (r >= 0)
-                r = ctl->json ? print_json(ctl, s, summary) : print_text(ctl, s, summary);
-        return r < 0 ? ctl_fail(ctl, NULL, &error, r) : HOTPATCH_EXIT_OK;
+                r = ctl->json ? print_json(ctl, s, summary) : status_print(ctl, s, summary);
+        if (r >= 0)
+                return HOTPATCH_EXIT_OK;
+        row = sd_bus_error_is_set(&error) ? hotpatch_error_find(error.name) : NULL;
+        if (row && row->exit == HOTPATCH_EXIT_UNREACHABLE && error.message && !ctl->json)
+                return print_unreachable(ctl, &error, row);
+        return ctl_fail(ctl, NULL, &error, r);
 }

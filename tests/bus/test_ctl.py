@@ -222,7 +222,9 @@ def test_exit_codes(pki):
 def test_without_the_service_and_without_the_bus(pki):
     with World(pki) as w:
         out, err = ctl(w, 'status', code=9)
-        assert 'Remedy' in err and not out, err
+        lines = out.splitlines()
+        assert [line.split(':')[0].strip() for line in lines] == ['Safety', 'Running', 'To do'] and not err, (out, err)
+        assert 'NOT KNOWN' in lines[0] and os.uname().release in lines[1] and 'systemctl' in lines[2], out
         path = bundle(w, 'hp-one')
         _, err = ctl(w, 'verify', path, code=9)
         assert 'hotpatchctl bundle verify' in err, err
@@ -354,6 +356,40 @@ def test_audit_and_status_name_what_was_found(pki):
         process.send_signal(signal.SIGINT)
         out, _ = ctl_end(process, 0)
         assert "hotpatchd: Findings=The patch 'hp-one' is wanted" in out, out
+
+
+def test_monitor_is_a_screen_on_a_terminal(pki):
+    with World(pki).start() as w:
+        pid, fd = pty.fork()
+        if pid == 0:
+            time.sleep(0.2)  # until the size is set
+            os.execve(CTL, [CTL, 'monitor'], environment(w))
+        fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack('HHHH', 30, 80, 0, 0))
+        screen = ''
+
+        def shows(*texts):
+            """All of them, on what was drawn last."""
+            nonlocal screen
+            with contextlib.suppress(OSError):
+                while select.select([fd], [], [], 0)[0]:
+                    screen += os.read(fd, 65536).decode()
+            last = screen.split('\033[H')[-1]
+            return last if all(text in last for text in texts) else None
+        wait_for('the screen', lambda: shows('Safety:', 'What happens'))
+        assert '\033[?1049h' in screen
+        path = bundle(w, 'hp-one')
+        ctl(w, 'apply', path)
+        last = wait_for('the patch', lambda: shows('The one known hotpatch is in force', 'job 1: done'))
+        assert last.index('Safety:') < last.index('Running:') < last.index('To do:') < last.index('job 1: new'), last
+        assert last.count('\n') < 30, last
+        fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack('HHHH', 30, 200, 0, 0))
+        wait_for('a wider screen', lambda: shows('module signatures not required, hotpatching on'))
+        w.daemon.kill()
+        wait_for('the end of the daemon', lambda: shows('hotpatchd has ended', 'The one known hotpatch'))
+        os.kill(pid, signal.SIGINT)
+        wait_for('the end', lambda: shows('\033[?1049l', 'job 1: done', 'hotpatchd: ended'))
+        os.close(fd)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
 
 
 def test_monitor_prints_tripwires(pki):
