@@ -6,3 +6,4 @@
 #include "ctl/summary.h"
 
 int status_print(const Ctl *ctl, const Snapshot *s, const Summary *summary) _must_check_ _nonnull_(1, 2, 3);
+int status_print_unreachable(const Ctl *ctl, const sd_bus_error *error, const HotpatchError *row) _nonnull_(1, 2, 3);

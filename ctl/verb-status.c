@@ -7,14 +7,11 @@
  */
 
 #include <inttypes.h>
-#include <sys/utsname.h>
 
 #include "ctl/fields.h"
 #include "ctl/patches.h"
 #include "ctl/status.h"
 #include "ctl/trial.h"
-#include "livepatch/identity.h"
-#include "livepatch/state.h"
 #include "util/strv.h"
 
 static int print_summary(const Ctl *ctl, const Summary *summary) {
@@ -220,41 +217,6 @@ static int print_json(const Ctl *ctl, const Snapshot *s, const Summary *summary)
         return value_print(ctl, answer);
 }
 
-/* Modules that the kernel has in force, whoever loaded them; NULL when there are none. */
-static int kernel_livepatches(char **ret) {
-        _cleanup_strv_free_ char **names = NULL, **on = NULL;
-        _cleanup_kernel_free_ Kernel *k = NULL;
-        int r = kernel_new("/", NULL, NULL, &k);
-
-        if (r >= 0)
-                r = livepatch_list(k, &names);
-        for (char **name = names; r >= 0 && name && *name; name++) {
-                LivepatchState state;
-
-                r = livepatch_state(k, *name, &state);
-                if (r >= 0 && state == LIVEPATCH_PATCHED)
-                        r = strv_extend(&on, *name);
-        }
-        if (r < 0 || !on)
-                return 0; /* then it is only not told */
-        return strv_join(on, ", ", ret);
-}
-
-/* The three lines when nobody answers: what can be seen without the service is seen. Return: exit status */
-static int print_unreachable(const Ctl *ctl, const sd_bus_error *error, const HotpatchError *row) {
-        _cleanup_free_ char *modules = NULL;
-        struct utsname name;
-        int r;
-
-        r = field_printf(ctl, "Safety", STYLE_RED, "NOT KNOWN, because hotpatchd does not answer: %s", error->message);
-        if (r >= 0 && uname(&name) == 0 && kernel_livepatches(&modules) >= 0)
-                r = field_printf(ctl, "Running", STYLE_NONE, "Linux %s %s%s", name.release,
-                        modules ? "with livepatch modules: " : "without a livepatch module", strempty(modules));
-        if (r >= 0)
-                r = field_print(ctl, "To do", row->remedy, STYLE_BOLD);
-        return r < 0 ? HOTPATCH_EXIT_FAILURE : row->exit;
-}
-
 int verb_status(Ctl *ctl, _unused_ int argc, _unused_ char *argv[]) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_snapshot_ Snapshot *s = NULL;
@@ -271,6 +233,6 @@ int verb_status(Ctl *ctl, _unused_ int argc, _unused_ char *argv[]) {
                 return HOTPATCH_EXIT_OK;
         row = sd_bus_error_is_set(&error) ? hotpatch_error_find(error.name) : NULL;
         if (row && row->exit == HOTPATCH_EXIT_UNREACHABLE && error.message && !ctl->json)
-                return print_unreachable(ctl, &error, row);
+                return status_print_unreachable(ctl, &error, row);
         return ctl_fail(ctl, NULL, &error, r);
 }
