@@ -44,6 +44,7 @@ typedef enum BaselineCause {
  * @phase_usec: when the phase began
  * @cause, @text: of BASELINE_FAILED, for programs and for people; @text also says why something waits
  * @run: id of the package manager's run that belongs to the phase; null: it was not started yet
+ * @seen_run: id of the last installation that the state has taken notice of, whoever began it
  * @again_usec: an installation that could not begin is not tried again before; 0: it was not tried
  * @kernel: release that must run afterwards; NULL: not known, or the running one stays
  * @boot_id: boot in which it was installed, then the one in which it is verified
@@ -68,6 +69,7 @@ typedef struct BaselineState {
         BaselineCause cause;
         char *text;
         sd_id128_t run;
+        sd_id128_t seen_run;
         uint64_t again_usec;
         char *kernel;
         sd_id128_t boot_id;

@@ -271,6 +271,8 @@ static int step(Baseline *b, BaselineState *next, const CalendarPolicy *p, const
         goes_on = d.action == BASELINE_ENTER;
         starts = !goes_on && d.action != BASELINE_WAIT;
         wake_at(b, d.wake_usec);
+        if (next->phase == BASELINE_INSTALLING && goes_on)
+                next->seen_run = next->run;
         r = baseline_enter(next, &d, facts);
         if (r >= 0 && starts)
                 r = sd_id128_randomize(&next->run);
@@ -357,40 +359,88 @@ void baseline_look(Baseline *b) {
         restart_look(b->manager->restart);
 }
 
-/* An administrator installed, at a time when the calendar did not: the same follows. */
-static int adopt(Baseline *b, const RunResult *result) {
-        CalendarPolicy p = baseline_calendar_policy(b, NULL);
-        BaselineDecision d = { .action = BASELINE_ENTER, .phase = BASELINE_DUE, .text = (char *) "Installed by hand" };
-        bool promised = b->state.phase >= BASELINE_INSTALLED && b->state.phase <= BASELINE_RESTARTING;
-        _cleanup_(baseline_state_done) BaselineState next = { 0 };
-        BaselineFacts facts;
+/* The baseline that a person's run belongs to is in work from now on. */
+static int begin_by_hand(const Baseline *b, const RunResult *result, const CalendarPolicy *p, const BaselineFacts *facts,
+                BaselineState *ret) {
+        BaselineDecision d = { .action = BASELINE_ENTER, .phase = BASELINE_DUE, .text = (char *) "Begun by hand" };
         CalendarMonth m;
-        int r = gather(b, &facts);
+        int r = baseline_state_copy(&b->state, ret);
 
-        if (r >= 0)
-                r = baseline_state_copy(&b->state, &next);
         if (r < 0)
                 return r;
         if (baseline_name_is_valid(result->baseline))
                 memcpy(d.name, result->baseline, sizeof(d.name));
         else {
-                r = calendar_baseline_at(&p, facts.now_usec, &m);
+                r = calendar_baseline_at(p, facts->now_usec, &m);
                 if (r < 0)
                         return r;
                 memcpy(d.name, m.name, sizeof(d.name));
         }
-        r = baseline_enter(&next, &d, &facts);
+        r = baseline_enter(ret, &d, facts);
         /* One that was scheduled is known already, with the kernel that it promises. */
-        if (r >= 0 && result->bundle && !streq_ptr(next.bundle, result->bundle))
-                r = baseline_ask(&next, result->bundle, NULL, result->deadline_usec);
-        d.phase = BASELINE_INSTALLING;
+        if (r >= 0 && result->bundle && !streq_ptr(ret->bundle, result->bundle))
+                r = baseline_ask(ret, result->bundle, NULL, result->deadline_usec);
+        (void) (sd_id128_from_string(result->id, &ret->seen_run) < 0);
+        return r;
+}
+
+/* An administrator installed, at a time when the calendar did not: the same follows. */
+static int adopt(Baseline *b, const RunResult *result) {
+        CalendarPolicy p = baseline_calendar_policy(b, NULL);
+        BaselineDecision d = { .action = BASELINE_ENTER, .phase = BASELINE_INSTALLING, .text = (char *) "Installed by hand" };
+        bool promised = b->state.phase >= BASELINE_INSTALLED && b->state.phase <= BASELINE_RESTARTING;
+        _cleanup_(baseline_state_done) BaselineState next = { 0 };
+        BaselineFacts facts;
+        int r = gather(b, &facts);
+
+        if (r >= 0)
+                r = begin_by_hand(b, result, &p, &facts, &next);
         if (r >= 0)
                 r = baseline_enter(&next, &d, &facts);
+        if (r < 0)
+                return r;
+        next.run = next.seen_run;
         take_result(result, &facts);
         /* A second run found it there already; it is to run all the same. */
         if (!facts.run_kernel && promised)
                 facts.run_kernel = b->state.kernel;
-        return r < 0 ? r : step(b, &next, &p, &facts);
+        return step(b, &next, &p, &facts);
+}
+
+/* What a person began was cut off: nothing else is done, and no restart comes, before that is mended. */
+static int fail_interrupted(Baseline *b, const RunResult *result) {
+        CalendarPolicy p = baseline_calendar_policy(b, NULL);
+        BaselineDecision d = { .action = BASELINE_ENTER, .phase = BASELINE_FAILED, .cause = BASELINE_INTERRUPTED };
+        _cleanup_(baseline_state_done) BaselineState next = { 0 };
+        BaselineFacts facts;
+        int r = gather(b, &facts);
+
+        if (r >= 0)
+                r = begin_by_hand(b, result, &p, &facts, &next);
+        if (r >= 0 && asprintf(&d.text, "Baseline %s: the installation began and did not end", next.name) < 0) {
+                d.text = NULL;
+                r = -ENOMEM;
+        }
+        if (r >= 0)
+                r = baseline_enter(&next, &d, &facts);
+        baseline_decision_done(&d);
+        if (r >= 0)
+                r = baseline_commit(b, &next, NULL);
+        if (r >= 0)
+                tell(b);
+        return r;
+}
+
+/* What a person's installation has come to, whether a daemon was there or not. */
+static int take_by_hand(Baseline *b, const RunResult *result) {
+        BaselinePhase phase = b->state.phase;
+        bool over = phase < BASELINE_INSTALLED || phase > BASELINE_VERIFYING;
+
+        if (result->outcome == RUN_FAILED && result->cause == RUN_CAUSE_INTERRUPTED)
+                return phase == BASELINE_FAILED && b->state.cause == BASELINE_INTERRUPTED ? 0 : fail_interrupted(b, result);
+        if (result->outcome != RUN_DONE || result->verb != RUN_INSTALL)
+                return 0;
+        return over || result->restart || result->kernel ? adopt(b, result) : 0;
 }
 
 /* Mending completes what was begun, not the baseline: that is planned and installed from the beginning. */
@@ -413,6 +463,37 @@ static int begin_again(Baseline *b) {
         if (baseline_deadline(&next, &p) <= facts.now_usec)
                 next.deadline_usec = facts.now_usec + p.deadline_usec;
         return baseline_commit(b, &next, NULL);
+}
+
+/* One that the state knows of; what ended well before the present phase began is old news. */
+static bool is_seen(const Baseline *b, const RunResult *result) {
+        sd_id128_t id;
+
+        if (sd_id128_from_string(result->id, &id) < 0 || sd_id128_equal(id, b->state.seen_run))
+                return true;
+        return result->outcome == RUN_DONE && result->ended_usec <= b->state.phase_usec;
+}
+
+/* An installation of which no daemon has seen the end: because of a power cut, or because none was there. */
+static int find_unseen(Baseline *b) {
+        _cleanup_(run_result_freep) RunResult *result = NULL;
+        int r;
+
+        if (b->damaged || b->state.phase == BASELINE_INSTALLING || baseline_call_pending(b->manager))
+                return 0;
+        r = run_settle(kernel_root_fd(b->manager->kernel), &result);
+        if (r == -ENOENT || r == -EBADMSG || r > 0 || (r == 0 && is_seen(b, result)))
+                return 0;
+        if (r < 0)
+                return r;
+        return take_by_hand(b, result);
+}
+
+/** baseline_recover() - what happened while no daemon was there, then baseline_look() */
+void baseline_recover(Baseline *b) {
+        /* What cannot be written the next start finds again. */
+        (void) (find_unseen(b) < 0);
+        baseline_look(b);
 }
 
 /* The package manager was not run at all, so nothing was begun; perhaps somebody lets it another time. */
@@ -455,7 +536,6 @@ static int fail_start(Baseline *b, const sd_bus_error *error) {
 void baseline_ran(Baseline *b, const RunResult *result, const sd_bus_error *error) {
         BaselinePhase phase = b->state.phase;
         bool over = phase < BASELINE_INSTALLED || phase > BASELINE_VERIFYING;
-        bool done = result && result->outcome == RUN_DONE;
 
         if (b->damaged)
                 return;
@@ -464,10 +544,10 @@ void baseline_ran(Baseline *b, const RunResult *result, const sd_bus_error *erro
                         (void) (fail_start(b, error) < 0);
                 return;
         }
-        if (done && result->verb == RUN_INSTALL && phase != BASELINE_INSTALLING && (over || result->restart || result->kernel))
-                (void) (adopt(b, result) < 0);
-        else if (done && result->verb == RUN_MEND && over && streq_ptr(result->baseline, b->state.name))
+        if (result->outcome == RUN_DONE && result->verb == RUN_MEND && over && streq_ptr(result->baseline, b->state.name))
                 (void) (begin_again(b) < 0);
+        else if (phase != BASELINE_INSTALLING && (result->verb == RUN_INSTALL || result->verb == RUN_MEND))
+                (void) (take_by_hand(b, result) < 0);
         baseline_look(b);
 }
 

@@ -20,6 +20,7 @@ DEFINE_TRIVIAL_CLEANUP(Baseline *, baseline_free);
 
 /* Each writes the state before it returns, and looks what is next. */
 void baseline_look(Baseline *b) _nonnull_(1);
+void baseline_recover(Baseline *b) _nonnull_(1);
 void baseline_ran(Baseline *b, const RunResult *result, const sd_bus_error *error) _nonnull_(1, 3);
 int baseline_schedule(Baseline *b, const char *name, const char *bundle, const char *kernel,
                 uint64_t deadline_usec, sd_bus_error *error) _must_check_ _nonnull_(1, 2);

@@ -411,6 +411,6 @@ int manager_start(Manager *m) {
                 return r;
         trials_start(m->trials);
         leftovers_sweep(m);
-        baseline_look(m->baseline);
+        baseline_recover(m->baseline);
         return patches_refresh(m);
 }

@@ -42,6 +42,7 @@ const Field store_baseline_fields[] = {
         { "CAUSE", FIELD_STRING, true, offsetof(BaselineFile, cause), valid_cause },
         { "TEXT", FIELD_STRING, false, STATE(text), valid_text },
         { "RUN", FIELD_ID128, false, STATE(run), NULL },
+        { "SEEN_RUN", FIELD_ID128, false, STATE(seen_run), NULL },
         { "AGAIN_USEC", FIELD_U64, false, STATE(again_usec), NULL },
         { "KERNEL", FIELD_STRING, false, STATE(kernel), valid_release },
         { "BOOT_ID", FIELD_ID128, true, STATE(boot_id), NULL },

@@ -246,10 +246,61 @@ def test_a_cut_off_installation_is_mended_by_an_act(pki):
         wait_for('the end', lambda: not described(w)['running'])
         got = described(w)['install']
         assert got['outcome'] == 'failed' and got['cause'] == 'interrupted', got
+        assert state(w) == 'interrupted'
         with refused('InstallInterrupted'):
             install(w)
         got = install(w, mend=True)
         assert got['verb'] == 'mend' and described(w)['install']['outcome'] == 'done', got
+        assert state(w) != 'interrupted'
+
+
+def test_a_power_cut_while_a_person_installs(pki):
+    """The state that names it is made by the daemon of the next boot: no other was there."""
+    with World(pki, polkit='allow') as w:
+        w.machine.write('etc/hotpatch/hotpatchd.conf.d/60-year.conf', '[Baseline]\nEnable=no\n')
+        w.start()
+        runs = w.add(Runs(w, 'case $1 in install) sleep 60 ;; esac\n' + DONE))
+        w.root.begin('InstallBaseline', '', NO_OPTIONS, signature='sa{sv}')
+        wait_for('the run', lambda: described(w)['running'] and described(w)['install'])
+        w.daemon.kill()
+        for pid in runs.children():
+            os.killpg(pid, signal.SIGKILL)
+        runs.process.kill()
+        runs.process.wait()
+        w.daemon.start()
+        w.root = w.client()
+        wait_for('the name', lambda: state(w) == 'interrupted')
+        text = str(w.root.get('/org/hotpatch/Hotpatch1', 'org.hotpatch.Hotpatch1.Manager', 'BaselineText'))
+        assert text.endswith(': the installation began and did not end'), text
+        # Once: what was said is not said again, and nothing is tried by itself.
+        n = len(runs.started)
+        w.daemon.stop()
+        w.daemon.start()
+        w.root = w.client()
+        assert state(w) == 'interrupted' and len(runs.started) == n
+        history = w.machine.path('var/lib/hotpatch/baseline-state')
+        with open(history, encoding='utf-8') as f:
+            assert f.read().count(' interrupted ') == 1
+
+
+def test_an_installation_that_nobody_saw_the_end_of(pki):
+    with World(pki, polkit='allow') as w:
+        w.machine.write('etc/hotpatch/hotpatchd.conf.d/60-year.conf', '[Baseline]\nEnable=no\n')
+        w.start()
+        go = w.machine.path('go')
+        runs = w.add(Runs(w, 'case $1 in install) %s ;; esac\n' % until(go) + PACKAGE + DONE))
+        w.root.begin('InstallBaseline', '', NO_OPTIONS, signature='sa{sv}')
+        wait_for('the run', lambda: described(w)['running'] and described(w)['install'])
+        w.daemon.kill()
+        write(go, '')
+        runs.process.wait()
+        w.daemon.start()
+        w.root = w.client()
+        wait_for('the state', lambda: state(w) == 'installed')
+        w.daemon.stop()
+        w.daemon.start()
+        w.root = w.client()
+        assert state(w) == 'installed' and len(runs.started) == 1, runs.started
 
 
 STATE = 'var/lib/hotpatch/baseline-state'
