@@ -15,7 +15,8 @@
  * boot's own clock.
  *
  * A failed baseline, a missed one too, is not tried again by itself: the same would happen again, to a machine
- * that runs. The next baseline takes its place, or InstallBaseline of an administrator begins it anew.
+ * that runs. The next baseline takes its place, or InstallBaseline of an administrator begins it anew. Only where the old
+ * kernel came back, nothing has to be tried: it goes on when the new one runs.
  */
 
 #include <stdarg.h>
@@ -344,6 +345,12 @@ static bool is_restarted(const Context *c) {
         return waits && !sd_id128_equal(c->s->boot_id, c->f->boot_id);
 }
 
+/* A person has seen to the boot loader and restarted: what was to run does, and is watched from now on. */
+static bool is_back(const Context *c) {
+        return c->s->phase == BASELINE_FAILED && c->s->cause == BASELINE_OLD_KERNEL_RETURNED && c->s->kernel &&
+                strverscmp(c->f->release, c->s->kernel) >= 0;
+}
+
 static bool is_too_late(const Context *c) {
         uint64_t deadline = baseline_deadline(c->s, c->p);
 
@@ -406,6 +413,9 @@ int baseline_decide(const CalendarPolicy *p, const char *disabled, const Baselin
         if (is_restarted(&c)) {
                 enter(&c, BASELINE_VERIFYING);
                 r = say(&c, "Baseline %s: the machine was restarted", s->name);
+        } else if (is_back(&c)) {
+                enter(&c, BASELINE_VERIFYING);
+                r = say(&c, "Baseline %s: kernel '%s' runs after all", s->name, f->release);
         } else if (!is_replaceable(s->phase) || (r = decide_which(&c)) == 0)
                 r = is_too_late(&c) ? missed(&c) : decide_phase(&c);
         if (r < 0) {

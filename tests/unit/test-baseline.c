@@ -365,6 +365,23 @@ START_TEST(test_old_kernel_returned) {
 }
 END_TEST
 
+/* The boot loader was seen to: nothing has to be installed again. */
+START_TEST(test_old_kernel_returned_and_went) {
+        go_to_verifying(OLD);
+        step(BASELINE_ENTER, BASELINE_FAILED, "runs after the restart");
+        facts.now_usec += USEC_PER_DAY;
+        step(BASELINE_WAIT, BASELINE_FAILED, "runs after the restart");
+        facts.boot_id = BOOT;
+        facts.release = NEW;
+        step(BASELINE_ENTER, BASELINE_VERIFYING, "runs after all");
+        ck_assert(sd_id128_equal(state.boot_id, BOOT));
+        facts.uptime_usec = 10 * USEC_PER_MINUTE;
+        step(BASELINE_ENTER, BASELINE_REACHED, "");
+        ck_assert_str_eq(state.reached, "2026.07");
+        ck_assert(startswith(baseline_history_find(&state, "2026.07"), "reached "));
+}
+END_TEST
+
 START_TEST(test_a_later_kernel_runs) {
         go_to_verifying("6.1.0-100-cloud-amd64");
         step(BASELINE_WAIT, BASELINE_VERIFYING, "on trial");
@@ -719,6 +736,7 @@ static Suite *baseline_suite(void) {
         tcase_add_test(t, test_what_may_pass_is_tried_again);
         tcase_add_test(t, test_spread);
         tcase_add_test(t, test_old_kernel_returned);
+        tcase_add_test(t, test_old_kernel_returned_and_went);
         tcase_add_test(t, test_a_later_kernel_runs);
         tcase_add_test(t, test_failed_is_not_tried_again_after_another);
         tcase_add_test(t, test_failed_is_not_tried_again_after_other_months);
