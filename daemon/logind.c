@@ -8,8 +8,8 @@
  * logind has one scheduled shutdown for everybody and no signal when it changes: it is read each time before
  * anything is decided. Up to systemd 256 "no schedule" is an empty type with whatever time.
  *
- * A logind that was restarted has lost its schedule, and nobody has called it off: so the one that was told is
- * remembered, by its name on the bus.
+ * A logind that was restarted may have lost its schedule (252.39 of Debian 12 has not), and nobody has called it off: so
+ * the one that was told is remembered, by its name on the bus.
  */
 
 #include "daemon/logind.h"
@@ -328,9 +328,27 @@ int logind_schedule(Logind *l, const char *type, uint64_t usec, const char *wall
         return send(l, LOGIND_MANAGER, "SetWallMessage", on_wall, "sb", wall, true);
 }
 
+static int on_forgotten(_unused_ sd_bus_message *reply, void *userdata, _unused_ sd_bus_error *error) {
+        Logind *l = userdata;
+
+        l->slot = sd_bus_slot_unref(l->slot);
+        l->done(l->userdata, &SD_BUS_ERROR_NULL);
+        return 0;
+}
+
+/* logind keeps the words for the next shutdown, whoever has that. */
+static int on_called_off(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
+        Logind *l = userdata;
+
+        if (sd_bus_message_is_method_error(reply, NULL) ||
+            send(l, LOGIND_MANAGER, "SetWallMessage", on_forgotten, "sb", "", true) < 0)
+                return on_done(reply, userdata, error);
+        return 0;
+}
+
 /** logind_cancel() - call the scheduled shutdown off; the caller knows that it is ours. Return: as logind_schedule() */
 int logind_cancel(Logind *l, LogindDone done, void *userdata) {
         l->done = done;
         l->userdata = userdata;
-        return send(l, LOGIND_MANAGER, "CancelScheduledShutdown", on_done, "");
+        return send(l, LOGIND_MANAGER, "CancelScheduledShutdown", on_called_off, "");
 }

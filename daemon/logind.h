@@ -16,7 +16,7 @@ typedef struct Logind Logind;
  * @user: name of a person who is logged in; NULL: nobody
  * @battery: there is no external power
  * @goes_down: the shutdown has begun
- * @is_another: not the logind that logind_schedule() told; up to version 253 a new one knows of no schedule
+ * @is_another: not the logind that logind_schedule() told, which may know of no schedule
  */
 typedef struct LogindView {
         char *scheduled_type;
