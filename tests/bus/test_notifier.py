@@ -333,9 +333,14 @@ def test_notification_daemons_come_and_go(pki):
         settled(w)
         second.close()
         # … and what was closed there not by the third.
-        third = w.add(Desk(w.session))
+        third = Desk(w.session)
         settled(w)
         assert third.shown == [], third.shown
+        third.close()
+        # What comes while there is none is not lost.
+        w.root.call('ScheduleReboot', 0, NO_OPTIONS)
+        settled(w)
+        w.add(Desk(w.session)).wait('restart', lambda t: 'few minutes' in t['summary'])
 
 
 def test_the_bus_is_asked_for_a_notification_daemon(pki):
@@ -398,6 +403,28 @@ def test_it_does_not_keep_hotpatchd_awake(pki):
             wait_for('a moment', lambda: time.monotonic() > end)
             return switches() == before
         wait_for('the notifier to sleep', asleep)
+
+
+def test_only_the_login_starts_hotpatchd(pki):
+    with World(pki) as w:
+        # This one has activation, and what it starts leaves a mark instead of taking the name.
+        system = w.bus = w.add(Session())
+        mark = system.directory + '/started'
+        system.activatable(NAME, '/usr/bin/touch ' + mark)
+        w.session = w.add(Session())
+        notifier = w.add(Notifier(w, w.session))
+        wait_for('the first look', lambda: os.path.exists(mark) and 'could not be asked' in notifier.log())
+        os.unlink(mark)
+        for name in system.connection.list_names():
+            if name.startswith(':'):
+                message = SignalMessage(ROOT, MANAGER, 'TripwireHit')
+                message.append('hp-one', ['CVE-2026-0001'], dbus.UInt64(3), signature='sast')
+                message.set_destination(name)
+                system.connection.send_message(message)
+        system.connection.flush()
+        end = time.monotonic() + 0.5
+        wait_for('a moment', lambda: time.monotonic() > end)
+        assert not os.path.exists(mark)
 
 
 def test_signals_of_strangers_show_nothing(pki):

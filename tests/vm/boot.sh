@@ -24,7 +24,7 @@ testcase_dbus_and_polkit_answer() {
 
 testcase_our_packages_are_installed_and_whole() {
         local package
-        for package in hotpatch hotpatch-dev; do
+        for package in hotpatch hotpatch-dev hotpatch-notifier; do
                 run dpkg-query -W -f '${db:Status-Status}' "$package"
                 expect_output '^installed$'
                 run dpkg --verify "$package"
@@ -50,6 +50,13 @@ testcase_systemd_finds_no_fault_in_our_units() {
         done
 }
 
+testcase_the_notifier_waits_for_desktops() {
+        run systemctl --global is-enabled hotpatch-notifier.service
+        expect_output '^enabled$'
+        run hotpatch-notifier --version
+        expect_status 0
+}
+
 testcase_the_sandbox_of_the_service_is_tight() {
         # Tenths: 3.0 is what systemd-logind has.
         run systemd-analyze security --no-pager --threshold=30 hotpatchd.service
@@ -69,7 +76,7 @@ testcase_every_message_has_a_catalog_entry() {
 
 testcase_the_manual_pages_and_the_completion_are_there() {
         local page
-        for page in man1/hotpatchctl.1 man1/hotpatch-module.1 man5/hotpatch-bundle.5 man5/hotpatch-trust.5 \
+        for page in man1/hotpatchctl.1 man1/hotpatch-module.1 man1/hotpatch-notifier.1 man5/hotpatch-bundle.5 man5/hotpatch-trust.5 \
                 man5/org.hotpatch.Hotpatch1.5 man8/hotpatchd.8; do
                 [[ -s /usr/share/man/$page.gz ]] || fail "no $page"
         done
@@ -78,8 +85,10 @@ testcase_the_manual_pages_and_the_completion_are_there() {
 
 testcase_the_packages_can_be_removed_and_leave_nothing() {
         local left
-        run dpkg --purge hotpatch hotpatch-dev
+        run dpkg --purge hotpatch hotpatch-dev hotpatch-notifier
         expect_status 0
+        run find /etc/systemd/user -name 'hotpatch*'
+        [[ -z $output ]]
         for left in /var/lib/hotpatch /run/hotpatch /usr/libexec/hotpatch /usr/share/hotpatch; do
                 [[ ! -e $left ]] || fail "$left is still there: $(find "$left" | head)"
         done
