@@ -70,7 +70,7 @@ static int compare_id(const void *id, const void *patch) {
 Patch *patch_find(const PatchSet *s, const char *id) {
         Patch **found;
 
-        if (s->sorted) {
+        if (s->sorted && s->n_patches > 0) { /* bsearch(3) wants an array */
                 found = bsearch(id, s->patches, s->n_patches, sizeof(*s->patches), compare_id);
                 return found ? *found : NULL;
         }
