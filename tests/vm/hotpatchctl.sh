@@ -109,6 +109,11 @@ testcase_a_masked_service_is_out_of_reach() {
         systemctl mask hotpatchd.service
         run hotpatchctl status
         expect_status 9
+        expect_output 'Safety: NOT KNOWN'
+        expect_output 'Running: Linux'
+        expect_output 'To do: .*masked'
+        run hotpatchctl list
+        expect_status 9
         expect_output 'Remedy: '
         systemctl unmask hotpatchd.service
         run hotpatchctl status
