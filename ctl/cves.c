@@ -144,6 +144,7 @@ static int set_once(char **field, const char *text) {
 /* What the manifest tells of this fix; the first that tells wins. */
 static int add_details(Cve *c, const Value *description) {
         const Value *fixes = value_get(description, "fixes");
+        const bool known = c->references != NULL;
         int r = 0;
 
         for (size_t i = 0; i < value_length(fixes) && r >= 0; i++) {
@@ -154,7 +155,7 @@ static int add_details(Cve *c, const Value *description) {
                 r = set_once(&c->severity, value_string(fix, "severity"));
                 if (r >= 0)
                         r = set_once(&c->summary, value_string(fix, "summary"));
-                for (size_t j = 0; !c->references && j < value_length(references) && r >= 0; j++)
+                for (size_t j = 0; !known && j < value_length(references) && r >= 0; j++)
                         r = strv_extend(&c->references, strempty(value_text(value_at(references, j))));
         }
         return r;

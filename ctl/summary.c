@@ -327,6 +327,22 @@ static int find_reboot(const Snapshot *s, Summary *to) {
         return r;
 }
 
+/* Whom it waits for is what a person can do something about; status has all of them further down. */
+static int say_job(const JobInfo *j, Summary *to) {
+        _cleanup_strv_free_ char **lines = NULL;
+        size_t n;
+        int r = blocker_list_lines(&j->blockers, NULL, &lines);
+
+        if (r < 0)
+                return r;
+        n = strv_length(lines);
+        if (n == 0)
+                return set_safety(to, "The kernel is being changed right now: job %" PRIu32 ", %s, %.0f %%", j->id,
+                        j->state, j->progress * 100);
+        return set_safety(to, "The kernel is being changed right now, and job %" PRIu32 " (%s, %.0f %%) waits for %s%s",
+                j->id, j->state, j->progress * 100, lines[0], n > 1 ? ", and others" : "");
+}
+
 static int find_jobs(const Snapshot *s, Summary *to) {
         for (size_t i = 0; i < s->n_jobs; i++) {
                 const JobInfo *j = &s->jobs[i];
@@ -335,10 +351,7 @@ static int find_jobs(const Snapshot *s, Summary *to) {
                 if (!job_is_running(j))
                         continue;
                 fall_behind(to, LEVEL_ATTENTION);
-                r = set_safety(to,
-                                "The kernel is being changed right now: job %" PRIu32
-                                ", %s, %.0f %%",
-                                j->id, j->state, j->progress * 100);
+                r = say_job(j, to);
                 if (r < 0)
                         return r;
                 if (streq_ptr(j->type, "rollback"))

@@ -278,12 +278,20 @@ START_TEST(running_jobs_are_told_and_ended_ones_not) {
                 { .id = 1, .state = (char *) "finished", .result = (char *) "failed" },
                 { .id = 2, .state = (char *) "transition", .result = (char *) "", .progress = 0.5 },
         };
+        BlockerInfo blockers[] = {
+                { 7, 7, (char *) "nginx", (char *) "nginx.service", (char *) "sleeping", (char *) "f", (char *) "Wait" },
+                { 8, 8, (char *) "kworker", (char *) "kernel thread", (char *) "running", (char *) "f", (char *) "Wait" },
+        };
         Summary *s = summary((ManagerInfo) MANAGER, NULL, 0, jobs, 2);
 
         ck_assert_int_eq(s->level, LEVEL_ATTENTION);
         expect_in(s->safety, "job 2, transition, 50 %");
         ck_assert_uint_eq(strv_length(s->todo), 1);
         expect_in(s->todo[0], "hotpatchctl cancel 2");
+        summary_free(s);
+        jobs[1].blockers = (BlockerList) { blockers, ELEMENTSOF(blockers) };
+        s = summary((ManagerInfo) MANAGER, NULL, 0, jobs, 2);
+        expect_in(s->safety, "job 2 (transition, 50 %) waits for nginx.service, nginx 7 in f: Wait, and others");
         summary_free(s);
         s = summary((ManagerInfo) MANAGER, NULL, 0, jobs, 1);
         ck_assert_int_eq(s->level, LEVEL_OK);
