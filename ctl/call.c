@@ -6,10 +6,13 @@
  * while somebody looks for the password.
  */
 
+#include <time.h>
+
 #include "ctl/agent.h"
 #include "ctl/argument.h"
 #include "ctl/call.h"
 #include "ctl/json.h"
+#include "ctl/progress.h"
 #include "dbus/names.h"
 
 /**
@@ -62,6 +65,48 @@ int call_ask(Ctl *ctl, sd_bus_message *m, sd_bus_message **ret, sd_bus_error *er
         agent_open(ctl);
         r = sd_bus_call(ctl->bus, m, UINT64_MAX, error, ret);
         return r < 0 ? r : 0;
+}
+
+static int on_answer(sd_bus_message *m, void *userdata, _unused_ sd_bus_error *error) {
+        sd_bus_message **answer = userdata;
+
+        *answer = sd_bus_message_ref(m);
+        return 0;
+}
+
+/**
+ * call_wait() - call_ask() of what may take minutes: says after a second what is waited for, and for how long
+ * @what: one sentence without a full stop
+ */
+int call_wait(Ctl *ctl, sd_bus_message *m, const char *what, sd_bus_message **ret, sd_bus_error *error) {
+        _cleanup_(sd_bus_slot_unrefp) sd_bus_slot *slot = NULL;
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *answer = NULL;
+        time_t started = time(NULL);
+        Progress progress;
+        int r;
+
+        agent_open(ctl);
+        progress_init(&progress, ctl);
+        /* Somebody may be typing a password on that very line. */
+        progress.shown = progress.shown && ctl->agent_pid == 0;
+        r = sd_bus_call_async(ctl->bus, &slot, m, on_answer, &answer, UINT64_MAX);
+        while (r >= 0 && !answer) {
+                r = sd_bus_process(ctl->bus, NULL);
+                if (r == 0)
+                        r = sd_bus_wait(ctl->bus, USEC_PER_SEC);
+                if (r == -EINTR)
+                        r = 0;
+                if (!answer)
+                        progress_waiting(&progress, what, (unsigned) (time(NULL) - started));
+        }
+        progress_clear(&progress);
+        progress_done(&progress);
+        if (r < 0)
+                return r;
+        if (sd_bus_message_is_method_error(answer, NULL))
+                return sd_bus_error_copy(error, sd_bus_message_get_error(answer));
+        *ret = TAKE_PTR(answer);
+        return 0;
 }
 
 /** call_with_ids() - METHOD(as ids, a{sv} options); otherwise as call_ask() */

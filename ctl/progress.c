@@ -129,6 +129,38 @@ void progress_update(Progress *p, const JobInfo *job) {
         p->drawn = true;
 }
 
+/**
+ * progress_waiting() - something takes long that has no steps; to be called each second
+ * @what: is waited for
+ * @seconds: since it began. What is over at once is not worth a word.
+ */
+void progress_waiting(Progress *p, const char *what, unsigned seconds) {
+        if (!p->shown || seconds == 0)
+                return;
+        if (p->live) {
+                int width = (int) terminal_width(STDERR_FILENO) - 20;
+
+                fprintf(stderr, WIPE "%.*s, %u s", width, what, seconds);
+                fflush(stderr);
+                p->drawn = true;
+        } else if (!*p->last_state) {
+                fprintf(stderr, "%s\n", what);
+                snprintf(p->last_state, sizeof(p->last_state), "waiting");
+        }
+}
+
+/** progress_left() - on a terminal, how long something takes still */
+void progress_left(Progress *p, const char *what, uint64_t seconds) {
+        if (!p->shown || !p->live)
+                return;
+        fprintf(stderr, WIPE "%s, ", what);
+        if (seconds >= 60)
+                fprintf(stderr, "%" PRIu64 " min ", seconds / 60);
+        fprintf(stderr, "%" PRIu64 " s left", seconds % 60);
+        fflush(stderr);
+        p->drawn = true;
+}
+
 /** progress_clear() - take the line off the screen, so that something else can be printed */
 void progress_clear(Progress *p) {
         if (!p->drawn)

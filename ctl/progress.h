@@ -16,6 +16,8 @@ typedef struct Progress {
 
 void progress_init(Progress *p, const Ctl *ctl) _nonnull_(1, 2);
 void progress_update(Progress *p, const JobInfo *job) _nonnull_(1, 2);
+void progress_waiting(Progress *p, const char *what, unsigned seconds) _nonnull_(1, 2);
+void progress_left(Progress *p, const char *what, uint64_t seconds) _nonnull_(1, 2);
 void progress_done(Progress *p) _nonnull_(1);
 void progress_clear(Progress *p) _nonnull_(1);
 int progress_format(const JobInfo *job, unsigned width, char **ret) _must_check_ _nonnull_(1, 3);

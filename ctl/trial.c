@@ -7,13 +7,14 @@
  * it told is kept. Then the patches are looked at once: one that is not on trial and of which nothing was told has
  * no trial, by policy. The trial goes on when hotpatchd is started again, and so does the waiting.
  *
- * Ctrl-C ends the waiting, not the trial.
+ * Meanwhile a line on a terminal says how long it takes still. Ctrl-C ends the waiting, not the trial.
  */
 
 #include <signal.h>
 #include <systemd/sd-event.h>
 #include <time.h>
 
+#include "ctl/progress.h"
 #include "ctl/text.h"
 #include "ctl/trial.h"
 #include "dbus/names.h"
@@ -27,6 +28,9 @@ struct TrialWaiter {
         char *result; /* the worst one: not "passed" */
         char *reason;
         char *const *ids;
+        uint64_t until_usec; /* of the trial that ends last */
+        Progress progress;
+        sd_event_source *timer;
 };
 
 /** trial_words() - "on trial until 14:02"; empty when it is not on trial; NULL without memory */
@@ -48,6 +52,8 @@ TrialWaiter *trial_waiter_free(TrialWaiter *w) {
         if (!w)
                 return NULL;
         sd_bus_slot_unref(w->slot);
+        sd_event_source_unref(w->timer);
+        progress_done(&w->progress);
         sd_bus_flush_close_unref(w->ctl.bus);
         sd_event_unref(w->event);
         strv_free(w->ended);
@@ -126,8 +132,13 @@ static int look(TrialWaiter *w, sd_bus_error *error) {
         for (char *const *id = w->ids; r >= 0 && *id; id++) {
                 bool on_trial = false;
 
-                for (size_t i = 0; i < s->n_patches; i++)
-                        on_trial = on_trial || (streq(s->patches[i].id, *id) && s->patches[i].trial_until_usec > 0);
+                for (size_t i = 0; i < s->n_patches; i++) {
+                        if (!streq(s->patches[i].id, *id) || s->patches[i].trial_until_usec == 0)
+                                continue;
+                        on_trial = true;
+                        if (s->patches[i].trial_until_usec > w->until_usec)
+                                w->until_usec = s->patches[i].trial_until_usec;
+                }
                 /* A rollback ends with its signal. */
                 for (size_t i = 0; i < s->n_jobs; i++)
                         on_trial = on_trial || (job_is_running(&s->jobs[i]) &&
@@ -140,6 +151,25 @@ static int look(TrialWaiter *w, sd_bus_error *error) {
 
 static int on_signal(sd_event_source *source, _unused_ const struct signalfd_siginfo *si, _unused_ void *userdata) {
         return sd_event_exit(sd_event_source_get_event(source), -EINTR);
+}
+
+/* Only a terminal is told again and again. */
+static int on_second(sd_event_source *source, uint64_t usec, void *userdata) {
+        TrialWaiter *w = userdata;
+        uint64_t now = (uint64_t) time(NULL) * USEC_PER_SEC;
+        int r;
+
+        if (w->until_usec > now)
+                progress_left(&w->progress, "on trial", (w->until_usec - now) / USEC_PER_SEC);
+        r = sd_event_source_set_time(source, usec + USEC_PER_SEC);
+        return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+static int show_progress(TrialWaiter *w) {
+        progress_init(&w->progress, &w->ctl);
+        if (!w->progress.shown || !w->progress.live)
+                return 0;
+        return sd_event_add_time_relative(w->event, &w->timer, CLOCK_MONOTONIC, 0, 0, on_second, w);
 }
 
 static int loop(TrialWaiter *w) {
@@ -159,7 +189,12 @@ static int loop(TrialWaiter *w) {
         r = sd_event_add_signal(w->event, NULL, SIGINT, on_signal, w);
         if (r >= 0)
                 r = sd_event_add_signal(w->event, NULL, SIGTERM, on_signal, w);
-        return r < 0 ? r : sd_event_loop(w->event);
+        if (r >= 0)
+                r = show_progress(w);
+        if (r >= 0)
+                r = sd_event_loop(w->event);
+        progress_clear(&w->progress);
+        return r;
 }
 
 /**

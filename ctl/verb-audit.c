@@ -141,7 +141,7 @@ static int ask(Ctl *ctl, Value **ret, sd_bus_error *error) {
 
         r = call_new(ctl, "Audit", &m, error);
         if (r >= 0)
-                r = call_ask(ctl, m, &reply, error);
+                r = call_wait(ctl, m, "hotpatchd reads and verifies every bundle of the store", &reply, error);
         if (r >= 0)
                 r = sd_bus_message_read(reply, "s", &text);
         return r < 0 ? r : value_parse(text, ret);

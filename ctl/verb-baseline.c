@@ -124,14 +124,17 @@ typedef struct BaselineVerb {
         const char *method;
         const char *option; /* that makes the difference; NULL: none */
         const char *label;
+        const char *what; /* is waited for */
 } BaselineVerb;
 
 static const BaselineVerb baseline_verbs[] = {
-        { "plan", "PlanBaseline", NULL, "Plan" },
-        { "download", "PlanBaseline", "download", "Fetched" },
-        { "schedule", "PlanBaseline", "schedule", "Scheduled" },
-        { "install", "InstallBaseline", NULL, "Installed" },
-        { "mend", "InstallBaseline", "mend", "Mended" },
+        { "plan", "PlanBaseline", NULL, "Plan", "The package manager plans" },
+        { "download", "PlanBaseline", "download", "Fetched", "The package manager fetches packages" },
+        { "schedule", "PlanBaseline", "schedule", "Scheduled", "The package manager plans" },
+        { "install", "InstallBaseline", NULL, "Installed",
+          "The package manager installs packages (Ctrl-C ends the waiting, not that)" },
+        { "mend", "InstallBaseline", "mend", "Mended",
+          "The package manager mends an installation (Ctrl-C ends the waiting, not that)" },
 };
 
 static int ask(Ctl *ctl, const BaselineVerb *verb, const char *id, sd_bus_error *error) {
@@ -146,7 +149,7 @@ static int ask(Ctl *ctl, const BaselineVerb *verb, const char *id, sd_bus_error 
                 r = verb->option ? sd_bus_message_append(m, "a{sv}", 1, verb->option, "b", 1)
                                  : sd_bus_message_append(m, "a{sv}", 0);
         if (r >= 0)
-                r = call_ask(ctl, m, &reply, error);
+                r = call_wait(ctl, m, verb->what, &reply, error);
         if (r >= 0)
                 r = read_answer(reply, &result);
         if (r < 0)

@@ -16,6 +16,7 @@ import termios
 import time
 
 from hotpatchtest import BUILD, ERROR, NOBODY, PATIENCE, World, main, wait_for, write
+from test_baseline import DONE, PACKAGE, Runs
 
 CTL = os.path.join(BUILD, 'ctl/hotpatchctl')
 
@@ -304,6 +305,37 @@ def test_a_dead_daemon_is_told(pki):
         w.daemon.kill()
         _, err = ctl_end(process, 9)
         assert 'hotpatchd ended before job 1 did' in err, err
+
+
+def test_long_work_says_what_is_waited_for(pki):
+    with World(pki).start() as w:
+        w.add(Runs(w, 'sleep 2.5\n' + PACKAGE + DONE))
+
+        def plan(*options):
+            # systemd is played by this very process
+            process = ctl_begin(w, 'baseline', 'plan', *options)
+            wait_for('the plan', lambda: process.poll() is not None)
+            return ctl_end(process, 0)
+        out, err = plan()
+        assert 'linux-image' in out and err == 'The package manager plans\n', (out, err)
+        for options in (('--json=short',), ('--quiet',)):
+            assert plan(*options)[1] == '', options
+        pid, fd = pty.fork()
+        if pid == 0:
+            os.execve(CTL, [CTL, 'baseline', 'plan'], environment(w))
+        screen = ''
+
+        def shows(text):
+            nonlocal screen
+            with contextlib.suppress(OSError):
+                while select.select([fd], [], [], 0)[0]:
+                    screen += os.read(fd, 65536).decode()
+            return text in screen
+        wait_for('the line', lambda: shows('\r\033[KThe package manager plans, '))
+        wait_for('the plan', lambda: shows('linux-image'))
+        assert '\r\033[K' in screen.split('plans, ')[-1], screen  # it is wiped
+        os.close(fd)
+        os.waitpid(pid, 0)
 
 
 def test_monitor_prints_what_happens(pki):
