@@ -355,7 +355,8 @@ static int listen(Desk *d) {
                 { "type='signal',sender='" DESK_NAME "',path='" DESK_PATH "',interface='" DESK_NAME
                   "',member='ActionInvoked'", on_pressed },
                 { "type='signal',sender='" DESK_NAME "',path='" DESK_PATH
-                  "',interface='org.freedesktop.DBus.Properties',member='PropertiesChanged',arg0='" DESK_NAME "'", on_properties },
+                  "',interface='org.freedesktop.DBus.Properties',member='PropertiesChanged',arg0='" DESK_NAME "'",
+                  on_properties },
                 { "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"
                   "member='NameOwnerChanged',arg0='" DESK_NAME "'", on_owner },
         };

@@ -97,7 +97,8 @@ static int make_key(const Machine *m, Stage stage, Notice *n) {
         else if (stage == STAGE_NEEDED)
                 k = asprintf(&n->key, "needed %s", m->n_reasons > 0 ? m->reasons[0].sentence : "");
         else
-                k = asprintf(&n->key, "%s %s", stage == STAGE_WAITS ? "waits" : stage == STAGE_SOON ? "soon" : "planned", day);
+                k = asprintf(&n->key, "%s %s",
+                        stage == STAGE_WAITS ? "waits" : stage == STAGE_SOON ? "soon" : "planned", day);
         if (k < 0)
                 n->key = NULL;
         return k < 0 ? -ENOMEM : 0;
@@ -118,7 +119,8 @@ static int make_body(const Machine *m, Stage stage, const char *when, Notice *n)
                 r = clean ? text_append_line(&n->body, clean) : -ENOMEM;
         }
         if (r >= 0 && (stage == STAGE_SOON || is_firm(m)))
-                r = text_append(&n->body, is_firm(m) ? TEXT_RESTART_BY_ADMINISTRATOR : TEXT_RESTART_BY_CALENDAR, "when", when, NULL);
+                r = text_append(&n->body, is_firm(m) ? TEXT_RESTART_BY_ADMINISTRATOR : TEXT_RESTART_BY_CALENDAR, "when",
+                        when, NULL);
         return r < 0 ? r : append_reasons(m, &n->body);
 }
 
@@ -138,7 +140,7 @@ static int make_details(const Machine *m, const char *when, Notice *n) {
         return r < 0 ? r : text_append(&n->details, TEXT_RESTART_DETAILS, NULL);
 }
 
-/** decide_restart() - one is planned, or needed and not planned. @ret: untouched when there is none. Return: 0 or -ENOMEM. */
+/** decide_restart() - one is planned, or needed and not planned. @ret: untouched when not. Return: 0 or -ENOMEM. */
 int decide_restart(const Machine *m, uint64_t now_usec, Notice **ret, uint64_t *wake_usec) {
         Stage stage = stage_of(m, now_usec, wake_usec);
         _cleanup_notice_ Notice *n = NULL;

@@ -158,7 +158,8 @@ static int end_applied(Notice *n, size_t count, uint64_t trial_usec, uint64_t no
         if (count > HOTPATCH_NOTIFIER_ITEMS_MAX)
                 r = append_count(&n->body, TEXT_MORE, count - HOTPATCH_NOTIFIER_ITEMS_MAX);
         if (r >= 0)
-                r = count == 1 ? text_fill(&n->summary, TEXT_APPLIED_ONE, NULL) : fill_count(&n->summary, TEXT_APPLIED_MANY, count);
+                r = count == 1 ? text_fill(&n->summary, TEXT_APPLIED_ONE, NULL)
+                               : fill_count(&n->summary, TEXT_APPLIED_MANY, count);
         if (r < 0 || trial_usec <= now_usec)
                 return r < 0 ? r : text_append(&n->body, TEXT_APPLIED_DONE, NULL);
         r = text_time(&when, trial_usec, now_usec);
@@ -448,7 +449,8 @@ static int decide_track(const Machine *m, uint64_t now_usec, Notice **ret, uint6
  *
  * Return: 0 or -ENOMEM.
  */
-int notices_decide(const Machine *before, const Machine *machine, uint64_t now_usec, NoticeSet *set, uint64_t *ret_wake_usec) {
+int notices_decide(const Machine *before, const Machine *machine, uint64_t now_usec, NoticeSet *set,
+                uint64_t *ret_wake_usec) {
         Notice *rolled_back = NULL, *restart = NULL, *deadline = NULL, *track = NULL;
         uint64_t wake_usec = 0;
         int r = 0;

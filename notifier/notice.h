@@ -68,8 +68,8 @@ typedef struct NoticeSet {
 void notice_set_done(NoticeSet *set) _nonnull_(1);
 void notice_set_put(NoticeSet *set, Topic topic, Notice *notice) _nonnull_(1);
 
-int notices_decide(const Machine *before, const Machine *machine, uint64_t now_usec, NoticeSet *set, uint64_t *ret_wake_usec)
-        _must_check_ _nonnull_(2, 4, 5);
+int notices_decide(const Machine *before, const Machine *machine, uint64_t now_usec, NoticeSet *set,
+                uint64_t *ret_wake_usec) _must_check_ _nonnull_(2, 4, 5);
 int notice_answer(NoticeSet *set, bool good, const char *summary, const char *body) _must_check_ _nonnull_(1, 3, 4);
 
 /* notice-restart.c */

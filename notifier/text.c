@@ -24,7 +24,8 @@ static const char *const texts[_TEXT_MAX] = {
         [TEXT_APPLIED_ONE] = "Security fix applied",
         [TEXT_APPLIED_MANY] = "{count} security fixes applied",
         [TEXT_APPLIED_FIXES] = "{title} ({fixes})",
-        [TEXT_APPLIED_TRIAL] = "No restart was needed. Until {when} it is on trial: should anything go wrong, it is taken out again.",
+        [TEXT_APPLIED_TRIAL] = "No restart was needed. Until {when} it is on trial: should anything go wrong, it is "
+                               "taken out again.",
         [TEXT_APPLIED_DONE] = "No restart was needed.",
 
         [TEXT_ROLLED_BACK_ONE] = "Security fix taken out again",
