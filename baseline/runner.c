@@ -235,11 +235,8 @@ static int make_arguments(const Run *run, const char *path, char ***ret) {
                 r = strv_extend(&arguments, run_verb_to_string(run->request->verb));
         for (size_t i = 0; r >= 0 && i < run->request->n_packages; i++) {
                 const RunPackage *p = &run->request->packages[i];
-                _cleanup_free_ char *argument = NULL;
 
-                if (asprintf(&argument, "%s=%s", p->name, p->version) < 0)
-                        return -ENOMEM;
-                r = strv_extend(&arguments, argument);
+                r = strv_extendf(&arguments, "%s=%s", p->name, p->version);
         }
         if (r < 0)
                 return r;
@@ -262,23 +259,11 @@ static int make_environment(const Run *run, char ***ret) {
                 { "all_proxy", getenv("all_proxy") },
                 { "no_proxy", getenv("no_proxy") },
         };
-        _cleanup_free_ char *timeout = NULL;
-        int r = 0;
+        int r = strv_extendf(&environment, "HOTPATCH_LOCK_TIMEOUT=%u", run->request->lock_timeout_sec);
 
-        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(variables); i++) {
-                _cleanup_free_ char *variable = NULL;
-
-                if (!variables[i].value)
-                        continue;
-                if (asprintf(&variable, "%s=%s", variables[i].name, variables[i].value) < 0)
-                        return -ENOMEM;
-                r = strv_extend(&environment, variable);
-        }
-        if (r < 0)
-                return r;
-        if (asprintf(&timeout, "HOTPATCH_LOCK_TIMEOUT=%u", run->request->lock_timeout_sec) < 0)
-                return -ENOMEM;
-        r = strv_extend(&environment, timeout);
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(variables); i++)
+                if (variables[i].value)
+                        r = strv_extendf(&environment, "%s=%s", variables[i].name, variables[i].value);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(environment);

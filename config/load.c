@@ -39,19 +39,16 @@ static void econf_ext_valuep(econf_ext_value **value) {
 
 static int warn(char ***warnings, const char *format, ...) _printf_(2, 3);
 static int warn(char ***warnings, const char *format, ...) {
-        _cleanup_free_ char *text = NULL;
         va_list ap;
-        int n;
+        int r;
 
-        va_start(ap, format);
-        n = vasprintf(&text, format, ap);
-        va_end(ap);
-        if (n < 0)
-                return -ENOMEM;
         /* One warning for each line of a runaway file helps nobody. */
         if (strv_length(*warnings) >= 64)
                 return 0;
-        return strv_extend(warnings, text);
+        va_start(ap, format);
+        r = strv_extendv(warnings, format, ap);
+        va_end(ap);
+        return r;
 }
 
 /* An empty value comes as NULL from libeconf. */

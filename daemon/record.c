@@ -42,13 +42,7 @@
 #define SEND_TIMEOUT_USEC (100 * USEC_PER_MSEC)
 
 static int add_field(char ***fields, const char *name, const char *value) {
-        _cleanup_free_ char *text = NULL;
-
-        if (!value || !*value)
-                return 0;
-        if (asprintf(&text, "%s=%s", name, value) < 0)
-                return -ENOMEM;
-        return strv_extend(fields, text);
+        return value && *value ? strv_extendf(fields, "%s=%s", name, value) : 0;
 }
 
 static int add_number(char ***fields, const char *name, uint64_t value) {

@@ -107,14 +107,10 @@ int store_strike_get(const Store *s, const char *id, const char *digest, StrikeR
 }
 
 static int append(StrikeRecord *record, const char *cause, uint64_t when_usec, const char *reason) {
-        _cleanup_free_ char *when = NULL;
-        int r;
+        int r = strv_extend(&record->causes, cause);
 
-        if (asprintf(&when, "%llu", (unsigned long long) when_usec) < 0)
-                return -ENOMEM;
-        r = strv_extend(&record->causes, cause);
         if (r >= 0)
-                r = strv_extend(&record->when_usec, when);
+                r = strv_extendf(&record->when_usec, "%llu", (unsigned long long) when_usec);
         return r < 0 ? r : strv_extend(&record->reasons, reason);
 }
 

@@ -262,16 +262,15 @@ Store *store_free(Store *s) {
 
 /** store_damage_add() - append the name of a damaged file, if there is room. Return: 0 or -ENOMEM. */
 int store_damage_add(char ***names, const char *format, ...) {
-        _cleanup_free_ char *name = NULL;
         va_list ap;
         int r;
 
         if (strv_length(*names) >= HOTPATCH_RECORD_LIST_MAX)
                 return 0;
         va_start(ap, format);
-        r = vasprintf(&name, format, ap);
+        r = strv_extendv(names, format, ap);
         va_end(ap);
-        return r < 0 ? -ENOMEM : strv_extend(names, name);
+        return r;
 }
 
 /**

@@ -49,6 +49,28 @@ int strv_extend(char ***v, const char *s) {
         return 0;
 }
 
+/** strv_extendv() - append a string that is made as by vprintf(3). Return: 0 or -ENOMEM, as strv_extend(). */
+int strv_extendv(char ***v, const char *format, va_list ap) {
+        _cleanup_free_ char *text = NULL;
+
+        if (vasprintf(&text, format, ap) < 0) {
+                text = NULL;
+                return -ENOMEM;
+        }
+        return strv_extend(v, text);
+}
+
+/** strv_extendf() - append a string that is made as by printf(3). Return: 0 or -ENOMEM, as strv_extend(). */
+int strv_extendf(char ***v, const char *format, ...) {
+        va_list ap;
+        int r;
+
+        va_start(ap, format);
+        r = strv_extendv(v, format, ap);
+        va_end(ap);
+        return r;
+}
+
 /**
  * strv_copy() - copy the array and its strings
  * @v: the array, NULL counts as empty

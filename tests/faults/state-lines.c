@@ -36,18 +36,13 @@ typedef struct Look {
 } Look;
 
 static int _printf_(2, 3) add(Look *l, const char *format, ...) {
-        _cleanup_free_ char *line = NULL;
         va_list ap;
         int r;
 
         va_start(ap, format);
-        r = vasprintf(&line, format, ap);
+        r = strv_extendv(&l->lines, format, ap);
         va_end(ap);
-        if (r < 0) {
-                line = NULL;
-                return -ENOMEM;
-        }
-        return strv_extend(&l->lines, line);
+        return r;
 }
 
 /* @ids as " ID ID" */

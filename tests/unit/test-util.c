@@ -30,6 +30,9 @@ START_TEST(strv_grows_and_copies) {
         ck_assert_uint_eq(strv_length(w), 2);
         ck_assert(strv_contains(w, "b"));
         ck_assert(!strv_contains(w, "c"));
+        ck_assert_ok(strv_extendf(&w, "%s-%u", "c", 7U));
+        ck_assert_uint_eq(strv_length(w), 3);
+        ck_assert_str_eq(w[2], "c-7");
 }
 END_TEST
 
