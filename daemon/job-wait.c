@@ -70,7 +70,7 @@ int job_wait(Job *j, WaitCheck check) {
 }
 
 /**
- * job_held_too_long() - has the module had a reference without a livepatch for 15 s?
+ * job_held_too_long() - has the module had a reference without a livepatch for 15 s, or no way out at all?
  *
  * Not while it is still coming: a loader that outlived its daemon sits in finit_module(2) then, and when
  * the module's init goes on, the patch comes into force.
@@ -84,5 +84,7 @@ bool job_held_too_long(Job *j, const char *module, LivepatchState state) {
         }
         if (j->held_since_usec == 0)
                 j->held_since_usec = now;
+        if (livepatch_is_permanent(j->manager->kernel, module))
+                return true;
         return now - j->held_since_usec >= (j->forced ? HELD_FORCED_USEC : HELD_TIMEOUT_USEC);
 }

@@ -11,7 +11,7 @@
  *
  * Which modules are pinned the record of the forced transition says, the merged view of those that are recorded still, and
  * the kernel of all others that carry our note: one whose removal ended without a force may be held all the
- * same. While a job runs, a module on its way out is no reason yet.
+ * same, and one that has no exit function always is. While a job runs, a module on its way out is no reason yet.
  */
 
 #include <dirent.h>

@@ -14,6 +14,8 @@
  *     no               -        -           0        inactive: may be unloaded
  *     no               -        -           1        held: on its way in or out, or pinned for
  *                                                    ever because a transition was forced
+ *     no               -        -           0        held as well, if it has no exit function: the
+ *                                                    kernel unloads no such module
  *     no               -        -           -        absent
  *
  * While a module's init is in klp_enable_patch(), its directory is there already with enabled=0; it
@@ -34,6 +36,7 @@
 #include <sys/stat.h>
 
 #include "livepatch/identity.h"
+#include "livepatch/lines.h"
 #include "livepatch/state.h"
 #include "util/file.h"
 #include "util/limits.h"
@@ -90,6 +93,34 @@ static int enabled_state(const Kernel *k, const char *module, LivepatchState *re
         return 1;
 }
 
+typedef struct PermanentScan {
+        const char *module;
+        bool permanent;
+} PermanentScan;
+
+/* "NAME SIZE USERS [permanent], Live ADDRESS": print_unload_info() in kernel/module/ */
+static void permanent_line(void *userdata, const char *line) {
+        static const char word[] = "[permanent]";
+        PermanentScan *scan = userdata;
+        Word name = word_next(&line), users = {};
+
+        for (int n = 0; n < 3; n++)
+                users = word_next(&line);
+        if (word_is(name, scan->module))
+                scan->permanent = users.l > 0 && memmem(users.s, users.l, word, strlen(word));
+}
+
+/**
+ * livepatch_is_permanent() - has this module no exit function? Then the kernel never unloads it.
+ *
+ * Nothing in sysfs tells. Who cannot read /proc/modules hears a no, and finds out by trying.
+ */
+bool livepatch_is_permanent(const Kernel *k, const char *module) {
+        PermanentScan scan = { .module = module };
+
+        return lines_scan(kernel_root_fd(k), "proc/modules", permanent_line, &scan) >= 0 && scan.permanent;
+}
+
 /**
  * livepatch_state() - the state of a livepatch by its module's name
  *
@@ -120,7 +151,7 @@ int livepatch_state(const Kernel *k, const char *module, LivepatchState *ret) {
         if (r < 0)
                 *ret = LIVEPATCH_ABSENT;
         else
-                *ret = streq(refcnt, "0") ? LIVEPATCH_INACTIVE : LIVEPATCH_HELD;
+                *ret = streq(refcnt, "0") && !livepatch_is_permanent(k, module) ? LIVEPATCH_INACTIVE : LIVEPATCH_HELD;
         return 0;
 }
 

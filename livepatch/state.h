@@ -15,7 +15,7 @@ typedef enum LivepatchState {
         LIVEPATCH_PATCHING,   /* enabled=1 transition=1 */
         LIVEPATCH_PATCHED,    /* enabled=1 transition=0 */
         LIVEPATCH_UNPATCHING, /* enabled=0 transition=1 */
-        LIVEPATCH_HELD,       /* no livepatch directory, but a reference: on its way, or pinned */
+        LIVEPATCH_HELD,       /* no livepatch directory, but a reference or no exit function: on its way, or pinned */
         _LIVEPATCH_STATE_MAX,
         _LIVEPATCH_STATE_INVALID = -EINVAL,
 } LivepatchState;
@@ -25,6 +25,7 @@ const char *livepatch_state_to_string(LivepatchState s);
 int livepatch_state(const Kernel *k, const char *module, LivepatchState *ret) _must_check_
                 _nonnull_(1, 2, 3);
 int livepatch_is_coming(const Kernel *k, const char *module) _must_check_ _nonnull_(1, 2);
+bool livepatch_is_permanent(const Kernel *k, const char *module) _nonnull_(1, 2);
 int livepatch_list(const Kernel *k, char ***ret) _must_check_ _nonnull_(1, 2);
 int livepatch_transition_running(const Kernel *k, char **ret_module) _must_check_ _nonnull_(1);
 int livepatch_set_enabled(const Kernel *k, const char *module, bool enabled) _must_check_

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 
-from hotpatchtest import (DAEMON, JOB, NO_OPTIONS, PATIENCE, World, main, notes, read, refused, remove_tree, wait_for,
+from hotpatchtest import (DAEMON, JOB, MANAGER, NO_OPTIONS, PATIENCE, ROOT, World, main, notes, read, refused, remove_tree, wait_for,
                           write)
 
 
@@ -161,6 +161,19 @@ def test_a_removal_ends_with_a_module_that_cannot_be_unloaded(pki):
         assert result[:2] == ('failed', 'PinnedUntilReboot'), result
         assert not os.path.exists(record(w)) and w.machine.loaded() == ['hp_one']
         assert w.machine.leftovers() == [], w.machine.leftovers()
+
+
+def test_a_module_without_an_exit_function_stays_and_is_told(pki):
+    """The kernel says so beforehand: nobody waits for it, and the machine has to be restarted."""
+    with World(pki).start() as w:
+        apply_one(w)
+        w.machine.write('sys/module/hp_one/notes/.note.hotpatch', notes('hp-one', 1, (('vmlinux', 'hp_function'),)))
+        w.machine.write('proc/modules', 'hp_one 16384 1 [permanent], Live 0x0000000000000000 (OEK)\n')
+        result = w.root.finish(w.root.remove('hp-one'))
+        assert result[:2] == ('failed', 'PinnedUntilReboot'), result
+        assert not os.path.exists(record(w)) and w.machine.loaded() == ['hp_one']
+        assert w.machine.leftovers() == [], w.machine.leftovers()
+        assert [str(r) for r, _ in w.root.get(ROOT, MANAGER, 'RebootRequired')] == ['pinned']
 
 
 def test_a_removal_that_was_cancelled_too_late_is_finished(pki):

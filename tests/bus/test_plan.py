@@ -279,16 +279,19 @@ def test_what_a_crash_left_loaded_without_effect_is_unloaded(pki):
     with World(pki) as w:
         leftover(w, 'hp_left', 'hp-left')
         leftover(w, 'hp_used', 'hp-used', refcnt=1)
+        leftover(w, 'hp_stays', 'hp-stays')
+        w.machine.write('proc/modules', 'hp_stays 16384 0 [permanent], Live 0x0000000000000000 (OEK)\n')
         leftover(w, 'ordinary', None)
         w.start()
-        wait_for('the sweep', lambda: w.machine.loaded() == ['hp_used', 'ordinary'])
+        wait_for('the sweep', lambda: w.machine.loaded() == ['hp_stays', 'hp_used', 'ordinary'])
         # … and by a job, which ends with a sweep
         leftover(w, 'hp_left', 'hp-left')
         apply(w, 'hp-one', 'hp_function')
-        wait_for('the sweep', lambda: w.machine.loaded() == ['hp_one', 'hp_used', 'ordinary'])
+        wait_for('the sweep', lambda: w.machine.loaded() == ['hp_one', 'hp_stays', 'hp_used', 'ordinary'])
         # What cannot be unloaded is told, although nobody has a record of it.
-        assert [(str(r), str(s)) for r, s in w.root.get(ROOT, MANAGER, 'RebootRequired')] == [
-            ('pinned', "Module 'hp_used' has no effect any more but stays in memory until the restart")]
+        assert sorted((str(r), str(s)) for r, s in w.root.get(ROOT, MANAGER, 'RebootRequired')) == [
+            ('pinned', "Module '%s' has no effect any more but stays in memory until the restart" % module)
+            for module in ('hp_stays', 'hp_used')]
 
 
 def test_the_name_of_a_module(pki):

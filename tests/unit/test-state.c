@@ -48,6 +48,30 @@ START_TEST(on_its_way_in) {
 }
 END_TEST
 
+/* No module that has no exit function is ever unloaded. */
+START_TEST(without_an_exit_function) {
+        _cleanup_(tree_free) Tree t = tree_new();
+        LivepatchState s;
+
+        tree_livepatch(&t, "hp_x", NULL, NULL, "0\n");
+        tree_file(&t, "proc/modules",
+                        "hp_xy 16384 0 [permanent], Live 0x0000000000000000 (OEK)\n"
+                        "hp_x 16384 0 - Live 0x0000000000000000 (OEK)\n");
+        ck_assert_ok(livepatch_state(t.kernel, "hp_x", &s));
+        ck_assert_int_eq(s, LIVEPATCH_INACTIVE);
+        tree_file(&t, "proc/modules", "hp_x 16384 0 [permanent], Live 0x0000000000000000 (OEK)\n");
+        ck_assert_ok(livepatch_state(t.kernel, "hp_x", &s));
+        ck_assert_int_eq(s, LIVEPATCH_HELD);
+        tree_file(&t, "proc/modules", "hp_x\n");
+        ck_assert_ok(livepatch_state(t.kernel, "hp_x", &s));
+        ck_assert_int_eq(s, LIVEPATCH_INACTIVE);
+        /* In force it is as good as any other. */
+        tree_livepatch(&t, "hp_x", "1\n", "0\n", "1\n");
+        ck_assert_ok(livepatch_state(t.kernel, "hp_x", &s));
+        ck_assert_int_eq(s, LIVEPATCH_PATCHED);
+}
+END_TEST
+
 START_TEST(absent_and_not_a_name) {
         _cleanup_(tree_free) Tree t = tree_new();
         LivepatchState s = LIVEPATCH_HELD;
@@ -140,6 +164,7 @@ static Suite *suite(void) {
 
         tcase_add_loop_test(t, every_row_of_the_table, 0, ELEMENTSOF(states));
         tcase_add_test(t, on_its_way_in);
+        tcase_add_test(t, without_an_exit_function);
         tcase_add_test(t, absent_and_not_a_name);
         tcase_add_test(t, list_and_transition);
         tcase_add_test(t, enabling_writes_one_digit);
