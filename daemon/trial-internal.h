@@ -61,6 +61,12 @@ struct Trials {
         TrialChecks *checks;
 };
 
+/** enum TrialsForgiven - which trials that failed are over when their patches are applied again */
+typedef enum TrialsForgiven {
+        TRIALS_GIVEN_UP, /* by this daemon */
+        TRIALS_FAILED,   /* all */
+} TrialsForgiven;
+
 static inline bool trial_is_running(const Trial *t) {
         return !t->failed;
 }
@@ -73,7 +79,7 @@ Trial *trials_find(const Trials *t, const char *transaction) _nonnull_(1, 2);
 Trial *trials_find_patch(const Trials *t, const char *id) _nonnull_(1, 2);
 uint64_t trials_log_begin(const Trials *t) _nonnull_(1);
 void trials_forget(Trials *t, size_t i) _nonnull_(1);
-int trials_forgive(Trials *t, char *const *ids, const char *heir) _must_check_ _nonnull_(1);
+int trials_forgive(Trials *t, char *const *ids, const char *heir, TrialsForgiven which) _must_check_ _nonnull_(1);
 void trials_watch(Trials *t) _nonnull_(1);
 void trials_pass(Trials *t, size_t i) _nonnull_(1);
 void trials_end_one(Trials *t, size_t i, const char *result, const char *reason) _nonnull_(1, 3, 4);

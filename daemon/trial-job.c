@@ -54,19 +54,22 @@ static int bequeath(Trials *t, const TrialRecord *from, char *const *ids, const 
 /**
  * trials_forgive() - patches of failed trials that were given up have been applied again
  * @heir: their new transaction, which may have to bring back what they had superseded; NULL: they are not on trial
+ * @which: a daemon does not know what the one before it has given up: no record says so
  *
  * Somebody took out what the rollback could not, and wanted it once more: the old failure says nothing any more, and
- * what it left must not be rolled back at the next start.
+ * what it left must not be rolled back at the next start. A trial that has failed and whose rollback waits for its turn
+ * is another thing.
  *
  * Return: 0 or a negative errno.
  */
-int trials_forgive(Trials *t, char *const *ids, const char *heir) {
+int trials_forgive(Trials *t, char *const *ids, const char *heir, TrialsForgiven which) {
         int r = 0;
 
         for (size_t i = t->n; r >= 0 && i-- > 0;) {
                 Trial *trial = t->list[i];
 
-                if (trial_is_running(trial) || !drop_all(&trial->record, ids))
+                if (trial_is_running(trial) || (which == TRIALS_GIVEN_UP && !trial->given_up) ||
+                    !drop_all(&trial->record, ids))
                         continue;
                 if (strv_length(trial->record.ids) > 0) {
                         r = heir ? bequeath(t, &trial->record, ids, heir) : 0;
@@ -154,11 +157,12 @@ static int fill_record(Trials *t, const Job *j, char **ids, char **modules, char
 int trials_begin(Trials *t, const Job *j, char **ids, char **modules, char **digests, uint64_t seconds,
                 sd_bus_error *error) {
         uint64_t usec = clamp_length(&t->manager->config->trial, seconds * USEC_PER_SEC);
+        TrialsForgiven forgiven = j->unclean ? TRIALS_FAILED : TRIALS_GIVEN_UP;
         _cleanup_(trial_record_done) TrialRecord record = {};
         int r;
 
         if (usec == 0 || !ids)
-                return trials_forgive(t, ids, NULL);
+                return trials_forgive(t, ids, NULL, forgiven);
         if (j->unclean)
                 begin_from_now(t);
         trial_log_catch_up(t);
@@ -175,7 +179,7 @@ int trials_begin(Trials *t, const Job *j, char **ids, char **modules, char **dig
                 (void) (store_trial_remove(t->manager->store, j->transaction) < 0);
                 return r;
         }
-        (void) (trials_forgive(t, ids, j->transaction) < 0); /* the next start tries again */
+        (void) (trials_forgive(t, ids, j->transaction, forgiven) < 0); /* the next start tries again */
         if (trial_set_timer(t->list[t->n - 1]) < 0)
                 t->list[t->n - 1]->due = true; /* it ends with this job */
         trials_watch(t);
@@ -188,12 +192,19 @@ int trials_begin(Trials *t, const Job *j, char **ids, char **modules, char **dig
 
 /* --- a job goes on --- */
 
-/** trials_transaction() - the transaction whose trial this patch is on, and has not failed; or NULL */
-const char *trials_transaction(const Trials *t, const char *id) {
+/* There may be one that has failed, too. */
+static Trial *find_running(const Trials *t, const char *id) {
         for (size_t i = 0; i < t->n; i++)
                 if (trial_is_running(t->list[i]) && strv_contains(t->list[i]->record.ids, id))
-                        return t->list[i]->record.transaction;
+                        return t->list[i];
         return NULL;
+}
+
+/** trials_transaction() - the transaction whose trial this patch is on, and has not failed; or NULL */
+const char *trials_transaction(const Trials *t, const char *id) {
+        const Trial *trial = find_running(t, id);
+
+        return trial ? trial->record.transaction : NULL;
 }
 
 /** trials_have() - is this patch on trial? */
@@ -231,10 +242,10 @@ const char *trials_superseder(const Trials *t, const char *id) {
  * @reason: which of the two, for the journal
  */
 void trials_drop_patch(Trials *t, const char *id, const char *reason) {
-        Trial *trial = trials_find_patch(t, id);
+        Trial *trial = find_running(t, id);
 
         /* What failed is taken out by its own job, and ends with it. */
-        if (!trial || !trial_is_running(trial))
+        if (!trial)
                 return;
         for (size_t i = 0; i < t->n; i++) {
                 if (t->list[i] != trial)
@@ -323,9 +334,9 @@ void trials_gave_up(Trials *t, const char *transaction) {
 
 /** trials_until() - when the trial of a patch ends, CLOCK_REALTIME; 0: it is not on trial */
 uint64_t trials_until(const Trials *t, const char *id) {
-        const Trial *trial = trials_find_patch(t, id);
+        const Trial *trial = find_running(t, id);
 
-        return trial && trial_is_running(trial) ? trial->record.until_realtime_usec : 0;
+        return trial ? trial->record.until_realtime_usec : 0;
 }
 
 /**
@@ -338,15 +349,12 @@ uint64_t trials_until(const Trials *t, const char *id) {
  * Return: 0 or a negative errno; no trial has ended then.
  */
 int trials_end(Trials *t, char *const *ids, sd_bus_error *error) {
-        for (char *const *id = ids; id && *id; id++) {
-                const Trial *trial = trials_find_patch(t, *id);
-
-                if (!trial || !trial_is_running(trial))
+        for (char *const *id = ids; id && *id; id++)
+                if (!find_running(t, *id))
                         return sd_bus_error_setf(error, HOTPATCH_ERROR("NotOnTrial"),
                                 "The patch '%s' is not on trial", *id);
-        }
         for (size_t i = t->n; i-- > 0;)
-                for (char *const *id = ids; id && *id; id++)
+                for (char *const *id = ids; trial_is_running(t->list[i]) && id && *id; id++)
                         if (strv_contains(t->list[i]->record.ids, *id)) {
                                 trials_pass(t, i);
                                 break;

@@ -346,7 +346,7 @@ static void forgive_all(Trials *t) {
 
                 if (!trial_is_running(trial))
                         continue;
-                if (trials_forgive(t, trial->record.ids, trial->record.transaction) < 0)
+                if (trials_forgive(t, trial->record.ids, trial->record.transaction, TRIALS_FAILED) < 0)
                         return;
                 if (t->n < n)
                         i = (size_t) -1; /* they have moved; what is over does not come again */
