@@ -267,6 +267,20 @@ static int read_blockers(sd_bus_message *m, const char *name, Value *object, FIL
         return value_set(object, name, v);
 }
 
+/* A number, or a time: "AppliedUSec" is "Applied" for people. */
+static int print_number(const char *name, uint64_t t, FILE *line) {
+        _cleanup_free_ char *local = NULL;
+        size_t n = strlen(name);
+        int r;
+
+        if (n <= 4 || !streq(name + n - 4, "USec"))
+                return fprintf(line, " %s=%" PRIu64, name, t) < 0 ? -ENOMEM : 0;
+        if (t == 0)
+                return 0;
+        r = time_format_local(t, &local);
+        return r < 0 ? r : fprintf(line, " %.*s=%s", (int) (n - 4), name, local) < 0 ? -ENOMEM : 0;
+}
+
 /* One variant of a type that the contract uses, into the object and as "NAME=VALUE" into the line.
  */
 static int read_property(sd_bus_message *m, const char *name, Value *object, FILE *line) {
@@ -281,7 +295,8 @@ static int read_property(sd_bus_message *m, const char *name, Value *object, FIL
                 return r;
         if (streq(contents, "s")) {
                 r = sd_bus_message_read(m, "v", "s", &text);
-                if (r < 0 || fprintf(line, " %s=%s", name, text) < 0)
+                /* To people that there is nothing is no news. */
+                if (r < 0 || (*text && fprintf(line, " %s=%s", name, text) < 0))
                         return r;
                 return value_set_string(object, name, text);
         }
@@ -295,13 +310,13 @@ static int read_property(sd_bus_message *m, const char *name, Value *object, FIL
                 r = streq(contents, "t") ? sd_bus_message_read(m, "v", "t", &t)
                                          : sd_bus_message_read(m, "v", "u", &u);
                 t = streq(contents, "t") ? t : u;
-                if (r < 0 || fprintf(line, " %s=%" PRIu64, name, t) < 0)
-                        return r;
-                return value_set_integer(object, name, t);
+                if (r >= 0)
+                        r = print_number(name, t, line);
+                return r < 0 ? r : value_set_integer(object, name, t);
         }
         if (streq(contents, "d")) {
                 r = sd_bus_message_read(m, "v", "d", &d);
-                if (r < 0 || fprintf(line, " %s=%.2f", name, d) < 0)
+                if (r < 0 || fprintf(line, " %s=%.0f%%", name, d * 100) < 0)
                         return r;
                 return value_set_real(object, name, d);
         }
@@ -347,7 +362,7 @@ static int on_properties(sd_bus_message *m, void *userdata, _unused_ sd_bus_erro
         properties = value_object();
         if (value_set(event, "properties", properties) < 0)
                 return -ENOMEM;
-        if (read_properties(m, properties, &list) < 0 || !*list)
+        if (read_properties(m, properties, &list) < 0 || (!*list && !((Monitor *) userdata)->ctl->json))
                 return 0;
         if (asprintf(&line, "%s:%s", object, list) < 0)
                 return -ENOMEM;

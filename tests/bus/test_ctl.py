@@ -359,6 +359,8 @@ def test_monitor_prints_what_happens(pki):
         lines = ctl_end(text, 0)[0].splitlines()
         assert any(line.endswith('job 1: new') for line in lines), lines
         assert any(line.endswith('job 1: done') for line in lines), lines
+        assert any('Applied=20' in line for line in lines) and not any('USec' in line for line in lines), lines
+        assert not any('ErrorName' in line for line in lines), lines
 
 
 def test_audit_and_status_name_what_was_found(pki):
