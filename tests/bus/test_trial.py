@@ -771,7 +771,7 @@ def test_hotpatchctl_shows_a_trial_and_ends_it(pki):
         clock = time.strftime('%H:%M', time.localtime(until(w, 'hp-one') / 1e6))
         assert 'active, on trial until ' + clock in ctl(w, 'list')
         assert 'active, important, fixes CVE-2026-0001, on trial until ' + clock in ctl(w, 'status')
-        assert 'On trial until' in ctl(w, 'show', 'hp-one')
+        assert 'On trial: until' in ctl(w, 'show', 'hp-one')
         assert json.loads(ctl(w, 'list', '--json=short'))[0]['trial_until']
         ctl(w, 'end-trial', 'hp-one')
         assert 'trial' not in ctl(w, 'list') and 'trial' not in ctl(w, 'show', 'hp-one')
