@@ -158,7 +158,7 @@ class Machine:
     def exists(self, path):
         return os.path.exists(self.at(path))
 
-    def package(self, name, version, files=(), scripts=(), conffiles=(), postinst='', depends='', size=40, where='repo'):
+    def package(self, name, version, files=(), scripts=(), conffiles=(), postinst='', depends='', recommends='', size=40, where='repo'):
         """Make a package and put it into the repository."""
         tree = os.path.join(self.packages, name + '_' + version)
         for path, data in dict(files).items():
@@ -172,7 +172,8 @@ class Machine:
             write(os.path.join(tree, 'DEBIAN/conffiles'), ''.join(c + '\n' for c in conffiles))
         write(os.path.join(tree, 'DEBIAN/control'),
               'Package: %s\nVersion: %s\nArchitecture: amd64\nMaintainer: Test <test@example.org>\nInstalled-Size: %d\n'
-              '%sDescription: made for a test\n' % (name, version, size, 'Depends: %s\n' % depends if depends else ''))
+              '%sDescription: made for a test\n' % (name, version, size, 'Depends: %s\n' % depends if depends else '') +
+              ('Recommends: %s\n' % recommends if recommends else ''))
         run('dpkg-deb', '-Zgzip', '--root-owner-group', '-b', tree, self.package_file(name, version, where))
 
     def package_file(self, name, version, where='repo'):

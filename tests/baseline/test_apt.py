@@ -94,6 +94,22 @@ def test_a_held_kernel_is_no_baseline(base, key):
             assert 'linux-image-test' in got['text'], got
 
 
+def test_a_recommendation_holds_no_kernel_back(base, key):
+    """On a mirror without the firmware that a kernel recommends, apt keeps the kernel back, with the word for held."""
+    with usual(base, key) as m:
+        m.shell('echo \'APT::Install-Recommends "true";\' >/etc/apt/apt.conf.d/zz')
+        release = m.release(2)
+        m.package('linux-image-' + release, '3', files={'/boot/vmlinuz-' + release: 'k', '/boot/config-' + release: 'x'},
+                  postinst='echo initramfs > /boot/initrd.img-' + release, recommends='firmware-of-nobody')
+        m.package('linux-image-test', '3', depends='linux-image-' + release)
+        m.update()
+        for verb in ('plan', 'download', 'install'):
+            got = m.done(verb)
+            assert any('only recommend' in w for w in got['warnings']), got
+            assert got['kernel'] == release, got
+        assert m.exists('/boot/vmlinuz-' + release)
+
+
 def test_what_a_script_says_is_no_cause(base, key):
     with usual(base, key) as m:
         m.package('service', '3', files={'/usr/share/service': '3'},
