@@ -20,6 +20,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "baseline/state.h"
 #include "daemon/admit.h"
 #include "daemon/payload.h"
 #include "dbus/errors.h"
@@ -312,12 +313,13 @@ int admit_copy(const AdmitRequest *q, int output_fd, sd_bus_error *error) {
  * admit_again() - verify an admitted bundle as if it were new, and take its module out
  * @q: @source_fd is the admitted bundle, which is nobody else's: it is not copied; @now_usec is when it
  *   was admitted
+ * @output_fd: as admit_copy()
  * @ret: free with verified_free()
  * @error: as admit_copy()
  *
  * Return: 0 or a negative errno; then nothing is left in the load directory.
  */
-int admit_again(const AdmitRequest *q, Verified **ret, sd_bus_error *error) {
+int admit_again(const AdmitRequest *q, int output_fd, Verified **ret, sd_bus_error *error) {
         _cleanup_verified_free_ Verified *v = NULL;
         int r;
 
@@ -329,7 +331,7 @@ int admit_again(const AdmitRequest *q, Verified **ret, sd_bus_error *error) {
                 return r;
         if (q->expected_id && !streq(verified_manifest(v)->id, q->expected_id))
                 return refuse_other_id(q->expected_id, verified_manifest(v)->id, error);
-        r = admit_module(q, v, -EBADF, error);
+        r = admit_module(q, v, output_fd, error);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(v);
@@ -350,6 +352,7 @@ static int copy_fixes(const Manifest *m, char ***ret) {
 
 static int fill_record(const Verified *v, const ManifestTarget *t, AdmittedRecord *record) {
         const Manifest *m = verified_manifest(v);
+        const char *baseline;
         int r;
 
         record->id = strdup(m->id);
@@ -361,8 +364,11 @@ static int fill_record(const Verified *v, const ManifestTarget *t, AdmittedRecor
         record->release = strdup(t->release);
         record->sequence = m->sequence;
         record->force_safe = m->force_safe;
+        /* A name that no calendar has compares with none. */
+        baseline = m->baseline && baseline_name_is_valid(m->baseline) ? m->baseline : NULL;
+        record->baseline = baseline ? strdup(baseline) : NULL;
         if (!record->id || !record->title || !record->severity || !record->stream || !record->digest ||
-            !record->module || !record->release)
+            !record->module || !record->release || (baseline && !record->baseline))
                 return -ENOMEM;
         r = copy_fixes(m, &record->fixes);
         if (r >= 0)

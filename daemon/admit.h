@@ -41,6 +41,7 @@ typedef struct AdmitRequest {
 int admit_copy(const AdmitRequest *request, int output_fd, sd_bus_error *error) _must_check_ _nonnull_(1);
 int admit_open(int copy_fd, const char *root, const TrustPolicy *policy, uint64_t now_usec,
                 Verified **ret, sd_bus_error *error) _must_check_ _nonnull_(2, 3, 5);
-int admit_again(const AdmitRequest *request, Verified **ret, sd_bus_error *error) _must_check_ _nonnull_(1, 2);
+int admit_again(const AdmitRequest *request, int output_fd, Verified **ret, sd_bus_error *error) _must_check_
+                _nonnull_(1, 3);
 int admit_record(const Verified *v, const KernelIdentity *kernel, uint64_t now_usec, AdmittedRecord *ret)
         _must_check_ _nonnull_(1, 2, 4);

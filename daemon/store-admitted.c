@@ -12,6 +12,7 @@
 
 #include <fcntl.h>
 
+#include "baseline/state.h"
 #include "bundle/manifest.h"
 #include "daemon/payload.h"
 #include "daemon/store-internal.h"
@@ -39,6 +40,7 @@ const Field store_admitted_fields[] = {
         { "SEVERITY", FIELD_STRING, true, offsetof(AdmittedRecord, severity), valid_severity },
         { "STREAM", FIELD_STRING, true, offsetof(AdmittedRecord, stream), manifest_id_is_valid },
         { "SEQUENCE", FIELD_U64, true, offsetof(AdmittedRecord, sequence), NULL },
+        { "BASELINE", FIELD_STRING, false, offsetof(AdmittedRecord, baseline), baseline_name_is_valid },
         { "DIGEST", FIELD_STRING, true, offsetof(AdmittedRecord, digest), store_valid_digest },
         { "MODULE", FIELD_STRING, true, offsetof(AdmittedRecord, module), manifest_module_is_valid },
         { "MODULE_BUILD_ID", FIELD_STRING, false, offsetof(AdmittedRecord, module_build_id),

@@ -34,6 +34,7 @@ typedef struct AdmittedRecord {
         char *severity;
         char *stream;
         uint64_t sequence;
+        char *baseline;        /* the manifest's: the one it was made for; NULL: it does not say */
         char *digest;          /* of the manifest, verified_digest() */
         char *module;          /* for the release below */
         char *module_build_id; /* of the patch module file; NULL: it has none */

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Who is wanted here: for each record, whether it is for this kernel, has not gone wrong too often, and
- * is not in the kernel already; then whether its bundle still is what was admitted.
+ * Who is wanted here: for each record, whether it has not gone wrong too often, and is not in the kernel
+ * already; then whether its bundle still is what was admitted, and has a target for this kernel. Whatever speaks
+ * against a patch of another kernel, it is kept for that one and no more is said than that.
  *
  * It is verified as on the day it was admitted, with the anchors and revocation lists of today: a
  * certificate that has run out since says nothing against what it signed in its time, one that was
  * revoked does.
  */
+
+#include <sys/mman.h>
 
 #include "daemon/admit.h"
 #include "dbus/errors.h"
@@ -59,15 +62,13 @@ static int check_denied(const Restore *r, sd_bus_error *error) {
         return 1;
 }
 
+/* What keeps a patch out that is for this kernel. Return: 0 or a negative errno. */
 static int sort_one(Restore *r, Candidate *c) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         int k;
 
-        if (!streq(c->record->release, r->identity.release)) {
-                k = refuse_other_kernel(r, c->record, &error);
-                restore_outcome(r, c, "other-kernel", k, &error);
-                return 0;
-        }
+        if (restore_is_elsewhere(r, c))
+                return 0; /* whether its bundle serves this kernel is seen when that is verified */
         if (is_present(r, c->record)) {
                 restore_outcome(r, c, "present", 0, NULL);
                 return 0;
@@ -114,7 +115,7 @@ static int open_bundle(const Restore *r, const Candidate *c, sd_bus_error *error
                 "Its bundle in '/var/lib/hotpatch/admitted' cannot be opened: %s", strerror(-fd));
 }
 
-static int verify(Restore *r, Candidate *c, sd_bus_error *error) {
+static int verify(Restore *r, Candidate *c, int payload_fd, sd_bus_error *error) {
         _cleanup_close_ int fd = open_bundle(r, c, error);
         int k;
 
@@ -129,7 +130,7 @@ static int verify(Restore *r, Candidate *c, sd_bus_error *error) {
                 .kernel = &r->identity,
                 .load_dir_fd = r->load_dir_fd,
                 .expected_id = c->record->id,
-        }, &c->verified, error);
+        }, payload_fd, &c->verified, error);
         if (k < 0)
                 return k;
         if (streq(verified_digest(c->verified), c->record->digest))
@@ -143,6 +144,49 @@ static bool fits_kernel(const Restore *r, const Candidate *c) {
                 r->identity.build_id);
 }
 
+/* Return: 0 or a negative errno, also for those that are done. */
+static int verify_here(Restore *r, Candidate *c) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        int k = verify(r, c, -EBADF, &error);
+
+        if (k == -ENOMEM)
+                return k;
+        if (k < 0)
+                restore_outcome(r, c, "failed", k, &error);
+        else if (!fits_kernel(r, c)) {
+                k = sd_bus_error_set(&error, HOTPATCH_ERROR("KernelBuildIdMismatch"),
+                        "It is for another build of the running kernel");
+                restore_outcome(r, c, "other-kernel", k, &error);
+        }
+        return 0;
+}
+
+/* Likewise, of one that was applied under another kernel. */
+static int verify_elsewhere(Restore *r, Candidate *c) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL, ignored = SD_BUS_ERROR_NULL;
+        _cleanup_close_ int payload_fd = memfd_create("hotpatch-payload", MFD_CLOEXEC);
+        int k;
+
+        if (payload_fd < 0)
+                return -errno;
+        k = verify(r, c, payload_fd, &ignored);
+        sd_bus_error_free(&ignored);
+        if (k == -ENOMEM)
+                return k;
+        if (k < 0 || !fits_kernel(r, c)) {
+                k = refuse_other_kernel(r, c->record, &error);
+                restore_outcome(r, c, "other-kernel", k, &error);
+                return 0;
+        }
+        k = restore_move_here(r, c, payload_fd, &error);
+        if (k >= 0)
+                return sort_one(r, c);
+        if (k == -ENOMEM)
+                return k;
+        restore_outcome(r, c, "failed", k, &error);
+        return 0;
+}
+
 /**
  * restore_verify() - verify the candidates, and put their modules into the load directory
  *
@@ -150,22 +194,11 @@ static bool fits_kernel(const Restore *r, const Candidate *c) {
  */
 int restore_verify(Restore *r) {
         for (size_t i = 0; i < r->n_candidates; i++) {
-                _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
                 Candidate *c = &r->candidates[i];
-                int k;
+                int k = c->done ? 0 : restore_is_elsewhere(r, c) ? verify_elsewhere(r, c) : verify_here(r, c);
 
-                if (c->done)
-                        continue;
-                k = verify(r, c, &error);
-                if (k == -ENOMEM)
-                        return k;
                 if (k < 0)
-                        restore_outcome(r, c, "failed", k, &error);
-                else if (!fits_kernel(r, c)) {
-                        k = sd_bus_error_set(&error, HOTPATCH_ERROR("KernelBuildIdMismatch"),
-                                "It is for another build of the running kernel");
-                        restore_outcome(r, c, "other-kernel", k, &error);
-                }
+                        return k;
         }
         return 0;
 }

@@ -13,12 +13,12 @@
 
 /**
  * struct Candidate - one wanted patch
- * @record: borrowed
+ * @record: one of Restore.records
  * @verified: NULL until it was verified
  * @done: its outcome is known
  */
 typedef struct Candidate {
-        const AdmittedRecord *record;
+        AdmittedRecord *record;
         Verified *verified;
         bool done;
 } Candidate;
@@ -52,6 +52,10 @@ typedef struct Restore {
 /* restore-admit.c: what is wanted here, and is it what was admitted */
 int restore_sort(Restore *r) _must_check_ _nonnull_(1);
 int restore_verify(Restore *r) _must_check_ _nonnull_(1);
+
+/* restore-move.c: applied under another kernel, and fitting here */
+bool restore_is_elsewhere(const Restore *r, const Candidate *c) _nonnull_(1, 2);
+int restore_move_here(Restore *r, Candidate *c, int payload_fd, sd_bus_error *error) _must_check_ _nonnull_(1, 2);
 
 /* restore-load.c: into the kernel, one after the other */
 int restore_load(Restore *r) _must_check_ _nonnull_(1);

@@ -155,10 +155,10 @@ def notes(bundle_id, sequence, functions):
                 + bundle_id.encode() + b'\0') + note(2, table)
 
 
-def module_file(directory, name, bundle_id, sequence, functions, build_id=None):
+def module_file(directory, name, bundle_id, sequence, functions, build_id=None, release=None):
     """A relocatable ELF file with what the daemon looks at: .modinfo and our note."""
     write(os.path.join(directory, name + '.note'), notes(bundle_id, sequence, functions))
-    info = ('name=' + name, 'vermagic=' + RELEASE + ' SMP preempt mod_unload modversions ',
+    info = ('name=' + name, 'vermagic=' + (release or RELEASE) + ' SMP preempt mod_unload modversions ',
             'livepatch=Y', 'license=GPL', 'depends=')
     source = '.section .modinfo,"a"\n' + ''.join('.asciz "%s"\n' % i for i in info)
     source += '.section .note.hotpatch,"a",@note\n.incbin "%s.note"\n' % name
@@ -174,9 +174,9 @@ def module_file(directory, name, bundle_id, sequence, functions, build_id=None):
 
 
 def make_bundle(pki, directory, bundle_id, module=None, sequence=1, functions=(('vmlinux', 'hp_function'),),
-                padding=0, replace=False, appended=None, module_build_id=None, **extra):
-    """The bytes of a signed bundle. @padding: payload bytes more, to make it slow to read. @appended: who signed
-    the module for the kernel, or the signature itself."""
+                padding=0, replace=False, appended=None, module_build_id=None, releases=(), **extra):
+    """The bytes of a signed bundle. @releases: kernels that it serves; none: the one that runs. @padding: payload bytes
+    more, to make it slow to read. @appended: who signed the module for the kernel, or the signature itself."""
     module = module or bundle_id.replace('-', '_').replace('.', '_')
     ko = module_file(directory, module, bundle_id, sequence, functions, module_build_id) + bytes(padding)
     if appended:
@@ -185,22 +185,27 @@ def make_bundle(pki, directory, bundle_id, module=None, sequence=1, functions=((
     objects = {}
     for o, f in functions:
         objects.setdefault(o, []).append(f)
+    members, payload = [], b''
+    targets = []
+    for i, release in enumerate(releases or (RELEASE,)):
+        member = '%s%s.ko' % (module, '-%d' % i if i else '')
+        one = ko if i == 0 else module_file(directory, module, bundle_id, sequence, functions, module_build_id, release)
+        members.append({'name': member, 'size': len(one), 'sha256': hashlib.sha256(one).hexdigest(), 'role': 'patch-module'})
+        targets.append({'arch': 'x86_64', 'release': release, 'build_id': BUILD_ID, 'member': member, 'module': module,
+                        'replace': replace, 'objects': [{'name': o, 'functions': f} for o, f in objects.items()]})
+        payload += tar_member(member, one)
     manifest = {
         'type': 'org.hotpatch.bundle', 'format': 1, 'id': bundle_id, 'title': 'Title of ' + bundle_id,
         'severity': 'important', 'kind': 'hotpatch', 'stream': 'test-' + bundle_id, 'sequence': sequence,
         'created': '2026-11-21T09:00:00Z',
         'fixes': [{'id': 'CVE-2026-0001', 'severity': 'important', 'summary': 'A hole'}],
-        'targets': [{'arch': 'x86_64', 'release': RELEASE, 'build_id': BUILD_ID, 'member': module + '.ko',
-                     'module': module, 'replace': replace,
-                     'objects': [{'name': o, 'functions': f} for o, f in objects.items()]}],
-        'members': [{'name': module + '.ko', 'size': len(ko), 'sha256': hashlib.sha256(ko).hexdigest(),
-                     'role': 'patch-module'}],
+        'targets': targets, 'members': members,
         'trial': {'seconds': 600},
     }
     manifest.update(extra)
     text = json.dumps(manifest).encode()
     return tar_member('manifest.json', text) + tar_member('manifest.json.p7s', pki.sign(text)) \
-        + tar_member(module + '.ko', ko) + bytes(1024)
+        + payload + bytes(1024)
 
 
 # --- the machine ---

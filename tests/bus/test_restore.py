@@ -12,8 +12,9 @@ import shutil
 import subprocess
 import tempfile
 
-from hotpatchtest import (BUILD, DAEMON, PATCH, Pki, World, main, read, refused, tar_member, wait_for, write)
+from hotpatchtest import (BUILD, DAEMON, PATCH, RELEASE, Pki, World, main, read, refused, tar_member, wait_for, write)
 
+OTHER_RELEASE = '6.1.0-51-cloud-amd64'
 BOOT = open('/proc/sys/kernel/random/boot_id', encoding='ascii').read().strip()
 
 
@@ -197,6 +198,35 @@ def test_another_kernel(pki):
         w.machine.write('proc/sys/kernel/osrelease', '6.1.0-50-cloud-amd64\n')
         reboot(w)
         assert w.root.patches() == {'hp-one': 'active'}
+
+
+def test_another_kernel_that_it_serves_too(pki):
+    """It goes on being wanted, under the kernel that runs, and back again."""
+    with applied(pki, 'hp-one', releases=(RELEASE, OTHER_RELEASE)) as w:
+        for release in (OTHER_RELEASE, RELEASE):
+            w.machine.write('proc/sys/kernel/osrelease', release + '\n')
+            before = read(w.machine.path('var/lib/hotpatch/admitted/hp-one.record')).decode()
+            reboot(w)
+            got = patch(w, 'hp-one')
+            assert w.root.patches() == {'hp-one': 'active'} and got['RestoreResult'] == 'restored' and got['Wanted'], got
+            record = read(w.machine.path('var/lib/hotpatch/admitted/hp-one.record')).decode()
+            assert 'RELEASE=' + release in record and record == re.sub('RELEASE=.*', 'RELEASE=' + release, before), record
+            assert restore(w, '--check') == (0, ''), restore(w, '--check')
+        # Whatever speaks against it, it is not for a kernel that it does not serve.
+        w.machine.write('proc/sys/kernel/osrelease', '6.1.0-99-cloud-amd64\n')
+        os.unlink(w.machine.path('etc/hotpatch/trust.d/test.pem'))
+        reboot(w)
+        got = patch(w, 'hp-one')
+        assert w.machine.loaded() == [] and got['RestoreResult'] == 'other-kernel' and got['Wanted'], got
+        assert restore(w, '--check')[0] == 0
+
+
+def test_another_kernel_where_it_is_forbidden(pki):
+    with applied(pki, 'hp-one', releases=(RELEASE, OTHER_RELEASE)) as w:
+        w.machine.write('proc/sys/kernel/osrelease', OTHER_RELEASE + '\n')
+        w.machine.write('etc/hotpatch/hotpatchd.conf.d/50-forbid.conf', '[Policy]\nForbid=vmlinux:hp_f*\n')
+        reboot(w)
+        assert w.machine.loaded() == [] and patch(w, 'hp-one')['RestoreResult'] == 'forbidden'
 
 
 def test_another_build_of_the_same_release(pki):
