@@ -24,9 +24,6 @@
 #include "baseline/restart.h"
 #include "baseline/state.h"
 
-/* A machine that crashes because of its new kernel does so early; as in job.h, ten minutes are what a
- * bundle's own trial is if nothing else is said. */
-#define VERIFY_USEC (10 * USEC_PER_MINUTE)
 /* Whoever ends a run tells; should nobody, it is looked at again. */
 #define LOOK_USEC (10 * USEC_PER_MINUTE)
 /* Another package manager that was in the way is done by then. */
@@ -330,8 +327,8 @@ static int decide_verifying(const Context *c) {
                 return fail(c, BASELINE_BOOT_CHECK_FAILED, c->f->boot_check_failed);
         if (!sd_id128_equal(c->s->boot_id, c->f->boot_id) && c->f->unclean)
                 return fail(c, BASELINE_CRASHED_IN_TRIAL, "the machine went down while the new kernel was on trial");
-        if (c->s->kernel && c->f->uptime_usec < VERIFY_USEC) {
-                c->d->wake_usec = c->f->now_usec + (VERIFY_USEC - c->f->uptime_usec);
+        if (c->s->kernel && c->f->uptime_usec < c->f->trial_usec) {
+                c->d->wake_usec = c->f->now_usec + (c->f->trial_usec - c->f->uptime_usec);
                 return say(c, "Baseline %s runs and is on trial", c->s->name);
         }
         enter(c, BASELINE_REACHED);

@@ -76,6 +76,7 @@ void baseline_state_done(BaselineState *s) {
         for (size_t i = 0; i < ELEMENTSOF(strings); i++)
                 free(*string_at(s, i));
         strv_free(s->history);
+        strv_free(s->retired);
         *s = (BaselineState) { 0 };
 }
 
@@ -89,14 +90,15 @@ int baseline_state_copy(const BaselineState *s, BaselineState *ret) {
         _cleanup_(baseline_state_done) BaselineState copy = *s;
         bool ok = true;
 
-        copy.history = NULL;
+        copy.history = copy.retired = NULL;
         for (size_t i = 0; i < ELEMENTSOF(strings); i++) {
                 char **field = string_at(&copy, i);
 
                 *field = *field ? strdup(*field) : NULL;
                 ok = ok && !*field == !*string_at((BaselineState *) s, i);
         }
-        if (!ok || (s->history && strv_copy(s->history, &copy.history) < 0))
+        if (!ok || (s->history && strv_copy(s->history, &copy.history) < 0) ||
+            (s->retired && strv_copy(s->retired, &copy.retired) < 0))
                 return -ENOMEM;
         *ret = copy;
         copy = (BaselineState) { 0 };
@@ -169,6 +171,62 @@ static int add_history(BaselineState *s, const char *name, const char *ending, u
                 memmove(s->history, s->history + 1, strv_length(s->history + 1) * sizeof(char *) + sizeof(char *));
         }
         return strv_extend(&s->history, line);
+}
+
+/* Return: what follows the name of a baseline, or NULL. */
+static const char *behind_name(const char *s) {
+        char name[BASELINE_NAME_SIZE] = "";
+
+        (void) stpncpy(name, s, sizeof(name) - 1);
+        return strlen(s) > sizeof(name) && s[sizeof(name) - 1] == ' ' && baseline_name_is_valid(name) ? s + sizeof(name) : NULL;
+}
+
+/** baseline_retired_is_valid() - "2026.10 hp-2026-09-example": a baseline, and the id of a bundle */
+bool baseline_retired_is_valid(const char *s) {
+        const char *id = behind_name(s);
+
+        return id && !strchr(id, ' ') && strlen(id) <= HOTPATCH_ID_MAX;
+}
+
+/**
+ * baseline_add_retired() - the baseline in work contains this hotpatch
+ *
+ * So many are remembered; the oldest go first.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int baseline_add_retired(BaselineState *s, const char *id) {
+        _cleanup_free_ char *line = NULL;
+        char **kept = s->retired;
+
+        if (asprintf(&line, "%s %s", s->name, id) < 0) {
+                line = NULL;
+                return -ENOMEM;
+        }
+        /* Once for each, by the last that did. */
+        for (char **old = s->retired; old && *old; old++)
+                if (streq(*old + BASELINE_NAME_SIZE, id))
+                        free(*old);
+                else
+                        *kept++ = *old;
+        if (kept)
+                *kept = NULL;
+        if (strv_length(s->retired) >= HOTPATCH_BASELINE_RETIRED_MAX) {
+                free(s->retired[0]);
+                memmove(s->retired, s->retired + 1, strv_length(s->retired + 1) * sizeof(char *) + sizeof(char *));
+        }
+        return strv_extend(&s->retired, line);
+}
+
+/** baseline_retired_by() - the baseline that retired a hotpatch. Return: @ret, or NULL when none did. */
+const char *baseline_retired_by(const BaselineState *s, const char *id, char ret[static BASELINE_NAME_SIZE]) {
+        for (char **line = s->retired; line && *line; line++)
+                if (streq(*line + BASELINE_NAME_SIZE, id)) {
+                        memcpy(ret, *line, BASELINE_NAME_SIZE - 1);
+                        ret[BASELINE_NAME_SIZE - 1] = '\0';
+                        return ret;
+                }
+        return NULL;
 }
 
 /* The clock was set back: it is not missed yet. */

@@ -58,6 +58,7 @@ typedef enum BaselineCause {
  * @deferrals, @deferred_until_usec: of this baseline's restart
  * @reached, @reached_usec, @reached_kernel: the newest baseline that this machine completed
  * @history: "2026.07 reached 1784671200", oldest first
+ * @retired: "2026.07 hp-2026-06-example": which baseline contains which hotpatch, oldest first
  */
 typedef struct BaselineState {
         uint64_t since_usec;
@@ -86,6 +87,7 @@ typedef struct BaselineState {
         uint64_t reached_usec;
         char *reached_kernel;
         char **history;
+        char **retired;
 } BaselineState;
 
 /** BaselineRun - how the backend's last run for this baseline and phase stands */
@@ -100,6 +102,7 @@ typedef enum BaselineRun {
 /**
  * struct BaselineFacts - what is so at this moment
  * @uptime_usec: CLOCK_BOOTTIME
+ * @trial_usec: a new kernel is on trial until then, on that clock
  * @release: of the running kernel
  * @run: of the phase's own verb: plan in DUE, download in PLANNED, install in INSTALLING
  * @run_text: why it failed
@@ -114,6 +117,7 @@ typedef enum BaselineRun {
 typedef struct BaselineFacts {
         uint64_t now_usec;
         uint64_t uptime_usec;
+        uint64_t trial_usec;
         uint64_t spread_usec;
         sd_id128_t boot_id;
         const char *release;
@@ -173,6 +177,9 @@ int baseline_enter(BaselineState *s, const BaselineDecision *d, const BaselineFa
                 _nonnull_(1, 2, 3);
 int baseline_ask(BaselineState *s, const char *bundle, const char *kernel, uint64_t deadline_usec) _must_check_
                 _nonnull_(1);
+bool baseline_retired_is_valid(const char *s) _nonnull_(1);
+int baseline_add_retired(BaselineState *s, const char *id) _must_check_ _nonnull_(1, 2);
+const char *baseline_retired_by(const BaselineState *s, const char *id, char ret[static BASELINE_NAME_SIZE]) _nonnull_(1, 2);
 const char *baseline_history_find(const BaselineState *s, const char *name) _nonnull_(1, 2);
 const char *baseline_month_state(const BaselineState *s, const CalendarMonth *m, uint64_t now_usec, uint64_t *ret_when)
                 _nonnull_(1, 2, 4);

@@ -21,6 +21,7 @@ typedef enum RebootMethod {
  * struct BaselinePolicy - section [Baseline] of hotpatchd.conf(5)
  * @enabled: this machine plans, installs and restarts for baselines by itself
  * @calendar: months, day, window and deadline
+ * @trial_usec: so long the new kernel is watched before the baseline counts as reached
  * @deferrals: so many times it may be deferred
  * @defer_max_usec: so long all in all
  * @busy: BaselineBusy bits
@@ -29,6 +30,7 @@ typedef enum RebootMethod {
 typedef struct BaselinePolicy {
         bool enabled;
         CalendarPolicy calendar;
+        uint64_t trial_usec;
         unsigned deferrals;
         uint64_t defer_max_usec;
         unsigned busy;

@@ -306,6 +306,7 @@ const ConfigKey config_keys[] = {
           "a time span from ten minutes to a week", .min = 600 * USEC_PER_SEC, .max = DAYS(7) },
         { "Baseline", "DeadlineSec", &span, FIELD(baseline.calendar.deadline_usec), "14d",
           "a time span from a day to 90 days", .min = DAYS(1), .max = DAYS(90) },
+        { "Baseline", "TrialSec", &span, FIELD(baseline.trial_usec), "10min", "a time span up to a day", .max = DAYS(1) },
         { "Baseline", "Deferrals", &number, FIELD(baseline.deferrals), "3", "a number from 0 to 100", .max = 100 },
         { "Baseline", "DeferMaxSec", &span, FIELD(baseline.defer_max_usec), "24h",
           "a time span up to 31 days", .max = DAYS(31) },

@@ -49,6 +49,7 @@ static int patch_to_value(const PatchInfo *p, Value **ret) {
                         value_set_bool(v, "wanted", p->wanted) < 0 ||
                         value_set_bool(v, "quarantined", p->quarantined) < 0 ||
                         value_set_strv(v, "strikes", p->strikes) < 0 ||
+                        value_set_string(v, "retired_by", or_null(strempty(p->retired_by))) < 0 ||
                         value_set_string(v, "restore_result", or_null(strempty(p->restore_result))) < 0 ||
                         value_set_string(v, "restore_reason", or_null(strempty(p->restore_reason))) < 0)
                 return -ENOMEM;

@@ -58,6 +58,7 @@ static const Property patch_properties[] = {
         { "Quarantined", 'b', offsetof(PatchInfo, quarantined) },
         { "Strikes", 'A', offsetof(PatchInfo, strikes) },
         { "RestoreResult", 's', offsetof(PatchInfo, restore_result) },
+        { "RetiredBy", 's', offsetof(PatchInfo, retired_by) },
         { "RestoreReason", 's', offsetof(PatchInfo, restore_reason) },
 };
 

@@ -89,6 +89,7 @@ typedef struct PatchInfo {
         bool quarantined;
         char **strikes;
         char *restore_result;
+        char *retired_by;
         char *restore_reason;
         bool rolled_back;
 } PatchInfo;

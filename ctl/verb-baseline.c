@@ -119,6 +119,27 @@ static int describe(Ctl *ctl, sd_bus_error *error) {
         return ctl->json ? value_print(ctl, description) : print_status(ctl, description);
 }
 
+/* What the daily timer asks. */
+static int look(Ctl *ctl, sd_bus_error *error) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL, *reply = NULL;
+        _cleanup_value_ Value *answer = value_object();
+        const char *state, *text;
+        int r;
+
+        r = call_new(ctl, "LookAtBaseline", &m, error);
+        if (r >= 0)
+                r = call_ask(ctl, m, &reply, error);
+        if (r >= 0)
+                r = sd_bus_message_read(reply, "ss", &state, &text);
+        if (r < 0)
+                return r;
+        if (!ctl->json)
+                return ctl->quiet ? 0 : field_print(ctl, "Baseline", *text ? text : state, STYLE_NONE);
+        if (value_set_string(answer, "state", state) < 0 || value_set_string(answer, "text", text) < 0)
+                return -ENOMEM;
+        return value_print(ctl, answer);
+}
+
 typedef struct BaselineVerb {
         const char *name;
         const char *method;
@@ -168,10 +189,12 @@ int verb_baseline(Ctl *ctl, int argc, char *argv[]) {
         for (size_t i = 0; argc > 1 && i < ELEMENTSOF(baseline_verbs); i++)
                 if (streq(baseline_verbs[i].name, argv[1]))
                         verb = &baseline_verbs[i];
-        if (argc > 1 && !verb && !(streq(argv[1], "status") && argc == 2))
-                return ctl_usage("'baseline' knows 'status', 'plan', 'download', 'schedule', 'install' and 'mend', not '%s'", argv[1]);
+        if (argc > 1 && !verb && !((streq(argv[1], "status") || streq(argv[1], "look")) && argc == 2))
+                return ctl_usage("'baseline' knows 'status', 'look', 'plan', 'download', 'schedule', 'install' and 'mend', not '%s'",
+                        argv[1]);
         if (argc > 2 && (!argument_is_id(id) || streq(argv[1], "mend")))
                 return ctl_usage("'%s' is not the id of a baseline bundle; stage its file first", id);
-        r = verb ? ask(ctl, verb, id, &error) : describe(ctl, &error);
+        r = verb ? ask(ctl, verb, id, &error)
+                : argc > 1 && streq(argv[1], "look") ? look(ctl, &error) : describe(ctl, &error);
         return r < 0 ? ctl_fail(ctl, *id ? id : NULL, &error, r) : HOTPATCH_EXIT_OK;
 }

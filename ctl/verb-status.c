@@ -69,6 +69,8 @@ static int print_patch(const Ctl *ctl, const PatchInfo *p, const char *label) {
         if (patch_is_missing(p))
                 fprintf(f, ", wanted but not in force%s%s", *strempty(p->restore_reason) ? ": " : "",
                                 strempty(p->restore_reason));
+        else if (*strempty(p->retired_by))
+                fprintf(f, ", retired by baseline %s: this kernel contains it", p->retired_by);
         else if (streq_ptr(p->restore_result, "restored"))
                 fprintf(f, ", restored at the start");
         if (trial && *trial)

@@ -24,4 +24,20 @@ struct Baseline {
         bool looking;
 };
 
+/**
+ * struct BaselineOutcome - ids of wanted hotpatches at a baseline that is reached
+ * @why: of those that are kept, at the same place
+ */
+typedef struct BaselineOutcome {
+        char **retired;
+        char **stayed;
+        char **kept;
+        char **why;
+} BaselineOutcome;
+
+void baseline_outcome_done(BaselineOutcome *o);
+int baseline_judge_patches(const Baseline *b, const char *name, BaselineOutcome *ret) _must_check_ _nonnull_(1, 2, 3);
+int baseline_retire_patches(Baseline *b, BaselineOutcome *o) _must_check_ _nonnull_(1, 2);
+void baseline_tell_outcome(const Baseline *b, const BaselineOutcome *o) _nonnull_(1, 2);
+
 int baseline_commit(Baseline *b, BaselineState *next, sd_bus_error *error) _must_check_ _nonnull_(1, 2);

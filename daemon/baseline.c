@@ -253,12 +253,32 @@ static int find_disabled(const Baseline *b, char **ret) {
         return -ENOMEM;
 }
 
+/*
+ * Which hotpatches the baseline that is reached next retires is on disk before one of them goes, and the baseline is
+ * reached when all are gone. @next is a copy of the state, and is one again.
+ */
+static int retire_patches(Baseline *b, BaselineState *next, BaselineOutcome *o) {
+        int r = baseline_judge_patches(b, next->name, o);
+
+        for (char **id = o->retired; r >= 0 && id && *id; id++)
+                r = baseline_add_retired(next, *id);
+        if (r >= 0 && o->retired)
+                r = baseline_commit(b, next, NULL);
+        if (r >= 0)
+                r = baseline_retire_patches(b, o);
+        if (r < 0)
+                return r;
+        baseline_state_done(next);
+        return baseline_state_copy(&b->state, next);
+}
+
 /* One step on from @next, a copy of the state that may be further already; 0: there is no more to do now. */
 static int step(Baseline *b, BaselineState *next, const CalendarPolicy *p, const BaselineFacts *facts) {
         static const RunVerb verbs[_BASELINE_ACTION_MAX] = {
                 [BASELINE_PLAN] = RUN_PLAN, [BASELINE_DOWNLOAD] = RUN_DOWNLOAD, [BASELINE_INSTALL] = RUN_INSTALL,
         };
         BaselinePhase before = b->state.phase;
+        _cleanup_(baseline_outcome_done) BaselineOutcome outcome = { 0 };
         _cleanup_free_ char *disabled = NULL;
         BaselineDecision d;
         bool goes_on, starts;
@@ -273,13 +293,18 @@ static int step(Baseline *b, BaselineState *next, const CalendarPolicy *p, const
         wake_at(b, d.wake_usec);
         if (next->phase == BASELINE_INSTALLING && goes_on)
                 next->seen_run = next->run;
-        r = baseline_enter(next, &d, facts);
+        if (goes_on && d.phase == BASELINE_REACHED)
+                r = retire_patches(b, next, &outcome);
+        if (r >= 0)
+                r = baseline_enter(next, &d, facts);
         if (r >= 0 && starts)
                 r = sd_id128_randomize(&next->run);
         if (r >= 0 && (next->phase != before || goes_on || starts || !streq_ptr(next->text, b->state.text)))
                 r = baseline_commit(b, next, NULL);
         if (r >= 0 && b->state.phase != before)
                 tell(b);
+        if (r >= 0 && goes_on && b->state.phase == BASELINE_REACHED)
+                baseline_tell_outcome(b, &outcome);
         /* Only after it is on disk that it begins. */
         if (r >= 0 && starts)
                 r = start_run(b, verbs[d.action]);
@@ -291,6 +316,7 @@ static int gather(const Baseline *b, BaselineFacts *ret) {
         BaselineFacts facts = {
                 .now_usec = now(),
                 .uptime_usec = clock_usec(CLOCK_BOOTTIME),
+                .trial_usec = b->manager->config->baseline.trial_usec,
                 .spread_usec = spread_usec(),
                 .release = b->manager->identity.release,
         };

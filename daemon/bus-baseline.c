@@ -21,6 +21,10 @@ int bus_calendar(sd_bus_message *call, void *userdata, sd_bus_error *error) {
         return r < 0 ? r : sd_bus_reply_method_return(call, "s", json);
 }
 
+static const char *word_of(const BaselineState *s) {
+        return s->phase == BASELINE_FAILED ? baseline_cause_to_string(s->cause) : baseline_phase_to_string(s->phase);
+}
+
 /** bus_get_baseline() - properties BaselineState, BaselineName, BaselineText, BaselineReached */
 int bus_get_baseline(_unused_ sd_bus *bus, _unused_ const char *path, _unused_ const char *interface,
                 const char *property, sd_bus_message *reply, void *userdata, _unused_ sd_bus_error *error) {
@@ -29,13 +33,22 @@ int bus_get_baseline(_unused_ sd_bus *bus, _unused_ const char *path, _unused_ c
         const char *value = s->text;
 
         if (streq(property, "BaselineState"))
-                value = s->phase == BASELINE_FAILED ? baseline_cause_to_string(s->cause)
-                                                    : baseline_phase_to_string(s->phase);
+                value = word_of(s);
         else if (streq(property, "BaselineName"))
                 value = s->name;
         else if (streq(property, "BaselineReached"))
                 value = s->reached;
         return sd_bus_message_append(reply, "s", strempty(value));
+}
+
+/** bus_look_at_baseline() - method LookAtBaseline */
+int bus_look_at_baseline(sd_bus_message *call, void *userdata, _unused_ sd_bus_error *error) {
+        const Manager *m = userdata;
+        const BaselineState *s;
+
+        baseline_look(m->baseline);
+        s = baseline_state(m->baseline);
+        return sd_bus_reply_method_return(call, "ss", word_of(s), strempty(s->text));
 }
 
 /** bus_get_covered_until() - property CoveredUntil */
@@ -65,4 +78,24 @@ void bus_baseline_changed(Manager *m) {
                 (void) sd_bus_emit_properties_changed(m->bus, HOTPATCH_ROOT_PATH, HOTPATCH_MANAGER_INTERFACE,
                         "BaselineState", "BaselineName", "BaselineText", "BaselineReached", "CoveredUntil",
                         "RebootSchedule", "RebootRequired", NULL);
+}
+
+/** bus_baseline_settled() - signal BaselineSettled: what became of the wanted hotpatches; lists of ids may be NULL */
+void bus_baseline_settled(Manager *m, const char *name, char **retired, char **stayed, char **kept) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *signal = NULL;
+        int r;
+
+        if (!m->bus)
+                return;
+        r = sd_bus_message_new_signal(m->bus, &signal, HOTPATCH_ROOT_PATH, HOTPATCH_MANAGER_INTERFACE, "BaselineSettled");
+        if (r >= 0)
+                r = sd_bus_message_append(signal, "s", name);
+        if (r >= 0)
+                r = sd_bus_message_append_strv(signal, retired);
+        if (r >= 0)
+                r = sd_bus_message_append_strv(signal, stayed);
+        if (r >= 0)
+                r = sd_bus_message_append_strv(signal, kept);
+        if (r >= 0)
+                (void) sd_bus_send(m->bus, signal, NULL);
 }

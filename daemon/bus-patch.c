@@ -88,6 +88,7 @@ const sd_bus_vtable bus_patch_vtable[] = {
         SD_BUS_PROPERTY("Quarantined", "b", get_wanted, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("RestoreResult", "s", NULL, offsetof(Patch, restore_result),
                 SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("RetiredBy", "s", NULL, offsetof(Patch, retired_by), 0),
         SD_BUS_PROPERTY("RestoreReason", "s", NULL, offsetof(Patch, restore_reason),
                 SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_VTABLE_END

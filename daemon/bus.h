@@ -41,7 +41,9 @@ int bus_get_covered_until(sd_bus *bus, const char *path, const char *interface, 
                 sd_bus_message *reply, void *userdata, sd_bus_error *error);
 int bus_get_schedule(sd_bus *bus, const char *path, const char *interface, const char *property,
                 sd_bus_message *reply, void *userdata, sd_bus_error *error);
+int bus_look_at_baseline(sd_bus_message *call, void *userdata, sd_bus_error *error);
 void bus_baseline_changed(Manager *m);
+void bus_baseline_settled(Manager *m, const char *name, char **retired, char **stayed, char **kept);
 
 /* bus-job.c */
 int bus_job_find(sd_bus *bus, const char *path, const char *interface, void *userdata,

@@ -95,6 +95,10 @@
 #define HOTPATCH_MESSAGE_BASELINE "4c5a574009a149c2be0eca7c87b3f256"
 /* A baseline failed, or was missed */
 #define HOTPATCH_MESSAGE_BASELINE_FAILED "2968a680ff21455cbd5ac2a5905d7fc6"
+/* The kernel of a baseline contains a patch, which is not wanted any more */
+#define HOTPATCH_MESSAGE_PATCH_RETIRED "370602743dac4678a30270f9d7b36ced"
+/* A patch for another kernel is kept at a baseline, as nobody said that it is contained */
+#define HOTPATCH_MESSAGE_PATCH_KEPT "c192754e87254726acd842e11e6ababb"
 /* The restart of the machine: scheduled, put off, taken back, held up */
 #define HOTPATCH_MESSAGE_RESTART "78b873dfe39e4c34aab99f80567653d6"
 /* Patches came into force and are watched from now on */

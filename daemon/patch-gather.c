@@ -322,6 +322,19 @@ static int mark_restored(const Manager *m, PatchSet *s) {
         return 0;
 }
 
+/* Contained in the kernel since that baseline, unless somebody has applied it again. */
+static int mark_retired(const Manager *m, const PatchSet *s) {
+        for (size_t i = 0; m->baseline && i < s->n_patches; i++) {
+                Patch *p = s->patches[i];
+                char name[BASELINE_NAME_SIZE];
+
+                if (p->state == PATCH_STAGED && !p->recorded &&
+                    baseline_retired_by(baseline_state(m->baseline), p->id, name) && patch_set_string(&p->retired_by, name) < 0)
+                        return -ENOMEM;
+        }
+        return 0;
+}
+
 /* What the kernel shows of the objects of those that it has; one that goes at this moment has none. */
 static int add_objects(const Manager *m, const PatchSet *s) {
         for (size_t i = 0; i < s->n_patches; i++) {
@@ -353,5 +366,7 @@ int patch_set_gather(Manager *m, PatchSet *s) {
                 r = add_objects(m, s);
         if (r >= 0)
                 r = quarantine_mark(m->store, s);
+        if (r >= 0)
+                r = mark_retired(m, s);
         return r < 0 ? r : mark_restored(m, s);
 }

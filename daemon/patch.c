@@ -47,6 +47,7 @@ static Patch *patch_free(Patch *p) {
         strv_free(p->strikes);
         free(p->restore_result);
         free(p->restore_reason);
+        free(p->retired_by);
         free(p->path);
         free(p->staged_key);
         free(p);
@@ -109,6 +110,7 @@ int patch_set_add(Manager *m, PatchSet *s, const char *id, Patch **ret) {
             patch_set_string(&p->severity, NULL) < 0 || patch_set_string(&p->stream, NULL) < 0 ||
             patch_set_string(&p->module, NULL) < 0 || patch_set_string(&p->digest, NULL) < 0 ||
             patch_set_string(&p->restore_result, NULL) < 0 || patch_set_string(&p->restore_reason, NULL) < 0 ||
+            patch_set_string(&p->retired_by, NULL) < 0 ||
             sd_bus_path_encode(HOTPATCH_PATCH_PATH, id, &p->path) < 0)
                 return -ENOMEM;
         *ret = p;

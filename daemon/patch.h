@@ -33,6 +33,7 @@ typedef enum PatchState {
  * @trial_until_usec: CLOCK_REALTIME; 0: it is not on trial
  * @strikes: sentences, against its content; NULL: none
  * @restore_result, @restore_reason: what hotpatch-restore made of it in this boot
+ * @retired_by: the baseline that contains it, when it is not wanted any more
  * @staged_key: which file of the spool title, module and so on were read from
  * @objects: what it patches, while it is in the kernel
  * @tripwire: watched while the patch is loaded; NULL when not, or without tripwires
@@ -56,6 +57,7 @@ typedef struct Patch {
         char **strikes;
         char *restore_result;
         char *restore_reason;
+        char *retired_by;
         char *digest;
         char *path;
         char *staged_key;

@@ -59,6 +59,7 @@ const Field store_baseline_fields[] = {
         { "REACHED_USEC", FIELD_U64, true, STATE(reached_usec), NULL },
         { "REACHED_KERNEL", FIELD_STRING, false, STATE(reached_kernel), valid_release },
         { "HISTORY", FIELD_STRV, false, STATE(history), baseline_history_is_valid },
+        { "RETIRED", FIELD_STRV, false, STATE(retired), baseline_retired_is_valid },
 };
 const size_t store_n_baseline_fields = ELEMENTSOF(store_baseline_fields);
 
@@ -70,7 +71,8 @@ static void file_done(BaselineFile *f) {
 static bool is_sound(const BaselineState *s) {
         return (s->name || s->phase == BASELINE_IDLE) && (s->reached || s->phase != BASELINE_REACHED) &&
                 (s->phase == BASELINE_FAILED) == (s->cause != BASELINE_CAUSE_NONE) &&
-                strv_length(s->history) <= HOTPATCH_BASELINE_HISTORY_MAX;
+                strv_length(s->history) <= HOTPATCH_BASELINE_HISTORY_MAX &&
+                strv_length(s->retired) <= HOTPATCH_BASELINE_RETIRED_MAX;
 }
 
 /**

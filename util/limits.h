@@ -94,6 +94,7 @@
 
 /* The state of the baseline: how earlier ones ended (two years of monthly ones), and why this one did. */
 #define HOTPATCH_BASELINE_HISTORY_MAX 24U
+#define HOTPATCH_BASELINE_RETIRED_MAX 64U
 #define HOTPATCH_BASELINE_TEXT_MAX ((size_t) 4096)
 
 /* Trust anchors and CRLs: per file, and how many. */

@@ -179,7 +179,7 @@ def test_json_is_the_contract(pki):
         ((patch,),) = ctl_json(w, 'list')
         assert set(patch) == {'trial_until', 'id', 'title', 'severity', 'state', 'module', 'stream', 'sequence', 'fixes',
                               'foreign', 'applied', 'tripped', 'wanted', 'quarantined', 'strikes',
-                              'restore_result', 'restore_reason'}, patch
+                              'retired_by', 'restore_result', 'restore_reason'}, patch
         assert patch['fixes'] == ['CVE-2026-0001'] and patch['applied'].endswith('Z'), patch
         (status,) = ctl_json(w, 'status')
         assert status['patches'] == [patch] and status['kernel']['release'].startswith('6.1.0'), status

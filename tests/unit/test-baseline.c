@@ -32,7 +32,8 @@ static void setup(void) {
         ck_assert_ok(calendar_window_parse("22:00 UTC", &policy.window));
         state = (BaselineState) { .since_usec = at(2026, 5, 6, 0, 0) };
         facts = (BaselineFacts) {
-                .now_usec = at(2026, 7, 21, 10, 0), .uptime_usec = 30 * USEC_PER_DAY, .boot_id = BOOT, .release = OLD,
+                .now_usec = at(2026, 7, 21, 10, 0), .uptime_usec = 30 * USEC_PER_DAY,
+                .trial_usec = 10 * USEC_PER_MINUTE, .boot_id = BOOT, .release = OLD,
         };
         enabled = true;
 }
