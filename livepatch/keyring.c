@@ -29,8 +29,9 @@
 #include "livepatch/lines.h"
 #include "util/limits.h"
 
+/* A search goes on into the rings in a ring, and the first two are in the last: what is found there is in no other. */
 static const char *const rings[] = {
-        ".builtin_trusted_keys", ".secondary_trusted_keys", ".machine", ".platform",
+        ".builtin_trusted_keys", ".machine", ".platform", ".secondary_trusted_keys",
 };
 
 /* Names in one sentence: the firmware of a PC has some five in its db. */

@@ -190,6 +190,17 @@ START_TEST(keys_of_the_kernel) {
 }
 END_TEST
 
+/* Whose keys they are only the running kernel tells. */
+START_TEST(a_captured_tree_names_no_keys) {
+        _cleanup_(tree_free) Tree t = tree_new();
+        char *names = (char *) "untouched";
+
+        tree_file(&t, "proc/keys", SOME);
+        ck_assert_ok(kernel_trusted_keys(t.kernel, &names));
+        ck_assert_ptr_null(names);
+}
+END_TEST
+
 static Suite *modsig_suite(void) {
         Suite *s = suite_create("modsig");
         TCase *c = tcase_create("message");
@@ -202,6 +213,7 @@ static Suite *modsig_suite(void) {
         suite_add_tcase(s, c);
         c = tcase_create("keys");
         tcase_add_loop_test(c, keys_of_the_kernel, 0, ELEMENTSOF(rings));
+        tcase_add_test(c, a_captured_tree_names_no_keys);
         suite_add_tcase(s, c);
         return s;
 }

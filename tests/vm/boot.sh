@@ -41,6 +41,17 @@ testcase_the_service_answers_on_the_bus() {
         expect_status 0
 }
 
+testcase_an_ordinary_guest_has_no_posture() {
+        local row
+
+        # The other way round than in secure-boot.sh.
+        hotpatchctl --json=short check >answer || true
+        for row in 'secure-boot missing off: not started by UEFI' 'lockdown missing none' 'tpm2 missing none' \
+                'module-signatures missing not required'; do
+                jq -r '.checks[] | .check + " " + .verdict + " " + .found' answer | grep -Fx "$row"
+        done
+}
+
 testcase_systemd_finds_no_fault_in_our_units() {
         local unit
         for unit in $(dpkg -L hotpatch | grep -E '^/(usr/)?lib/systemd/system/[^/]+\.(service|timer|socket|target)$'); do

@@ -58,7 +58,7 @@ root_disk() {
         fi
         if [[ $arg_own == yes ]]; then
                 file=format=raw,file=$run/root.raw
-        elif ((arg_reboots == 0)); then
+        elif ((arg_reboots == 0)) && [[ ! -e $run/root.qcow2 ]]; then
                 file=snapshot=on,format=raw,file=$image_root
         elif [[ ! -e $run/root.qcow2 ]]; then
                 qemu-img create -q -f qcow2 -b "$(readlink -f "$image_root")" -F raw "$run/root.qcow2"
