@@ -5,6 +5,7 @@
 systemd is played, the runner is the real one, and the package manager is a script of a few lines.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -208,7 +209,7 @@ def test_who_may(pki):
 def test_one_at_a_time_and_the_caller_may_leave(pki):
     with World(pki, polkit='allow').start() as w:
         go = w.machine.path('go')
-        w.add(Runs(w, 'while [ ! -e %s ]; do sleep 0.05; done\n' % go + DONE))
+        w.add(Runs(w, until(go) + DONE))
         first = w.client()
         first.begin('InstallBaseline', '', NO_OPTIONS, signature='sa{sv}')
         wait_for('the run', lambda: described(w)['running'] and described(w)['install'])
@@ -224,7 +225,7 @@ def test_one_at_a_time_and_the_caller_may_leave(pki):
 def test_a_run_goes_on_without_the_daemon(pki):
     with World(pki, polkit='allow').start() as w:
         go = w.machine.path('go')
-        runs = w.add(Runs(w, 'while [ ! -e %s ]; do sleep 0.05; done\n' % go + DONE))
+        runs = w.add(Runs(w, until(go) + DONE))
         w.root.begin('InstallBaseline', '', NO_OPTIONS, signature='sa{sv}')
         wait_for('the run', lambda: described(w)['running'] and described(w)['install'])
         w.daemon.kill()
@@ -288,7 +289,7 @@ def test_an_installation_that_nobody_saw_the_end_of(pki):
         w.machine.write('etc/hotpatch/hotpatchd.conf.d/60-year.conf', '[Baseline]\nEnable=no\n')
         w.start()
         go = w.machine.path('go')
-        runs = w.add(Runs(w, 'case $1 in install) %s ;; esac\n' % until(go) + PACKAGE + DONE))
+        runs = w.add(Runs(w, held('install', go) + PACKAGE + DONE))
         w.root.begin('InstallBaseline', '', NO_OPTIONS, signature='sa{sv}')
         wait_for('the run', lambda: described(w)['running'] and described(w)['install'])
         w.daemon.kill()
@@ -308,6 +309,28 @@ DROP_IN = 'etc/hotpatch/hotpatchd.conf.d/60-year.conf'
 ALWAYS = '[Baseline]\nEnable=yes\nWindow=00:00\nWindowLengthSec=24h\n'
 
 
+@contextlib.contextmanager
+def in_window(pki):
+    """A machine whose baselines go on by themselves, at any time of the day."""
+    with World(pki, polkit='allow') as w:
+        w.machine.write(DROP_IN, ALWAYS)
+        yield w.start()
+
+
+def noted(w):
+    """Lines of a package manager that writes down what it is asked, for verbs()."""
+    return 'echo $1 >>%s/verbs\n' % w.machine.root
+
+
+def until(path):
+    return 'while [ ! -e %s ]; do sleep 0.05; done\n' % path
+
+
+def held(verb, path):
+    """Lines of one that waits with that verb until the file is there."""
+    return 'case $1 in %s) %s ;; esac\n' % (verb, until(path))
+
+
 def state(w):
     return str(w.root.get('/org/hotpatch/Hotpatch1', 'org.hotpatch.Hotpatch1.Manager', 'BaselineState'))
 
@@ -318,10 +341,8 @@ def verbs(w):
 
 
 def test_what_is_scheduled_goes_on_by_itself(pki):
-    with World(pki, polkit='allow') as w:
-        w.machine.write(DROP_IN, ALWAYS)
-        w.start()
-        w.add(Runs(w, 'echo $1 >>%s/verbs\n' % w.machine.root + PACKAGE + DONE))
+    with in_window(pki) as w:
+        w.add(Runs(w, noted(w) + PACKAGE + DONE))
         stage(w, baseline_bundle(pki, deadline='2036-12-31T00:00:00Z'))
         plan(w, 'base-2026-10', schedule=True)
         wait_for('the installation', lambda: state(w) in ('installed', 'scheduled'))
@@ -359,10 +380,8 @@ def in_the_way(w):
 
 
 def test_a_plan_that_cannot_be_written_is_none(pki):
-    with World(pki, polkit='allow') as w:
-        w.machine.write(DROP_IN, ALWAYS)
-        w.start()
-        w.add(Runs(w, 'echo $1 >>%s/verbs\n' % w.machine.root + PACKAGE + DONE))
+    with in_window(pki) as w:
+        w.add(Runs(w, noted(w) + PACKAGE + DONE))
         stage(w, baseline_bundle(pki, baseline='2026.05', deadline='2036-12-31T00:00:00Z'))
         before = state(w), json.loads(w.root.call('Calendar', 0))['baseline']
         end = in_the_way(w)
@@ -376,11 +395,9 @@ def test_a_plan_that_cannot_be_written_is_none(pki):
 
 
 def test_a_step_that_cannot_be_written_is_not_taken(pki):
-    with World(pki, polkit='allow') as w:
-        w.machine.write(DROP_IN, ALWAYS)
-        w.start()
+    with in_window(pki) as w:
         go = w.machine.path('go')
-        w.add(Runs(w, 'echo $1 >>%s/verbs\ncase $1 in download) %s ;; esac\n' % (w.machine.root, until(go)) + PACKAGE + DONE))
+        w.add(Runs(w, noted(w) + held('download', go) + PACKAGE + DONE))
         scheduled(w)
         wait_for('the download', lambda: verbs(w)[-1:] == ['download'])
         end = in_the_way(w)
@@ -397,10 +414,8 @@ def test_a_step_that_cannot_be_written_is_not_taken(pki):
 
 
 def test_an_installation_that_fails_is_not_tried_again(pki):
-    with World(pki, polkit='allow') as w:
-        w.machine.write(DROP_IN, ALWAYS)
-        w.start()
-        w.add(Runs(w, 'echo $1 >>%s/verbs\n' % w.machine.root + '''case $1 in install)
+    with in_window(pki) as w:
+        w.add(Runs(w, noted(w) + '''case $1 in install)
             echo \'{"type":"failed","cause":"packages-broken","text":"a script failed"}\'; exit 1 ;; esac\n''' + PACKAGE + DONE))
         plan(w, schedule=True)
         wait_for('the failure', lambda: state(w) == 'install-failed')
@@ -412,20 +427,14 @@ def test_an_installation_that_fails_is_not_tried_again(pki):
         assert state(w) in ('installed', 'scheduled'), state(w)
 
 
-def until(path):
-    return 'while [ ! -e %s ]; do sleep 0.05; done\n' % path
-
-
 def scheduled(w, bundle=''):
     plan(w, bundle, schedule=True)
 
 
 def test_a_start_job_that_is_canceled(pki):
-    with World(pki, polkit='allow') as w:
-        w.machine.write(DROP_IN, ALWAYS)
-        w.start()
+    with in_window(pki) as w:
         go = w.machine.path('go')
-        runs = w.add(Runs(w, 'echo $1 >>%s/verbs\ncase $1 in install) %s ;; esac\n' % (w.machine.root, until(go)) + PACKAGE + DONE))
+        runs = w.add(Runs(w, noted(w) + held('install', go) + PACKAGE + DONE))
         scheduled(w)
         wait_for('the installation', lambda: verbs(w)[-1:] == ['install'])
         runs.cancel = True
@@ -466,11 +475,9 @@ def test_a_request_that_nobody_took(pki):
 
 def test_a_unit_that_does_not_run_is_tried_again(pki):
     """An ExecCondition= of the site, or a shutdown: nothing was begun, so nothing has failed."""
-    with World(pki, polkit='allow') as w:
-        w.machine.write(DROP_IN, ALWAYS)
-        w.start()
+    with in_window(pki) as w:
         go = w.machine.path('go')
-        runs = w.add(Runs(w, 'echo $1 >>%s/verbs\ncase $1 in download) %s ;; esac\n' % (w.machine.root, until(go)) + PACKAGE + DONE))
+        runs = w.add(Runs(w, noted(w) + held('download', go) + PACKAGE + DONE))
         scheduled(w)
         wait_for('the download', lambda: verbs(w)[-1:] == ['download'])
         n = len(runs.started)
@@ -489,11 +496,9 @@ def test_a_unit_that_does_not_run_is_tried_again(pki):
 
 
 def test_what_was_mended_is_completed(pki):
-    with World(pki, polkit='allow') as w:
-        w.machine.write(DROP_IN, ALWAYS)
-        w.start()
+    with in_window(pki) as w:
         go = w.machine.path('go')
-        runs = w.add(Runs(w, 'echo $1 >>%s/verbs\ncase $1 in install) %s ;; esac\n' % (w.machine.root, until(go)) + PACKAGE + DONE))
+        runs = w.add(Runs(w, noted(w) + held('install', go) + PACKAGE + DONE))
         stage(w, baseline_bundle(pki, deadline='2036-12-31T00:00:00Z'))
         scheduled(w, 'base-2026-10')
         wait_for('the installation', lambda: verbs(w)[-1:] == ['install'])
@@ -510,9 +515,7 @@ def test_what_was_mended_is_completed(pki):
 
 
 def test_a_lock_is_no_failure_for_ever(pki):
-    with World(pki, polkit='allow') as w:
-        w.machine.write(DROP_IN, ALWAYS)
-        w.start()
+    with in_window(pki) as w:
         w.add(Runs(w, '''case $1 in install)
             echo \'{"type":"failed","cause":"lock-held","text":"apt is at work","retry":true}\'; exit 1 ;; esac\n''' + PACKAGE + DONE))
         scheduled(w)
@@ -521,11 +524,9 @@ def test_a_lock_is_no_failure_for_ever(pki):
 
 
 def test_a_run_is_known_by_its_id_and_not_by_the_clock(pki):
-    with World(pki, polkit='allow') as w:
-        w.machine.write(DROP_IN, ALWAYS)
-        w.start()
+    with in_window(pki) as w:
         go = w.machine.path('go')
-        w.add(Runs(w, 'case $1 in install) %s ;; esac\n' % until(go) + PACKAGE + DONE))
+        w.add(Runs(w, held('install', go) + PACKAGE + DONE))
         scheduled(w)
         wait_for('the installation', lambda: described(w)['running'] and described(w)['install'])
         # As if the clock had been set back in the meantime: the run seems to have begun before its phase.
