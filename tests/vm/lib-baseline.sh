@@ -8,18 +8,39 @@
 
 # ---- in prepare(), on the host ----
 
-# make_repository FOLDER RELEASE: a signed repository with this kernel and the package that follows the newest one.
-# FOLDER/key.gpg is the key.
+# make_repository FOLDER RELEASE: a signed repository with this kernel and the package that follows the newest one
 make_repository() {
-        local folder=$1 release=$2 version home
+        local folder=$1 release=$2 version
 
-        need_packages gpg dpkg-dev
         mkdir -p "$folder"
         fetch_deb "linux-image-$release"
         version=$(dpkg-deb -f "$REPLY" Version)
         cp "$REPLY" "$folder/"
         fetch_deb "linux-image-${release#*-*-}=$version"
         cp "$REPLY" "$folder/"
+        sign_repository "$folder"
+}
+
+# make_package FOLDER NAME VERSION POSTINST: a package with nothing in it but this script
+make_package() {
+        local tree
+
+        need_packages dpkg-dev
+        tree=$(mktemp -d)
+        mkdir -p "$1" "$tree/DEBIAN"
+        printf 'Package: %s\nVersion: %s\nArchitecture: all\nMaintainer: Test <test@example.org>\nDescription: made for a test\n' \
+                "$2" "$3" >"$tree/DEBIAN/control"
+        printf '#!/bin/sh\nset -e\n%s\n' "$4" >"$tree/DEBIAN/postinst"
+        chmod 755 "$tree" "$tree/DEBIAN/postinst"
+        dpkg-deb -Zgzip --root-owner-group -b "$tree" "$1/$2_$3_all.deb"
+        rm -rf "$tree"
+}
+
+# sign_repository FOLDER: the packages in it are a repository, signed by a new key, FOLDER/key.gpg
+sign_repository() {
+        local folder=$1 home
+
+        need_packages gpg dpkg-dev
         home=$(mktemp -d)
         gpg --homedir "$home" --batch --quiet --passphrase '' --quick-generate-key 'Archive of the test' ed25519 sign never
         gpg --homedir "$home" --batch --quiet --export >"$folder/key.gpg"
@@ -30,6 +51,7 @@ make_repository() {
                         "$(date -u -R)" "$(sha256sum <Packages | cut -d ' ' -f 1)" "$(stat -c %s Packages)" >Release
                 gpg --homedir "$home" --batch --quiet --clearsign --output InRelease Release
         )
+        gpgconf --homedir "$home" --kill all
         rm -rf "$home"
 }
 
