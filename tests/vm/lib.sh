@@ -225,7 +225,8 @@ run_on_host() {
                 -h | --help) scenario_help; exit 0 ;;
                 -*) echo "unknown option '$1', see --help" >&2; exit 2 ;;
                 *)
-                        testcases | grep -qx "${1#testcase_}" ||
+                        # No pipe: grep -q leaves at the first match, and then the pipe has failed.
+                        grep -qx -- "${1#testcase_}" <<<"$(testcases)" ||
                                 { echo "no testcase '$1', see --help" >&2; exit 2; }
                         names+=("${1#testcase_}")
                         ;;

@@ -29,14 +29,14 @@ load() {
         # What a failed testcase left must not fail the next.
         [[ ! -e /sys/kernel/livepatch/$1 ]] || unload "$1"
         insmod "$1.ko" "${@:2}"
-        eventually 30 grep -qx 0 "/sys/kernel/livepatch/$1/transition"
+        eventually 60 grep -qx 0 "/sys/kernel/livepatch/$1/transition"
 }
 
 # unload NAME: disable, wait, remove
 unload() {
         echo 0 >"/sys/kernel/livepatch/$1/enabled"
-        eventually 30 [ ! -e "/sys/kernel/livepatch/$1" ]
-        eventually 15 rmmod "$1"
+        eventually 60 [ ! -e "/sys/kernel/livepatch/$1" ]
+        eventually 60 rmmod "$1"
 }
 
 testcase_a_function_of_vmlinux_changes_and_changes_back() {
@@ -75,33 +75,37 @@ testcase_tripwires_count_by_name_and_are_for_root_only() {
 }
 
 testcase_a_tripwire_wakes_poll_at_most_once_a_second() {
-        local hits wakes end
+        local hits wakes begun took
         load hp_probe
         ./poll-file /sys/module/hp_probe/hotpatch/tripwires 2 >quiet
         expect_file quiet '^wakes 0$'
-        ./poll-file /sys/module/hp_probe/hotpatch/tripwires 10 >woken &
-        eventually 5 grep -q waiting woken
-        end=$((SECONDS + 4))
-        while ((SECONDS < end)); do
+        ./poll-file /sys/module/hp_probe/hotpatch/tripwires 300 >woken &
+        eventually 60 grep -q waiting woken
+        begun=$SECONDS
+        while ((SECONDS < begun + 4)); do
                 cat /proc/version >/dev/null
                 sleep 0.05
         done
-        wait $!
         hits=$(sed -n 's/^TEST-HIT //p' /sys/module/hp_probe/hotpatch/tripwires)
+        # The last wake comes after the last hit.
+        eventually 60 grep -qx "TEST-HIT $hits" woken
+        took=$((SECONDS - begun))
+        kill $!
+        wait $!
         wakes=$(sed -n 's/^wakes //p' woken)
         echo "$hits hits, $wakes wakes"
-        ((wakes >= 2 && wakes <= 7 && wakes < hits))
-        # The last wake came after the last hit.
-        expect_file woken "^TEST-HIT $hits\$"
+        ((wakes >= 2 && wakes <= took + 2 && wakes < hits))
         unload hp_probe
 }
 
 testcase_a_flood_leaves_few_lines_in_the_kernel_log() {
-        local lines
+        local lines files=()
         log_mark
         load hp_probe
-        for _ in $(seq 200); do cat /proc/version >/dev/null; done
-        eventually 5 eval "log_since_mark | grep -q 'tripwire TEST-HIT'"
+        # In one program: two hundred would take so long on a busy machine that a second line were right.
+        for _ in $(seq 200); do files+=(/proc/version); done
+        cat "${files[@]}" >/dev/null
+        eventually 60 kernel_said 'tripwire TEST-HIT'
         sleep 3
         lines=$(log_since_mark | grep -c 'hotpatch: hp_probe: tripwire TEST-HIT: ')
         ((lines == 1)) || fail "$lines lines"
@@ -119,7 +123,7 @@ testcase_a_module_goes_while_hits_come_in() {
                         cat /proc/version >/dev/null
                         sleep 0.1
                 done
-                eventually 15 rmmod hp_probe
+                eventually 60 rmmod hp_probe
         done
         [[ ! -e /sys/module/hp_probe ]]
 }
