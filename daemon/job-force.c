@@ -102,11 +102,35 @@ static int list_pinned(const Job *j, char ***ret) {
         return 0;
 }
 
+static int add_missing(char ***v, char *const *more) {
+        for (char *const *s = more; s && *s; s++) {
+                int r = strv_contains(*v, *s) ? 0 : strv_extend(v, *s);
+
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+/* What was forced before in this boot stays so, whatever becomes of this. */
+static int merge(const Job *j, Forced *f) {
+        char *module[] = { (char *) stall_module(j->stall), NULL };
+        int r;
+
+        r = add_missing(&f->ids, j->forced_before.ids);
+        if (r >= 0)
+                r = add_missing(&f->ids, j->ids);
+        if (r >= 0)
+                r = add_missing(&f->modules, j->forced_before.modules);
+        if (r >= 0)
+                r = add_missing(&f->modules, module);
+        if (r >= 0)
+                r = list_pinned(j, &f->pinned);
+        return r < 0 ? r : add_missing(&f->pinned, j->forced_before.pinned);
+}
+
 static int write_down(Job *j, uint32_t caller_uid, sd_bus_error *error) {
-        _cleanup_strv_free_ char **pinned = NULL;
-        Forced f = {
-                .ids = j->ids,
-                .module = (char *) stall_module(j->stall),
+        _cleanup_(forced_done) Forced f = {
                 .forced_usec = clock_usec(CLOCK_REALTIME),
                 .caller_uid = caller_uid,
         };
@@ -115,28 +139,21 @@ static int write_down(Job *j, uint32_t caller_uid, sd_bus_error *error) {
         r = sd_id128_get_boot(&f.boot_id);
         if (r < 0)
                 return r;
-        r = list_pinned(j, &pinned);
-        if (r < 0)
-                return r;
-        /* What was forced before in this boot stays so, whatever becomes of this. */
         forced_done(&j->forced_before);
         j->forced_before = (Forced) {};
         r = store_forced_read(j->manager->store, f.boot_id, &j->forced_before);
         if (r < 0 && r != -ENOENT)
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("StateDamaged"),
                         "The file '/var/lib/hotpatch/forced' cannot be read: %s", strerror(-r));
-        for (char **module = j->forced_before.pinned; module && *module; module++) {
-                r = strv_contains(pinned, *module) ? 0 : strv_extend(&pinned, *module);
-                if (r < 0)
-                        return r;
-        }
-        f.pinned = pinned;
+        r = merge(j, &f);
+        if (r < 0)
+                return r;
         return store_forced_write(j->manager->store, &f, error);
 }
 
 /* It was not forced. */
 static void take_back(const Job *j) {
-        if (j->forced_before.module)
+        if (j->forced_before.modules)
                 (void) (store_forced_write(j->manager->store, &j->forced_before, NULL) < 0);
         else
                 (void) (store_forced_clear(j->manager->store) < 0);

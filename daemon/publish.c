@@ -54,7 +54,7 @@ static int gather(const Manager *m, sd_id128_t boot, const Patch ***ret, size_t 
         if (!v)
                 return -ENOMEM;
         for (size_t i = 0; r != -EBADMSG && i < m->patches.n_patches; i++)
-                if (status_is_in_force(m->patches.patches[i], forced.module))
+                if (status_is_in_force(m->patches.patches[i], forced.modules))
                         v[n++] = m->patches.patches[i];
         *ret = TAKE_PTR(v);
         *ret_n = n;

@@ -40,8 +40,10 @@ static int add(RebootReason reason, void *userdata, const char *id, const char *
 }
 
 static int add_forced(const Manager *m, const Forced *f, RebootReason reason, void *userdata) {
-        int r = add(reason, userdata, "forced", "The transition of module ", f->module);
+        int r = 0;
 
+        for (char **module = f->modules; r >= 0 && module && *module; module++)
+                r = add(reason, userdata, "forced", "The transition of module ", *module);
         for (char **module = f->pinned; r >= 0 && module && *module; module++) {
                 LivepatchState state;
 

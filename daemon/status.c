@@ -26,12 +26,12 @@
 
 /**
  * status_is_in_force() - does every task run the code of this patch, as far as can be told?
- * @forced_module: whose transition was forced in this boot; NULL: none
+ * @forced_modules: whose transitions were forced in this boot; NULL: none
  */
-bool status_is_in_force(const Patch *p, const char *forced_module) {
+bool status_is_in_force(const Patch *p, char *const *forced_modules) {
         if (p->state != PATCH_ACTIVE || p->foreign || !p->recorded)
                 return false;
-        if (forced_module && streq(forced_module, p->module))
+        if (strv_contains(forced_modules, p->module))
                 return false;
         for (size_t i = 0; i < p->n_objects; i++)
                 if (p->objects[i].state == PATCHED_NO)

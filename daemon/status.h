@@ -23,7 +23,7 @@ typedef struct Status {
         uint64_t changed_usec;
 } Status;
 
-bool status_is_in_force(const Patch *p, const char *forced_module) _nonnull_(1);
+bool status_is_in_force(const Patch *p, char *const *forced_modules) _nonnull_(1);
 int status_fixes(const Status *s, char ***ret) _must_check_ _nonnull_(1, 2);
 int status_lines(const Status *s, char **ret) _must_check_ _nonnull_(1, 2);
 /* describe-status.c */

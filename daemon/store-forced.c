@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The state file `forced`: a transition was ended by force in this boot.
+ * The state file `forced`: transitions were ended by force in this boot.
  *
  * The kernel keeps no trace of it that could be read. Afterwards a task may still be inside a function
  * that was replaced, and the kernel's check of stacks, on which every later transition relies, does not see it;
  * so nothing more is applied until the restart. The file is written before the kernel is told, and it
  * counts only for the boot whose id it has: a restart is what makes it void.
+ *
+ * One record is of all that was forced in the boot. To an older hotpatchd, which knows one MODULE, one with several is
+ * damaged: it applies nothing and publishes nothing, which is right.
  */
 
 #include "bundle/manifest.h"
@@ -18,7 +21,7 @@
 
 static const Field forced_fields[] = {
         { "ID", FIELD_STRV, true, offsetof(Forced, ids), manifest_id_is_valid },
-        { "MODULE", FIELD_STRING, true, offsetof(Forced, module), manifest_module_is_valid },
+        { "MODULE", FIELD_STRV, true, offsetof(Forced, modules), manifest_module_is_valid },
         { "PINNED", FIELD_STRV, false, offsetof(Forced, pinned), manifest_module_is_valid },
         { "BOOT_ID", FIELD_ID128, true, offsetof(Forced, boot_id), NULL },
         { "FORCED_USEC", FIELD_U64, true, offsetof(Forced, forced_usec), NULL },
@@ -86,7 +89,7 @@ int store_forced_why(const Store *s, char **ret) {
                 return r;
         if (r == -EBADMSG)
                 text = strdup("the file '/var/lib/hotpatch/forced' cannot be read");
-        else if (r >= 0 && asprintf(&text, "the transition of module '%s' was forced", f.module) < 0)
+        else if (r >= 0 && asprintf(&text, "the transition of module '%s' was forced", f.modules[0]) < 0)
                 return -ENOMEM;
         if (r != -ENOENT && !text)
                 return -ENOMEM;

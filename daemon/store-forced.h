@@ -7,14 +7,14 @@
 
 /**
  * struct Forced - strings owned
- * @ids: patches of the job
- * @module: whose transition was forced
+ * @ids: patches of the jobs
+ * @modules: whose transitions were forced, the first one first
  * @pinned: modules that the kernel keeps in memory because of it
- * @caller_uid: who asked
+ * @forced_usec, @caller_uid: when and by whom, the last time
  */
 typedef struct Forced {
         char **ids;
-        char *module;
+        char **modules;
         char **pinned;
         sd_id128_t boot_id;
         uint64_t forced_usec; /* CLOCK_REALTIME */

@@ -236,8 +236,8 @@ def force(client, job, **kwargs):
     return client.call('Force', interface=JOB, path=str(job[1]), signature='', **kwargs)
 
 
-def make_force_file(w):
-    w.machine.write('sys/kernel/livepatch/hp_one/force', '0\n')
+def make_force_file(w, module='hp_one'):
+    w.machine.write('sys/kernel/livepatch/%s/force' % module, '0\n')
 
 
 def forced(w):
@@ -349,6 +349,49 @@ def test_a_force_that_fails_does_not_undo_the_one_before(pki):
         w.machine.kernel.stall = False
 
 
+def fixed_cves(w):
+    return read(w.machine.path('run/hotpatch/fixed-cves')).decode().splitlines()[1:]
+
+
+def test_a_second_force_does_not_make_the_first_look_fixed(pki):
+    with world(pki, config='FreezeAfterSec=0\nTimeoutSec=0\n', tasks=False) as w:
+        w.machine.kernel.stall = False
+        w.machine.stage('hp-two', force_safe=True, functions=(('vmlinux', 'hp_other'),), fixes=[
+            {'id': 'CVE-2026-0002', 'severity': 'important', 'summary': 'A hole'}])
+        assert w.root.finish(w.root.apply('hp-two'))[0] == 'done'
+        wait_for('the file', lambda: fixed_cves(w) == ['CVE-2026-0002'])
+        w.machine.kernel.stall = True
+        add_task(w, 300, 'web', unit='web.service')
+        job = begin(w, force_safe=True)
+        named(w, job, 1)
+        make_force_file(w)
+        wait_until_stalled()
+        force(w.root, job)
+        finish_stalled(w, job)
+        assert w.root.patches()['hp-one'] == 'active'
+        wait_for('the other alone', lambda: fixed_cves(w) == ['CVE-2026-0002'])
+        w.machine.kernel.stall = True
+        w.machine.kernel.held = 10000
+        add_task(w, 300, 'web', unit='web.service', patch_state=1)
+        job = w.root.remove('hp-two')
+        named(w, job, 1)
+        make_force_file(w, 'hp_two')
+        wait_until_stalled()
+        force(w.root, job)
+        w.machine.kernel.stall = False
+        assert w.root.finish(job)[1] == 'PinnedUntilReboot'
+        assert w.root.patches()['hp-one'] == 'active'
+        wait_for('nothing', lambda: fixed_cves(w) == [])
+        assert [r[0] for r in reboot(w)] == ['forced', 'forced', 'pinned'], reboot(w)
+        text = read(w.machine.path('var/lib/hotpatch/forced')).decode()
+        for line in ('ID=hp-one', 'ID=hp-two', 'MODULE=hp_one', 'MODULE=hp_two', 'PINNED=hp_two'):
+            assert text.splitlines().count(line) == 1, text
+        # By a new daemon neither.
+        w.daemon.stop()
+        w.daemon.start()
+        assert w.root.patches()['hp-one'] == 'active' and fixed_cves(w) == []
+
+
 def test_force_is_a_question_of_its_own(pki):
     for temper, allowed in (('deny', False), ('challenge', False), ('allow', True)):
         with World(pki, polkit=temper) as w:
@@ -407,6 +450,7 @@ main([
     test_force_needs_the_vendors_word,
     test_force_of_a_removal_pins_the_module,
     test_a_force_that_fails_does_not_undo_the_one_before,
+    test_a_second_force_does_not_make_the_first_look_fixed,
     test_force_is_a_question_of_its_own,
     test_what_cannot_be_written_down_is_not_forced,
 ])

@@ -21,7 +21,8 @@ static void teardown(void) {
 
 static Forced forced(void) {
         static char *ids[] = { (char *) "hp-one", (char *) "hp-two", NULL }, *pinned[] = { (char *) "hp_old", NULL };
-        Forced f = { .ids = ids, .module = (char *) "hp_one", .pinned = pinned, .forced_usec = 5, .caller_uid = 1000 };
+        static char *modules[] = { (char *) "hp_one", (char *) "hp_two", NULL };
+        Forced f = { .ids = ids, .modules = modules, .pinned = pinned, .forced_usec = 5, .caller_uid = 1000 };
 
         ck_assert_ok(sd_id128_get_boot(&f.boot_id));
         return f;
@@ -36,7 +37,8 @@ START_TEST(what_was_forced_is_remembered_for_this_boot) {
         ck_assert_ptr_null(none);
         ck_assert_ok(store_forced_write(store, &f, NULL));
         ck_assert_ok(store_forced_read(store, f.boot_id, &back));
-        ck_assert_str_eq(back.module, "hp_one");
+        ck_assert(strv_contains(back.modules, "hp_one") && strv_contains(back.modules, "hp_two"));
+        ck_assert_uint_eq(strv_length(back.modules), 2);
         ck_assert(strv_contains(back.ids, "hp-two"));
         ck_assert_str_eq(back.pinned[0], "hp_old");
         ck_assert_uint_eq(back.caller_uid, 1000);
@@ -45,6 +47,27 @@ START_TEST(what_was_forced_is_remembered_for_this_boot) {
         ck_assert_ok(store_forced_clear(store));
         ck_assert_ok(store_forced_clear(store));
         ck_assert_int_eq(store_forced_read(store, f.boot_id, &(Forced) {}), -ENOENT);
+}
+END_TEST
+
+/* As it was written when a record had one module. */
+START_TEST(the_record_of_an_older_version_is_read) {
+        _cleanup_(forced_done) Forced back = {};
+        _cleanup_free_ char *path = NULL;
+        char boot[SD_ID128_STRING_MAX];
+        Forced now = forced();
+        FILE *f;
+
+        ck_assert_int_ge(asprintf(&path, "%s/var/lib/hotpatch/forced", root), 0);
+        f = fopen(path, "w");
+        ck_assert_ptr_nonnull(f);
+        fprintf(f, "FORMAT=1\nID=hp-one\nMODULE=hp_one\nBOOT_ID=%s\nFORCED_USEC=5\nCALLER_UID=0\nEND=1\n",
+                sd_id128_to_string(now.boot_id, boot));
+        fclose(f);
+        ck_assert_ok(store_forced_read(store, now.boot_id, &back));
+        ck_assert_str_eq(back.modules[0], "hp_one");
+        ck_assert_uint_eq(strv_length(back.modules), 1);
+        ck_assert_ptr_null(back.pinned);
 }
 END_TEST
 
@@ -84,6 +107,7 @@ static Suite *suite(void) {
 
         tcase_add_checked_fixture(tc, setup, teardown);
         tcase_add_test(tc, what_was_forced_is_remembered_for_this_boot);
+        tcase_add_test(tc, the_record_of_an_older_version_is_read);
         tcase_add_test(tc, a_restart_makes_it_void);
         tcase_add_test(tc, a_damaged_record_stops_patching);
         suite_add_tcase(s, tc);

@@ -14,11 +14,14 @@ START_TEST(what_is_in_force) {
         PatchedObject good[] = { { S("vmlinux"), PATCHED_YES }, { S("ext4"), PATCHED_WAITING } };
         PatchedObject bad[] = { { S("vmlinux"), PATCHED_YES }, { S("ext4"), PATCHED_NO } };
 
+        char *others[] = { S("hp_b"), S("hp_c"), NULL }, *also[] = { S("hp_b"), S("hp_a"), NULL };
+
         ck_assert(status_is_in_force(&(Patch) { BASE }, NULL));
         ck_assert(status_is_in_force(&(Patch) { BASE, .trial_until_usec = 1 }, NULL));
-        ck_assert(status_is_in_force(&(Patch) { BASE, .objects = good, .n_objects = 2 }, "hp_b"));
+        ck_assert(status_is_in_force(&(Patch) { BASE, .objects = good, .n_objects = 2 }, others));
         ck_assert(!status_is_in_force(&(Patch) { BASE, .objects = bad, .n_objects = 2 }, NULL));
-        ck_assert(!status_is_in_force(&(Patch) { BASE }, "hp_a"));
+        ck_assert(!status_is_in_force(&(Patch) { BASE }, also));
+        ck_assert(!status_is_in_force(&(Patch) { BASE }, also + 1));
         ck_assert(!status_is_in_force(&(Patch) { .module = S("m"), .state = PATCH_ACTIVE }, NULL));
         ck_assert(!status_is_in_force(&(Patch) { .module = S("m"), .recorded = true, .foreign = true, .state = PATCH_ACTIVE }, NULL));
         for (PatchState s = 0; s < _PATCH_STATE_MAX; s++)
