@@ -22,6 +22,7 @@
 #include <syslog.h>
 
 #include <config.h> /* the build's */
+#include "daemon/eclipse.h"
 #include "daemon/manager.h"
 #include "daemon/publish.h"
 #include "daemon/rundir.h"
@@ -54,7 +55,8 @@ static int gather(const Manager *m, sd_id128_t boot, const Patch ***ret, size_t 
         if (!v)
                 return -ENOMEM;
         for (size_t i = 0; r != -EBADMSG && i < m->patches.n_patches; i++)
-                if (status_is_in_force(m->patches.patches[i], forced.modules))
+                if (status_is_in_force(m->patches.patches[i], forced.modules) &&
+                    !eclipse_is_possible(m->kernel, &m->patches, m->patches.patches[i]))
                         v[n++] = m->patches.patches[i];
         *ret = TAKE_PTR(v);
         *ret_n = n;

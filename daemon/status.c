@@ -8,7 +8,7 @@
  *              code runs since the transition ended, and if the trial fails the line goes when the patch does
  *   not        staged, in transition, being taken out, pinned; a livepatch without a record (nobody verified what it
  *              repairs); one of whose modules is loaded and not patched; one whose transition was forced (some task
- *              may still be inside the old function)
+ *              may still be inside the old function); one that somebody else's livepatch may stand in front of (eclipse.c)
  *
  * A module that is not loaded has nothing to be fixed, and is patched when it is loaded: it does not count against
  * its patch.
