@@ -5,15 +5,18 @@ The daemon does what the Desktop Notifications Specification 1.2 says of ids and
 when it is asked to; what it can and whether it closes what was clicked on differs from one to the next, as among real ones.
 """
 
+import contextlib
 import os
 import shutil
 import subprocess
 import tempfile
+import time
 
 import dbus
+import dbus.lowlevel
 import dbus.service
 
-from hotpatchtest import BUILD, NOBODY, PROPERTIES, read, wait_for, write
+from hotpatchtest import BUILD, NOBODY, PATIENCE, PROPERTIES, read, wait_for, write
 
 NOTIFIER = os.path.join(BUILD, 'notifier/hotpatch-notifier')
 NOTIFIER_NAME = 'org.hotpatch.Notifier1'
@@ -32,6 +35,73 @@ CONFIG = '''<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configurat
   </policy>
 </busconfig>
 '''
+
+
+BUS = ('org.freedesktop.DBus', '/org/freedesktop/DBus', 'org.freedesktop.DBus')
+
+# Answered when a person has answered polkit.
+PATIENT = ('DeferBaseline', 'Reboot')
+
+
+def delivered(connection):
+    """The bus has passed on what was sent on CONNECTION."""
+    connection.call_blocking(*BUS, 'GetId', '', ())
+
+
+class Traffic:
+    """What one program says on a bus and is told there, counted by a monitor."""
+
+    def __init__(self, bus):
+        self.caller, self.monitor = bus.connect(), bus.connect()
+        self.me = self.caller.get_unique_name()
+        self.name = None  # of the program, as soon as it is known
+        self.pings = 0
+        self.messages = []
+        self.monitor.call_blocking(*BUS[:2], 'org.freedesktop.DBus.Monitoring', 'BecomeMonitor', 'asu', (dbus.Array([], 's'), 0))
+        self.monitor.add_message_filter(self.on_message)
+
+    def on_message(self, _connection, message):
+        self.messages.append((message.get_sender(), message.get_destination(), message.get_type(), message.get_serial(),
+                              message.get_reply_serial(), message.get_member()))
+        return dbus.lowlevel.HANDLER_RESULT_HANDLED
+
+    def find(self, pid):
+        """Is the program here? It is whoever has this PID."""
+        for name in () if self.name else self.caller.list_names():
+            with contextlib.suppress(dbus.DBusException):
+                if name.startswith(':') and self.caller.call_blocking(*BUS, 'GetConnectionUnixProcessID', 's', (name,)) == pid:
+                    self.name = str(name)
+        return self.name
+
+    def answers(self):
+        """Calls of the program: serial -> (member, type of the answer or None)."""
+        calls = {}
+        for sender, to, kind, serial, reply_to, member in self.messages:
+            if sender == self.name and kind == dbus.lowlevel.MESSAGE_TYPE_METHOD_CALL:
+                calls[serial] = (str(member), None)
+            elif to == self.name and reply_to in calls:
+                calls[reply_to] = (calls[reply_to][0], kind)
+        return calls
+
+    def count(self):
+        """Messages from and to the program, without our own and without what everybody gets."""
+        return sum(self.name in m[:2] and self.me not in m[:2] and m[1] is not None for m in self.messages)
+
+    def waits(self):
+        """Is a call unanswered?"""
+        return any(kind is None and member not in PATIENT for member, kind in self.answers().values())
+
+    def ping(self):
+        """What was sent to the program before has been dealt with, and the monitor has seen what it said to that."""
+        self.pings += 1
+        # Any question does, and any answer. Not Peer.Ping: libdbus answers that by itself, on the monitor as well, which ends it.
+        self.caller.call_async(self.name, '/', 'org.freedesktop.DBus.Introspectable', 'Introspect', '', (), lambda *_: None,
+                               lambda _: None)
+        wait_for('an answer', lambda: self.pings == sum(m[:2] == (self.name, self.me) for m in self.messages))
+
+    def close(self):
+        self.monitor.close()
+        self.caller.close()
 
 
 class Session:
@@ -119,6 +189,7 @@ class Desk(dbus.service.Object):
     def inhibit(self, inhibited):
         self.inhibited = inhibited
         self.PropertiesChanged(DESK, {'Inhibited': dbus.Boolean(inhibited)}, dbus.Array([], signature='s'))
+        delivered(self.owner)
 
     def close_one(self, number, reason):
         if self.open.pop(number, None):
@@ -128,6 +199,7 @@ class Desk(dbus.service.Object):
         """A person closes it."""
         assert number in self.open, self.open
         self.close_one(number, 2)
+        delivered(self.owner)
 
     def press(self, number, key):
         """A person presses a button, or clicks on it ('default')."""
@@ -135,6 +207,7 @@ class Desk(dbus.service.Object):
         self.ActionInvoked(number, key)
         if self.closes:
             self.close_one(number, 2)
+        delivered(self.owner)
 
     def about(self, topic):
         """All that was told about a topic."""
@@ -151,18 +224,49 @@ class Desk(dbus.service.Object):
 
 
 class Notifier:
-    """The program under test, as nobody, on two private buses."""
+    """The program under test, as nobody, on two private buses. It has had its first look."""
 
     def __init__(self, world, session, **environment):
         self.log_path = os.path.join(session.directory, 'notifier.log')
         self.session = session
+        self.system_traffic, self.session_traffic = Traffic(world.bus), Traffic(session)
         with open(self.log_path, 'ab') as log:
             self.process = subprocess.Popen(
                 [NOTIFIER], stdin=subprocess.DEVNULL, stdout=log, stderr=log, user=NOBODY, group=NOBODY, extra_groups=[], cwd='/',
                 env={**os.environ, 'DBUS_SYSTEM_BUS_ADDRESS': world.bus.address, 'DBUS_SESSION_BUS_ADDRESS': session.address,
                      'TZ': 'UTC', 'ASAN_OPTIONS': 'detect_leaks=1:exitcode=99', 'UBSAN_OPTIONS': 'halt_on_error=1', **environment})
         wait_for('the notifier to own its name', lambda: self.process.poll() is not None
-                 or session.connection.name_has_owner(NOTIFIER_NAME))
+                 or session.connection.name_has_owner(NOTIFIER_NAME) and self.session_traffic.find(self.process.pid))
+        wait_for('the notifier on the system bus', lambda: self.process.poll() is not None
+                 or self.system_traffic.find(self.process.pid))
+        self.wait_look(0)
+
+    def looks(self):
+        """How many have been: each ends with the objects, or before them with an error."""
+        return sum(member == 'GetManagedObjects' and kind is not None
+                   or member == 'GetAll' and kind == dbus.lowlevel.MESSAGE_TYPE_ERROR
+                   for member, kind in self.system_traffic.answers().values())
+
+    def wait_look(self, before):
+        """Wait until there were more looks than BEFORE, and the notifier knows what it saw."""
+        wait_for('a look', lambda: self.process.poll() is not None or self.looks() > before)
+        if self.process.poll() is None:
+            self.system_traffic.ping()
+
+    def settle(self, ask):
+        """Wait until it has nothing to do any more. @ask: a question to hotpatchd; what that had to say is said before
+
+        A round passes through every queue there is. One in which the notifier asks and is asked nothing is the last.
+        """
+        traffic = (self.system_traffic, self.session_traffic)
+        deadline = time.monotonic() + PATIENCE
+        before = None
+        while before != [t.count() for t in traffic] or any(t.waits() for t in traffic):
+            assert time.monotonic() < deadline, 'the notifier does not come to rest'
+            before = [t.count() for t in traffic]
+            ask()
+            for t in traffic:
+                t.ping()
 
     def log(self):
         return read(self.log_path).decode()
@@ -171,5 +275,7 @@ class Notifier:
         if self.process.poll() is None:
             self.process.terminate()
         status = self.process.wait(30)
+        self.system_traffic.close()
+        self.session_traffic.close()
         if status != 0:
             raise AssertionError('the notifier ended with %d:\n%s' % (status, self.log()))

@@ -388,6 +388,7 @@ POLICY = '''<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configurat
     <allow send_destination="org.freedesktop.systemd1"/><allow own="org.freedesktop.systemd1"/>
     <allow send_destination="org.freedesktop.login1"/><allow own="org.freedesktop.login1"/>
   </policy>
+  <policy user="root"><allow send_interface="org.freedesktop.DBus.Introspectable"/></policy>
   <include>%s</include>
 </busconfig>
 '''

@@ -8,7 +8,7 @@ import subprocess
 import time
 
 from dbus.lowlevel import SignalMessage
-from deskmock import DESK, NOTIFIER, NOTIFIER_NAME, Desk, Notifier, Session
+from deskmock import DESK, NOTIFIER, NOTIFIER_NAME, Desk, Notifier, Session, delivered
 from logindmock import NONE, Logind
 from test_calendar import policy, remember
 from test_restart import DAY, MINUTE, installed, month, now, open_window, schedule
@@ -27,14 +27,15 @@ def login(w, **kwargs):
 
 def settled(w):
     """Whatever was going to be told has been told: the notifier has looked after our look, and shown what it found."""
-    for _ in range(2):
-        w.root.call('ListPatches')
-        peer = dbus.Interface(w.session.connection.get_object(NOTIFIER_NAME, '/', introspect=False), 'org.freedesktop.DBus.Peer')
-        pending = []
-        peer.Ping(reply_handler=lambda: pending.append(1), error_handler=pending.append)
-        wait_for('the notifier', lambda p=pending: p)
-    end = time.monotonic() + 0.2
-    wait_for('a moment', lambda: time.monotonic() > end)
+    w.notifier.settle(lambda: w.root.call('ListPatches'))
+
+
+def hotpatchd_again(w):
+    """Start it, and wait until the notifier has looked at it."""
+    before = w.notifier.looks()
+    w.daemon.start()
+    w.root = w.client()
+    w.notifier.wait_look(before)
 
 
 def planned(w, *lines):
@@ -143,6 +144,7 @@ def test_a_tripwire_is_hit(pki):
         details = desk.wait('tripwire', lambda t: 'journalctl' in t['body'])
         assert details['replaces'] == told['id'] and 'details' not in details['actions'], details
         desk.dismiss(details['id'])
+        settled(w)
         n = len(desk.shown)
         trip(w, 3)
         settled(w)
@@ -226,13 +228,14 @@ def test_restart_now(pki):
         message.append(told['id'], 'restart', signature='us')
         message.set_destination(NOTIFIER_NAME)
         stranger.send_message(message)
-        stranger.flush()
+        delivered(stranger)
         settled(w)
         assert logind.calls == [], logind.calls
         stranger.close()
         # and a button that is not there
         desk.ActionInvoked(told['id'], 'reboot')
         desk.ActionInvoked(told['id'] + 1, 'restart')
+        delivered(desk.owner)
         settled(w)
         assert logind.calls == [], logind.calls
         desk.press(told['id'], 'restart')
@@ -363,23 +366,19 @@ def test_hotpatchd_comes_and_goes(pki):
     with start(pki, 'MaxSec=1') as w:
         w.daemon.stop()
         desk = login(w)  # a login without hotpatchd
-        settled_without = time.monotonic() + 0.3
-        wait_for('a moment', lambda: time.monotonic() > settled_without)
-        w.daemon.start()
-        w.root = w.client()
+        hotpatchd_again(w)
         w.machine.stage('hp-one')
         apply(w, 'hp-one')
         desk.wait('applied')
         w.root.trial()
         w.machine.write('sys/module/hp_one/hotpatch/tripwires', 'CVE-2026-0001 1\n')
         w.daemon.stop()
-        w.daemon.start()
-        w.root = w.client()
+        hotpatchd_again(w)
         desk.wait('tripwire')
+        settled(w)
         n = len(desk.shown)
         w.daemon.kill()
-        w.daemon.start()
-        w.root = w.client()
+        hotpatchd_again(w)
         settled(w)
         assert len(desk.shown) == n, desk.shown[n:]
 
@@ -438,7 +437,7 @@ def test_signals_of_strangers_show_nothing(pki):
             message.append('hp-one', ['CVE-2026-0001'], dbus.UInt64(3), signature='sast')
             message.set_destination(name)
             stranger.connection.send_message(message)
-        stranger.connection.flush()
+        delivered(stranger.connection)
         settled(w)
         assert desk.shown == [], desk.shown
 
