@@ -112,17 +112,17 @@ int machine_new(Machine **ret) {
         return 0;
 }
 
-/* Room for one more, which is zero; NULL without memory or beyond what a machine has. */
+/* @list with one more, which is zero; NULL without memory or beyond what a machine has, and @list is as it was. */
 static void *grow(void *list, size_t *n, size_t size) {
-        char **items = list, *grown;
+        char *grown;
 
         if (*n >= HOTPATCH_NOTIFIER_LIST_MAX)
                 return NULL;
-        grown = reallocarray(*items, *n + 1, size);
+        grown = reallocarray(list, *n + 1, size);
         if (!grown)
                 return NULL;
-        *items = grown;
-        return memset(grown + (*n)++ * size, 0, size);
+        memset(grown + (*n)++ * size, 0, size);
+        return grown;
 }
 
 /* @n strings in a row, each to its place. */
@@ -140,23 +140,35 @@ static int read_strings(sd_bus_message *m, char **const places[], size_t n) {
 }
 
 static int read_finding(Machine *machine, sd_bus_message *m) {
-        MachineFinding *f = grow(&machine->findings, &machine->n_findings, sizeof(*f));
+        MachineFinding *list = grow(machine->findings, &machine->n_findings, sizeof(*list)), *f;
 
-        return !f ? -ENOBUFS
-                  : read_strings(m, (char **const[]) { &f->kind, &f->severity, &f->patch, &f->object, &f->sentence,
-                                            &f->remedy }, 6);
+        if (!list)
+                return -ENOBUFS;
+        machine->findings = list;
+        f = &list[machine->n_findings - 1];
+        return read_strings(m, (char **const[]) { &f->kind, &f->severity, &f->patch, &f->object, &f->sentence, &f->remedy },
+                6);
 }
 
 static int read_reason(Machine *machine, sd_bus_message *m) {
-        MachineReason *reason = grow(&machine->reasons, &machine->n_reasons, sizeof(*reason));
+        MachineReason *list = grow(machine->reasons, &machine->n_reasons, sizeof(*list)), *reason;
 
-        return !reason ? -ENOBUFS : read_strings(m, (char **const[]) { &reason->id, &reason->sentence }, 2);
+        if (!list)
+                return -ENOBUFS;
+        machine->reasons = list;
+        reason = &list[machine->n_reasons - 1];
+        return read_strings(m, (char **const[]) { &reason->id, &reason->sentence }, 2);
 }
 
 static int read_rollback(Machine *machine, sd_bus_message *m) {
-        MachineRollback *b = grow(&machine->rollbacks, &machine->n_rollbacks, sizeof(*b));
-        int r = !b ? -ENOBUFS : read_strings(m, (char **const[]) { &b->patch }, 1);
+        MachineRollback *list = grow(machine->rollbacks, &machine->n_rollbacks, sizeof(*list)), *b;
+        int r;
 
+        if (!list)
+                return -ENOBUFS;
+        machine->rollbacks = list;
+        b = &list[machine->n_rollbacks - 1];
+        r = read_strings(m, (char **const[]) { &b->patch }, 1);
         if (r >= 0)
                 r = sd_bus_message_read_basic(m, 't', &b->when_usec);
         return r < 0 ? r : read_strings(m, (char **const[]) { &b->reason }, 1);
@@ -271,9 +283,13 @@ int machine_read_manager(Machine *m, sd_bus_message *reply) {
 }
 
 static int read_patch(Machine *machine, sd_bus_message *m) {
-        MachinePatch *p = grow(&machine->patches, &machine->n_patches, sizeof(*p));
+        MachinePatch *list = grow(machine->patches, &machine->n_patches, sizeof(*list)), *p;
 
-        if (!p || set_string(&p->id, "") < 0 || set_string(&p->title, "") < 0 || set_string(&p->severity, "") < 0 ||
+        if (!list)
+                return -ENOBUFS;
+        machine->patches = list;
+        p = &list[machine->n_patches - 1];
+        if (set_string(&p->id, "") < 0 || set_string(&p->title, "") < 0 || set_string(&p->severity, "") < 0 ||
             set_string(&p->state, "") < 0)
                 return -ENOBUFS;
         return read_properties(machine, p, patch_properties, ELEMENTSOF(patch_properties), m);
