@@ -53,16 +53,28 @@ DEFINE_TRIVIAL_CLEANUP(Notice *, notice_free);
 #define _cleanup_notice_ _cleanup_(notice_freep)
 
 /**
+ * struct ToldHits - tripwires of one patch
+ * @hits: how many there were when they were news for the last time
+ * @last_usec: when the last one was seen
+ * @news: they were in the last look
+ */
+typedef struct ToldHits {
+        char *patch;
+        uint64_t hits;
+        uint64_t last_usec;
+        bool news;
+} ToldHits;
+
+/**
  * struct NoticeSet - what there is to be told, and what has been told of events
  * @serial: the last one that was given
- * @tripped: hits when the topic was told anew for the last time
- * @tripped_usec: when the last hit was seen
+ * @told: of patches that were hit
  */
 typedef struct NoticeSet {
         Notice *items[_TOPIC_MAX];
         uint64_t serial;
-        uint64_t tripped;
-        uint64_t tripped_usec;
+        ToldHits *told;
+        size_t n_told;
 } NoticeSet;
 
 void notice_set_done(NoticeSet *set) _nonnull_(1);

@@ -36,7 +36,7 @@ static const char *const texts[_TEXT_MAX] = {
 
         [TEXT_TRIPWIRE] = "Somebody tried what a security fix prevents",
         [TEXT_TRIPWIRE_ONCE] = "{title} ({fixes}): once. The fix held.",
-        [TEXT_TRIPWIRE_TIMES] = "{title} ({fixes}): {count} times since it was applied. The fix held.",
+        [TEXT_TRIPWIRE_TIMES] = "{title} ({fixes}): {count} times since it was loaded. The fix held.",
         [TEXT_TRIPWIRE_DETAILS] = "A test or a faulty program can be the cause, and so can an attack. The fix goes on working. "
                                   "What ran at that time: 'journalctl -u hotpatchd.service' has the moment of each hit.",
 

@@ -120,6 +120,47 @@ START_TEST(a_fix_that_failed_is_told_as_long_as_its_hole_is_open) {
 }
 END_TEST
 
+START_TEST(a_tripwire_of_another_patch_is_news) {
+        MachinePatch old[] = { PATCH("hp-a", "active"), PATCH("hp-b", "active") };
+        MachinePatch new[] = { PATCH("hp-a", "active", .tripped = 50), PATCH("hp-b", "active") };
+        Machine before = { MACHINE, .patches = old, .n_patches = 2 }, after = { MACHINE, .patches = new, .n_patches = 2 };
+        _cleanup_free_ char *first = NULL, *second = NULL;
+        NoticeSet set = { 0 };
+
+        decide(&before, &after, NOW, &set);
+        ck_assert_str_eq(set.items[TOPIC_TRIPWIRE]->body, "The hp-a (hp-a): 50 times since it was loaded. The fix held.");
+        first = strdup(set.items[TOPIC_TRIPWIRE]->key);
+        /* Many more of the one do not hide the first of the other. */
+        old[0].tripped = 50;
+        new[0].tripped = 90;
+        new[1].tripped = 1;
+        decide(&before, &after, NOW + MINUTE, &set);
+        second = strdup(set.items[TOPIC_TRIPWIRE]->key);
+        ck_assert_str_ne(first, second);
+        ck_assert_str_eq(set.items[TOPIC_TRIPWIRE]->body,
+                "The hp-b (hp-b): once. The fix held.\nThe hp-a (hp-a): 90 times since it was loaded. The fix held.");
+        /* What is no news changes what stands there, and does not take the other away. */
+        old[0].tripped = 90;
+        old[1].tripped = 1;
+        new[0].tripped = 91;
+        decide(&before, &after, NOW + 2 * MINUTE, &set);
+        ck_assert_str_eq(set.items[TOPIC_TRIPWIRE]->key, second);
+        expect_in(set.items[TOPIC_TRIPWIRE]->body, "hp-b");
+        expect_in(set.items[TOPIC_TRIPWIRE]->body, "91 times");
+        /* Each has its own hour. */
+        old[0].tripped = 91;
+        new[0].tripped = 92;
+        decide(&before, &after, NOW + 62 * MINUTE, &set);
+        ck_assert_str_ne(set.items[TOPIC_TRIPWIRE]->key, second);
+        expect_not_in(set.items[TOPIC_TRIPWIRE]->body, "hp-b");
+        /* Both are taken out. */
+        new[0].tripped = new[1].tripped = 0;
+        decide(&before, &after, NOW + 63 * MINUTE, &set);
+        expect_only(&set, -1);
+        notice_set_done(&set);
+}
+END_TEST
+
 START_TEST(a_hit_tripwire_is_news_at_times) {
         char *fixes[] = { (char *) "CVE-2026-1", NULL };
         MachinePatch old[] = { PATCH("hp-a", "active", .fixes = fixes, .tripped = 2) };
@@ -133,7 +174,7 @@ START_TEST(a_hit_tripwire_is_news_at_times) {
         decide(&before, &after, NOW, &set);
         expect_only(&set, TOPIC_TRIPWIRE);
         ck_assert_int_eq(set.items[TOPIC_TRIPWIRE]->urgency, URGENCY_CRITICAL);
-        ck_assert_str_eq(set.items[TOPIC_TRIPWIRE]->body, "The hp-a (CVE-2026-1): 3 times since it was applied. The fix held.");
+        ck_assert_str_eq(set.items[TOPIC_TRIPWIRE]->body, "The hp-a (CVE-2026-1): 3 times since it was loaded. The fix held.");
         key = strdup(set.items[TOPIC_TRIPWIRE]->key);
         /* An attacker in a loop has one notification, whose number grows. */
         for (unsigned i = 4; i < 30; i++) {
@@ -160,6 +201,7 @@ START_TEST(a_hit_tripwire_is_news_at_times) {
         after.n_patches = 0;
         decide(&before, &after, NOW + 2 * DAY, &set);
         expect_only(&set, -1);
+        notice_set_done(&set);
 }
 END_TEST
 
@@ -338,6 +380,7 @@ static Suite *suite(void) {
         tcase_add_test(t, many_fixes_are_one_notification);
         tcase_add_test(t, a_fix_that_failed_is_told_as_long_as_its_hole_is_open);
         tcase_add_test(t, a_hit_tripwire_is_news_at_times);
+        tcase_add_test(t, a_tripwire_of_another_patch_is_news);
         tcase_add_test(t, a_restart_goes_by_stages);
         tcase_add_test(t, what_an_administrator_named_is_certain);
         tcase_add_test(t, a_restart_is_needed_and_not_planned);
