@@ -6,7 +6,8 @@
  * gone by itself, is not shown again until its key is another one: that is what "new" means.
  *
  * While the desktop wants to be left alone, only what is critical goes out: it is up to the notification daemon what it
- * does with that, and a restart in a few minutes has to be told. The rest is told afterwards, if it is still so.
+ * does with that, and a restart in a few minutes has to be told. So do answers to a button. The rest is told afterwards, if
+ * it is still so. What stands there already is kept right all the time: a restart that was called off is not threatened.
  *
  * When the notification daemon goes, what was open on it went with it, and is shown to the next one.
  */
@@ -19,26 +20,31 @@ void board_done(Board *b) {
                 free(b->slots[i].key);
 }
 
-static bool may_show(const Board *b, const Notice *n) {
-        return !b->inhibited || n->urgency == URGENCY_CRITICAL;
+/* Who has pressed a button is at the screen, and waits for its answer. */
+static bool may_show(const Board *b, Topic topic, const Notice *n) {
+        return !b->inhibited || n->urgency == URGENCY_CRITICAL || topic == TOPIC_ANSWER;
 }
 
 static bool is_new(const Slot *s, const Notice *n) {
         return !streq_ptr(s->key, n->key);
 }
 
-static bool wants_show(const Board *b, const Slot *s, const Notice *n) {
+static bool wants_show(const Board *b, Topic topic) {
+        const Slot *s = &b->slots[topic];
+        const Notice *n = b->set->items[topic];
+
         if (!n)
                 return false;
         if (s->expand)
                 return true;
-        return may_show(b, n) && (is_new(s, n) || (s->id > 0 && s->serial != n->serial));
+        /* What stands there and is not so any more is put right, whoever wants to be left alone. */
+        return s->id > 0 ? is_new(s, n) || s->serial != n->serial : may_show(b, topic, n) && is_new(s, n);
 }
 
 /** board_waits() - is there something to be shown, and nobody who shows it? */
 bool board_waits(const Board *b) {
         for (size_t i = 0; i < ELEMENTSOF(b->slots); i++)
-                if (!b->present && wants_show(b, &b->slots[i], b->set->items[i]))
+                if (!b->present && wants_show(b, (Topic) i))
                         return true;
         return false;
 }
@@ -85,7 +91,7 @@ int board_next(Board *b, BoardStep *ret) {
                         *ret = (BoardStep) { BOARD_CLOSE, (Topic) i, id, NULL, false };
                         return 1;
                 }
-                if (wants_show(b, s, n))
+                if (wants_show(b, (Topic) i))
                         return show(b, (Topic) i, ret);
         }
         return 0;

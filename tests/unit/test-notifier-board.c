@@ -170,6 +170,28 @@ START_TEST(quiet_when_the_desktop_wants_it) {
 }
 END_TEST
 
+START_TEST(what_stands_there_is_put_right_in_quiet) {
+        World w;
+
+        setup(&w);
+        w.board.inhibited = true;
+        tell(&w, TOPIC_RESTART, "a", "in a few minutes", URGENCY_CRITICAL);
+        expect_show(&w, 0, "in a few minutes", 7);
+        tell(&w, TOPIC_RESTART, "b", "tomorrow", URGENCY_NORMAL);
+        expect_show(&w, 7, "tomorrow", 7);
+        tell(&w, TOPIC_RESTART, "b", "on Friday", URGENCY_NORMAL);
+        expect_show(&w, 7, "on Friday", 7);
+        board_closed(&w.board, 7);
+        tell(&w, TOPIC_RESTART, "c", "on Saturday", URGENCY_NORMAL);
+        expect_nothing(&w);
+        tell(&w, TOPIC_ANSWER, "a", "not allowed", URGENCY_NORMAL);
+        expect_show(&w, 0, "not allowed", 8);
+        w.board.inhibited = false;
+        expect_show(&w, 0, "on Saturday", 9);
+        done(&w);
+}
+END_TEST
+
 START_TEST(a_notification_daemon_comes_and_goes) {
         World w;
 
@@ -209,6 +231,7 @@ static Suite *suite(void) {
         tcase_add_test(t, details_take_the_same_place);
         tcase_add_test(t, details_although_the_button_closes);
         tcase_add_test(t, quiet_when_the_desktop_wants_it);
+        tcase_add_test(t, what_stands_there_is_put_right_in_quiet);
         tcase_add_test(t, a_notification_daemon_comes_and_goes);
         suite_add_tcase(s, t);
         return s;
