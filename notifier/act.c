@@ -22,14 +22,21 @@
 /* How far the restart is put off: as far as the first of these that is not refused. */
 static const uint64_t steps[] = { 20 * HOUR_USEC, HOUR_USEC };
 
+typedef enum Wish {
+        WISH_RESTART,
+        WISH_LATER,
+} Wish;
+
 /**
- * struct Act - one call at a time: a second press while polkit asks is the same wish
+ * struct Act - one call at a time: the same button again while polkit asks is the same wish, the other one is another
+ * @wish: what @call is for
  * @planned_usec: what is put off
  * @step: of @steps, which is being tried
  */
 struct Act {
         sd_bus *bus;
         sd_bus_slot *call;
+        Wish wish;
         uint64_t planned_usec;
         size_t step;
         ActDone done;
@@ -71,12 +78,21 @@ static int on_restarted(sd_bus_message *reply, void *userdata, _unused_ sd_bus_e
         return 0;
 }
 
+/* Is @wish under way? What else is, is not waited for any more; a question of polkit's cannot be taken back. */
+static bool is_under_way(Act *a, Wish wish) {
+        if (a->call && a->wish == wish)
+                return true;
+        a->call = sd_bus_slot_unref(a->call);
+        a->wish = wish;
+        return false;
+}
+
 /** act_restart() - restart the machine now */
 void act_restart(Act *a) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         int r;
 
-        if (a->call)
+        if (is_under_way(a, WISH_RESTART))
                 return;
         r = sd_bus_message_new_method_call(a->bus, &m, "org.freedesktop.login1", "/org/freedesktop/login1",
                 "org.freedesktop.login1.Manager", "Reboot");
@@ -132,7 +148,7 @@ static int try_later(Act *a) {
 void act_later(Act *a, uint64_t planned_usec) {
         int r;
 
-        if (a->call)
+        if (is_under_way(a, WISH_LATER))
                 return;
         a->planned_usec = planned_usec;
         a->step = 0;
@@ -141,7 +157,7 @@ void act_later(Act *a, uint64_t planned_usec) {
                 refuse(a, TEXT_NOT_DEFERRED, NULL, r);
 }
 
-/** act_new() - @ret: act_free() it, when the bus is closed. Return: 0 or a negative errno. */
+/** act_new() - @ret: act_free() it, before the bus is closed. Return: 0 or a negative errno. */
 int act_new(sd_bus *system_bus, ActDone done, void *userdata, Act **ret) {
         Act *a = calloc(1, sizeof(*a));
 

@@ -278,7 +278,9 @@ static int on_owner(sd_bus_message *m, void *userdata, _unused_ sd_bus_error *er
         Desk *d = userdata;
         const char *owner;
 
-        if (sd_bus_message_read(m, "sss", NULL, NULL, &owner) < 0)
+        /* Its own word only: to a name of another, everything would be told that is told here. */
+        if (!streq_ptr(sd_bus_message_get_sender(m), "org.freedesktop.DBus") ||
+            sd_bus_message_read(m, "sss", NULL, NULL, &owner) < 0)
                 return 0;
         if (*owner) {
                 appeared(d, owner);
@@ -375,7 +377,7 @@ static int listen(Desk *d) {
  * @session_bus: attached to an event loop
  * @set: what there is to be told; read with each desk_update()
  * @pressed: called for Restart now and Later
- * @ret: desk_free() it, when the bus is closed
+ * @ret: desk_free() it, before the bus is closed
  *
  * Return: 0 or a negative errno.
  */

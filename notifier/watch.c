@@ -8,16 +8,21 @@
  * The first look may start hotpatchd, as a login on a terminal does with its message of the day. Later ones do not: it
  * leaves when it is idle, and what it has said is still so. When it comes back it is looked at.
  *
- * What changes all the time, the progress of jobs, is not listened to: a notifier sleeps.
+ * What changes all the time, the progress of jobs, is not listened to: a notifier sleeps. One thing it cannot be told: that
+ * hotpatchd is there and did not answer in time. So it looks again a little later.
  */
 
 #include <syslog.h>
+#include <systemd/sd-event.h>
 
 #include "dbus/names.h"
 #include "notifier/watch.h"
 
 /* As long as systemd waits for a service to start, and a half more. */
 #define START_TIMEOUT_USEC (135 * USEC_PER_SEC)
+
+/* After one that was not answered within the 25 s of sd_bus_set_method_call_timeout(3). */
+#define LOOK_AGAIN_USEC (5 * USEC_PER_SEC)
 
 #define SIGNAL_OF_HOTPATCHD "type='signal',sender='" HOTPATCH_BUS_NAME "',path='" HOTPATCH_ROOT_PATH "',"
 
@@ -26,12 +31,16 @@
  * @call: the question that is not answered yet
  * @machine: what the look under way has found so far
  * @again: something changed meanwhile
+ * @later: the next look, when hotpatchd did not answer
+ * @silent: it did not, and that is in the log
  */
 struct Watch {
         sd_bus *bus;
         sd_bus_slot *call;
         Machine *machine;
         bool again;
+        sd_event_source *later;
+        bool silent;
         WatchLooked looked;
         void *userdata;
 };
@@ -46,8 +55,10 @@ static void end_look(Watch *w, const char *why) {
                 fprintf(stderr, "<%d>hotpatchd could not be asked, waiting until it says something: %s\n", LOG_NOTICE, why);
                 machine = machine_free(machine);
         }
-        if (machine)
+        if (machine) {
+                w->silent = false;
                 w->looked(w->userdata, machine);
+        }
         if (w->again) {
                 w->again = false;
                 begin_look(w, false);
@@ -64,8 +75,51 @@ static const char *error_of(sd_bus_message *reply) {
 static bool has_gone(sd_bus_message *reply) {
         const sd_bus_error *error = sd_bus_message_get_error(reply);
 
-        return sd_bus_error_has_names(error, SD_BUS_ERROR_NAME_HAS_NO_OWNER, SD_BUS_ERROR_SERVICE_UNKNOWN,
-                SD_BUS_ERROR_NO_REPLY);
+        return sd_bus_error_has_names(error, SD_BUS_ERROR_NAME_HAS_NO_OWNER, SD_BUS_ERROR_SERVICE_UNKNOWN);
+}
+
+static int on_later(_unused_ sd_event_source *source, _unused_ uint64_t usec, void *userdata) {
+        Watch *w = userdata;
+
+        w->later = sd_event_source_disable_unref(w->later);
+        if (!w->call)
+                begin_look(w, false);
+        return 0;
+}
+
+static int on_has_owner(sd_bus_message *reply, void *userdata, _unused_ sd_bus_error *error) {
+        Watch *w = userdata;
+        int there = 0, r = 0;
+
+        if (sd_bus_message_is_method_error(reply, NULL) || sd_bus_message_read(reply, "b", &there) < 0 || !there) {
+                end_look(w, NULL);
+                return 0;
+        }
+        if (!w->silent)
+                fprintf(stderr, "<%d>hotpatchd did not answer, asking again until it does\n", LOG_NOTICE);
+        w->silent = true;
+        if (!w->later)
+                r = sd_event_add_time_relative(sd_bus_get_event(w->bus), &w->later, CLOCK_MONOTONIC, LOOK_AGAIN_USEC,
+                        USEC_PER_SEC, on_later, w);
+        w->again = false;
+        end_look(w, r < 0 ? strerror(-r) : NULL);
+        return 0;
+}
+
+/* NoReply is what the bus says when it has gone, and sd-bus when the time is over: whether the name is there tells which. */
+static void fail_look(Watch *w, sd_bus_message *reply) {
+        int r;
+
+        w->machine = machine_free(w->machine);
+        if (!sd_bus_error_has_name(sd_bus_message_get_error(reply), SD_BUS_ERROR_NO_REPLY)) {
+                end_look(w, has_gone(reply) ? NULL : error_of(reply));
+                return;
+        }
+        w->call = sd_bus_slot_unref(w->call);
+        r = sd_bus_call_method_async(w->bus, &w->call, "org.freedesktop.DBus", "/org/freedesktop/DBus",
+                "org.freedesktop.DBus", "NameHasOwner", on_has_owner, w, "s", HOTPATCH_BUS_NAME);
+        if (r < 0)
+                end_look(w, strerror(-r));
 }
 
 static int on_objects(sd_bus_message *reply, void *userdata, _unused_ sd_bus_error *error) {
@@ -73,9 +127,7 @@ static int on_objects(sd_bus_message *reply, void *userdata, _unused_ sd_bus_err
         int r;
 
         if (sd_bus_message_is_method_error(reply, NULL)) {
-                if (has_gone(reply))
-                        w->machine = machine_free(w->machine);
-                end_look(w, has_gone(reply) ? NULL : error_of(reply));
+                fail_look(w, reply);
                 return 0;
         }
         r = machine_read_objects(w->machine, reply);
@@ -103,7 +155,7 @@ static int on_manager(sd_bus_message *reply, void *userdata, _unused_ sd_bus_err
         int r;
 
         if (sd_bus_message_is_method_error(reply, NULL)) {
-                end_look(w, has_gone(reply) ? NULL : error_of(reply));
+                fail_look(w, reply);
                 return 0;
         }
         r = machine_new(&w->machine);
@@ -165,7 +217,7 @@ static int listen(Watch *w) {
  * watch_new() - listen to hotpatchd, and look at it for the first time
  * @system_bus: attached to an event loop; outlives the watch
  * @looked: called after each look
- * @ret: watch_free() it, when the bus is closed
+ * @ret: watch_free() it, before the bus is closed
  *
  * Return: 0 or a negative errno.
  */
@@ -191,6 +243,7 @@ Watch *watch_free(Watch *w) {
         if (!w)
                 return NULL;
         sd_bus_slot_unref(w->call);
+        sd_event_source_disable_unref(w->later);
         sd_bus_unref(w->bus);
         machine_free(w->machine);
         free(w);
