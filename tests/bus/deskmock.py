@@ -87,6 +87,10 @@ class Traffic:
         """Messages from and to the program, without our own and without what everybody gets."""
         return sum(self.name in m[:2] and self.me not in m[:2] and m[1] is not None for m in self.messages)
 
+    def told(self, name):
+        """What the program has sent to somebody."""
+        return [m for m in self.messages if m[:2] == (self.name, name)]
+
     def waits(self):
         """Is a call unanswered?"""
         return any(kind is None and member not in PATIENT for member, kind in self.answers().values())

@@ -4,6 +4,7 @@
 
 import datetime
 import os
+import signal
 import subprocess
 import time
 
@@ -231,6 +232,14 @@ def test_restart_now(pki):
         delivered(stranger)
         settled(w)
         assert logind.calls == [], logind.calls
+        # and what only the bus may say: that he is the notification daemon
+        message = SignalMessage('/org/freedesktop/DBus', 'org.freedesktop.DBus', 'NameOwnerChanged')
+        message.append(DESK, desk.owner.get_unique_name(), stranger.get_unique_name(), signature='sss')
+        message.set_destination(NOTIFIER_NAME)
+        stranger.send_message(message)
+        delivered(stranger)
+        settled(w)
+        assert w.notifier.session_traffic.told(stranger.get_unique_name()) == []
         stranger.close()
         # and a button that is not there
         desk.ActionInvoked(told['id'], 'reboot')
@@ -241,6 +250,24 @@ def test_restart_now(pki):
         desk.press(told['id'], 'restart')
         wait_for('the restart', lambda: logind.calls)
         assert logind.calls[0][:2] == ('reboot', True) and logind.calls[0][3], logind.calls
+
+
+def test_another_button_is_another_wish(pki):
+    """Polkit asks for a password, and nobody is there yet."""
+    with World(pki, 'wait') as w:
+        logind = planned(w)
+        desk = login(w)
+        desk.closes = False
+        told = desk.wait('restart')
+        desk.press(told['id'], 'later')
+        wait_for('the question', w.polkit.log)
+        desk.press(told['id'], 'later')
+        settled(w)
+        assert len(w.polkit.log()) == 1 and logind.calls == [], (w.polkit.log(), logind.calls)
+        desk.press(told['id'], 'restart')
+        wait_for('the restart', lambda: logind.calls)
+        settled(w)
+        assert [c[0] for c in logind.calls] == ['reboot'] and desk.about('answer') == [], (logind.calls, desk.shown)
 
 
 def test_an_administrator_restarts_in_five_minutes(pki):
@@ -312,11 +339,12 @@ def test_quiet_while_the_desktop_wants_it(pki):
         told = desk.wait('restart')
         assert told['hints']['urgency'] == 2, told
         w.root.call('CancelReboot', NO_OPTIONS)
-        settled(w)
-        assert len(desk.shown) == 1, desk.shown
-        desk.inhibit(False)
+        # No restart comes in a few minutes any more, and nothing stands there that says so.
         told = desk.wait('restart', lambda t: t['hints']['urgency'] == 1)
         assert told['replaces'] == 1, told
+        desk.inhibit(False)
+        settled(w)
+        assert len(desk.shown) == 2, desk.shown
 
 
 def test_notification_daemons_come_and_go(pki):
@@ -381,6 +409,26 @@ def test_hotpatchd_comes_and_goes(pki):
         hotpatchd_again(w)
         settled(w)
         assert len(desk.shown) == n, desk.shown[n:]
+
+
+def test_hotpatchd_is_there_and_does_not_answer(pki):
+    with World(pki).start() as w:
+        w.session = w.add(Session())
+        w.notifier = w.add(Notifier(w, w.session, SYSTEMD_BUS_TIMEOUT='1s'))
+        settled(w)
+        before = w.notifier.looks()
+        os.kill(w.daemon.process.pid, signal.SIGSTOP)
+        try:
+            message = SignalMessage(ROOT, MANAGER, 'TripwireHit')
+            message.append('hp-one', ['CVE-2026-0001'], dbus.UInt64(3), signature='sast')
+            message.set_destination(w.notifier.system_traffic.name)
+            w.root.connection.send_message(message)
+            delivered(w.root.connection)
+            wait_for('the end of its patience', lambda: 'did not answer' in w.notifier.log())
+        finally:
+            os.kill(w.daemon.process.pid, signal.SIGCONT)
+        w.notifier.wait_look(before)
+        assert w.notifier.log().count('did not answer') == 1, w.notifier.log()
 
 
 def test_it_does_not_keep_hotpatchd_awake(pki):
