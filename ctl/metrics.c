@@ -18,7 +18,6 @@
 #include <inttypes.h>
 
 #include "ctl/metrics.h"
-#include "ctl/text.h"
 
 /* Where the samples of a metric go, in one of the two forms. */
 typedef struct Sink {
@@ -84,7 +83,6 @@ static int append_sample(Sink *to, const Label *labels, size_t n, uint64_t value
         return value_set_integer(sample, "value", value);
 }
 
-/* Values that are no UTF-8 would spoil the whole. */
 static void sample_labels(Sink *to, const Label *labels, size_t n, uint64_t value) {
         if (to->r < 0)
                 return;

@@ -8,9 +8,8 @@
  * A vulnerability whose id is not of the CVE programme goes under `ids`, as `cve` takes no other.
  */
 
-#include <ctype.h>
-
 #include "ctl/vex.h"
+#include "util/cve.h"
 
 #define KERNEL_PRODUCT "KERNEL"
 
@@ -22,13 +21,6 @@ static Value *object_of(const char *key, const char *a, const char *key2, const 
                 return NULL;
         }
         return v;
-}
-
-static bool is_cve(const char *id) {
-        const char *p = startswith(id, "CVE-");
-
-        return p && strspn(p, "0123456789") == 4 && p[4] == '-' && strspn(p + 5, "0123456789") >= 4 &&
-                p[5 + strspn(p + 5, "0123456789")] == '\0';
 }
 
 static int set_list(Value *object, const char *key, Value *only) {
@@ -159,8 +151,8 @@ static int add_vulnerability(const VexFacts *f, const char *fix, Value *vulnerab
         if (r >= 0)
                 r = vex_note(f, fix, &note);
         if (r >= 0)
-                r = is_cve(fix) ? value_set_string(v, "cve", fix)
-                                : set_list(v, "ids", object_of("system_name", "other", "text", fix));
+                r = cve_id_is_valid(fix) ? value_set_string(v, "cve", fix)
+                                         : set_list(v, "ids", object_of("system_name", "other", "text", fix));
         if (r >= 0)
                 r = set_list(v, "notes", object_of("category", "details", "text", note));
         return r < 0 ? r : set_fixed(f, fix, v);

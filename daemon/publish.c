@@ -155,7 +155,8 @@ int publish_bus_get(sd_bus_message *call, void *userdata, _unused_ sd_bus_error 
  * publisher_new() - nothing is said yet
  * @ret: publisher_free() it
  *
- * What the daemon before this one left behind goes: nobody vouches for it.
+ * What the daemon before this one left behind goes: nobody vouches for it. That it has ended the lock of the state directory
+ * says, which is ours by now (store_open()), whatever becomes of the name on the bus.
  *
  * Return: 0 or -ENOMEM.
  */

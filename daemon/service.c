@@ -193,8 +193,10 @@ int service_run(const char *root, const ModuleOps *ops, void *ops_userdata) {
         if (r < 0)
                 return fail(r, "cannot start", &error);
         r = set_up_bus(&s);
-        if (r < 0)
+        if (r < 0) {
+                publisher_stop(s.manager->publisher);
                 return fail(r, "cannot offer the service on the system bus", NULL);
+        }
         r = set_up_idle(&s);
         if (r < 0)
                 return fail(r, "cannot set the idle timer", NULL);

@@ -17,10 +17,10 @@
  * form; the JSON has all.
  */
 
-#include <ctype.h>
 #include <stdio.h>
 
 #include "daemon/status.h"
+#include "util/cve.h"
 #include "util/limits.h"
 #include "util/strv.h"
 
@@ -37,16 +37,6 @@ bool status_is_in_force(const Patch *p, char *const *forced_modules) {
                 if (p->objects[i].state == PATCHED_NO)
                         return false;
         return true;
-}
-
-/* "CVE-2026-0001": CVE-, a year, and four digits or more. https://www.cve.org/About/Process, "CVE ID" */
-static bool is_cve(const char *id) {
-        const char *p = startswith(id, "CVE-");
-
-        for (unsigned i = 0; p && i < 4; i++, p++)
-                if (!isdigit((unsigned char) *p))
-                        return false;
-        return p && *p == '-' && strspn(p + 1, "0123456789") >= 4 && p[1 + strspn(p + 1, "0123456789")] == '\0';
 }
 
 static int compare_strings(const void *a, const void *b) {
@@ -112,7 +102,7 @@ int status_lines(const Status *s, char **ret) {
                 return -ENOMEM;
         fprintf(f, "# kernel %s boot %s\n", s->kernel->release, sd_id128_to_uuid_string(s->boot_id, boot));
         for (char **fix = fixes; fix && *fix; fix++)
-                if (is_cve(*fix))
+                if (cve_id_is_valid(*fix))
                         fprintf(f, "%s\n", *fix);
         if (fclose(f) != 0)
                 return -ENOMEM;

@@ -12,9 +12,11 @@
  */
 
 #include <fcntl.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 
 #include "util/file.h"
+#include "util/hex.h"
 
 #define COPY_BLOCK ((size_t) 64 * 1024)
 
@@ -200,15 +202,13 @@ int file_read_line_at(int dir_fd, const char *path, char **ret) {
         return 0;
 }
 
-/* @exact: the mode is not subject to the umask */
-static int replace(int dir_fd, const char *name, const void *data, size_t size, unsigned mode, bool exact) {
-        _cleanup_free_ char *tmp = NULL;
-        _cleanup_close_ int fd = -EBADF;
+/* @tmp: name of the file on its way; @flags: how it is made; @exact: the mode is not subject to the umask */
+static int replace(int dir_fd, const char *tmp, int flags, const char *name, const void *data, size_t size, unsigned mode,
+                bool exact) {
+        _cleanup_close_ int fd =
+                openat(dir_fd, tmp, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | flags, mode);
         int r;
 
-        if (asprintf(&tmp, exact ? ".#%s~" : ".#%s", name) < 0)
-                return -ENOMEM;
-        fd = openat(dir_fd, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, mode);
         if (fd < 0)
                 return -errno;
         r = file_write_all(fd, data, size);
@@ -235,19 +235,33 @@ static int replace(int dir_fd, const char *name, const void *data, size_t size, 
  * what failed: then the new one is in its place, and a crash of the machine may bring the old one back.
  */
 int file_replace_at(int dir_fd, const char *name, const void *data, size_t size, unsigned mode) {
-        return replace(dir_fd, name, data, size, mode, false);
+        _cleanup_free_ char *tmp = NULL;
+
+        if (asprintf(&tmp, ".#%s", name) < 0)
+                return -ENOMEM;
+        return replace(dir_fd, tmp, O_TRUNC, name, data, size, mode, false);
 }
 
 /**
  * file_publish_at() - as file_replace_at(), for files that others read
  * @mode: permission bits of the new file, whatever the umask is; nobody sees it with others
  *
- * The file on its way has a name that does not end as @name does: who looks for "*.prom" does not find half of one.
+ * The file on its way has a name that does not end as @name does: who looks for "*.prom" does not find half of one. The
+ * folder may be somebody else's, who lays out there what he likes: so that name is a new one each time, and the file ours.
+ * The price is one that stays when we are killed in between.
  *
  * Return: 0 or a negative errno.
  */
 int file_publish_at(int dir_fd, const char *name, const void *data, size_t size, unsigned mode) {
-        return replace(dir_fd, name, data, size, mode, true);
+        _cleanup_free_ char *tmp = NULL, *hex = NULL;
+        uint8_t random[8];
+
+        if (getrandom(random, sizeof(random), 0) != sizeof(random))
+                return -EIO;
+        hex = hex_encode(random, sizeof(random));
+        if (!hex || asprintf(&tmp, ".#%s.%s~", name, hex) < 0)
+                return -ENOMEM;
+        return replace(dir_fd, tmp, O_EXCL, name, data, size, mode, true);
 }
 
 /**

@@ -13,7 +13,8 @@ import jsonschema
 from prometheus_client import parser as prometheus
 from prometheus_client.openmetrics import parser as openmetrics
 
-from hotpatchtest import BUILD, BUILD_ID, MANAGER, NOBODY, PATIENCE, RELEASE, SOURCE, World, main, read, wait_for, write
+from hotpatchtest import (BUILD, BUILD_ID, MANAGER, NAME, NOBODY, PATIENCE, RELEASE, SOURCE, World, main, read, wait_for,
+                          write)
 
 CTL = os.path.join(BUILD, 'ctl/hotpatchctl')
 BOOT = read('/proc/sys/kernel/random/boot_id').decode().strip()
@@ -113,7 +114,8 @@ def test_a_patch_that_is_not_wholly_in_force_is_not_named(pki):
 def test_what_a_stranger_may_stand_in_front_of_is_not_named(pki):
     with World(pki, polkit='allow').start() as w:
         client = w.root
-        for bundle, function, cve in (('hp-one', 'hp_function', 'CVE-2026-0001'), ('hp-two', 'hp_other', 'CVE-2026-0002')):
+        for bundle, function, cve in (('hp-one', 'hp_function', 'CVE-2026-0001'),
+                                      ('hp-two', 'hp_other', 'CVE-2026-0002')):
             w.machine.stage(bundle, fixes=fixes(cve), functions=(('vmlinux', function),))
             apply(client, bundle)
             os.makedirs(w.machine.path('sys/kernel/livepatch', bundle.replace('-', '_'), 'vmlinux', function + ',1'))
@@ -172,12 +174,41 @@ def test_what_cannot_be_written_is_taken_back(pki):
     with World(pki, polkit='allow').start() as w:
         client = w.root
         wait_for('the files', lambda: status(w))
-        os.mkdir(w.machine.path('run/hotpatch/.#fixed-cves~'))
+        os.unlink(w.machine.path('run/hotpatch/status.json'))
+        os.mkdir(w.machine.path('run/hotpatch/status.json'))
         w.machine.stage('hp-one')
         apply(client, 'hp-one')
-        wait_for('no file', lambda: fixed(w) is None and status(w) is None)
-        os.rmdir(w.machine.path('run/hotpatch/.#fixed-cves~'))
-        wait_for('the next look', lambda: client.patches() and fixed(w) == ['CVE-2026-0001'])
+        # The first of the two was written, and does not stay alone.
+        wait_for('no file', lambda: client.patches()['hp-one'] == 'active' and fixed(w) is None)
+        assert [n for n in os.listdir(w.machine.path('run/hotpatch')) if n.endswith('~')] == []
+        os.rmdir(w.machine.path('run/hotpatch/status.json'))
+        wait_for('the next look', lambda: client.patches() and fixed(w) == ['CVE-2026-0001'] and status(w))
+
+
+def another(w):
+    """Another hotpatchd, which cannot become one. Return: what it says."""
+    done = subprocess.run(w.daemon.process.args, env={**os.environ, 'DBUS_SYSTEM_BUS_ADDRESS': w.bus.address},
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert done.returncode != 0, done
+    return done.stderr
+
+
+def test_a_daemon_that_does_not_start_claims_nothing_and_takes_nothing_away(pki):
+    with World(pki, polkit='allow').start() as w:
+        w.machine.stage('hp-one')
+        apply(w.root, 'hp-one')
+        wait_for('the file', lambda: fixed(w) == ['CVE-2026-0001'] and status(w)['fixed'])
+        before = [os.stat(w.machine.path('run/hotpatch', n)).st_ino for n in ('fixed-cves', 'status.json')]
+        assert 'another hotpatchd' in another(w)
+        assert before == [os.stat(w.machine.path('run/hotpatch', n)).st_ino for n in ('fixed-cves', 'status.json')]
+        # Alone in the state directory, but the name is somebody else's.
+        w.daemon.kill()
+        connection = w.bus.connect()
+        assert connection.request_name(NAME) == 1
+        assert 'on the system bus' in another(w)
+        assert fixed(w) is None and status(w) is None
+        connection.release_name(NAME)
+        w.daemon.start()
 
 
 # --- OVAL ---
@@ -377,8 +408,8 @@ def test_vex_keeps_the_rules_of_its_formats(pki):
 def test_vex_fits_the_published_schemas(pki):
     with World(pki, polkit='allow').start() as w:
         apply_two(w)
-        for name, document in (('openvex_json_schema.json', vex(w)), ('csaf_json_schema.json', vex(w, '--format=csaf'))):
-            check_published(name, document)
+        check_published('openvex_json_schema.json', vex(w))
+        check_published('csaf_json_schema.json', vex(w, '--format=csaf'))
 
 
 def check_csaf(d):

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include "tests/unit/unit.h"
+#include "util/cve.h"
 #include "util/file.h"
 #include "util/hex.h"
 #include "util/strv.h"
@@ -84,6 +86,42 @@ START_TEST(file_limits_and_replacement) {
 }
 END_TEST
 
+START_TEST(cve_numbers_are_told_by_their_form) {
+        static const char *const good[] = { "CVE-2026-0001", "CVE-1999-1234567" };
+        static const char *const bad[] = { "", "CVE-", "CVE-2026", "CVE-2026-", "CVE-2026-001", "CVE-26-0001", "CVE-20260-0001",
+                "CVE-2026-0001x", "CVE-2026-0001\n", "cve-2026-0001", " CVE-2026-0001", "GHSA-2026-0001" };
+
+        for (size_t i = 0; i < ELEMENTSOF(good); i++)
+                ck_assert(cve_id_is_valid(good[i]));
+        for (size_t i = 0; i < ELEMENTSOF(bad); i++)
+                ck_assert_msg(!cve_id_is_valid(bad[i]), "%s", bad[i]);
+}
+END_TEST
+
+/* Whoever owns the folder lays out what he likes; nothing of it is opened. */
+START_TEST(what_is_published_is_a_file_of_its_own) {
+        char *scratch = scratch_new();
+        int dir = open(scratch, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        _cleanup_free_ void *content = NULL, *victim = NULL;
+        struct stat st, old;
+
+        ck_assert_ok(file_replace_at(dir, "victim", "mine", 4, 0600));
+        ck_assert_ok(linkat(dir, "victim", dir, ".#f~", 0));
+        ck_assert_ok(linkat(dir, "victim", dir, "f", 0));
+        ck_assert_ok(fstatat(dir, "victim", &old, 0));
+        ck_assert_ok(file_publish_at(dir, "f", "new", 3, 0644));
+        ck_assert_ok(file_read_at(dir, "f", 9, &content, NULL));
+        ck_assert_str_eq(content, "new");
+        ck_assert_ok(file_read_at(dir, "victim", 9, &victim, NULL));
+        ck_assert_str_eq(victim, "mine");
+        ck_assert_ok(fstatat(dir, "f", &st, 0));
+        ck_assert_uint_eq(st.st_mode & 07777, 0644);
+        ck_assert_uint_ne(st.st_ino, old.st_ino);
+        close(dir);
+        scratch_free(scratch);
+}
+END_TEST
+
 START_TEST(folders_are_walked) {
         char *scratch = scratch_new();
         int dir = open(scratch, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -122,6 +160,8 @@ static Suite *suite(void) {
         tcase_add_test(t, strv_is_quoted);
         tcase_add_test(t, strings_end_and_paths_join);
         tcase_add_test(t, file_limits_and_replacement);
+        tcase_add_test(t, cve_numbers_are_told_by_their_form);
+        tcase_add_test(t, what_is_published_is_a_file_of_its_own);
         tcase_add_test(t, folders_are_walked);
         suite_add_tcase(s, t);
         return s;
