@@ -346,7 +346,7 @@ int describe_patch(const Description *d, char **ret) {
         uint64_t sequence = m ? m->sequence : record ? record->sequence : 0;
 
         return finish(json_pack("{s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o,"
-                                " s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+                                " s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
                                 "id", string_value(d->id),
                                 "title", string_value(m ? m->title : record ? record->title : NULL),
                                 "description", string_value(m ? m->description : NULL),
@@ -373,7 +373,10 @@ int describe_patch(const Description *d, char **ret) {
                                 "created", time_value(m ? m->created_usec : 0),
                                 "expires", time_value(m ? m->expires_usec : 0),
                                 "kernel_release", string_value(m ? m->kernel_release : NULL),
-                                "provenance", provenance_value(m)),
+                                "provenance", provenance_value(m),
+                                "requires", strv_value(m ? m->requires : NULL),
+                                "conflicts", strv_value(m ? m->conflicts : NULL),
+                                "supersedes", strv_value(m ? m->supersedes : NULL)),
                         ret);
 }
 

@@ -102,6 +102,16 @@ def test_staged_and_latest(pki):
         assert newer['changed'] and last['changed'] and last['ids'] == ['hp-2'], last
 
 
+def test_latest_leaves_out_what_another_one_supersedes(pki):
+    with World(pki) as w:
+        w.start()
+        w.machine.stage('hp-1', module='hp_1', stream='test')
+        w.machine.stage('hp-2', module='hp_2', stream='test', sequence=2, supersedes=['hp-1'])
+        latest, still = play(w, hotpatch(state='latest'), hotpatch(state='latest'))
+        assert latest['changed'] and latest['ids'] == ['hp-2'], latest
+        assert not still['changed'], still
+
+
 def test_a_refusal_and_a_file_that_is_no_bundle(pki):
     with World(pki) as w:
         w.start()

@@ -274,7 +274,15 @@ class Task(object):
                  if p['State'] == 'staged' and p['Module'] and not p['Quarantined']
                  and (streams is None or p['Stream'] in streams)
                  and p['Sequence'] > applied.get(p['Stream'], -1)]
-        return [p['Id'] for p in sorted(found, key=lambda p: (p['Stream'], p['Sequence']))]
+        ids = [p['Id'] for p in sorted(found, key=lambda p: (p['Stream'], p['Sequence']))]
+        return self.without_superseded(ids)
+
+    def without_superseded(self, ids):
+        """A transaction cannot hold a patch together with the one that takes its place."""
+        if len(ids) < 2:
+            return ids
+        gone = set(old for i in ids for old in self.service.document('Describe', 's', i).get('supersedes', []))
+        return [i for i in ids if i not in gone]
 
     def perform(self):
         state = self.params['state']
