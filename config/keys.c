@@ -225,6 +225,7 @@ static const ValueWord sign_words[] = {
         { "units", TRIAL_SIGN_UNITS },
         { "pressure", TRIAL_SIGN_PRESSURE },
         { "checks", TRIAL_SIGN_CHECKS },
+        { "self-test", TRIAL_SIGN_SELF_TEST },
         { NULL, 0 },
 };
 
@@ -286,7 +287,7 @@ const ConfigKey config_keys[] = {
         { "Trial", "MaxSec", &span, FIELD(trial.max_usec), "24h",
           "a time span up to a day, 0 for no trials", .max = DAYS(1) },
         { "Trial", "Signs", &flags, FIELD(trial.signs),
-          "kernel-log kernel-oops kernel-memory taint units pressure checks",
+          "kernel-log kernel-oops kernel-memory taint units pressure checks self-test",
           "words of hotpatchd.conf(5), separated by blanks", .words = sign_words, .may_be_empty = true },
         { "Trial", "MemoryPressurePercent", &percent, FIELD(trial.memory_pressure), "80",
           "a number from 0 to 100" },

@@ -15,6 +15,7 @@ typedef enum TrialSign {
         TRIAL_SIGN_PRESSURE = 1 << 5,
         TRIAL_SIGN_CHECKS = 1 << 6,
         TRIAL_SIGN_KERNEL_MEMORY = 1 << 7, /* the kernel keeps more and more for itself */
+        TRIAL_SIGN_SELF_TEST = 1 << 8, /* the patch itself says so */
 } TrialSign;
 
 /**

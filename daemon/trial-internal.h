@@ -11,6 +11,7 @@
 #include "livepatch/klog-follow.h"
 
 typedef struct TrialChecks TrialChecks;
+typedef struct TrialSelfTests TrialSelfTests;
 typedef struct TrialUnits TrialUnits;
 
 /**
@@ -59,6 +60,7 @@ struct Trials {
 
         TrialUnits *units;
         TrialChecks *checks;
+        TrialSelfTests *self_tests;
 };
 
 /** enum TrialsForgiven - which trials that failed are over when their patches are applied again */

@@ -16,6 +16,7 @@
 #include "daemon/messages.h"
 #include "daemon/trial-checks.h"
 #include "daemon/trial-internal.h"
+#include "daemon/trial-selftest.h"
 #include "dbus/errors.h"
 #include "util/strv.h"
 
@@ -184,6 +185,7 @@ int trials_begin(Trials *t, const Job *j, char **ids, char **modules, char **dig
                 t->list[t->n - 1]->due = true; /* it ends with this job */
         trials_watch(t);
         trial_checks_run(t->checks);
+        trial_self_tests_run(t->self_tests);
         trial_say(t->list[t->n - 1], HOTPATCH_MESSAGE_TRIAL_BEGUN, LOG_NOTICE,
                 "The patches of transaction %s are on trial for %" PRIu64 " seconds", j->transaction,
                 usec / USEC_PER_SEC);

@@ -28,6 +28,7 @@
 #include "daemon/record.h"
 #include "daemon/trial-checks.h"
 #include "daemon/trial-internal.h"
+#include "daemon/trial-selftest.h"
 #include "daemon/trial-units.h"
 #include "dbus/errors.h"
 #include "util/strv.h"
@@ -144,12 +145,15 @@ void trials_watch(Trials *t) {
                 (void) (trial_units_new(t, &t->units) < 0);
         if (!t->checks && (policy->signs & TRIAL_SIGN_CHECKS))
                 (void) (trial_checks_new(t, &t->checks) < 0);
+        if (!t->self_tests && (policy->signs & TRIAL_SIGN_SELF_TEST))
+                (void) (trial_self_tests_new(t, &t->self_tests) < 0);
 }
 
 static void unwatch(Trials *t) {
         trial_look_stop(t);
         t->units = trial_units_free(t->units);
         t->checks = trial_checks_free(t->checks);
+        t->self_tests = trial_self_tests_free(t->self_tests);
         if (!manager_running_job(t->manager))
                 trial_log_close(t);
 }
@@ -211,11 +215,18 @@ void trials_pass(Trials *t, size_t i) {
  */
 void trials_settle(Trials *t) {
         /* A job may be about to take its patches out. */
-        if (manager_running_job(t->manager) || trial_checks_running(t->checks))
+        if (manager_running_job(t->manager) || trial_checks_running(t->checks) ||
+            trial_self_tests_running(t->self_tests))
                 return;
         for (size_t i = t->n; i-- > 0;)
                 if (t->list[i]->due && trial_is_running(t->list[i]))
                         trials_pass(t, i);
+}
+
+/* The site's, and the patches' own. */
+static void run_checks(Trials *t) {
+        trial_checks_run(t->checks);
+        trial_self_tests_run(t->self_tests);
 }
 
 static int on_end(_unused_ sd_event_source *source, _unused_ uint64_t usec, void *userdata) {
@@ -226,7 +237,7 @@ static int on_end(_unused_ sd_event_source *source, _unused_ uint64_t usec, void
         /* The last look; it may fail this trial, or another. */
         trial_log_catch_up(t);
         trial_look_at_taint(t);
-        trial_checks_run(t->checks);
+        run_checks(t);
         trials_settle(t);
         return 0;
 }
@@ -315,6 +326,7 @@ Trials *trials_free(Trials *t) {
         trial_log_close(t);
         trial_units_free(t->units);
         trial_checks_free(t->checks);
+        trial_self_tests_free(t->self_tests);
         sd_event_source_disable_unref(t->next);
         for (size_t i = 0; i < t->n; i++)
                 trial_free(t->list[i]);
@@ -398,7 +410,7 @@ void trials_start(Trials *t) {
                         t->list[i]->due = true;
         roll_back(t);
         if (any_running(t))
-                trial_checks_run(t->checks);
+                run_checks(t);
 }
 
 /** trials_pending() - is there a trial? Then the daemon stays. */

@@ -43,12 +43,14 @@
  *	hotpatch_tripwire(); several may share a name
  * @name: as given by the author
  * @count: how often this place was reached
+ * @tested: the same by the self-test that runs, or ran last
  * @reported: in the first place of a name: its total in the last message
  * @next_message: in the first place of a name: not before, in jiffies
  */
 struct hotpatch_tripwire_site {
 	const char *name;
 	atomic_long_t count;
+	atomic_long_t tested;
 	unsigned long reported;
 	unsigned long next_message;
 };
@@ -95,15 +97,32 @@ void hotpatch_tripwire_hit(struct hotpatch_tripwire_site *site);
 		hotpatch_tripwire_hit(&__hotpatch_site);                       \
 	} while (0)
 
+/**
+ * hotpatch_self_test_hits() - how often has the self-test reached a tripwire?
+ * @name: as given to hotpatch_tripwire()
+ *
+ * For self_test() itself: it calls its replacement with what the old code would
+ * have been exploited by, and then looks whether that came to the branch with
+ * the tripwire. Such hits are no alarm and are not in the counts.
+ */
+unsigned long hotpatch_self_test_hits(const char *name);
+
 /*
  * The functions that patch.json may name besides replacements. All are the
  * author's, none may be static:
  *
  * int self_test(void)
- *	Runs in module_init, before the kernel is touched. May be __init. Non-zero
- *	refuses the patch: insertion fails with that errno, one line in the kernel
- *	log names the function. Unexported symbols of vmlinux are usable, those of
- *	modules are not yet.
+ *	Runs in module_init, before the kernel is touched. Non-zero refuses the
+ *	patch: insertion fails with that errno, one line in the kernel log names the
+ *	function. Unexported symbols of vmlinux are usable, those of modules are not
+ *	yet.
+ *	Runs again, in the context of a process, as often as somebody writes "1" to
+ *	/sys/module/NAME/hotpatch/self_test; the write fails with its errno then.
+ *	hotpatchd does so at the begin of a trial, at intervals, and before it
+ *	passes, and takes the patch out when it fails or does not answer within a
+ *	minute. So it must hold before the patch is in force as well as while it is,
+ *	change nothing, and depend on nothing that may be missing in a healthy
+ *	machine. Marked __init, it runs at the insertion only.
  * int pre_patch(struct klp_object *obj)
  *	Before the functions of that object are redirected; for a module, each time
  *	it is loaded. Non-zero refuses the patch, or that module's loading.

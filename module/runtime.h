@@ -6,12 +6,23 @@
 
 #include <hotpatch/hotpatch.h>
 
+#include <linux/kobject.h>
+
+/* struct hotpatch_self_test - the author's; without one both are NULL */
+struct hotpatch_self_test {
+	const char *name;
+	int (*run)(void);
+};
+
 /* From the table. */
 extern struct klp_patch hotpatch_patch;
-int hotpatch_self_test(void);
+extern const struct hotpatch_self_test hotpatch_self_test;
 
 /* For the table. */
 int hotpatch_veto(const char *what, const char *function, int err);
+
+int hotpatch_complaint(const char *did, const char *what, const char *function,
+		       int err);
 
 /* See reload.c. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0) && defined(CONFIG_X86_64)
@@ -23,7 +34,16 @@ static inline void hotpatch_clear_relocations(struct klp_object *object)
 }
 #endif
 
-int hotpatch_tripwires_start(void);
+bool hotpatch_have_tripwires(void);
+int hotpatch_tripwires_start(struct kobject *folder);
 void hotpatch_tripwires_stop(void);
+int hotpatch_tripwires_test(void);
+void hotpatch_tripwires_forget_tested(void);
+
+int hotpatch_self_test_first(void);
+int hotpatch_self_test_start(struct kobject *folder);
+void hotpatch_self_test_stop(struct kobject *folder);
+bool hotpatch_self_test_is_repeatable(void);
+bool hotpatch_in_self_test(void);
 
 #endif /* HOTPATCH_RUNTIME_H */

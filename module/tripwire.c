@@ -15,6 +15,9 @@
  * (tripwire-end.c). Pointers and not the structures themselves, because
  * compilers pad large static objects.
  *
+ * The chain can be tested from end to end: a hit of a place that belongs to
+ * nobody must become a report.
+ *
  * What this does not do: keep counts over an unload, or tell who it was.
  */
 
@@ -26,6 +29,7 @@
 #include <linux/kobject.h>
 #include <linux/string.h>
 #include <linux/sysfs.h>
+#include <linux/wait.h>
 #include <linux/workqueue.h>
 
 #include "runtime.h"
@@ -34,6 +38,8 @@
 #define MESSAGE_INTERVAL (60 * HZ)
 /* " COUNT\n" with the largest count */
 #define COUNT_MAX 22
+/* A work item that waits longer is a lockup to kernel/workqueue.c, too. */
+#define TEST_TIMEOUT (30 * HZ)
 
 extern struct hotpatch_tripwire_site *const hotpatch_tripwires_begin[];
 extern struct hotpatch_tripwire_site *const hotpatch_tripwires_end[];
@@ -49,7 +55,10 @@ static DECLARE_DELAYED_WORK(report_work, report);
 static atomic_t report_pending;
 static unsigned long next_report;
 
-static struct kobject *folder;
+static unsigned long reports;
+static DECLARE_WAIT_QUEUE_HEAD(reported);
+static struct hotpatch_tripwire_site probe;
+
 static struct kernfs_node *file;
 
 /*
@@ -58,6 +67,10 @@ static struct kernfs_node *file;
  */
 void hotpatch_tripwire_hit(struct hotpatch_tripwire_site *site)
 {
+	if (hotpatch_in_self_test()) {
+		atomic_long_inc(&site->tested);
+		return;
+	}
 	atomic_long_inc(&site->count);
 	/* Pairs with atomic_xchg() in report(): either it sees the count, or we
 	 * see that it is over.
@@ -124,6 +137,64 @@ static void report(struct work_struct *work)
 		if (is_first_of_name(p))
 			report_name(*p);
 	sysfs_notify_dirent(file);
+	WRITE_ONCE(reports, reports + 1);
+	wake_up_all(&reported);
+}
+
+/**
+ * hotpatch_self_test_hits() - see <hotpatch/hotpatch.h>
+ */
+unsigned long hotpatch_self_test_hits(const char *name)
+{
+	struct hotpatch_tripwire_site *const *p;
+	unsigned long sum = 0;
+
+	for_each_site(p)
+		if (!strcmp((*p)->name, name))
+			sum += atomic_long_read(&(*p)->tested);
+	return sum;
+}
+
+/* hotpatch_tripwires_forget_tested() - a self-test begins */
+void hotpatch_tripwires_forget_tested(void)
+{
+	struct hotpatch_tripwire_site *const *p;
+
+	for_each_site(p)
+		atomic_long_set(&(*p)->tested, 0);
+}
+
+/**
+ * hotpatch_tripwires_test() - does a hit still become a report?
+ *
+ * Who polls the file is woken, and finds the counts as they were.
+ *
+ * Context: process; sleeps, up to half a minute.
+ * Return: 0 (also without tripwires), -EIO when the hit was not counted,
+ * -ETIMEDOUT when no report came, or -ERESTARTSYS when the caller was killed.
+ */
+int hotpatch_tripwires_test(void)
+{
+	unsigned long before = READ_ONCE(reports);
+	long count, left;
+
+	if (!file)
+		return 0;
+	count = atomic_long_read(&probe.count);
+	hotpatch_tripwire_hit(&probe);
+	if (atomic_long_read(&probe.count) != count + 1) {
+		pr_err("tripwires do not count\n");
+		return -EIO;
+	}
+	left = wait_event_killable_timeout(
+		reported, READ_ONCE(reports) != before, TEST_TIMEOUT);
+	if (left < 0)
+		return left;
+	if (left == 0) {
+		pr_err("tripwires do not report\n");
+		return -ETIMEDOUT;
+	}
+	return 0;
 }
 
 static ssize_t tripwires_show(struct kobject *kobj, struct kobj_attribute *attr,
@@ -171,14 +242,26 @@ static int __init check_names(size_t *ret_size)
 	return 0;
 }
 
+/* hotpatch_have_tripwires() - or is there nothing to count? */
+bool hotpatch_have_tripwires(void)
+{
+	struct hotpatch_tripwire_site *const *p;
+
+	/* Not "begin != end": the compiler knows that of two arrays. */
+	for_each_site(p)
+		return true;
+	return false;
+}
+
 /**
  * hotpatch_tripwires_start() - make /sys/module/NAME/hotpatch/tripwires
+ * @folder: the folder
  *
  * A patch without tripwires has no such file, so that nobody waits on it.
  *
- * Return: 0 or a negative errno; then there is nothing to stop.
+ * Return: 0 or a negative errno; hotpatch_tripwires_stop() in any case.
  */
-int __init hotpatch_tripwires_start(void)
+int __init hotpatch_tripwires_start(struct kobject *folder)
 {
 	size_t size;
 	int err;
@@ -187,29 +270,22 @@ int __init hotpatch_tripwires_start(void)
 	if (err || size == 0)
 		return err;
 	next_report = jiffies;
-	folder = kobject_create_and_add("hotpatch", &THIS_MODULE->mkobj.kobj);
-	if (!folder)
-		return -ENOMEM;
 	err = sysfs_create_file(folder, &tripwires_attribute.attr);
-	if (!err) {
-		file = sysfs_get_dirent(folder->sd, "tripwires");
-		if (!file)
-			err = -ENOENT;
-	}
 	if (err)
-		kobject_put(folder);
-	return err;
+		return err;
+	file = sysfs_get_dirent(folder->sd, "tripwires");
+	return file ? 0 : -ENOENT;
 }
 
 /**
- * hotpatch_tripwires_stop() - remove the file and wait for the last report
+ * hotpatch_tripwires_stop() - wait for the last report
  *
- * No replacement may run any more.
+ * The file goes with its folder. No replacement may run any more.
  */
 void hotpatch_tripwires_stop(void)
 {
 	irq_work_sync(&kick);
 	cancel_delayed_work_sync(&report_work);
 	sysfs_put(file);
-	kobject_put(folder);
+	file = NULL;
 }

@@ -29,7 +29,8 @@
 #define CCFLAGS "ccflags-y := -I$(src) -Wno-missing-prototypes -Wno-missing-declarations\n"
 
 static const char *const runtime_files[] = {
-        "hotpatch.h", "reload.c", "runtime.c", "runtime.h", "shadow.h", "tripwire-begin.c", "tripwire-end.c", "tripwire.c",
+        "hotpatch.h", "reload.c", "runtime.c", "runtime.h", "selftest.c", "shadow.h", "tripwire-begin.c",
+        "tripwire-end.c", "tripwire.c",
 };
 
 static int write_file(const char *folder, const char *name, const char *text) {
@@ -247,7 +248,8 @@ static int write_kbuild(const Kbuild *b, char *const *sources) {
         fprintf(f,
                 "obj-m := %s.o\n"
                 CCFLAGS
-                "%s-y := hotpatch/tripwire-begin.o hotpatch/runtime.o hotpatch/tripwire.o hotpatch/table.o\n",
+                "%s-y := hotpatch/tripwire-begin.o hotpatch/runtime.o hotpatch/selftest.o hotpatch/tripwire.o "
+                "hotpatch/table.o\n",
                 m, m);
         if (table_has_module_symbols(b->patch, NULL))
                 fprintf(f, "%s-y += hotpatch/reload.o\n", m);

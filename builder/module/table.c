@@ -222,13 +222,11 @@ static void put_patch(FILE *f, const PatchFile *p, char *const *objects) {
 }
 
 static void put_self_test(FILE *f, const PatchFile *p) {
-        fputs("int __init hotpatch_self_test(void)\n{\n", f);
+        /* The function may be __init; module/selftest.c sees that, and calls it no more then. */
+        fputs("const struct hotpatch_self_test hotpatch_self_test __refconst = {\n", f);
         if (p->self_test)
-                fprintf(f, "\treturn hotpatch_veto(\"self-test\", \"%s\", %s());\n",
-                        p->self_test, p->self_test);
-        else
-                fputs("\treturn 0;\n", f);
-        fputs("}\n\n", f);
+                fprintf(f, "\t.name = \"%s\",\n\t.run = %s,\n", p->self_test, p->self_test);
+        fputs("};\n\n", f);
 }
 
 /* livepatch/note.h has the format; both notes in one object, so that nothing comes between them. */

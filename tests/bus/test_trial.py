@@ -715,6 +715,54 @@ def test_a_check_fails(pki):
         clean(w)
 
 
+SELF_TEST = 'sys/module/hp_one/hotpatch/self_test'
+
+
+def asked(w):
+    with open(w.machine.path(SELF_TEST)) as f:
+        return f.read() == '1'
+
+
+def test_the_patch_is_asked_at_intervals(pki):
+    with start(pki, 'MaxSec=8', 'CheckIntervalSec=1') as w:
+        w.machine.stage('hp-one')
+        apply(w, 'hp-one')
+        for _ in range(2):
+            w.machine.write(SELF_TEST, '')
+            wait_for('the question', lambda: asked(w))
+        assert w.root.trial() == (['hp-one'], 'passed', '')
+
+
+def test_a_self_test_fails(pki):
+    with start(pki, 'CheckIntervalSec=1') as w:
+        w.machine.stage('hp-one')
+        w.machine.stage('hp-two', functions=(('vmlinux', 'hp_other'),))
+        apply(w, 'hp-one')
+        apply(w, 'hp-two')
+        # The made-up kernel's way to refuse a write. The sign is the older patch's, not the youngest's.
+        os.makedirs(w.machine.path(SELF_TEST))
+        assert w.root.trial() == (['hp-one'], 'failed',
+                                  "the self-test of module 'hp_one' failed: Is a directory")
+        wait_for('the end', lambda: w.root.patches() == {'hp-one': 'staged', 'hp-two': 'active'})
+
+
+def test_the_last_self_test_decides(pki):
+    with start(pki, 'MaxSec=3', 'CheckIntervalSec=3600') as w:
+        w.machine.stage('hp-one')
+        apply(w, 'hp-one')
+        os.makedirs(w.machine.path(SELF_TEST))
+        assert w.root.trial()[1] == 'failed'
+        clean(w)
+
+
+def test_self_tests_are_no_sign_by_policy(pki):
+    with start(pki, 'MaxSec=3', 'CheckIntervalSec=1', 'Signs=checks') as w:
+        w.machine.stage('hp-one')
+        apply(w, 'hp-one')
+        os.makedirs(w.machine.path(SELF_TEST))
+        assert w.root.trial()[1] == 'passed'
+
+
 def test_the_last_check_decides(pki):
     with World(pki) as w:
         w.machine.configure(trial=['MaxSec=1', 'CheckIntervalSec=1h'])

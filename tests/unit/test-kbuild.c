@@ -13,8 +13,8 @@ static const char patch_json[] =
         "\"functions\":[{\"object\":\"vmlinux\",\"function\":\"f\",\"replacement\":\"r\"}]}";
 
 static const char *const runtime[] = {
-        "hotpatch.h", "reload.c", "runtime.c", "runtime.h", "shadow.h", "tripwire-begin.c", "tripwire-end.c",
-        "tripwire.c",
+        "hotpatch.h", "reload.c", "runtime.c", "runtime.h", "selftest.c", "shadow.h",
+        "tripwire-begin.c", "tripwire-end.c", "tripwire.c",
 };
 
 static char *get(const char *name) {
@@ -81,7 +81,8 @@ START_TEST(everything_is_laid_out_in_link_order) {
         ck_assert_ok(run("modules:\n\ttouch $(M)/hp_x.ko\n", "", NULL));
         kbuild = get("work/Kbuild");
         has(kbuild, "obj-m := hp_x.o\n");
-        has(kbuild, "hp_x-y := hotpatch/tripwire-begin.o hotpatch/runtime.o hotpatch/tripwire.o hotpatch/table.o\n"
+        has(kbuild, "hp_x-y := hotpatch/tripwire-begin.o hotpatch/runtime.o hotpatch/selftest.o "
+                    "hotpatch/tripwire.o hotpatch/table.o\n"
                     "hp_x-y += patch/a.o\nhp_x-y += patch/b.o\nhp_x-y += hotpatch/tripwire-end.o\n");
         header = get("work/patch/own.h");
         ck_assert_str_eq(header, "extern int a;\n");

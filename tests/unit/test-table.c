@@ -49,7 +49,7 @@ START_TEST(the_source_has_the_kernels_structures) {
                     "\t{\n\t\t.name = \"xfs\",\n\t\t.funcs = hotpatch_functions_2,\n"
                     "\t\t.callbacks.post_patch = after,\n\t},\n\t{}\n};");
         has(source, "hotpatch_veto(\"pre_patch callback\", \"before\", before(object))");
-        has(source, "hotpatch_veto(\"self-test\", \"probe\", probe())");
+        has(source, "\t.name = \"probe\",\n\t.run = probe,\n");
         has(source, ".replace = true,");
         has(source, "cpu_to_le64(5ULL)");
         has(source, "#define BUNDLE_ID \"x-1\"");

@@ -9,6 +9,7 @@
 prepare() {
         hotpatchctl --quiet key generate "$1/keys"
         build_bundle "$1/trial.hpb" "$1/keys" "$top/tests/data/patches/trial" "$2"
+        build_bundle "$1/self-test.hpb" "$1/keys" "$top/tests/data/patches/self-test" "$2"
         # The same with another line, to supersede it.
         cp -r "$top/tests/data/patches/trial" "$1/two"
         sed -i 's/"test-trial"/"test-trial-two"/; s/"sequence": 1/"sequence": 2/; s/"hp_trial"/"hp_trial_two"/
@@ -44,7 +45,7 @@ misbehave() {
 
 # is_out: the patch is not in the kernel, and what it did is over
 is_out() {
-        [[ ! -e /sys/module/hp_trial && ! -e /sys/module/hp_trial_two ]]
+        [[ ! -e /sys/module/hp_trial && ! -e /sys/module/hp_trial_two && ! -e /sys/module/hp_self_test ]]
 }
 
 # said REGEX: the journal says so since policy(), at the level alert
@@ -60,7 +61,7 @@ expect_rolled_back() {
         eventually 60 said "$1"
         [[ -z $(ls /var/lib/hotpatch/trials) && -z $(ls /var/lib/hotpatch/superseded) ]]
         run hotpatchctl status
-        expect_output 'test-trial'
+        expect_output 'test-(trial|self-test)'
         expect_output "$1"
         run hotpatchctl list
         refuse_output 'on trial'
@@ -183,6 +184,44 @@ testcase_a_check_that_others_can_write_is_not_run() {
         eventually 60 in_journal 'has passed' -u hotpatchd --since "@$mark"
         run hotpatchctl remove test-trial
         expect_status 0
+}
+
+self=/sys/module/hp_self_test
+
+# has_run N: the self-test ran so often
+has_run() {
+        (($(<$self/parameters/runs) >= $1))
+}
+
+testcase_the_patch_is_asked_whether_it_is_well_and_that_is_no_alarm() {
+        policy MaxSec=6 CheckIntervalSec=1
+        apply self-test.hpb
+        # Once at the insertion, at the begin of the trial, and then each second.
+        eventually 20 has_run 4
+        expect_file $self/hotpatch/tripwires '^TEST-SELF 0$'
+        run as_user tee $self/hotpatch/self_test <<<1
+        expect_status 1
+        eventually 30 eval "journalctl -b -u hotpatchd --since @$mark -o cat | grep -q 'has passed'"
+        run journalctl -b -q -u hotpatchd --since "@$mark" -o cat -p warning
+        refuse_output 'ripwire|self-test'
+        # What somebody else does is one.
+        cp /bin/cat intruder
+        ! ./intruder /proc/version
+        expect_file $self/hotpatch/tripwires '^TEST-SELF 1$'
+        eventually 10 said "Tripwire of patch 'test-self-test' was hit"
+        run hotpatchctl remove test-self-test
+        expect_status 0
+}
+
+testcase_a_self_test_that_begins_to_fail_takes_it_out() {
+        policy CheckIntervalSec=1
+        apply self-test.hpb
+        echo 4 >$self/parameters/fail_after
+        expect_file /proc/version 'not for everybody'
+        log_mark
+        expect_rolled_back "the self-test of module 'hp_self_test' failed: Input/output error"
+        log_since_mark | grep "hotpatch: hp_self_test: self-test 'well' failed: error -5"
+        refuse_file /proc/version 'not for everybody'
 }
 
 testcase_pressure_takes_it_out() {
