@@ -17,6 +17,18 @@ prepare() {
         sed -i 's/trial: the first/trial: the second/' "$1/two/trial.c"
         build_bundle "$1/two.hpb" "$1/keys" "$1/two" "$2"
         rm -r "$1/two" "$1"/keys/*.key
+        # A user's program that crashes under a name of his choice.
+        gcc -O1 -Wall -o "$1/crash" -x c - <<'CRASH'
+#include <stddef.h>
+#include <sys/prctl.h>
+
+int main(int argc, char *argv[]) {
+        volatile int *volatile nowhere = NULL;
+
+        prctl(PR_SET_NAME, argv[argc - 1]);
+        return *nowhere;
+}
+CRASH
 }
 
 first='trial: the first'
@@ -110,6 +122,29 @@ testcase_a_refcount_that_overflows_takes_it_out() {
         apply trial.hpb
         misbehave refcount
         expect_rolled_back 'refcount_t: addition on 0'
+}
+
+# Every one of these lines stands in the log of the kernel, in its own name.
+testcase_names_of_programs_that_crash_are_no_sign() {
+        local name
+        policy Signs='kernel-log kernel-oops kernel-warning'
+        # A user has his own folder, and may not look into ours.
+        install -m 755 crash /usr/local/bin/crash
+        apply trial.hpb
+        log_mark
+        for name in 'BUG: x' 'Oops: 0002 [#1]' 'int3: 0000 [#1]' 'WARNING: CPU: 0' 'kernel BUG at ' 'rcu: INFO: x'; do
+                as_user /usr/local/bin/crash "$name" || :
+        done
+        log_since_mark >crashes
+        grep -F 'Oops: 0002 [#1][' crashes
+        (($(grep -c segfault crashes) == 6))
+        # Longer than a report stays open.
+        sleep 4
+        expect_file /proc/version "$first"
+        run hotpatchctl list
+        expect_output 'on trial'
+        run hotpatchctl remove test-trial
+        expect_status 0
 }
 
 testcase_an_oops_in_a_kernel_thread_takes_it_out() {
