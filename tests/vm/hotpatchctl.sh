@@ -57,10 +57,16 @@ at_terminal() {
 
         rm -rf "$folder"
         install -d -o user "$folder"
-        run bash -c "until [[ -e $folder/ended ]]; do
+        run bash -c "echo_is_off() {
+                        local terminal
+                        for terminal in /dev/pts/[0-9]*; do
+                                stty -F \$terminal -a 2>/dev/null
+                        done | grep -c -e ' -echo ' >$folder/terminals
+                }
+                until [[ -e $folder/ended ]]; do
                         sleep 0.2
                         if [[ ! -e $folder/typed ]] && grep -qs Password: $folder/shown; then
-                                sleep 2
+                                until echo_is_off || [[ -e $folder/ended ]]; do sleep 0.2; done
                                 echo $1
                                 touch $folder/typed
                         fi

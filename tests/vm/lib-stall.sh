@@ -37,18 +37,28 @@ sit() {
         shift
         systemd-run --quiet --unit "$unit" --property CollectMode=inactive-or-failed \
                 bash -c 'for place in "$@"; do cat "/proc/hp_stall/$place" & done; wait' bash "$@"
-        eventually 30 sitting "$unit" $#
+        eventually 60 sitting "$unit" $#
 }
 
+# sitting UNIT N: not only started: in such a function
 sitting() {
-        (($(systemctl show -P TasksCurrent "$1.service") == $2 + 1))
+        local n=0 pid
+
+        for pid in $(<"/sys/fs/cgroup/system.slice/$1.service/cgroup.procs"); do
+                ! grep -Eqs '(hp_stall|hp_back)_' "/proc/$pid/stack" || n=$((n + 1))
+        done
+        ((n == $2))
+}
+
+nobody_sits() {
+        ! grep -Eqs 'hp_stall_' /proc/[0-9]*/stack
 }
 
 # let_go: everybody goes, and the next who come sit again
 let_go() {
         echo release >/proc/hp_stall/control
         echo stop >/proc/hp_stall/control
-        sleep 1
+        eventually 60 nobody_sits
         echo hold >/proc/hp_stall/control
 }
 
@@ -64,7 +74,7 @@ begin() {
 }
 
 names_blocker() {
-        blockers "$job" | grep -Eq "$1"
+        grep -Eq -- "$1" <<<"$(blockers "$job")"
 }
 
 # ended NAME…: those services have ended, and their names are free
@@ -72,7 +82,7 @@ ended() {
         local name
 
         for name; do
-                eventually 30 bash -c "! systemctl is-active --quiet $name.service && ! systemctl list-units --all |
+                eventually 60 bash -c "! systemctl is-active --quiet $name.service && ! systemctl list-units --all |
                         grep -q $name.service"
         done
 }
