@@ -79,16 +79,22 @@ static int ask(void *userdata, int output_fd, _unused_ sd_bus_error *error) {
         return r;
 }
 
-static void fail(Trials *t, const char *module, const char *reason) {
+static void next(TrialSelfTests *s);
+
+/* The others are asked at the next time. @s may be gone afterwards. */
+static void fail(TrialSelfTests *s, const char *module, const char *reason) {
+        const Trials *t = s->trials;
+
+        s->modules = strv_free(s->modules);
         for (size_t i = t->n; i-- > 0;) {
                 Trial *trial = t->list[i];
 
                 if (!trial->failed && strv_contains(trial->record.modules, module))
                         return trial_fail(trial, reason);
         }
+        /* Its trial has ended meanwhile; that of others may have waited for this. */
+        next(s);
 }
-
-static void next(TrialSelfTests *s);
 
 /* The first one has answered. */
 static char *take_first(TrialSelfTests *s) {
@@ -105,11 +111,8 @@ static void answered(void *userdata, int r, _unused_ const sd_bus_error *error, 
         TrialSelfTests *s = userdata;
         _cleanup_free_ char *reason = strndup(size ? output : "", size), *module = take_first(s);
 
-        if (r < 0 && reason && *reason) {
-                /* Others are asked at the next time; @s may be gone. */
-                s->modules = strv_free(s->modules);
-                return fail(s->trials, module, reason);
-        }
+        if (r < 0 && reason && *reason)
+                return fail(s, module, reason);
         if (r < 0 && r != -ENODEV)
                 warn(module, r);
         next(s);
@@ -119,10 +122,9 @@ static int on_timeout(_unused_ sd_event_source *source, _unused_ uint64_t usec, 
         TrialSelfTests *s = userdata;
         _cleanup_free_ char *module = take_first(s), *reason = NULL;
 
-        s->modules = strv_free(s->modules);
         if (asprintf(&reason, "the self-test of module '%s' did not answer within %u seconds", module, ANSWER_SEC) < 0)
                 reason = NULL;
-        fail(s->trials, module, reason ?: "a self-test did not answer");
+        fail(s, module, reason ?: "a self-test did not answer");
         return 0;
 }
 

@@ -55,6 +55,11 @@ testcase_its_sandbox_is_closed_where_it_should_be() {
         refuse_output user
         run $in cat /proc/net/dev
         refuse_output eth0
+        # Of sysfs, what is mounted there included, two folders can be written.
+        run awk '$5 ~ "^/sys(/|$)" && $6 ~ /^rw/ { print $5 }' "/proc/$pid/mountinfo"
+        [[ $(sort <<<"$output") == /sys/kernel/livepatch$'\n'/sys/module ]] || fail "these can be written: $output"
+        run $in sh -c 'echo 1 >/sys/kernel/mm/ksm/run'
+        expect_output 'Read-only file system'
         $in test -w /sys/kernel/livepatch
         $in head -n 1 /proc/kallsyms
         $in head -c 1 /sys/kernel/tracing/available_filter_functions
