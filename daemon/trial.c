@@ -218,9 +218,12 @@ void trials_settle(Trials *t) {
         if (manager_running_job(t->manager) || trial_checks_running(t->checks) ||
             trial_self_tests_running(t->self_tests))
                 return;
-        for (size_t i = t->n; i-- > 0;)
+        /* In the order in which they began. */
+        for (size_t i = 0; i < t->n;)
                 if (t->list[i]->due && trial_is_running(t->list[i]))
                         trials_pass(t, i);
+                else
+                        i++;
 }
 
 /* The site's, and the patches' own. */
