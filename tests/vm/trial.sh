@@ -4,6 +4,7 @@
 # old behaviour back.
 # kernels: 6.1.0-50-cloud-amd64 6.12.117+deb12-cloud-amd64
 # options: --allow-oops --timeout 1200
+# model: --patch test-trial --patch test-trial-two --supersedes --without test-self-test
 # shellcheck disable=SC2154 # top, status and output come from lib.sh and lib-guest.sh
 
 prepare() {
@@ -251,9 +252,9 @@ testcase_the_patch_is_asked_whether_it_is_well_and_that_is_no_alarm() {
 testcase_a_self_test_that_begins_to_fail_takes_it_out() {
         policy CheckIntervalSec=1
         apply self-test.hpb
-        echo 4 >$self/parameters/fail_after
         expect_file /proc/version 'not for everybody'
         log_mark
+        echo 1 >$self/parameters/fail_after
         expect_rolled_back "the self-test of module 'hp_self_test' failed: Input/output error"
         kernel_said "hotpatch: hp_self_test: self-test 'well' failed: error -5"
         refuse_file /proc/version 'not for everybody'
