@@ -42,7 +42,7 @@ policy() {
         rm -rf /var/lib/hotpatch/strikes /etc/hotpatch/checks.d/*
         mkdir -p "${drop_in%/*}"
         printf '%s\n' '[Trial]' "$@" >"$drop_in"
-        mark=$(date +%s)
+        begun=$(date +%s)
 }
 
 apply() {
@@ -63,7 +63,7 @@ is_out() {
 
 # said REGEX: the journal says so since policy(), at the level alert
 said() {
-        in_journal "$1" -u hotpatchd -p alert --since "@$mark"
+        in_journal "$1" -u hotpatchd -p alert --since "@$begun"
 }
 
 # expect_rolled_back REGEX: it is taken out by itself, and that is why
@@ -94,7 +94,7 @@ testcase_a_trial_passes() {
         [[ -n $(ls /var/lib/hotpatch/trials) ]]
         # Longer than the daemon would stay without.
         eventually 60 eval '[[ -z $(ls /var/lib/hotpatch/trials) ]]'
-        eventually 60 in_journal 'has passed' -u hotpatchd --since "@$mark"
+        eventually 60 in_journal 'has passed' -u hotpatchd --since "@$begun"
         expect_file /proc/version "$first"
         run hotpatchctl list
         refuse_output 'on trial'
@@ -109,8 +109,8 @@ testcase_a_warning_takes_the_patch_out() {
         at=$(date +%s%3N)
         misbehave warn
         eventually 60 is_out
-        expect_journal MESSAGE_ID=907a53aeab084bd1807f44915b8635d1 --since "@$mark"
-        reversed=$(journalctl -b -n 1 --since "@$mark" -o json MESSAGE_ID=907a53aeab084bd1807f44915b8635d1 |
+        expect_journal MESSAGE_ID=907a53aeab084bd1807f44915b8635d1 --since "@$begun"
+        reversed=$(journalctl -b -n 1 --since "@$begun" -o json MESSAGE_ID=907a53aeab084bd1807f44915b8635d1 |
                 sed -n 's/.*"__REALTIME_TIMESTAMP":"\([0-9]*\)[0-9]\{3\}".*/\1/p')
         # A second is the aim, and tools/bench measures it. This is to tell it from a look every now and then.
         echo "from the warning to the begin of the reversal: $((reversed - at)) ms"
@@ -216,8 +216,8 @@ testcase_a_check_that_others_can_write_is_not_run() {
         printf '%s\n' '#!/bin/sh' 'exit 1' >/etc/hotpatch/checks.d/open
         chmod 777 /etc/hotpatch/checks.d/open
         apply trial.hpb
-        eventually 60 in_journal "check 'open' was not run: others than root" -u hotpatchd --since "@$mark"
-        eventually 60 in_journal 'has passed' -u hotpatchd --since "@$mark"
+        eventually 60 in_journal "check 'open' was not run: others than root" -u hotpatchd --since "@$begun"
+        eventually 60 in_journal 'has passed' -u hotpatchd --since "@$begun"
         run hotpatchctl remove test-trial
         expect_status 0
 }
@@ -237,8 +237,8 @@ testcase_the_patch_is_asked_whether_it_is_well_and_that_is_no_alarm() {
         expect_file $self/hotpatch/tripwires '^TEST-SELF 0$'
         run as_user tee $self/hotpatch/self_test <<<1
         expect_status 1
-        eventually 60 in_journal 'has passed' -u hotpatchd --since "@$mark"
-        run journalctl -b -q -u hotpatchd --since "@$mark" -o cat -p warning
+        eventually 60 in_journal 'has passed' -u hotpatchd --since "@$begun"
+        run journalctl -b -q -u hotpatchd --since "@$begun" -o cat -p warning
         refuse_output 'ripwire|self-test'
         # What somebody else does is one.
         cp /bin/cat intruder
