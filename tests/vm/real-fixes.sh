@@ -128,7 +128,8 @@ testcase_an_authors_file_is_called_and_sees_the_attempt() { # on: 6.1.0-50-cloud
         expect_probe fsmount-watched old
         log_mark
         apply fsmount-watched
-        [[ $(patch_said) == "self-test,before the patch,behind the patch," ]] || fail "it said: $(patch_said)"
+        # On trial it is asked again, at the begin and then now and then.
+        [[ $(patch_said) =~ ^"self-test,before the patch,behind the patch,"("self-test,")*$ ]] || fail "it said: $(patch_said)"
         expect_redirected fsmount-watched
         expect_file $wires '^FSMOUNT-INTERNAL 0$'
         expect_probe fsmount-watched new
@@ -136,7 +137,7 @@ testcase_an_authors_file_is_called_and_sees_the_attempt() { # on: 6.1.0-50-cloud
         eventually 60 kernel_said 'tripwire FSMOUNT-INTERNAL'
         log_mark
         remove fsmount-watched
-        [[ $(patch_said) == "before the removal,behind the removal," ]] || fail "it said: $(patch_said)"
+        [[ $(patch_said) =~ ^("self-test,")*"before the removal,behind the removal,"$ ]] || fail "it said: $(patch_said)"
         expect_probe fsmount-watched old
 }
 
