@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# seconds: 30
 """Who may do what: polkit as allow, deny, challenge, slow, dead, broken, absent; for each method."""
 
 import os

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# seconds: 60
 """A restart of the machine, lost or damaged state, a disk that refuses, a kernel that is busy for a while."""
 
 import json

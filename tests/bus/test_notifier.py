@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# seconds: 40
 """hotpatch-notifier between the real daemon and a recording notification daemon."""
 
 import datetime

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# seconds: 30
 """The machine starts again: what is restored, what is not, and what speaks against a bundle.
 
 hotpatch-restore is the real one, run beside the daemon's test program on the same made-up machine. A restart

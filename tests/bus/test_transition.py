@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# seconds: 230
 """A transition that does not end: who blocks it, what systemd is asked to do, and force."""
 
 import contextlib

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# seconds: 170
 """Trials: they pass, they fail by each sign, they outlive the daemon, and what was superseded comes back."""
 
 import json

@@ -4,6 +4,7 @@
 # disabled by hand, other people's livepatches and hooks, a changed byte, drivers that come, go, fail and are updated.
 # kernels: 6.1.0-50-cloud-amd64
 # more kernels: 6.12.117+deb12-cloud-amd64
+# seconds: 290
 # shellcheck disable=SC2154 # top, status and output come from lib.sh and lib-guest.sh
 
 # A driver in two versions, and the bundle that was made for the first.

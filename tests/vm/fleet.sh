@@ -3,6 +3,7 @@
 # What scanners and fleets see of a real machine: the published files, OVAL, VEX, metrics under their sandbox, and records
 # that arrive elsewhere with all their fields.
 # kernels: 6.1.0-50-cloud-amd64
+# seconds: 120
 # shellcheck disable=SC2154 # top, status and output come from lib.sh and lib-guest.sh
 
 # Beside the packages of every guest: openscap-scanner, openscap-common, systemd-journal-remote.

@@ -3,6 +3,7 @@
 # What hotpatchctl needs a real system for: a person without root at a terminal, the journal, and a
 # service that cannot be started. The rest is in tests/bus/test_ctl.py.
 # kernels: 6.1.0-50-cloud-amd64
+# seconds: 60
 # shellcheck disable=SC2154 # variables of lib.sh and lib-guest.sh
 
 prepare() {

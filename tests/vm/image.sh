@@ -3,6 +3,7 @@
 # What hotpatch-build reads out of packaged kernels and modules is what the running kernel says about
 # itself: every symbol, in the order in which livepatch counts, and every function that can be traced.
 # kernels: 6.1.0-50-cloud-amd64 6.12.117+deb12-cloud-amd64
+# seconds: 60
 # options: --append nokaslr
 # shellcheck disable=SC2154 # variables of lib.sh
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # The main job: a signed bundle goes in, the kernel changes, everybody can see it, and it comes out again.
 # kernels: 6.1.0-50-cloud-amd64 6.1.0-56-cloud-amd64 6.12.117+deb12-cloud-amd64
+# seconds: 200
 # shellcheck disable=SC2154 # top, status and output come from lib.sh and lib-guest.sh
 
 prepare() {

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Real conflicts on a real kernel are seen before it is touched, by name; and a transaction is all or nothing.
 # kernels: 6.1.0-50-cloud-amd64 6.12.117+deb12-cloud-amd64
+# seconds: 300
 # shellcheck disable=SC2154 # top, kernel, status and output come from lib.sh and lib-guest.sh
 
 # variant NAME FUNCTION [SED…]: the livepatch written by hand, as a module NAME that replaces FUNCTION and says NAME

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # "Your first own bundle" of the README, command by command: what a new user is told to do works.
 # kernels: 6.1.0-50-cloud-amd64
+# seconds: 40
 # shellcheck disable=SC2154 # scenario_file and output are lib.sh's and lib-guest.sh's
 
 # readme_blocks LANGUAGE: the fenced blocks of that language in the walk-through, one after the other

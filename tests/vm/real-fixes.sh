@@ -3,6 +3,7 @@
 # Fixes that Debian's kernels really got, made from its source packages: a probe sees what each changes.
 # kernels: 6.1.0-50-cloud-amd64 6.12.107+deb12-cloud-amd64
 # more kernels: 6.1.0-47-amd64
+# seconds: 360
 # shellcheck disable=SC2154 # top, status and output come from lib.sh and lib-guest.sh
 
 # For each fix of this kernel: NAME.hpb, NAME.probe, NAME.json, and what hotpatch-build said and returned.

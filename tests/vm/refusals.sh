@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Bad bundles and bad moments: each is refused by its name, with a sentence and a remedy, and nothing stays.
 # kernels: 6.1.0-50-cloud-amd64 6.12.117+deb12-cloud-amd64
+# seconds: 550
 # shellcheck disable=SC2154 # top, kernel, status and output come from lib.sh and lib-guest.sh
 
 # The livepatch written by hand as five modules that cannot be applied for different reasons, and itself.

@@ -4,6 +4,7 @@
 # down does not. More of both is in tests/faults/panic.sh and tests/faults/restore-ten.sh.
 # kernels: 6.1.0-50-cloud-amd64
 # more kernels: 6.12.117+deb12-cloud-amd64
+# seconds: 430
 # options: --reboots 16 --timeout 900
 # shellcheck disable=SC2154 # output and status come from lib-guest.sh
 

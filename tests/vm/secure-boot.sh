@@ -4,6 +4,7 @@
 # That they come back at the next start is in tests/faults/secure-boot-restore.sh.
 # kernels: 6.1.0-50-cloud-amd64
 # more kernels: 6.12.117+deb12-cloud-amd64
+# seconds: 70
 # options: --secure-boot
 # shellcheck disable=SC2154,SC2034 # variables from and for lib.sh, lib-guest.sh and tools/lib/patch.sh
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # The service as systemd, D-Bus and polkit see it: sandbox, activation, who may, what a crash leaves.
 # kernels: 6.1.0-50-cloud-amd64 6.12.117+deb12-cloud-amd64
+# seconds: 220
 # shellcheck disable=SC2154 # top, status and output come from lib.sh and lib-guest.sh
 
 prepare() {

@@ -4,6 +4,7 @@
 # is told until the restart.
 # kernels: 6.1.0-50-cloud-amd64
 # more kernels: 6.12.117+deb12-cloud-amd64
+# seconds: 130
 # shellcheck disable=SC2154 # variables of lib.sh and lib-guest.sh
 
 prepare() {

@@ -3,6 +3,7 @@
 # A transition that does not end: who blocks it is named with unit and stack, units are paused for a moment
 # unless they are excluded, the deadline reverses, and no unit is left frozen by a killed daemon.
 # kernels: 6.1.0-50-cloud-amd64 6.12.117+deb12-cloud-amd64
+# seconds: 320
 # model: --patch test-stall
 # shellcheck disable=SC2154 # variables of lib.sh and lib-guest.sh
 

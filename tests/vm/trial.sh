@@ -3,6 +3,7 @@
 # Patches on trial: one that behaves passes, one that gives a bad sign is taken out by itself, with the reason named and the
 # old behaviour back.
 # kernels: 6.1.0-50-cloud-amd64 6.12.117+deb12-cloud-amd64
+# seconds: 480
 # options: --allow-oops --timeout 1200
 # model: --patch test-trial --patch test-trial-two --supersedes --without test-self-test
 # shellcheck disable=SC2154 # top, status and output come from lib.sh and lib-guest.sh
