@@ -3,14 +3,8 @@
 
 /* Shared by the run-*.c files that read and write JSON. */
 
-#include <jansson.h>
-
 #include "baseline/run.h"
-
-static inline void json_freep(json_t **j) {
-        json_decref(*j);
-}
-#define _cleanup_json_ _cleanup_(json_freep)
+#include "util/json.h"
 
 int run_json_load(const char *what, const void *data, size_t size, size_t max, json_t **ret, sd_bus_error *error)
         _must_check_ _nonnull_(1, 2, 5);

@@ -146,16 +146,15 @@ int run_request_format(const RunRequest *r, char **ret) {
         _cleanup_json_ json_t *root = NULL;
         _cleanup_free_ char *text = NULL;
         json_t *packages = json_array();
-        bool ok = packages;
 
-        for (size_t i = 0; ok && i < r->n_packages; i++)
-                ok = json_array_append_new(packages, json_pack("{s:s, s:s}", "name", r->packages[i].name,
-                                "version", r->packages[i].version)) == 0;
+        for (size_t i = 0; i < r->n_packages; i++)
+                json_push(&packages, json_pack("{s:s, s:s}", "name", r->packages[i].name,
+                        "version", r->packages[i].version));
         root = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s*, s:I, s:s*, s:o, s:I}", "protocol", RUN_PROTOCOL,
                 "verb", run_verb_to_string(r->verb), "id", r->id, "backend", r->backend, "baseline", r->baseline,
                 "bundle", r->bundle, "deadline", (json_int_t) r->deadline_usec, "kernel", r->kernel,
                 "packages", packages, "lock_timeout", (json_int_t) r->lock_timeout_sec);
-        text = ok && root ? json_dumps(root, JSON_COMPACT) : NULL;
+        text = root ? json_dumps(root, JSON_COMPACT) : NULL;
         if (!text)
                 return -ENOMEM;
         return asprintf(ret, "%s\n", text) < 0 ? -ENOMEM : 0;

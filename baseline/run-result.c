@@ -212,21 +212,11 @@ int run_result_parse(const void *data, size_t size, RunResult **ret, sd_bus_erro
 /* --- writing --- */
 
 static json_t *format_changes(const RunResult *r) {
-        _cleanup_json_ json_t *array = json_array();
+        json_t *array = json_array();
 
         for (size_t i = 0; i < r->n_changes; i++)
-                if (json_array_append_new(array, run_json_from_change(&r->changes[i])) < 0)
-                        return NULL;
-        return TAKE_PTR(array);
-}
-
-static json_t *format_warnings(const RunResult *r) {
-        _cleanup_json_ json_t *array = json_array();
-
-        for (char **w = r->warnings; w && *w; w++)
-                if (json_array_append_new(array, json_string(*w)) < 0)
-                        return NULL;
-        return TAKE_PTR(array);
+                json_push(&array, run_json_from_change(&r->changes[i]));
+        return array;
 }
 
 /**
@@ -251,7 +241,7 @@ int run_result_format(const RunResult *r, char **ret) {
                 "cause", *cause ? cause : NULL, "text", r->text, "retry", (int) r->retry,
                 "packages", format_changes(r), "download_bytes", (json_int_t) r->download_bytes,
                 "disk_bytes", (json_int_t) r->disk_bytes, "boot_bytes", (json_int_t) r->boot_bytes,
-                "kernel", r->kernel, "restart", (int) r->restart, "warnings", format_warnings(r));
+                "kernel", r->kernel, "restart", (int) r->restart, "warnings", json_strings(r->warnings));
         text = root ? json_dumps(root, JSON_INDENT(1)) : NULL;
         if (!text)
                 return -ENOMEM;

@@ -6,43 +6,13 @@
  * what gets signed; readers take any layout.
  */
 
-#include <jansson.h>
-
 #include "bundle/manifest.h"
 #include "util/hex.h"
-#include "util/strv.h"
-
-static void json_freep(json_t **j) {
-        json_decref(*j);
-}
-#define _cleanup_json_ _cleanup_(json_freep)
-
-/* A failed allocation anywhere makes the whole document NULL: json_object_set_new() refuses NULL. */
-static void set(json_t **object, const char *key, json_t *value) {
-        if (json_object_set_new(*object, key, value) < 0) {
-                json_decref(*object);
-                *object = NULL;
-        }
-}
+#include "util/json.h"
 
 static void set_optional(json_t **object, const char *key, const char *value) {
         if (value)
-                set(object, key, json_string(value));
-}
-
-static void append(json_t **array, json_t *value) {
-        if (json_array_append_new(*array, value) < 0) {
-                json_decref(*array);
-                *array = NULL;
-        }
-}
-
-static json_t *strings(char *const *list) {
-        json_t *array = json_array();
-
-        for (; list && *list; list++)
-                append(&array, json_string(*list));
-        return array;
+                json_put(object, key, json_string(value));
 }
 
 static json_t *time_value(uint64_t usec) {
@@ -58,11 +28,11 @@ static json_t *fixes(const Manifest *m) {
                 const ManifestFix *f = &m->fixes[i];
                 json_t *o = json_object();
 
-                set(&o, "id", json_string(f->id));
-                set(&o, "references", strings(f->references));
+                json_put(&o, "id", json_string(f->id));
+                json_put(&o, "references", json_strings(f->references));
                 set_optional(&o, "severity", severity_to_string(f->severity));
                 set_optional(&o, "summary", f->summary);
-                append(&array, o);
+                json_push(&array, o);
         }
         return array;
 }
@@ -75,12 +45,12 @@ static json_t *originals(const ManifestObject *object) {
                 _cleanup_free_ char *hex = hex_encode(original->sha256, sizeof(original->sha256));
                 json_t *o = json_object();
 
-                set(&o, "function", json_string(original->function));
-                set(&o, "size", json_integer((json_int_t) original->size));
-                set(&o, "sha256", hex ? json_string(hex) : NULL);
+                json_put(&o, "function", json_string(original->function));
+                json_put(&o, "size", json_integer((json_int_t) original->size));
+                json_put(&o, "sha256", hex ? json_string(hex) : NULL);
                 set_optional(&o, "masked", original->masked);
                 set_optional(&o, "source", original->source);
-                append(&array, o);
+                json_push(&array, o);
         }
         return array;
 }
@@ -91,12 +61,12 @@ static json_t *objects(const ManifestTarget *t) {
         for (size_t i = 0; i < t->n_objects; i++) {
                 json_t *o = json_object();
 
-                set(&o, "name", json_string(t->objects[i].name));
+                json_put(&o, "name", json_string(t->objects[i].name));
                 set_optional(&o, "build_id", t->objects[i].build_id);
-                set(&o, "functions", strings(t->objects[i].functions));
+                json_put(&o, "functions", json_strings(t->objects[i].functions));
                 if (t->objects[i].n_originals > 0)
-                        set(&o, "originals", originals(&t->objects[i]));
-                append(&array, o);
+                        json_put(&o, "originals", originals(&t->objects[i]));
+                json_push(&array, o);
         }
         return array;
 }
@@ -108,14 +78,14 @@ static json_t *targets(const Manifest *m) {
                 const ManifestTarget *t = &m->targets[i];
                 json_t *o = json_object();
 
-                set(&o, "arch", json_string(t->arch));
-                set(&o, "release", json_string(t->release));
-                set(&o, "build_id", json_string(t->build_id));
-                set(&o, "member", json_string(t->member));
-                set(&o, "module", json_string(t->module));
-                set(&o, "replace", json_boolean(t->replace));
-                set(&o, "objects", objects(t));
-                append(&array, o);
+                json_put(&o, "arch", json_string(t->arch));
+                json_put(&o, "release", json_string(t->release));
+                json_put(&o, "build_id", json_string(t->build_id));
+                json_put(&o, "member", json_string(t->member));
+                json_put(&o, "module", json_string(t->module));
+                json_put(&o, "replace", json_boolean(t->replace));
+                json_put(&o, "objects", objects(t));
+                json_push(&array, o);
         }
         return array;
 }
@@ -126,9 +96,9 @@ static json_t *packages(const Manifest *m) {
         for (size_t i = 0; i < m->n_packages; i++) {
                 json_t *o = json_object();
 
-                set(&o, "name", json_string(m->packages[i].name));
-                set(&o, "version", json_string(m->packages[i].version));
-                append(&array, o);
+                json_put(&o, "name", json_string(m->packages[i].name));
+                json_put(&o, "version", json_string(m->packages[i].version));
+                json_push(&array, o);
         }
         return array;
 }
@@ -141,11 +111,11 @@ static json_t *members(const Manifest *m) {
                 _cleanup_free_ char *hex = hex_encode(member->sha256, sizeof(member->sha256));
                 json_t *o = json_object();
 
-                set(&o, "name", json_string(member->name));
-                set(&o, "size", json_integer((json_int_t) member->size));
-                set(&o, "sha256", hex ? json_string(hex) : NULL);
-                set(&o, "role", json_string(member_role_to_string(member->role)));
-                append(&array, o);
+                json_put(&o, "name", json_string(member->name));
+                json_put(&o, "size", json_integer((json_int_t) member->size));
+                json_put(&o, "sha256", hex ? json_string(hex) : NULL);
+                json_put(&o, "role", json_string(member_role_to_string(member->role)));
+                json_push(&array, o);
         }
         return array;
 }
@@ -164,33 +134,33 @@ static json_t *provenance(const ManifestProvenance *p) {
 static json_t *document(const Manifest *m) {
         json_t *o = json_object(), *trial = json_object();
 
-        set(&trial, "seconds", json_integer(m->trial_seconds));
-        set(&o, "type", json_string(MANIFEST_TYPE));
-        set(&o, "format", json_integer(MANIFEST_FORMAT));
-        set(&o, "id", json_string(m->id));
-        set(&o, "title", json_string(m->title));
+        json_put(&trial, "seconds", json_integer(m->trial_seconds));
+        json_put(&o, "type", json_string(MANIFEST_TYPE));
+        json_put(&o, "format", json_integer(MANIFEST_FORMAT));
+        json_put(&o, "id", json_string(m->id));
+        json_put(&o, "title", json_string(m->title));
         set_optional(&o, "description", m->description);
-        set(&o, "severity", json_string(severity_to_string(m->severity)));
-        set(&o, "kind", json_string(manifest_kind_to_string(m->kind)));
-        set(&o, "stream", json_string(m->stream));
-        set(&o, "sequence", json_integer((json_int_t) m->sequence));
+        json_put(&o, "severity", json_string(severity_to_string(m->severity)));
+        json_put(&o, "kind", json_string(manifest_kind_to_string(m->kind)));
+        json_put(&o, "stream", json_string(m->stream));
+        json_put(&o, "sequence", json_integer((json_int_t) m->sequence));
         set_optional(&o, "baseline", m->baseline);
-        set(&o, "created", time_value(m->created_usec));
-        set(&o, "expires", m->expires_usec > 0 ? time_value(m->expires_usec) : json_null());
-        set(&o, "fixes", fixes(m));
-        set(&o, "requires", strings(m->requires));
-        set(&o, "conflicts", strings(m->conflicts));
-        set(&o, "supersedes", strings(m->supersedes));
+        json_put(&o, "created", time_value(m->created_usec));
+        json_put(&o, "expires", m->expires_usec > 0 ? time_value(m->expires_usec) : json_null());
+        json_put(&o, "fixes", fixes(m));
+        json_put(&o, "requires", json_strings(m->requires));
+        json_put(&o, "conflicts", json_strings(m->conflicts));
+        json_put(&o, "supersedes", json_strings(m->supersedes));
         if (m->kind == MANIFEST_BASELINE) {
-                set(&o, "packages", packages(m));
-                set(&o, "kernel_release", json_string(m->kernel_release));
-                set(&o, "deadline", time_value(m->deadline_usec));
+                json_put(&o, "packages", packages(m));
+                json_put(&o, "kernel_release", json_string(m->kernel_release));
+                json_put(&o, "deadline", time_value(m->deadline_usec));
         } else
-                set(&o, "targets", targets(m));
-        set(&o, "members", members(m));
-        set(&o, "trial", trial);
-        set(&o, "force_safe", json_boolean(m->force_safe));
-        set(&o, "provenance", provenance(&m->provenance));
+                json_put(&o, "targets", targets(m));
+        json_put(&o, "members", members(m));
+        json_put(&o, "trial", trial);
+        json_put(&o, "force_safe", json_boolean(m->force_safe));
+        json_put(&o, "provenance", provenance(&m->provenance));
         return o;
 }
 

@@ -15,10 +15,6 @@
 #include "util/hex.h"
 #include "util/limits.h"
 
-static void json_freep(json_t **j) {
-        json_decref(*j);
-}
-
 /* A week: longer trials say that somebody mistook the unit. */
 #define TRIAL_SECONDS_MAX (7 * 24 * 60 * 60)
 
@@ -366,7 +362,7 @@ static int fill_defaults(Manifest *m) {
  */
 int manifest_parse(const void *data, size_t size, Manifest **ret, sd_bus_error *error) {
         _cleanup_manifest_free_ Manifest *m = calloc(1, sizeof(*m));
-        _cleanup_(json_freep) json_t *root = NULL;
+        _cleanup_json_ json_t *root = NULL;
         ManifestReader reader = { .error = error };
         int r;
 

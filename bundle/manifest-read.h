@@ -3,10 +3,9 @@
 
 /* Walking JSON by tables of fields; for manifest-parse.c. */
 
-#include <jansson.h>
 #include <systemd/sd-bus.h>
 
-#include "util/base.h"
+#include "util/json.h"
 
 /** struct ManifestReader - where in the document we are, and where to say what is wrong */
 typedef struct ManifestReader {

@@ -3,10 +3,9 @@
 
 /* Walking patch.json by tables of keys; for patchfile.c. */
 
-#include <jansson.h>
 #include <systemd/sd-bus.h>
 
-#include "util/base.h"
+#include "util/json.h"
 
 /** struct PatchPlace - where in the document a value stands */
 typedef struct PatchPlace {

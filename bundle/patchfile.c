@@ -300,7 +300,7 @@ static int parse_json(const void *data, size_t size, json_t **ret, sd_bus_error 
  */
 int patch_file_parse(const void *data, size_t size, PatchFile **ret, sd_bus_error *error) {
         _cleanup_patch_file_free_ PatchFile *p = NULL;
-        _cleanup_(json_decrefp) json_t *json = NULL;
+        _cleanup_json_ json_t *json = NULL;
         static const PatchPlace top = { .key = "" };
         int r;
 

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * Answers as JSON: the one JSON writer of the daemon. doc/json-shapes.md and org.hotpatch.Hotpatch1(5)
+ * Answers of the daemon as JSON, a file for each: describe-*.c. doc/json-shapes.md and org.hotpatch.Hotpatch1(5)
  * document the shapes.
  */
 
@@ -38,12 +38,6 @@ typedef struct Description {
         uint64_t trial_until_usec;    /* 0: not on trial */
 } Description;
 
-int describe_plan(const Plan *plan, const char *type, const KernelIdentity *kernel, char *const *ids, char **ret)
-        _must_check_ _nonnull_(1, 2, 3, 5);
-int describe_bundle(const Verified *v, const KernelIdentity *kernel, char **ret) _must_check_ _nonnull_(1, 2, 3);
-int describe_audit(const AuditReport *report, const FindingSet *findings, const KernelIdentity *kernel, char **ret)
-        _must_check_ _nonnull_(1, 2, 3, 4);
-int describe_policy(const Config *c, char *const *warnings, char **ret) _must_check_ _nonnull_(1, 3);
 /**
  * struct CalendarDescription - the year of this machine; all borrowed
  * @months: twelve, of @policy
@@ -63,5 +57,11 @@ typedef struct CalendarDescription {
         const char *release;
 } CalendarDescription;
 
+int describe_plan(const Plan *plan, const char *type, const KernelIdentity *kernel, char *const *ids, char **ret)
+        _must_check_ _nonnull_(1, 2, 3, 5);
+int describe_bundle(const Verified *v, const KernelIdentity *kernel, char **ret) _must_check_ _nonnull_(1, 2, 3);
+int describe_audit(const AuditReport *report, const FindingSet *findings, const KernelIdentity *kernel, char **ret)
+        _must_check_ _nonnull_(1, 2, 3, 4);
+int describe_policy(const Config *c, char *const *warnings, char **ret) _must_check_ _nonnull_(1, 3);
 int describe_calendar(const CalendarDescription *d, char **ret) _must_check_ _nonnull_(1, 2);
 int describe_patch(const Description *d, char **ret) _must_check_ _nonnull_(1, 2);

@@ -8,16 +8,10 @@
  * only tasks that are known as blockers get a stack.
  */
 
-#include <jansson.h>
-
 #include "daemon/stacks.h"
+#include "util/json.h"
 #include "util/limits.h"
 #include "util/strv.h"
-
-static void json_decrefpp(json_t **j) {
-        json_decref(*j);
-}
-#define _cleanup_json_ _cleanup_(json_decrefpp)
 
 static int take_stack(Blocker *b, const json_t *stack) {
         size_t n = json_array_size(stack);

@@ -3,37 +3,14 @@
 /* The JSON of hotpatch-build; hotpatch-build(1), "JSON", has its members. The only file of builder/ that
  * calls jansson. */
 
-#include <jansson.h>
 #include <sys/resource.h>
 
 #include "builder/build/report.h"
 #include "util/hex.h"
-
-/* A failed allocation anywhere makes the whole document NULL: json_object_set_new() refuses NULL. */
-static void set(json_t **object, const char *key, json_t *value) {
-        if (json_object_set_new(*object, key, value) < 0) {
-                json_decref(*object);
-                *object = NULL;
-        }
-}
+#include "util/json.h"
 
 static void set_string(json_t **object, const char *key, const char *value) {
-        set(object, key, value ? json_string(value) : json_null());
-}
-
-static void append(json_t **array, json_t *value) {
-        if (json_array_append_new(*array, value) < 0) {
-                json_decref(*array);
-                *array = NULL;
-        }
-}
-
-static json_t *strings(char *const *list) {
-        json_t *array = json_array();
-
-        for (; list && *list; list++)
-                append(&array, json_string(*list));
-        return array;
+        json_put(object, key, value ? json_string(value) : json_null());
 }
 
 static json_t *findings(const Findings *f, bool refusals) {
@@ -51,7 +28,7 @@ static json_t *findings(const Findings *f, bool refusals) {
                 set_string(&o, "subject", f->items[i].subject);
                 set_string(&o, "text", f->items[i].text);
                 set_string(&o, "advice", rule_advice(f->items[i].rule));
-                append(&array, o);
+                json_push(&array, o);
         }
         return array;
 }
@@ -64,7 +41,7 @@ static json_t *change(const BuildUnit *u, uint32_t i) {
         set_string(&o, "file", u->compiled->source);
         set_string(&o, "function", u->before->symbols[c->before].name);
         set_string(&o, "why", c->why);
-        set(&o, "inlined", strings(c->inlined));
+        json_put(&o, "inlined", json_strings(c->inlined));
         return o;
 }
 
@@ -78,9 +55,9 @@ static json_t *functions(const Build *b, ChangeKind kind) {
                         if (u->changes->symbols[i].kind != kind || !object_symbol_is_function(u->after, i))
                                 continue;
                         if (kind == CHANGE_CHANGED)
-                                append(&array, change(u, i));
+                                json_push(&array, change(u, i));
                         else
-                                append(&array, json_string(u->after->symbols[i].name));
+                                json_push(&array, json_string(u->after->symbols[i].name));
                 }
         }
         return array;
@@ -97,8 +74,8 @@ static json_t *objects(const Build *b) {
                 set_string(&o, "source", c->source);
                 set_string(&o, "object", c->object);
                 set_string(&o, "header", c->header);
-                set(&o, "changed", json_boolean(i < b->n_units && unit_is_changed(b->units + i)));
-                append(&array, o);
+                json_put(&o, "changed", json_boolean(i < b->n_units && unit_is_changed(b->units + i)));
+                json_push(&array, o);
         }
         return array;
 }
@@ -114,12 +91,12 @@ static json_t *resources(const Build *b) {
 
         (void) getrusage(RUSAGE_SELF, &own);
         (void) getrusage(RUSAGE_CHILDREN, &children);
-        set(&o, "source_seconds", seconds(b->times.source_usec));
-        set(&o, "compiler_seconds", seconds(b->times.compiler_usec));
-        set(&o, "analysis_seconds", seconds(b->times.analysis_usec));
-        set(&o, "total_seconds", seconds(b->times.total_usec));
-        set(&o, "peak_kib", json_integer(own.ru_maxrss));
-        set(&o, "peak_kib_of_programs", json_integer(children.ru_maxrss));
+        json_put(&o, "source_seconds", seconds(b->times.source_usec));
+        json_put(&o, "compiler_seconds", seconds(b->times.compiler_usec));
+        json_put(&o, "analysis_seconds", seconds(b->times.analysis_usec));
+        json_put(&o, "total_seconds", seconds(b->times.total_usec));
+        json_put(&o, "peak_kib", json_integer(own.ru_maxrss));
+        json_put(&o, "peak_kib_of_programs", json_integer(children.ru_maxrss));
         return o;
 }
 
@@ -163,14 +140,14 @@ int report_json(const Build *b, BuildResult result, const sd_bus_error *error, i
         set_string(&o, "result", results[result]);
         set_string(&o, "bundle", result == BUILD_BUILT ? b->options->output : NULL);
         set_inputs(&o, b);
-        set(&o, "objects", objects(b));
-        set(&o, "functions", functions(b, CHANGE_CHANGED));
-        set(&o, "added", functions(b, CHANGE_NEW));
-        set(&o, "refusals", findings(&b->findings, true));
-        set(&o, "remarks", findings(&b->findings, false));
+        json_put(&o, "objects", objects(b));
+        json_put(&o, "functions", functions(b, CHANGE_CHANGED));
+        json_put(&o, "added", functions(b, CHANGE_NEW));
+        json_put(&o, "refusals", findings(&b->findings, true));
+        json_put(&o, "remarks", findings(&b->findings, false));
         if (result == BUILD_FAILED)
-                set(&o, "error", failure(error, code));
-        set(&o, "cost", resources(b));
+                json_put(&o, "error", failure(error, code));
+        json_put(&o, "cost", resources(b));
         if (!o)
                 return -ENOMEM;
         r = json_dumpf(o, stdout, JSON_INDENT(2));
