@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The backend apt, with the real apt and dpkg, in a root of its own and with a repository of its own."""
 
+import contextlib
 import os
+import signal
 import subprocess
 import time
 
@@ -178,6 +180,29 @@ def test_two_architectures(base, key):
         # One of the two is old: it is not as if all were there.
         got = m.run('plan', [('service', '2')])
         assert got['outcome'] == 'failed' or got['packages'], got
+
+
+def test_a_power_cut_takes_the_lists_along(base, key):
+    """dpkg flushes what it does, apt its lists and what it fetched does not: then they are empty files."""
+    with usual(base, key) as m:
+        m.package('fresh', '1', files={'/usr/share/fresh': '1'}, scripts={'preinst': 'touch /unpacked; while [ ! -e /go ]; do sleep 0.1; done'})
+        m.update()
+        process = m.start('install', [('fresh', '1')])
+        wait_for(lambda: m.exists('/unpacked'))
+        for pid in m.inside():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        m.boot()
+        process.wait(60)
+        assert m.shell('dpkg-query -W -f="\\${db:Status-Status}" fresh') == 'half-installed'
+        for folder in ('var/lib/apt/lists', 'var/cache/apt/archives', 'var/cache/apt'):
+            for name in os.listdir(m.at(folder)):
+                path = m.at(folder, name)
+                if os.path.isfile(path) and name != 'lock':
+                    os.truncate(path, 0)
+        write(m.at('go'), '')
+        got = m.done('mend')
+        assert m.version('fresh') == '1' and m.exists('/usr/share/fresh'), got
 
 
 def test_dpkg_goes_on_without_the_runner(base, key):
