@@ -12,6 +12,7 @@
  * @release: of the kernel under which the patch is wanted
  * @made_for: the baseline that its signed manifest names; NULL: none
  * @looked: hotpatch-restore has looked at its bundle in this boot, and found no target for the running kernel
+ * @superseded: the signed bundle of the baseline names it among what it supersedes
  */
 typedef struct RetireFacts {
         const char *reached;
@@ -19,6 +20,7 @@ typedef struct RetireFacts {
         const char *release;
         const char *made_for;
         bool looked;
+        bool superseded;
 } RetireFacts;
 
 typedef enum RetireVerdict {

@@ -36,7 +36,7 @@ typedef struct BaselineOutcome {
 } BaselineOutcome;
 
 void baseline_outcome_done(BaselineOutcome *o);
-int baseline_judge_patches(const Baseline *b, const char *name, BaselineOutcome *ret) _must_check_ _nonnull_(1, 2, 3);
+int baseline_judge_patches(const Baseline *b, const BaselineState *s, BaselineOutcome *ret) _must_check_ _nonnull_(1, 2, 3);
 int baseline_retire_patches(Baseline *b, BaselineOutcome *o) _must_check_ _nonnull_(1, 2);
 void baseline_tell_outcome(const Baseline *b, const BaselineOutcome *o) _nonnull_(1, 2);
 

@@ -12,6 +12,7 @@
 #include <syslog.h>
 
 #include "baseline/retire.h"
+#include "daemon/admit.h"
 #include "daemon/baseline-internal.h"
 #include "daemon/bus.h"
 #include "daemon/findings.h"
@@ -46,7 +47,30 @@ static bool was_looked_at(const Restored *report, const char *id) {
         return false;
 }
 
-static int sort(const Baseline *b, const char *name, const AdmittedRecord *record, const Restored *report, BaselineOutcome *o) {
+/*
+ * The hotpatches that the bundle of the baseline says it contains. It was verified when it was planned, and is once more,
+ * as nothing but its id was kept: one that is gone meanwhile, or not trusted any more, says nothing.
+ */
+static int read_superseded(const Manager *m, const char *bundle, char ***ret) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_close_ int fd = bundle ? store_spool_open(m->store, bundle, &error) : -ENOENT;
+        _cleanup_verified_free_ Verified *v = NULL;
+        const Manifest *manifest;
+        int r;
+
+        if (fd < 0)
+                return fd == -ENOMEM ? fd : 0;
+        r = admit_open(fd, m->root, &m->config->trust, clock_usec(CLOCK_REALTIME), &v, &error);
+        if (r < 0)
+                return r == -ENOMEM ? r : 0;
+        manifest = verified_manifest(v);
+        if (manifest->kind != MANIFEST_BASELINE || !streq(manifest->id, bundle) || !manifest->supersedes)
+                return 0;
+        return strv_copy(manifest->supersedes, ret);
+}
+
+static int sort(const Baseline *b, const char *name, char **superseded, const AdmittedRecord *record, const Restored *report,
+                BaselineOutcome *o) {
         const char *why;
         int r;
 
@@ -56,6 +80,7 @@ static int sort(const Baseline *b, const char *name, const AdmittedRecord *recor
                         .release = record->release,
                         .made_for = record->baseline,
                         .looked = was_looked_at(report, record->id),
+                        .superseded = strv_contains(superseded, record->id),
                 }, &why)) {
         case RETIRE_STAYS:
                 return strv_extend(&o->stayed, record->id);
@@ -69,25 +94,28 @@ static int sort(const Baseline *b, const char *name, const AdmittedRecord *recor
 
 /**
  * baseline_judge_patches() - what becomes of the wanted hotpatches at a baseline
- * @name: "2026.10"
+ * @s: with the baseline that is reached
  * @ret: baseline_outcome_done() it
  *
  * Return: 0 or a negative errno.
  */
-int baseline_judge_patches(const Baseline *b, const char *name, BaselineOutcome *ret) {
+int baseline_judge_patches(const Baseline *b, const BaselineState *s, BaselineOutcome *ret) {
         _cleanup_(baseline_outcome_done) BaselineOutcome o = { 0 };
         _cleanup_(restored_done) Restored report = { 0 };
+        _cleanup_strv_free_ char **superseded = NULL;
         AdmittedRecord *records;
         size_t n;
         int r = restored_read(kernel_root_fd(b->manager->kernel), &report);
 
-        if (r == -ENOMEM)
+        if (r != -ENOMEM)
+                r = read_superseded(b->manager, s->bundle, &superseded);
+        if (r < 0)
                 return r;
         r = store_admitted_list(b->manager->store, &records, &n);
         if (r < 0)
                 return r;
         for (size_t i = 0; r >= 0 && i < n; i++)
-                r = sort(b, name, &records[i], &report, &o);
+                r = sort(b, s->name, superseded, &records[i], &report, &o);
         admitted_records_free(records, n);
         if (r < 0)
                 return r;

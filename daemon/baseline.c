@@ -258,7 +258,7 @@ static int find_disabled(const Baseline *b, char **ret) {
  * reached when all are gone. @next is a copy of the state, and is one again.
  */
 static int retire_patches(Baseline *b, BaselineState *next, BaselineOutcome *o) {
-        int r = baseline_judge_patches(b, next->name, o);
+        int r = baseline_judge_patches(b, next, o);
 
         for (char **id = o->retired; r >= 0 && id && *id; id++)
                 r = baseline_add_retired(next, *id);

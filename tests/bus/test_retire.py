@@ -6,9 +6,11 @@ The state of the baseline and the new kernel are played; hotpatch-restore and ho
 """
 
 import os
+import tempfile
 
-from hotpatchtest import MANAGER, NO_OPTIONS, RELEASE, ROOT, World, main, read, wait_for
-from test_baseline import Runs
+from hotpatchtest import MANAGER, NO_OPTIONS, RELEASE, ROOT, Pki, World, main, read, remove_tree, wait_for, write
+from test_baseline import Runs, baseline_bundle
+from test_baseline import stage as stage_bundle
 from test_calendar import STATE, policy, remember
 from test_ctl import ctl, ctl_json
 from test_restore import applied, patch, power_off, reboot, restore
@@ -104,6 +106,51 @@ def test_made_for_this_baseline_or_a_later_one(pki):
         wait_for('the end', lambda: reached(w))
         assert patch(w, 'hp-now')['Wanted'] and patch(w, 'hp-later')['Wanted']
         assert b'RETIRED' not in read(w.machine.path(STATE))
+
+
+def says_so(pki, **extra):
+    """A signed baseline that names what it contains: also what does not say for which baseline it was made."""
+    return baseline_bundle(pki, supersedes=['hp-own', 'hp-now', 'hp-fits', 'hp-nobody'], **extra)
+
+
+def test_the_baseline_says_so_itself(pki):
+    with World(pki).start() as w:
+        stage(w, ('hp-own', {}), ('hp-now', {'baseline': '2026.10'}), ('hp-fits', {'releases': (RELEASE, NEW)}))
+        stage_bundle(w, says_so(pki))
+        new_kernel(w, BUNDLE='base-2026-10')
+        wait_for('the end', lambda: reached(w))
+        own, now, fits = (patch(w, i) for i in ('hp-own', 'hp-now', 'hp-fits'))
+        assert not own['Wanted'] and own['RetiredBy'] == '2026.10', own
+        assert not now['Wanted'] and now['RetiredBy'] == '2026.10', now
+        # What runs in the new kernel is nobody's trouble.
+        assert fits['State'] == 'active' and fits['Wanted'] and fits['RetiredBy'] == '', fits
+
+
+def test_it_says_so_where_nobody_looked(pki):
+    with applied(pki, 'hp-own') as w:
+        stage_bundle(w, says_so(pki))
+        w.machine.write('etc/hotpatch/disable', '')
+        new_kernel(w, BUNDLE='base-2026-10')
+        wait_for('the end', lambda: reached(w))
+        assert not patch(w, 'hp-own')['Wanted']
+
+
+def test_a_baseline_that_says_nothing_any_more(pki):
+    """It was replaced, or is gone, or is not this one's: one patch too many is kept."""
+    folder = tempfile.mkdtemp(prefix='hotpatch-pki-')
+    stranger = Pki(folder)
+    try:
+        cases = {'gone': None, 'damaged': b'no bundle at all', 'of a stranger': says_so(stranger),
+                 'another one': baseline_bundle(pki, 'base-2026-07', supersedes=['hp-own']), 'silent': baseline_bundle(pki)}
+        for case, bundle in cases.items():
+            with applied(pki, 'hp-own') as w:
+                if bundle:
+                    write(w.machine.path('var/lib/hotpatch/spool/base-2026-10.hpb'), bundle)
+                new_kernel(w, BUNDLE='base-2026-10')
+                wait_for('the end', lambda w=w: reached(w))
+                assert patch(w, 'hp-own')['Wanted'], case
+    finally:
+        remove_tree(folder)
 
 
 def test_an_older_kernel_contains_nothing(pki):

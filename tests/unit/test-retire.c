@@ -24,6 +24,12 @@ START_TEST(test_rule) {
                 { { "2026.10", NEW, OLD, "2026.07", false }, RETIRE_KEPT, "nobody looked" },
                 { { "2026.10", OLD, NEW, "2026.07", true }, RETIRE_KEPT, "a newer kernel" },
                 { { "2026.10", "6.1.0-100-cloud-amd64", NEW, "2026.07", true }, RETIRE_CONTAINED, "" },
+                /* The baseline itself says so: then it does not matter what the patch says, or whether it has a target. */
+                { { "2026.10", NEW, OLD, NULL, true, true }, RETIRE_CONTAINED, "" },
+                { { "2026.10", NEW, OLD, "2026.10", true, true }, RETIRE_CONTAINED, "" },
+                { { "2026.10", NEW, OLD, NULL, false, true }, RETIRE_CONTAINED, "" },
+                { { "2026.10", NEW, NEW, NULL, true, true }, RETIRE_STAYS, "" },
+                { { "2026.10", OLD, NEW, NULL, true, true }, RETIRE_KEPT, "a newer kernel" },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
