@@ -377,8 +377,10 @@ static int find_baseline(const Snapshot *s, Summary *to) {
                 { "interrupted", "Complete what was cut off: 'hotpatchctl baseline mend'" },
                 { "old-kernel-returned", "See in the boot loader why the old kernel runs; then restart, or 'hotpatchctl baseline "
                                          "install'" },
-                { "boot-check-failed", "See why with 'hotpatchctl status' and 'hotpatchctl history', then apply the patch again" },
-                { "crashed-in-trial", "See why with 'journalctl -b -1' before this kernel is trusted, or start the older one" },
+                { "boot-check-failed", "See why with 'hotpatchctl history', apply the patch again or remove it, then 'hotpatchctl "
+                                       "baseline install'" },
+                { "crashed-in-trial", "See why with 'journalctl -b -1'; then start the older kernel, or trust this one with "
+                                      "'hotpatchctl baseline install'" },
                 { "missed", install },
         };
         const char *todo = install;

@@ -453,8 +453,10 @@ class Polkit:
 
 
 class Daemon:
-    def __init__(self, machine, bus):
-        self.machine, self.bus = machine, bus
+    """@prefix: words before the program's, of one that becomes it."""
+
+    def __init__(self, machine, bus, prefix=()):
+        self.machine, self.bus, self.prefix = machine, bus, prefix
         self.log_path = os.path.join(bus.directory, 'hotpatchd.log')
         self.log = open(self.log_path, 'ab')
         self.start()
@@ -463,7 +465,7 @@ class Daemon:
         environment = dict(os.environ, DBUS_SYSTEM_BUS_ADDRESS=self.bus.address)
         environment.setdefault('ASAN_OPTIONS', 'detect_leaks=1:exitcode=99')
         environment.setdefault('UBSAN_OPTIONS', 'halt_on_error=1:print_stacktrace=1')
-        self.process = subprocess.Popen([DAEMON, '--root', self.machine.root], env=environment,
+        self.process = subprocess.Popen([*self.prefix, DAEMON, '--root', self.machine.root], env=environment,
                                         stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
         self.connection = self.bus.connect()
         wait_for('hotpatchd to own its name',
@@ -637,8 +639,8 @@ class World:
         self.stack.callback(thing.close)
         return thing
 
-    def start(self):
-        self.daemon = self.add(Daemon(self.machine, self.bus))
+    def start(self, prefix=()):
+        self.daemon = self.add(Daemon(self.machine, self.bus, prefix))
         self.root = self.client()
         return self
 

@@ -433,6 +433,74 @@ def test_crashed_in_trial(pki):
             assert w.root.get(ROOT, MANAGER, 'BaselineState') == 'crashed-in-trial'
 
 
+def up_for(seconds):
+    """Words that make a program see a machine that was started so many seconds ago."""
+    return ['unshare', '--time', '--boottime', '%d' % (seconds - float(read('/proc/uptime').split()[0]))]
+
+
+def test_how_long_a_kernel_is_on_trial(pki):
+    """TrialSec= counts from the start of the machine."""
+    for up, span, phase in ((600, '11min', 'verifying'), (600, '9min', 'reached'), (700, None, 'reached'), (500, None, 'verifying')):
+        with World(pki) as w:
+            open_window(w, *(['TrialSec=' + span] if span else []))
+            installed(w, BOOT_ID='0' * 31 + '1', PHASE='restarting', KERNEL=RELEASE)
+            w.add(Logind(w.bus))
+            w.start(up_for(up))
+            wait_for(phase, lambda w=w, p=phase: w.root.get(ROOT, MANAGER, 'BaselineState') == p)
+            if phase == 'reached':
+                continue
+            assert 'on trial' in w.root.get(ROOT, MANAGER, 'BaselineText')
+            assert state(w, 'PHASE') == 'verifying' and b'REACHED=' not in read(w.machine.path(STATE))
+            # Another policy counts at once.
+            open_window(w, 'TrialSec=1min')
+            look(w)
+            wait_for('the end', lambda w=w: w.root.get(ROOT, MANAGER, 'BaselineState') == 'reached')
+
+
+def test_it_is_looked_at_when_somebody_asks(pki):
+    """LookAtBaseline, 'hotpatchctl baseline look': of everybody, as nothing is done that would not be done later."""
+    with World(pki, 'deny') as w:
+        open_window(w, 'TrialSec=1h')
+        installed(w, BOOT_ID='0' * 31 + '1', PHASE='restarting', KERNEL=RELEASE)
+        w.add(Logind(w.bus))
+        w.start(up_for(60))
+        c = w.client(NOBODY)
+        got = [str(s) for s in c.call('LookAtBaseline')]
+        assert got == ['verifying', 'Baseline %s runs and is on trial' % month()], got
+        out, _ = ctl(w, 'baseline', 'look', user=NOBODY)
+        assert out.strip() == 'Baseline: Baseline %s runs and is on trial' % month(), out
+        assert ctl(w, '--quiet', 'baseline', 'look', user=NOBODY)[0] == ''
+        # What has become of it meanwhile is found by asking, and not before.
+        w.machine.write('run/hotpatch/restored', 'FORMAT=1\nID=hp-one\nRESULT=failed\nREASON=It is gone\nEND=1\n')
+        assert w.root.get(ROOT, MANAGER, 'BaselineState') == 'verifying'
+        out, _ = ctl(w, '--json=short', 'baseline', 'look', user=NOBODY)
+        answer = json.loads(out)
+        assert answer['state'] == 'boot-check-failed' and "'hp-one' was not restored" in answer['text'], answer
+        assert state(w, 'CAUSE') == 'boot-check-failed'
+        with refused('InvalidArgs'):
+            c.call('LookAtBaseline', 'now', signature='s')
+        ctl(w, 'baseline', 'look', 'twice', code=2)
+        assert w.polkit.log() == [], w.polkit.log()
+
+
+def test_the_remedy_of_what_failed(pki):
+    for result, clean, word in (('failed', 1, 'boot-check-failed'), ('restored', 0, 'crashed-in-trial')):
+        with World(pki) as w:
+            open_window(w)
+            installed(w, BOOT_ID='0' * 31 + '1', PHASE='verifying' if not clean else 'restarting', KERNEL=RELEASE, CLEAN=clean)
+            w.machine.write('run/hotpatch/restored', 'FORMAT=1\nID=hp-one\nRESULT=%s\nREASON=It is gone\nEND=1\n' % result)
+            runs = w.add(Runs(w, 'echo \'{"type":"done","restart":false}\'\n'))
+            begin(w)
+            wait_for('the state', lambda w=w, s=word: w.root.get(ROOT, MANAGER, 'BaselineState') == s)
+            out = ' '.join(ctl(w, 'status')[0].split())
+            assert "ALERT: Baseline %s: " % month() in out and "'hotpatchctl baseline install'" in out, out
+            w.root.call('LookAtBaseline')
+            assert runs.started == [], 'it was tried again'
+            # The remedy is one.
+            assert w.root.begin('InstallBaseline', '', NO_OPTIONS, signature='sa{sv}').result()
+            wait_for('the end', lambda w=w: w.root.get(ROOT, MANAGER, 'BaselineState') == 'reached')
+
+
 def test_missed(pki):
     """Its deadline is over, and nothing is installed: that is said, and it is not begun."""
     day = datetime.datetime.utcnow() - datetime.timedelta(days=2)

@@ -173,6 +173,20 @@ START_TEST(a_machine_that_fell_off_its_year) {
         expect_in(s->todo[0], "hotpatchctl baseline mend");
         summary_free(s);
 
+        /* As the manual says: these two end with it, or with the next baseline. */
+        manager.baseline_state = (char *) "boot-check-failed";
+        s = summary(manager, patches, 1, NULL, 0);
+        ck_assert(s->level == LEVEL_ALERT && s->behind);
+        expect_in(s->todo[0], "apply the patch again");
+        expect_in(s->todo[0], "'hotpatchctl baseline install'");
+        summary_free(s);
+        manager.baseline_state = (char *) "crashed-in-trial";
+        s = summary(manager, patches, 1, NULL, 0);
+        ck_assert(s->level == LEVEL_ALERT && s->behind);
+        expect_in(s->todo[0], "journalctl -b -1");
+        expect_in(s->todo[0], "'hotpatchctl baseline install'");
+        summary_free(s);
+
         manager.baseline_state = (char *) "downloaded";
         s = summary(manager, patches, 1, NULL, 0);
         ck_assert(s->level == LEVEL_OK && !s->behind);
