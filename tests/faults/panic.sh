@@ -92,6 +92,10 @@ testcase_what_is_good_is_in_force() {
 # Nothing that was to be done after the insertion was done.
 testcase_a_panic_in_the_insertion_is_one_strike() {
         came_back
+        # It was not admitted yet, so its strike is all that is left of it.
+        run hotpatchctl status
+        expect_output "A bundle 'hp-panic-0' that is not here has a strike: The machine went down"
+        hotpatchctl stage panic-0.hpb
         struck hp-panic-0
         run hotpatchctl show hp-panic-0
         expect_output 'while the patch was being applied'
@@ -101,7 +105,9 @@ testcase_a_panic_in_the_insertion_is_one_strike() {
 testcase_and_a_second_one_the_end_of_it() {
         came_back
         quarantined hp-panic-0
-        next_crash hotpatchctl apply panic-5.hpb
+        # On a slow machine its time is over before it was admitted.
+        hotpatchctl stage panic-5.hpb
+        next_crash hotpatchctl apply hp-panic-5
 }
 
 testcase_a_panic_after_5_s_is_one_strike() {
@@ -144,7 +150,8 @@ testcase_and_a_second_after_60_s_the_end_of_it() {
         insmod hp_stall.ko
         configure 'FreezeAfterSec=0' 'TimeoutSec=0'
         sit stubborn hard
-        begin apply stall.hpb
+        hotpatchctl stage stall.hpb
+        begin apply test-stall
         eventually 60 transition_runs
         [[ -e /var/lib/hotpatch/intent ]]
         note_boot
