@@ -23,7 +23,7 @@ testcase_dbus_and_polkit_answer() {
         expect_status 0
 }
 
-testcase_our_packages_are_installed_and_whole() {
+testcase_our_packages_are_installed_and_whole() { # once
         local package
         for package in hotpatch hotpatch-dev hotpatch-notifier; do
                 run dpkg-query -W -f '${db:Status-Status}' "$package"
@@ -53,7 +53,7 @@ testcase_an_ordinary_guest_has_no_posture() {
         done
 }
 
-testcase_systemd_finds_no_fault_in_our_units() {
+testcase_systemd_finds_no_fault_in_our_units() { # once
         local unit
         for unit in $(dpkg -L hotpatch | grep -E '^/(usr/)?lib/systemd/system/[^/]+\.(service|timer|socket|target)$'); do
                 # It reports other packages' units as well; ours must not be among them.
@@ -62,7 +62,7 @@ testcase_systemd_finds_no_fault_in_our_units() {
         done
 }
 
-testcase_the_notifier_waits_for_desktops() {
+testcase_the_notifier_waits_for_desktops() { # once
         run systemctl --global is-enabled hotpatch-notifier.service
         expect_output '^enabled$'
         run hotpatch-notifier --version
@@ -75,7 +75,7 @@ testcase_the_sandbox_of_the_service_is_tight() {
         expect_status 0
 }
 
-testcase_every_message_has_a_catalog_entry() {
+testcase_every_message_has_a_catalog_entry() { # once
         local id count=0
         for id in $(sed -n 's/^-- \([0-9a-f]\{32\}\)$/\1/p' /usr/lib/systemd/catalog/hotpatch.catalog); do
                 run journalctl --dump-catalog "$id"
@@ -86,7 +86,7 @@ testcase_every_message_has_a_catalog_entry() {
         ((count >= 5))
 }
 
-testcase_the_manual_pages_and_the_completion_are_there() {
+testcase_the_manual_pages_and_the_completion_are_there() { # once
         local page
         for page in man1/hotpatchctl.1 man1/hotpatch-module.1 man1/hotpatch-notifier.1 man5/hotpatch-bundle.5 man5/hotpatch-trust.5 \
                 man5/org.hotpatch.Hotpatch1.5 man8/hotpatchd.8; do
@@ -95,7 +95,7 @@ testcase_the_manual_pages_and_the_completion_are_there() {
         [[ -s /usr/share/bash-completion/completions/hotpatchctl ]]
 }
 
-testcase_the_packages_can_be_removed_and_leave_nothing() {
+testcase_the_packages_can_be_removed_and_leave_nothing() { # once
         local left
         run dpkg --purge hotpatch hotpatch-dev hotpatch-notifier
         expect_status 0

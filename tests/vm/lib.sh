@@ -14,14 +14,19 @@ scenario_name=$(basename "$scenario_file" .sh)
 # In the guest: where the scenario and what prepare() made lie.
 scenario_folder=/run/scenario
 
-# testcases [RELEASE]: the testcase_* functions in the order in which they stand in the file; those whose
-# first line ends in "# on: RELEASE…" only for these kernels
+# testcases [RELEASE [once]]: the testcase_* functions in the order in which they stand in the file; those whose first
+# line ends in "# on: RELEASE…" only for these kernels; those with "# once", which no kernel matters to, not if there
+# has been one
 testcases() {
-        local name kernels
+        local name comment
 
-        sed -nE 's/^testcase_([a-zA-Z0-9_]*) *\(\) *\{?( *# on: )?(.*)/\1 \3/p' "$scenario_file" |
-                while read -r name kernels; do
-                        [[ -n ${1:-} && -n $kernels && " $kernels " != *" $1 "* ]] || echo "$name"
+        sed -nE 's/^testcase_([a-zA-Z0-9_]*) *\(\) *\{? *(.*)/\1 \2/p' "$scenario_file" |
+                while read -r name comment; do
+                        case $comment in
+                        '# on: '*) [[ -z ${1:-} || " ${comment#*: } " == *" $1 "* ]] || continue ;;
+                        '# once') [[ -z ${2:-} ]] || continue ;;
+                        esac
+                        echo "$name"
                 done
 }
 
@@ -164,7 +169,8 @@ scenario_help() {
         cat <<HELP
 Usage: tests/vm/$scenario_name.sh [--all] [--kernel RELEASE]… [TESTCASE]…
 
-Run the scenario on each kernel that its header names, or on those given; all testcases, or those given.
+Run the scenario on each kernel that its header names, or on those given; all testcases, or those given. What no kernel
+matters to ("# once") runs on the first of the header's only, but on each that is given.
 --all adds the kernels that take too long for every run.
 
 Kernels:   $(header kernels)
@@ -173,13 +179,13 @@ Testcases: $(testcases | tr '\n' ' ')
 HELP
 }
 
-# run_on_kernel RELEASE TESTCASE…
+# run_on_kernel RELEASE ONCE TESTCASE…: ONCE is for testcases
 run_on_kernel() {
-        local release=$1 folder options guest='' status=0 testcases all=no begun=$SECONDS prepared
-        shift
+        local release=$1 once=$2 folder options guest='' status=0 testcases all=no begun=$SECONDS prepared
+        shift 2
         testcases=("$@")
 
-        (($# > 0)) || { all=yes; mapfile -t testcases < <(testcases "$release" |
+        (($# > 0)) || { all=yes; mapfile -t testcases < <(testcases "$release" "$once" |
                 if declare -F expand_testcases >/dev/null; then expand_testcases; else cat; fi); }
         folder=$(mktemp -d)
         # shellcheck disable=SC2064 # now
@@ -225,7 +231,7 @@ run_on_kernel() {
 }
 
 run_on_host() {
-        local kernels=() names=() release failed=0
+        local kernels=() names=() release share='' once='' failed=0
 
         while (($# > 0)); do
                 case $1 in
@@ -242,11 +248,12 @@ run_on_host() {
                 esac
                 shift
         done
-        ((${#kernels[@]} > 0)) || read -ra kernels <<<"$(header kernels)"
+        ((${#kernels[@]} > 0)) || { read -ra kernels <<<"$(header kernels)"; share=once; }
         for release in "${kernels[@]}"; do
                 # Not in a condition either, for the sake of prepare().
-                run_on_kernel "$release" ${names[@]+"${names[@]}"}
+                run_on_kernel "$release" "$once" ${names[@]+"${names[@]}"}
                 (($? == 0)) || failed=1
+                once=$share
         done
         exit $failed
 }

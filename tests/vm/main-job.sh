@@ -49,7 +49,7 @@ testcase_the_plan_says_what_would_happen_and_does_nothing() {
         refuse_file /proc/version "$new"
 }
 
-testcase_the_ordinary_user_may_look_but_not_apply() {
+testcase_the_ordinary_user_may_look_but_not_apply() { # once
         cp version.hpb /home/user/
         run as_user hotpatchctl list
         expect_status 0
@@ -99,7 +99,7 @@ testcase_a_module_is_patched_before_it_is_loaded() {
         expect_file /proc/net/pktgen/pgctrl "$new"
 }
 
-testcase_the_ordinary_user_may_not_remove() {
+testcase_the_ordinary_user_may_not_remove() { # once
         run as_user hotpatchctl --no-ask-password remove "$version"
         expect_status 4
         expect_file /proc/version "$new"
@@ -140,7 +140,7 @@ testcase_two_bundles_are_one_transaction() {
         no_livepatch
 }
 
-testcase_damaged_and_foreign_bundles_are_refused_by_name() {
+testcase_damaged_and_foreign_bundles_are_refused_by_name() { # once
         local row
         for row in payload:PayloadMismatch manifest:SignatureInvalid stranger:SignerNotTrusted; do
                 run hotpatchctl --json=short apply "${row%:*}.hpb"

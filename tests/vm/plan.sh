@@ -111,7 +111,7 @@ testcase_the_conditions_of_a_good_one() {
         nothing_happened
 }
 
-testcase_an_ordinary_user_may_ask_and_not_do() {
+testcase_an_ordinary_user_may_ask_and_not_do() { # once
         run as_user hotpatchctl plan hp-cmdline hp-uptime
         expect_status 0
         expect_output 'the machine'
@@ -143,7 +143,7 @@ testcase_a_function_that_a_kprobe_has() {
         nothing_happened
 }
 
-testcase_what_the_policy_forbids() {
+testcase_what_the_policy_forbids() { # once
         mkdir -p /etc/hotpatch/hotpatchd.conf.d
         printf '[Policy]\nForbid=nf_tables vmlinux:up*\n' >/etc/hotpatch/hotpatchd.conf.d/forbid.conf
         systemctl restart hotpatchd.service

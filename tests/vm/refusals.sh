@@ -109,11 +109,11 @@ testcase_the_good_one_is_good() {
         nothing_stayed
 }
 
-testcase_archives() {
+testcase_archives() { # once
         refuse_cases 'archive ' apply
 }
 
-testcase_truncated_at_every_block() {
+testcase_truncated_at_every_block() { # once
         local size
         size=$(stat -c %s good.hpb)
         cp good.hpb cut.hpb
@@ -126,7 +126,7 @@ testcase_truncated_at_every_block() {
         no_complaints
 }
 
-testcase_sizes() {
+testcase_sizes() { # once
         local peak=/sys/fs/cgroup/system.slice/hotpatchd.service/memory.peak size before after
         refuse_cases 'sizes ' apply
         before=$(cat $peak)
@@ -145,11 +145,11 @@ testcase_sizes() {
         no_complaints
 }
 
-testcase_signatures() {
+testcase_signatures() { # once
         refuse_cases 'signatures ' apply
 }
 
-testcase_manifests() {
+testcase_manifests() { # once
         refuse_cases 'manifests ' apply
 }
 
@@ -157,7 +157,7 @@ testcase_other_machines_and_modules() {
         refuse_cases 'machines |modules ' apply plan
 }
 
-testcase_the_same_by_verify() {
+testcase_the_same_by_verify() { # once
         refuse_cases 'archive (text|half|type-link) |signatures .*(expired|revoked|ber|one-bit) ' verify stage
 }
 
@@ -166,7 +166,7 @@ testcase_bundles_for_other_kernels_are_verified() {
         hotpatchctl verify other-build-id.hpb
 }
 
-testcase_no_names_but_files() {
+testcase_no_names_but_files() { # once
         local name
         mkfifo fifo.hpb
         ln -s /nowhere dangling.hpb
@@ -177,7 +177,7 @@ testcase_no_names_but_files() {
         no_complaints
 }
 
-testcase_an_ordinary_user_may_not() {
+testcase_an_ordinary_user_may_not() { # once
         local verb
         cp good.hpb /home/user/
         for verb in apply verify plan stage; do
@@ -245,7 +245,7 @@ testcase_a_stream_does_not_go_back() {
         no_complaints
 }
 
-testcase_a_file_that_is_rewritten_while_it_is_read() {
+testcase_a_file_that_is_rewritten_while_it_is_read() { # once
         local flipper
         cp good.hpb moving.hpb
         while :; do

@@ -66,7 +66,7 @@ testcase_its_sandbox_is_closed_where_it_should_be() {
         $in head -c 1 /sys/kernel/tracing/available_filter_functions
 }
 
-testcase_it_leaves_when_idle_and_the_bus_brings_it_back() {
+testcase_it_leaves_when_idle_and_the_bus_brings_it_back() { # once
         mkdir -p /etc/hotpatch/hotpatchd.conf.d
         printf '[Service]\nIdleTimeoutSec=1s\n' >/etc/hotpatch/hotpatchd.conf.d/test.conf
         systemctl restart hotpatchd.service
@@ -80,7 +80,7 @@ testcase_it_leaves_when_idle_and_the_bus_brings_it_back() {
         systemctl restart hotpatchd.service
 }
 
-testcase_a_site_rule_lets_a_group_apply_and_nothing_more() {
+testcase_a_site_rule_lets_a_group_apply_and_nothing_more() { # once
         cp version.hpb /home/user/
         run as_user hotpatchctl --no-ask-password apply version.hpb
         expect_status 4
@@ -163,7 +163,7 @@ testcase_a_service_killed_in_a_transition_undoes_it() {
         systemctl restart hotpatchd.service
 }
 
-testcase_patches_of_others_are_shown_and_left_alone() {
+testcase_patches_of_others_are_shown_and_left_alone() { # once
         insmod handwritten.ko
         eventually 60 grep -qx 0 /sys/kernel/livepatch/handwritten/transition
         run hotpatchctl list

@@ -126,7 +126,7 @@ testcase_a_paused_unit_ends_the_transition() {
         expect_status 0
 }
 
-testcase_an_excluded_unit_is_not_paused() {
+testcase_an_excluded_unit_is_not_paused() { # once
         local before
         before=$(journalctl -b -o cat MESSAGE_ID=0b1eafe9cd384bc8a788d01fe311525d | wc -l)
         configure 'FreezeAfterSec=2' 'FreezeExclude=other.service sleep*.service' 'TimeoutSec=12'
@@ -171,7 +171,7 @@ testcase_a_unit_that_cannot_stand_still_is_thawed() {
         expect_status 0
 }
 
-testcase_a_daemon_that_was_killed_thaws_at_its_next_start() {
+testcase_a_daemon_that_was_killed_thaws_at_its_next_start() { # once
         sit sleeper soft
         systemctl freeze sleeper.service
         [[ $(systemctl show -P FreezerState sleeper.service) == frozen ]]

@@ -170,7 +170,7 @@ testcase_new_taint_takes_it_out() {
         expect_rolled_back 'tainted: I '
 }
 
-testcase_a_service_that_fails_takes_it_out() {
+testcase_a_service_that_fails_takes_it_out() { # once
         policy
         systemd-run --unit=web sleep 1000
         apply trial.hpb
@@ -181,7 +181,7 @@ testcase_a_service_that_fails_takes_it_out() {
         systemctl reset-failed web
 }
 
-testcase_a_check_that_fails_takes_it_out() {
+testcase_a_check_that_fails_takes_it_out() { # once
         policy CheckIntervalSec=2
         cat >/etc/hotpatch/checks.d/answer <<'CHECK'
 #!/bin/sh
@@ -201,7 +201,7 @@ CHECK
         rm /run/broken
 }
 
-testcase_a_check_that_hangs_takes_it_out() {
+testcase_a_check_that_hangs_takes_it_out() { # once
         policy CheckIntervalSec=2
         mkdir -p /run/systemd/system/hotpatch-check@.service.d
         printf '%s\n' '[Service]' TimeoutStartSec=3 >/run/systemd/system/hotpatch-check@.service.d/short.conf
@@ -212,7 +212,7 @@ testcase_a_check_that_hangs_takes_it_out() {
         expect_rolled_back "the check 'hang' failed"
 }
 
-testcase_a_check_that_others_can_write_is_not_run() {
+testcase_a_check_that_others_can_write_is_not_run() { # once
         policy CheckIntervalSec=2 MaxSec=6
         printf '%s\n' '#!/bin/sh' 'exit 1' >/etc/hotpatch/checks.d/open
         chmod 777 /etc/hotpatch/checks.d/open
@@ -283,7 +283,7 @@ testcase_a_leak_takes_it_out() {
         expect_rolled_back 'the kernel keeps [0-9]+ MiB more memory for itself than before, more than 5 percent of all'
 }
 
-testcase_what_a_dead_daemon_missed_counts_at_its_next_start() {
+testcase_what_a_dead_daemon_missed_counts_at_its_next_start() { # once
         policy
         apply trial.hpb
         systemctl stop hotpatchd
@@ -293,7 +293,7 @@ testcase_what_a_dead_daemon_missed_counts_at_its_next_start() {
         expect_rolled_back 'trial: a warning of the patch'
 }
 
-testcase_a_trial_goes_on_after_a_kill() {
+testcase_a_trial_goes_on_after_a_kill() { # once
         policy
         apply trial.hpb
         systemctl kill -s KILL hotpatchd
@@ -304,7 +304,7 @@ testcase_a_trial_goes_on_after_a_kill() {
         expect_rolled_back 'trial: a warning of the patch'
 }
 
-testcase_a_superseded_patch_comes_back() {
+testcase_a_superseded_patch_comes_back() { # once
         policy
         apply trial.hpb
         apply two.hpb

@@ -14,15 +14,13 @@ unpack_debs() {
 }
 
 # use_author_tools: put hotpatchctl, hotpatch-module and hotpatch-build of this tree first in PATH; author_root is where
-# their packages lie unpacked
+# their packages lie unpacked, author_hash what they were made of
 use_author_tools() {
-        local hash
-
         # shellcheck disable=SC2046 # names of packages
         need_packages build-essential $(build_dependencies) "${packages_module[@]}" "${packages_builder[@]}"
-        hash=$(tree_hash)
-        cached "debs-$hash" build_debs
-        cached "unpacked-$hash" unpack_debs "$REPLY"
+        author_hash=$(tree_hash)
+        cached "debs-$author_hash" build_debs
+        cached "unpacked-$author_hash" unpack_debs "$REPLY"
         author_root=$REPLY
         PATH=$author_root/usr/bin:$PATH
         prune 'unpacked-*' 8
@@ -49,11 +47,24 @@ kernel_headers() {
         REPLY=$REPLY/usr/src/linux-headers-$1
 }
 
-# build_module PATCHFOLDER RELEASE OUTFOLDER: let REPLY be the module
+make_module() {
+        mkdir "$1"
+        kernel_headers "$3"
+        hotpatch-module --headers "$REPLY" --runtime "$author_root/usr/share/hotpatch/module" --output "$1" "$2" >&2
+}
+
+# build_module PATCHFOLDER RELEASE OUTFOLDER: let REPLY be the module; it is kept, for many scenarios want the same
 build_module() {
-        kernel_headers "$2"
-        REPLY=$(hotpatch-module --headers "$REPLY" --runtime "$author_root/usr/share/hotpatch/module" \
-                --output "$3" "$1" | tail -n 1)
+        local hash
+
+        hash=$({
+                echo "$author_hash $2"
+                cd "$1" && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum
+        } | hash_of)
+        cached "module-$hash" make_module "$1" "$2"
+        prune 'module-*' 64
+        cp "$REPLY"/*.ko "$3/"
+        REPLY=$3/$(basename "$REPLY"/*.ko)
 }
 
 # sign_module MODULE KEY RELEASE: for the kernel, by its own tool; the certificate lies beside the key
