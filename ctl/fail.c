@@ -32,19 +32,29 @@ static const char *name_of(const sd_bus_error *error, int r) {
         }
 }
 
+/* On a terminal broken between words, aligned behind @label; into a pipe or a log each line as it is. */
+static void print_wrapped(const char *label, const char *text, const char *on, const char *off) {
+        _cleanup_free_ char *lines = NULL;
+        unsigned width = isatty(STDERR_FILENO) == 1 ? terminal_width(STDERR_FILENO) : UINT32_MAX;
+        char indent[32];
+
+        (void) snprintf(indent, sizeof(indent), "%*s", (int) strlen(label) + 1, "");
+        if (text_wrap(text, indent, width, &lines) < 0)
+                lines = NULL;
+        fprintf(stderr, "%s%s%s %s\n", on, label, off, lines ?: "out of memory");
+}
+
 static void print_text(
                 const Ctl *ctl, const char *subject, const char *message, const char *remedy) {
-        _cleanup_free_ char *what = text_line(subject), *why = text_sanitize(message),
-                            *lines = NULL;
+        _cleanup_free_ char *what = text_line(subject), *why = text_sanitize(message), *all = NULL;
 
+        if (asprintf(&all, "%s%s%s", strempty(what), what && *what ? ": " : "", strempty(why)) < 0)
+                all = NULL;
         /* Lines of the kernel log come in a message; they must not look like lines of ours. */
-        if (why && text_wrap(why, "    ", UINT32_MAX, &lines) < 0)
-                lines = NULL;
-        fprintf(stderr, "%shotpatchctl:%s %s%s%s\n", style_on(ctl->colour_stderr, STYLE_RED),
-                style_off(ctl->colour_stderr, STYLE_RED), strempty(what), what && *what ? ": " : "",
-                lines ?: "out of memory");
+        print_wrapped("hotpatchctl:", all ?: "out of memory", style_on(ctl->colour_stderr, STYLE_RED),
+                style_off(ctl->colour_stderr, STYLE_RED));
         if (remedy && *remedy)
-                fprintf(stderr, "  Remedy: %s\n", remedy);
+                print_wrapped("  Remedy:", remedy, "", "");
 }
 
 /**

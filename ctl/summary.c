@@ -230,25 +230,25 @@ static int find_states(const Snapshot *s, Summary *to) {
                 PatchTest test;
                 Level level;
                 const char *safety; /* takes the ids */
-                const char *todo;   /* takes the ids */
+                const char *todo;   /* takes the ids, as words of a command */
                 const char *between;
         } rows[] = {
                 { is_failed, LEVEL_ALERT, "Not in force, because it failed: %s",
-                  "See why with 'hotpatchctl history', then apply again: %s", " " },
+                  "See why with 'hotpatchctl history', then 'hotpatchctl apply %s'", " " },
                 { is_pinned, LEVEL_ALERT, "Switched off, but in memory until the restart: %s",
                   "Restart the machine to be rid of %s", ", " },
                 { is_missing, LEVEL_ALERT, "Wanted, but not in force: %s",
-                  "See why with 'hotpatchctl show ID', then apply again: %s", " " },
+                  "See why with 'hotpatchctl show %1$s', then 'hotpatchctl apply %1$s'", " " },
                 { is_forbidden, LEVEL_ALERT, "Not restored, because the policy of this machine forbids it: %s",
-                  "Change 'Forbid' of [Policy] in hotpatchd.conf and apply again, or remove: %s", " " },
+                  "Change 'Forbid' of [Policy] in hotpatchd.conf and apply it again, or 'hotpatchctl remove %s'", " " },
                 { is_quarantined, LEVEL_ALERT, "Quarantined, because the machine went down with it twice: %s",
-                  "See why with 'hotpatchctl show ID'; get a corrected bundle, or release it: %s", " " },
+                  "See why with 'hotpatchctl show %1$s'; get a corrected bundle, or try it again after 'hotpatchctl release %1$s'", " " },
                 { is_struck, LEVEL_ATTENTION, "Not in force, because the machine went down while it was new: %s",
-                  "See why with 'hotpatchctl show ID' and 'journalctl -b -1 -k -e' before you apply again: %s", " " },
+                  "See why with 'hotpatchctl show %s' and 'journalctl -b -1 -k -e' before you apply it again", " " },
                 { is_for_other_kernel, LEVEL_ATTENTION, "Kept for another kernel, not in force here: %s",
                   "Get bundles for this kernel, if it is to stay, in place of %s", ", " },
                 { is_inactive, LEVEL_ATTENTION, "Loaded without effect: %s",
-                  "Apply or remove: %s", " " },
+                  "Be rid of it with 'hotpatchctl remove %1$s', or 'hotpatchctl apply %1$s' again", " " },
                 { is_waiting, LEVEL_ATTENTION, "Staged for this kernel, not applied yet: %s",
                   "Apply what waits: hotpatchctl apply %s", " " },
         };
@@ -383,6 +383,8 @@ static int find_baseline(const Snapshot *s, Summary *to) {
                                       "'hotpatchctl baseline install'" },
                 { "missed", install },
         };
+        /* Then the way out is under way already, and find_reboot() says what is left to do. */
+        static char *const installed[] = { (char *) "installed", (char *) "scheduled", (char *) "restarting", (char *) "verifying", NULL };
         const char *todo = install;
         const ManagerInfo *m = &s->manager;
         bool ended = m->covered_until_usec > 0 && m->covered_until_usec <= s->now_usec, failed = false;
@@ -398,7 +400,7 @@ static int find_baseline(const Snapshot *s, Summary *to) {
                 fall_behind(to, LEVEL_ALERT);
                 r = set_safety(to, "ALERT: Hotpatches for this kernel have ended, because a baseline was missed");
         }
-        if (r < 0 || (!failed && !ended))
+        if (r < 0 || (!failed && (!ended || strv_contains(installed, m->baseline_state))))
                 return r;
         for (size_t i = 0; i < ELEMENTSOF(failures); i++)
                 if (streq(m->baseline_state, failures[i].cause))

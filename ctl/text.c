@@ -165,15 +165,23 @@ int text_wrap(const char *text, const char *indent, unsigned width, char **ret) 
         return 0;
 }
 
+/* Where a name or a path may be broken: behind these. */
+static bool may_break_after(char c) {
+        return c != '\0' && strchr("-/:,=_.", c);
+}
+
 /**
  * text_cut() - break the words of a text that are wider than a width
  * @text: sanitised text
  * @width: columns, at least 2
  *
+ * A long id or path is broken behind a dash, a slash and the like where there is one in the second half of the line.
+ *
  * Return: a copy with newlines in such words, to be freed; NULL when out of memory.
  */
 char *text_cut(const char *text, unsigned width) {
-        char *copy = malloc(2 * strlen(text) + 1), *to = copy;
+        /* A newline for each character at most. @line begins what is in this line of the word, @good is behind a mark. */
+        char *copy = malloc(2 * strlen(text) + 1), *to = copy, *line = copy, *good = NULL;
         unsigned column = 0;
 
         if (!copy)
@@ -186,10 +194,21 @@ char *text_cut(const char *text, unsigned width) {
                 if (*s == ' ' || *s == '\n')
                         column = 0;
                 else if ((column += w) > width) {
-                        *to++ = '\n';
-                        column = w;
+                        if (!good || text_columns(line, (size_t) (good - line)) < width / 2)
+                                good = to;
+                        memmove(good + 1, good, (size_t) (to - good));
+                        *good = '\n';
+                        line = good + 1;
+                        to++;
+                        column = text_columns(line, (size_t) (to - line)) + w;
+                        good = NULL;
                 }
                 to = mempcpy(to, s, n);
+                if (*s == ' ' || *s == '\n') {
+                        line = to;
+                        good = NULL;
+                } else if (may_break_after(*s))
+                        good = to;
                 s += n;
         }
         *to = '\0';

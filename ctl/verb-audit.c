@@ -86,7 +86,7 @@ static int add_patch(Table *t, const Value *patch) {
 
 static int print_patches(const Ctl *ctl, const Value *patches) {
         static const Column columns[] = {
-                { "PATCH" }, { "IN THE KERNEL" }, { "WANTED" }, { "BUNDLE" }, { "FUNCTIONS", .right = true },
+                { "PATCH", .wrap = true }, { "IN THE KERNEL" }, { "WANTED" }, { "BUNDLE" }, { "FUNCTIONS", .right = true },
                 { "OBJECTS", .wrap = true }, { "JOURNAL", .wrap = true },
         };
         _cleanup_table_ Table *t = NULL;

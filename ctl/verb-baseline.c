@@ -45,7 +45,7 @@ static int print_outcome(const Ctl *ctl, const char *label, const Value *result)
         _cleanup_free_ char *when = NULL;
         uint64_t usec = (uint64_t) value_integer(result, "ended");
 
-        if (!result)
+        if (!*outcome)
                 return field_print(ctl, label, "nothing yet", STYLE_DIM);
         if (streq(outcome, "running"))
                 return field_printf(ctl, label, STYLE_YELLOW, "%s, under way", strempty(value_string(result, "baseline")));

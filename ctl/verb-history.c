@@ -139,7 +139,7 @@ static bool is_filtered(const Ctl *ctl) {
 }
 
 static int print_table(const Ctl *ctl, const History *h) {
-        static const Column columns[] = {{"TIME"}, {"EVENT"}, {"PATCH"}, {"RESULT", .wrap = true}};
+        static const Column columns[] = {{"TIME"}, {"EVENT"}, {"PATCH", .wrap = true}, {"RESULT", .wrap = true}};
         _cleanup_table_ Table *t = NULL;
         int r;
 

@@ -12,11 +12,11 @@
 #define WIDTH_FOR_MODULE 100U
 
 static const Column wide_columns[] = {
-        { "ID" }, { "STATE" }, { "SEVERITY" }, { "MODULE" }, { "SEQUENCE", .right = true },
+        { "ID", .wrap = true }, { "STATE" }, { "SEVERITY" }, { "MODULE" }, { "SEQUENCE", .right = true },
         { "TITLE", .wrap = true },
 };
 static const Column narrow_columns[] = {
-                {"ID"},
+                {"ID", .wrap = true},
                 {"STATE"},
                 {"SEVERITY"},
                 {"SEQUENCE", .right = true},

@@ -15,7 +15,7 @@
 #include "ctl/table.h"
 
 static int print_steps(const Ctl *ctl, const Value *steps) {
-        static const Column columns[] = { { "STEP" }, { "PATCH" } };
+        static const Column columns[] = { { "STEP" }, { "PATCH", .wrap = true } };
         _cleanup_table_ Table *t = NULL;
         int r;
 
@@ -34,7 +34,7 @@ static int print_steps(const Ctl *ctl, const Value *steps) {
 
 static int print_functions(const Ctl *ctl, const Value *functions, bool several) {
         static const Column columns[] = {
-                        {"OBJECT"}, {"FUNCTION", .wrap = true}, {"CHANGE"}, {"WHEN"}, {"PATCH"}};
+                        {"OBJECT"}, {"FUNCTION", .wrap = true}, {"CHANGE"}, {"WHEN"}, {"PATCH", .wrap = true}};
         _cleanup_table_ Table *t = NULL;
         int r;
 
@@ -102,7 +102,7 @@ static int print_conditions(const Ctl *ctl, const Value *conditions, bool severa
                         {"CHECK", .wrap = true},
                         {"FOUND", .wrap = true},
                         {"NEEDED", .wrap = true},
-                        {"PATCH"},
+                        {"PATCH", .wrap = true},
         };
         _cleanup_table_ Table *t = NULL;
         int r;

@@ -145,6 +145,8 @@ static int show_restore(const Ctl *ctl, const Value *restore) {
 
         if (!result)
                 return 0;
+        if (streq(result, "quarantined")) /* the strikes are told already */
+                reason = NULL;
         return field_printf(ctl, "At start", reason ? STYLE_YELLOW : STYLE_NONE, "%s%s%s", result,
                         reason ? ": " : "", strempty(reason));
 }

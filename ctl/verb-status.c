@@ -67,8 +67,8 @@ static int print_patch(const Ctl *ctl, const PatchInfo *p, const char *label) {
                 fprintf(f, ", %zu %s", strv_length(p->strikes),
                                 text_plural(strv_length(p->strikes), "strike", "strikes"));
         if (patch_is_missing(p))
-                fprintf(f, ", wanted but not in force%s%s", *strempty(p->restore_reason) ? ": " : "",
-                                strempty(p->restore_reason));
+                fprintf(f, ", wanted but not in force%s%s", !p->quarantined && *strempty(p->restore_reason) ? ": " : "",
+                                p->quarantined ? "" : strempty(p->restore_reason));
         else if (*strempty(p->retired_by))
                 fprintf(f, ", retired by baseline %s: this kernel contains it", p->retired_by);
         else if (streq_ptr(p->restore_result, "restored"))

@@ -30,7 +30,7 @@ const VerbEntry ctl_verbs[] = {
                 {"end-trial", "ID...", 1, HOTPATCH_TRANSACTION_MAX, 0, false, verb_end_trial,
                                 "be content with patches on trial"},
                 {"cancel", "JOB", 1, 1, 0, false, verb_cancel, "stop a job and undo what it did"},
-                {"force", "JOB", 1, 1, 0, false, verb_force, "end a stalled transition; wants a restart afterwards"},
+                {"force", "JOB", 1, 1, 0, false, verb_force, "end a stalled transition; wants a restart then"},
                 {"history", "", 0, 0, OPTION_LINES | OPTION_SINCE | OPTION_HISTORY, false, verb_history,
                                 "what happened, from the journal"},
                 {"cves", "[CVE...]", 0, UINT_MAX, 0, false, verb_cves,
@@ -38,28 +38,41 @@ const VerbEntry ctl_verbs[] = {
                 {"audit", "", 0, 0, 0, false, verb_audit,
                                 "do kernel, records, store and journal agree?"},
                 {"baseline", "[VERB [ID]]", 0, 2, 0, false, verb_baseline,
-                                "status, plan, download, schedule, install, mend: its packages"},
+                                "its packages: status, plan, install, and others",
+                                "  status     what was last planned, fetched and installed; also without a verb\n"
+                                "  plan       what would be installed, now or by the staged bundle ID\n"
+                                "  download   fetch it ahead\n"
+                                "  schedule   make it due now, whatever the calendar says\n"
+                                "  install    install it now; does not restart the machine\n"
+                                "  mend       complete an installation that was cut off\n"
+                                "  look       look at the calendar, as the daily timer does\n"},
                 {"check", "", 0, 0, 0, false, verb_check,
                                 "may this machine take hotpatches?"},
                 {"is-current", "", 0, 0, 0, false, verb_is_current,
-                                "is every known fix in force? answers by its exit status"},
+                                "is every known fix in force? exit status 0 or 11"},
                 {"needs-reboot", "", 0, 0, 0, false, verb_needs_reboot,
-                                "must the machine be restarted? answers by its exit status"},
+                                "must the machine restart? exit status 0 or 11"},
                 {"motd", "", 0, 0, 0, false, verb_motd, "what somebody who logs in should know"},
                 {"policy", "[reload]", 0, 1, 0, false, verb_policy,
-                                "what is configured, and where"},
+                                "what is configured, and where",
+                                "  reload   read hotpatchd.conf(5) again\n"},
                 {"calendar", "[YEAR]", 0, 1, 0, false, verb_calendar,
                                 "which months restart, which do not, what was done"},
                 {"reboot", "[VERB [TIME]]", 0, 2, 0, false, verb_reboot,
-                                "when the machine restarts; schedule, defer, cancel"},
+                                "when the machine restarts; schedule, defer, cancel",
+                                "  schedule [TIME]   restart then; without a time in five minutes\n"
+                                "  defer TIME        put the restart of a baseline off, within the budget\n"
+                                "  cancel            take it back\n"
+                                "\n"
+                                "A TIME is +2h (min, h, d) or '2026-11-21 22:00'.\n"},
                 {"metrics", "", 0, 0, OPTION_OUTPUT, false, verb_metrics, "what a fleet watches, as OpenMetrics"},
                 {"vex", "", 0, 0, OPTION_OUTPUT | OPTION_VEX, false, verb_vex,
                                 "what is fixed in the running kernel, for scanners"},
                 {"monitor", "", 0, 0, 0, false, verb_monitor, "print what happens as it happens"},
                 {"bundle", "VERB ...", 0, UINT_MAX, 0, true, verb_bundle,
-                                "make, sign, show, check and unpack bundles; needs no daemon"},
+                                "make, sign, show, check, unpack; needs no daemon"},
                 {"key", "VERB ...", 0, UINT_MAX, 0, true, verb_key,
-                                "make keys and certificates of your own; needs no daemon"},
+                                "make keys and certificates; needs no daemon"},
 };
 const size_t n_ctl_verbs = ELEMENTSOF(ctl_verbs);
 
@@ -71,8 +84,11 @@ const VerbEntry *verb_find(const char *name) {
         return NULL;
 }
 
+/* Columns of what is explained: the longest option. */
+#define LEFT 27
+
 static void print_pair(const char *left, const char *right) {
-        printf("  %-23s %s\n", left, right);
+        printf("  %-*s %s\n", LEFT, left, right);
 }
 
 static void print_option(const Option *option) {
@@ -98,8 +114,8 @@ static void print_verb(const VerbEntry *verb) {
  */
 void help_print(const VerbEntry *verb) {
         if (verb) {
-                printf("hotpatchctl %s %s\n  %s\n\nOptions:\n", verb->name, verb->args,
-                                verb->summary);
+                printf("hotpatchctl %s%s%s\n  %s\n%s%s\nOptions:\n", verb->name, *verb->args ? " " : "", verb->args,
+                                verb->summary, verb->more ? "\n" : "", strempty(verb->more));
         } else {
                 puts("hotpatchctl [OPTIONS] VERB [ARGUMENTS]\n"
                      "  Change the running kernel by signed hotpatches, see what was changed, undo "
@@ -112,9 +128,10 @@ void help_print(const VerbEntry *verb) {
         for (size_t i = 0; i < n_ctl_options; i++)
                 if (!verb || (ctl_options[i].set & ~verb->options) == 0)
                         print_option(&ctl_options[i]);
-        puts("\nA FILE is a bundle (*.hpb or a path, '-' for standard input), an ID names a patch "
-             "that is\n"
-             "applied or staged. Exit status: 0 done or nothing to do, 2 wrong command line, "
-             "others in\n"
-             "hotpatchctl(1).");
+        putchar('\n');
+        if (!verb || strstr(verb->args, "FILE"))
+                puts("A FILE is a bundle (*.hpb or a path, '-' for standard input).");
+        if (!verb || strstr(verb->args, "ID..."))
+                puts("An ID names a patch that is applied or staged: 'hotpatchctl list'.");
+        puts("Exit status: 0 done or nothing to do, 2 wrong command line. See hotpatchctl(1).");
 }

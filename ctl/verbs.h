@@ -28,6 +28,7 @@ typedef enum OptionSet {
  * @options: those beyond the common ones
  * @own_options: the verb reads its options itself
  * @summary: one line for the help
+ * @more: lines for the help of this verb; NULL: none
  */
 typedef struct VerbEntry {
         const char *name;
@@ -37,6 +38,7 @@ typedef struct VerbEntry {
         bool own_options;
         Verb run;
         const char *summary;
+        const char *more;
 } VerbEntry;
 
 /**

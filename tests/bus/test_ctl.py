@@ -484,5 +484,39 @@ def test_bundle_text_does_not_act_on_the_terminal(pki):
             assert ctl_json(w, 'list')[0][0]['title'] == title
 
 
+LONGEST = 'a-hotpatch-of-a-vendor-with-a-name-as-long-as-it-may-be-and-done'
+
+
+def test_the_longest_id_fits_a_narrow_terminal(pki):
+    assert len(LONGEST) == 64
+    with World(pki).start() as w:
+        w.machine.stage(LONGEST, module='hp_long', stream='long', title='What it does, in many words, as people write them')
+        w.machine.stage('hp-two', functions=(('vmlinux', 'hp_other'),))
+        assert w.root.finish(w.root.apply(LONGEST))[0] == 'done'
+        for columns in (80, 120):
+            for verb in (['status'], ['list'], ['cves'], ['show', LONGEST], ['plan', 'hp-two'], ['audit'], ['policy']):
+                out, _ = ctl_terminal(w, *verb, columns=columns, NO_COLOR='1')
+                assert max(map(len, out.splitlines())) <= columns, out
+        out, _ = ctl_terminal(w, 'list', columns=80, NO_COLOR='1')
+        assert 'a-hotpatch-of-a-vendor-\n' in out.replace(' ', '').replace('activeimportant1Whatitdoes,inmany', '') or \
+            out.splitlines()[1].split()[0].endswith('-'), out
+        # Into a pipe nothing is broken.
+        assert LONGEST in ctl(w, 'list')[0] and LONGEST in ctl(w, 'cves')[0]
+
+
+def test_a_refusal_fits_a_terminal(pki):
+    with World(pki).start() as w:
+        out, code = ctl_terminal(w, 'show', LONGEST, columns=80, NO_COLOR='1')
+        assert code == 3 and out.startswith('hotpatchctl: ' + LONGEST), out
+        assert out.splitlines()[1].startswith(' ' * 13) and '\n  Remedy: ' in out, out
+        assert max(map(len, out.splitlines())) <= 80, out
+
+
+def test_before_the_first_baseline(pki):
+    with World(pki).start() as w:
+        out, _ = ctl(w, 'baseline')
+        assert out.count('nothing yet') == 3, out
+
+
 if __name__ == '__main__':
     main([v for k, v in list(globals().items()) if k.startswith('test_')])

@@ -112,10 +112,10 @@ START_TEST(what_is_wanted_and_not_in_force_is_told_apart) {
         ck_assert_int_eq(s->level, LEVEL_ALERT);
         expect_in(s->safety, "Wanted, but not in force: hp-gone");
         ck_assert_uint_eq(strv_length(s->todo), 5);
-        expect_in(s->todo[0], "apply again: hp-gone");
-        expect_in(s->todo[1], "or remove: hp-mm");
-        expect_in(s->todo[2], "release it: hp-bad");
-        expect_in(s->todo[3], "journalctl -b -1 -k -e' before you apply again: hp-new");
+        expect_in(s->todo[0], "hotpatchctl apply hp-gone'");
+        expect_in(s->todo[1], "hotpatchctl remove hp-mm'");
+        expect_in(s->todo[2], "hotpatchctl release hp-bad'");
+        expect_in(s->todo[3], "show hp-new' and 'journalctl -b -1 -k -e' before");
         expect_in(s->todo[4], "hp-other");
         summary_free(s);
 
@@ -207,6 +207,13 @@ START_TEST(when_it_restarts) {
         manager.restart_usec = 1792497600ULL * USEC_PER_SEC; /* 2026-10-20 12:00 UTC */
         s = summary(manager, patches, 1, NULL, 0);
         expect_in(s->todo[0], "planned for 2026-10-20");
+        summary_free(s);
+        /* What is installed already is not to be installed. */
+        manager.covered_until_usec = NOW;
+        manager.baseline_state = (char *) "scheduled";
+        s = summary(manager, patches, 1, NULL, 0);
+        ck_assert_uint_eq(strv_length(s->todo), 1);
+        ck_assert(s->level == LEVEL_ALERT && s->behind);
         summary_free(s);
 }
 END_TEST

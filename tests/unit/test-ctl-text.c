@@ -71,6 +71,8 @@ START_TEST(long_words_are_cut_on_demand) {
         static const char *const rows[][2] = {
                 { "0123456789", "0123\n4567\n89" }, { "ab 01234 c", "ab 0123\n4 c" },
                 { "0123", "0123" }, { "", "" }, { "a\n01234", "a\n0123\n4" },
+                { "ab-cdef", "ab-\ncdef" }, { "a-bcdefg", "a-\nbcde\nfg" }, { "-bcdef", "-bcd\nef" },
+                { "a/b/c/d/", "a/b/\nc/d/" }, { "abcd-ef", "abcd\n-ef" }, { "x a-b-c-d", "x a-b-\nc-d" },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
