@@ -9,7 +9,8 @@
  * its own web server answers. So systemd starts them, with a time limit in the unit, and its journal keeps what
  * they say; the end of that lies in /run/hotpatch/checks/ for the reason of the rollback.
  *
- * A check that cannot be run (not executable, writable by others, no systemd) is no sign, and is written down.
+ * A check that was not run (not executable, writable by others, no systemd, a condition or a dependency of its unit that
+ * does not hold, somebody stopped it) is no sign, and is written down.
  */
 
 #include <syslog.h>
@@ -112,6 +113,20 @@ static void failed(TrialChecks *c, const char *name, const char *result) {
         trial_fail(trial, reason ?: "a check failed");
 }
 
+/* The other results of a job of systemd, "skipped", "dependency", "canceled" and so on, say that nothing was looked at:
+ * org.freedesktop.systemd1(5), JobRemoved. */
+static bool is_sign(const char *result) {
+        return streq(result, "failed") || streq(result, "timeout");
+}
+
+static void warn_not_run(const char *name, const char *result, const char *why) {
+        _cleanup_free_ char *text = NULL;
+
+        if (result && asprintf(&text, "systemd ended its start as '%s'", result) < 0)
+                text = NULL;
+        warn(name, text ?: why);
+}
+
 static void on_done(void *userdata, int r, const char *answer, const sd_bus_error *error) {
         Check *check = userdata;
         TrialChecks *c = check->checks;
@@ -120,10 +135,10 @@ static void on_done(void *userdata, int r, const char *answer, const sd_bus_erro
 
         check->call = systemd_call_free(check->call);
         c->n_running--;
-        if (r < 0 && !answer)
-                warn(name, error && error->message ? error->message : strerror(-r));
-        else if (!streq_ptr(answer, "done") && !streq_ptr(answer, "canceled"))
-                return failed(c, name, strempty(answer)); /* c may be gone */
+        if (answer && is_sign(answer))
+                return failed(c, name, answer); /* c may be gone */
+        if (r < 0)
+                warn_not_run(name, answer, error && error->message ? error->message : strerror(-r));
         if (c->n_running > 0)
                 return;
         if (c->again) {

@@ -800,6 +800,18 @@ def test_without_systemd_checks_are_no_sign(pki):
         assert w.root.trial() == (['hp-one'], 'passed', '')
 
 
+def test_a_check_that_was_not_run_is_no_sign(pki):
+    with World(pki) as w:
+        w.machine.configure(trial=['MaxSec=2', 'CheckIntervalSec=1h'])
+        results = ('skipped', 'dependency', 'canceled', 'assert', 'unsupported')
+        systemd = w.add(Systemd(w.bus, results={check(w, result): result for result in results}))
+        w.start()
+        w.machine.stage('hp-one')
+        apply(w, 'hp-one')
+        assert w.root.trial() == (['hp-one'], 'passed', '')
+        assert len(systemd.started) >= len(results), systemd.started
+
+
 def ctl(w, *args, code=0):
     done = ctl_begin(w, *args)
     out, err = done.communicate(timeout=PATIENCE)
