@@ -87,6 +87,39 @@ def test_it_restarts_in_the_window(pki):
         wait_for('called off', lambda: w.root.get(ROOT, MANAGER, 'BaselineState') != 'restarting')
 
 
+def test_by_kexec(pki):
+    """RebootMethod=kexec: logind is asked for that, and it is ours like the other one."""
+    with World(pki) as w:
+        open_window(w, 'RebootMethod=kexec')
+        installed(w)
+        logind = begin(w)
+        handed_over(w, logind)
+        kind, usec = logind.scheduled
+        assert kind == 'kexec' and logind.calls == [('schedule', 'kexec', usec)], logind.calls
+        # Another daemon knows it, also by another policy: it is not told twice, and taken back as ours.
+        w.daemon.stop()
+        open_window(w, 'RebootMethod=reboot')
+        w.daemon.start()
+        w.root = w.client()
+        wait_for('the schedule', lambda: schedule(w) == (usec, 'calendar', ''))
+        look(w)
+        assert logind.scheduled == (kind, usec) and len(logind.calls) == 1, logind.calls
+        w.root.call('CancelReboot', NO_OPTIONS)
+        assert logind.calls[1] == ('cancel',) and logind.scheduled == NONE, logind.calls
+        w.root.call('ScheduleReboot', 0, NO_OPTIONS)
+        handed_over(w, logind, usec)
+        assert logind.scheduled[0] == 'reboot', logind.scheduled
+    # Somebody else's stays.
+    with World(pki) as w:
+        open_window(w, 'RebootMethod=kexec')
+        installed(w)
+        logind = w.add(Logind(w.bus))
+        theirs = logind.scheduled = ('kexec', now() + 60 * MINUTE)
+        w.start()
+        wait_for('the reason', lambda: "Somebody else has scheduled 'kexec'" in schedule(w)[2])
+        assert logind.scheduled == theirs and logind.calls == [], logind.calls
+
+
 def test_outside_the_window_it_waits(pki):
     with World(pki) as w:
         later = datetime.datetime.utcnow() + datetime.timedelta(hours=3)
