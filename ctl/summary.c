@@ -366,9 +366,10 @@ static int find_jobs(const Snapshot *s, Summary *to) {
         return 0;
 }
 
-/* Where the machine stands in its year, when that is not where it should be. */
-static int find_baseline(const Snapshot *s, Summary *to) {
-        static const char install[] = "Install the baseline that was due: 'hotpatchctl baseline install'";
+static const char install_baseline[] = "Install the baseline that was due: 'hotpatchctl baseline install'";
+
+/* What to do about the last baseline; NULL: it has not failed. */
+static const char *remedy_of_baseline(const ManagerInfo *m) {
         static const struct {
                 const char *cause;
                 const char *todo;
@@ -381,31 +382,41 @@ static int find_baseline(const Snapshot *s, Summary *to) {
                                        "baseline install'" },
                 { "crashed-in-trial", "See why with 'journalctl -b -1'; then start the older kernel, or trust this one with "
                                       "'hotpatchctl baseline install'" },
-                { "missed", install },
+                { "missed", install_baseline },
         };
-        /* Then the way out is under way already, and find_reboot() says what is left to do. */
-        static char *const installed[] = { (char *) "installed", (char *) "scheduled", (char *) "restarting", (char *) "verifying", NULL };
-        const char *todo = install;
-        const ManagerInfo *m = &s->manager;
-        bool ended = m->covered_until_usec > 0 && m->covered_until_usec <= s->now_usec, failed = false;
-        int r = 0;
 
         for (size_t i = 0; i < ELEMENTSOF(failures); i++)
-                failed = failed || streq(m->baseline_state, failures[i].cause);
-        if (failed) {
-                fall_behind(to, LEVEL_ALERT);
-                r = set_safety(to, "ALERT: %s", *m->baseline_text ? m->baseline_text : "the last baseline failed");
-        }
-        if (r >= 0 && ended) {
-                fall_behind(to, LEVEL_ALERT);
-                r = set_safety(to, "ALERT: Hotpatches for this kernel have ended, because a baseline was missed");
-        }
-        if (r < 0 || (!failed && (!ended || strv_contains(installed, m->baseline_state))))
-                return r;
-        for (size_t i = 0; i < ELEMENTSOF(failures); i++)
                 if (streq(m->baseline_state, failures[i].cause))
-                        todo = failures[i].todo;
-        return add_todo(to, "%s", todo);
+                        return failures[i].todo;
+        return NULL;
+}
+
+/* Said before why no hotpatch is taken: such a machine has nothing but its baselines. */
+static int find_failed_baseline(const Snapshot *s, Summary *to) {
+        const ManagerInfo *m = &s->manager;
+        const char *todo = remedy_of_baseline(m);
+        int r;
+
+        if (!todo)
+                return 0;
+        fall_behind(to, LEVEL_ALERT);
+        r = set_safety(to, "ALERT: %s", *m->baseline_text ? m->baseline_text : "the last baseline failed");
+        return r < 0 ? r : add_todo(to, "%s", todo);
+}
+
+/* A restart into the next baseline is nearer than that. */
+static int find_coverage(const Snapshot *s, Summary *to) {
+        /* Then the way out is under way already, and find_reboot() says what is left to do. */
+        static char *const installed[] = { (char *) "installed", (char *) "scheduled", (char *) "restarting", (char *) "verifying", NULL };
+        const ManagerInfo *m = &s->manager;
+        int r;
+
+        if (m->covered_until_usec == 0 || m->covered_until_usec > s->now_usec)
+                return 0;
+        fall_behind(to, LEVEL_ALERT);
+        r = set_safety(to, "ALERT: Hotpatches for this kernel have ended, because a baseline was missed");
+        return r < 0 || remedy_of_baseline(m) || strv_contains(installed, m->baseline_state) ? r
+                : add_todo(to, "%s", install_baseline);
 }
 
 /* Nothing above applied: everything that can be in force is. */
@@ -458,7 +469,8 @@ static int say_running(const Snapshot *s, Summary *to) {
  */
 int summary_make(const Snapshot *s, Summary **ret) {
         static int (*const findings[])(const Snapshot *, Summary *) = {
-                find_tripped, find_rolled_back, find_closed_gates, find_findings, find_jobs, find_reboot, find_baseline, find_states, say_safe, say_running,
+                find_tripped, find_rolled_back, find_failed_baseline, find_closed_gates, find_findings, find_jobs, find_reboot,
+                find_coverage, find_states, say_safe, say_running,
         };
         _cleanup_summary_ Summary *to = calloc(1, sizeof(*to));
 

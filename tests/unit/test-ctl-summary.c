@@ -167,6 +167,17 @@ START_TEST(a_machine_that_fell_off_its_year) {
         expect_in(s->todo[0], "boot loader");
         summary_free(s);
 
+        /* A machine that takes no hotpatches has nothing else. */
+        manager.ineligible = (char *) "secure-boot: off";
+        manager.ineligible_remedy = (char *) "Switch Secure Boot on";
+        s = summary(manager, patches, 1, NULL, 0);
+        ck_assert(s->level == LEVEL_ALERT && s->behind);
+        expect_in(s->safety, "ALERT: Baseline 2026.10: '6.1.0-50' runs again");
+        expect_in(s->todo[0], "boot loader");
+        expect_in(s->todo[1], "Secure Boot");
+        summary_free(s);
+        manager.ineligible = manager.ineligible_remedy = (char *) "";
+
         /* To install is no remedy for everything. */
         manager.baseline_state = (char *) "interrupted";
         s = summary(manager, patches, 1, NULL, 0);
