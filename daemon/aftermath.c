@@ -64,34 +64,26 @@ char *aftermath_restore_transaction(sd_id128_t boot_id, uint64_t order) {
 
 /* --- strikes --- */
 
-static void tell(const char *message_id, int priority, const char *id, const char *digest, const char *text) {
-        (void) record_write(&(Record) {
+static _printf_(5, 6) void tell(const char *message_id, int priority, const char *id, const char *digest,
+                const char *format, ...) {
+        va_list ap;
+
+        va_start(ap, format);
+        record_vsay(&(Record) {
                 .message_id = message_id,
                 .priority = priority,
-                .text = text,
                 .patch = id,
                 .digest = digest,
                 .caller_uid = UINT32_MAX,
-        });
+        }, format, ap);
+        va_end(ap);
 }
 
-static int tell_strike(const char *id, const char *digest, const char *reason, const StrikeRecord *now) {
-        _cleanup_free_ char *text = NULL;
-
-        if (asprintf(&text, "'%s': %s; strike %zu", id, reason, strike_record_count(now)) < 0) {
-                text = NULL;
-                return -ENOMEM;
-        }
-        tell(HOTPATCH_MESSAGE_STRUCK, LOG_WARNING, id, digest, text);
-        if (!strike_record_is_quarantined(now))
-                return 0;
-        free(text);
-        if (asprintf(&text, "'%s' is quarantined from now on", id) < 0) {
-                text = NULL;
-                return -ENOMEM;
-        }
-        tell(HOTPATCH_MESSAGE_QUARANTINED, LOG_ERR, id, digest, text);
-        return 0;
+static void tell_strike(const char *id, const char *digest, const char *reason, const StrikeRecord *now) {
+        tell(HOTPATCH_MESSAGE_STRUCK, LOG_WARNING, id, digest, "'%s': %s; strike %zu", id, reason,
+                strike_record_count(now));
+        if (strike_record_is_quarantined(now))
+                tell(HOTPATCH_MESSAGE_QUARANTINED, LOG_ERR, id, digest, "'%s' is quarantined from now on", id);
 }
 
 /* "The machine went down while @doing, which began at TIME". */
@@ -123,7 +115,9 @@ static int strike(const Aftermath *a, AddStrike add, const char *id, const char 
         if (r < 0 || (size_t) r <= n)
                 return r < 0 ? r : 0;
         r = store_strike_get(a->store, id, digest, &now);
-        return r < 0 ? r : tell_strike(id, digest, reason, &now);
+        if (r >= 0)
+                tell_strike(id, digest, reason, &now);
+        return r;
 }
 
 static int strike_all(const Aftermath *a, char *const *ids, char *const *digests, sd_id128_t boot_id,
@@ -261,21 +255,14 @@ static int settle_trials(const Aftermath *a) {
 /* --- the intent --- */
 
 static void tell_interrupted(const Intent *i) {
-        _cleanup_free_ char *text = NULL;
-
-        if (asprintf(&text, "The machine %s while hotpatchd was at work on '%s' (%s)",
-                     i->clean ? "was shut down" : "went down", i->ids[0], i->type) < 0) {
-                text = NULL;
-                return;
-        }
-        (void) record_write(&(Record) {
+        record_say(&(Record) {
                 .message_id = HOTPATCH_MESSAGE_INTERRUPTED,
                 .priority = LOG_WARNING,
-                .text = text,
                 .patch = i->ids[0],
                 .module = i->modules ? i->modules[0] : NULL,
                 .caller_uid = UINT32_MAX,
-        });
+        }, "The machine %s while hotpatchd was at work on '%s' (%s)",
+                i->clean ? "was shut down" : "went down", i->ids[0], i->type);
 }
 
 /* Was a patch being taken out because another one, which is on trial, is in its place? Return: that trial, or NULL. */
@@ -295,16 +282,12 @@ static const TrialRecord *find_superseder(const AdmittedRecord *records, size_t 
 
 /* What was being taken out was no longer to be there: the restart took it out. */
 static int forget(const Store *s, const char *id) {
-        _cleanup_free_ char *text = NULL;
         int r = manifest_id_is_valid(id) ? store_admitted_remove(s, id) : -ENOENT;
 
         if (r < 0)
                 return r == -ENOENT ? 0 : r;
-        if (asprintf(&text, "Patch '%s' was removed: the restart has finished what was begun", id) < 0) {
-                text = NULL;
-                return -ENOMEM;
-        }
-        tell(HOTPATCH_MESSAGE_REMOVED, LOG_NOTICE, id, NULL, text);
+        tell(HOTPATCH_MESSAGE_REMOVED, LOG_NOTICE, id, NULL,
+                "Patch '%s' was removed: the restart has finished what was begun", id);
         return 0;
 }
 

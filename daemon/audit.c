@@ -22,6 +22,7 @@
 #include "daemon/describe.h"
 #include "daemon/manager.h"
 #include "daemon/rundir.h"
+#include "daemon/timer.h"
 #include "daemon/worker.h"
 #include "util/file.h"
 #include "util/limits.h"
@@ -208,21 +209,11 @@ static int on_timer(_unused_ sd_event_source *source, _unused_ uint64_t usec, vo
  * audit_later() - look in the background, soon; asking twice is looking once
  */
 void audit_later(Audit *a) {
-        int r;
-
         if (a->worker) {
                 a->again = true;
                 return;
         }
-        if (!a->timer)
-                r = sd_event_add_time_relative(a->manager->event, &a->timer, CLOCK_MONOTONIC, BACKGROUND_DELAY_USEC,
-                                USEC_PER_SEC, on_timer, a);
-        else {
-                r = sd_event_source_set_time_relative(a->timer, BACKGROUND_DELAY_USEC);
-                if (r >= 0)
-                        r = sd_event_source_set_enabled(a->timer, SD_EVENT_ONESHOT);
-        }
-        (void) r;
+        (void) (timer_arm(a->manager->event, &a->timer, BACKGROUND_DELAY_USEC, USEC_PER_SEC, on_timer, a) < 0);
 }
 
 /**

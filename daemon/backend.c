@@ -84,29 +84,22 @@ bool backend_is_running(const Backend *b) {
 
 static void record_end(const Backend *b, const RunResult *result, const sd_bus_error *error) {
         bool failed = sd_bus_error_is_set(error);
-        _cleanup_free_ char *text = NULL;
-        int n;
+        Record record = {
+                .message_id = failed ? HOTPATCH_MESSAGE_BASELINE_RUN_FAILED : HOTPATCH_MESSAGE_BASELINE_INSTALLED,
+                .priority = failed ? LOG_ERR : LOG_NOTICE,
+                .caller_uid = b->caller_uid,
+                .error = error,
+        };
 
         /* What changes nothing is news only when it fails. */
         if (!result || (!failed && result->verb != RUN_INSTALL && result->verb != RUN_MEND))
                 return;
         if (failed)
-                n = asprintf(&text, "Baseline %s: %s failed: %s", result->baseline, run_verb_to_string(result->verb),
+                record_say(&record, "Baseline %s: %s failed: %s", result->baseline, run_verb_to_string(result->verb),
                         strempty(error->message));
         else
-                n = asprintf(&text, "Baseline %s: %zu packages were installed%s", result->baseline, result->n_changes,
+                record_say(&record, "Baseline %s: %zu packages were installed%s", result->baseline, result->n_changes,
                         result->restart ? ", a restart is needed" : "");
-        if (n < 0) {
-                text = NULL;
-                return;
-        }
-        (void) record_write(&(Record) {
-                .message_id = failed ? HOTPATCH_MESSAGE_BASELINE_RUN_FAILED : HOTPATCH_MESSAGE_BASELINE_INSTALLED,
-                .priority = failed ? LOG_ERR : LOG_NOTICE,
-                .text = text,
-                .caller_uid = b->caller_uid,
-                .error = error,
-        });
 }
 
 /* The result of this very run; of an installation also that it was cut off. */

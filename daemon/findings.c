@@ -26,6 +26,7 @@
 #include "daemon/quarantine.h"
 #include "daemon/record.h"
 #include "daemon/rundir.h"
+#include "daemon/timer.h"
 #include "util/file.h"
 #include "util/strv.h"
 
@@ -116,21 +117,14 @@ static void record_finding(const Finding *f) {
 }
 
 static void record_gone(const Finding *f) {
-        _cleanup_free_ char *text = NULL;
-
-        if (asprintf(&text, "This is over: %s", f->sentence) < 0) {
-                text = NULL;
-                return;
-        }
-        (void) record_write(&(Record) {
+        record_say(&(Record) {
                 .message_id = HOTPATCH_MESSAGE_FINDING_GONE,
                 .priority = LOG_NOTICE,
-                .text = text,
                 .patch = f->kind == FINDING_FOREIGN ? NULL : f->patch,
                 .finding = finding_kind_to_string(f->kind),
                 .object = f->object,
                 .caller_uid = UINT32_MAX,
-        });
+        }, "This is over: %s", f->sentence);
 }
 
 static bool contains(const FindingSet *s, const char *key) {
@@ -180,22 +174,15 @@ static bool first_seen(int seen_fd, const char *module) {
 }
 
 static void record_adopted(const Patch *p) {
-        _cleanup_free_ char *text = NULL;
-
-        if (asprintf(&text, "The kernel has the patch '%s' already", p->id) < 0) {
-                text = NULL;
-                return;
-        }
-        (void) record_write(&(Record) {
+        record_say(&(Record) {
                 .message_id = HOTPATCH_MESSAGE_ADOPTED,
                 .priority = LOG_INFO,
-                .text = text,
                 .patch = p->id,
                 .module = p->module,
                 .digest = p->digest,
                 .fixes = p->fixes,
                 .caller_uid = UINT32_MAX,
-        });
+        }, "The kernel has the patch '%s' already", p->id);
 }
 
 static bool is_in_kernel(const Patch *p) {
@@ -317,22 +304,13 @@ static int on_settle(sd_event_source *source, uint64_t usec, void *userdata);
 static void look_until_settled(Findings *f) {
         const Manager *m = f->manager;
         bool moving = false;
-        int r;
 
         for (size_t i = 0; i < m->patches.n_patches; i++)
                 moving = moving || m->patches.patches[i]->state == PATCH_TRANSITION ||
                         m->patches.patches[i]->state == PATCH_REMOVING;
         if (!moving || manager_running_job(m))
                 return;
-        if (!f->settle)
-                r = sd_event_add_time_relative(m->event, &f->settle, CLOCK_MONOTONIC, SETTLE_USEC, SETTLE_USEC / 4,
-                                on_settle, f);
-        else {
-                r = sd_event_source_set_time_relative(f->settle, SETTLE_USEC);
-                if (r >= 0)
-                        r = sd_event_source_set_enabled(f->settle, SD_EVENT_ONESHOT);
-        }
-        (void) r;
+        (void) (timer_arm(m->event, &f->settle, SETTLE_USEC, SETTLE_USEC / 4, on_settle, f) < 0);
 }
 
 static int on_later(_unused_ sd_event_source *source, void *userdata) {

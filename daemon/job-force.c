@@ -160,21 +160,18 @@ static void take_back(const Job *j) {
 }
 
 static void tell(const Job *j, uint32_t caller_uid) {
-        _cleanup_free_ char *summary = NULL, *text = NULL;
+        _cleanup_free_ char *summary = NULL;
 
-        if (stall_summary(j->stall, &summary) < 0 ||
-            asprintf(&text, "The transition of module '%s' is forced, over %s", stall_module(j->stall),
-                    *summary ? summary : "nobody") < 0)
+        if (stall_summary(j->stall, &summary) < 0)
                 return;
-        (void) record_write(&(Record) {
+        record_say(&(Record) {
                 .message_id = HOTPATCH_MESSAGE_FORCED,
                 .priority = LOG_CRIT,
-                .text = text,
                 .transaction = j->transaction,
                 .patch = j->ids ? j->ids[0] : NULL,
                 .module = stall_module(j->stall),
                 .caller_uid = caller_uid,
-        });
+        }, "The transition of module '%s' is forced, over %s", stall_module(j->stall), *summary ? summary : "nobody");
 }
 
 /* The wait goes on where it was: with its deadline. */

@@ -8,6 +8,7 @@
  */
 
 #include "daemon/job-internal.h"
+#include "daemon/timer.h"
 #include "livepatch/state.h"
 
 #define INTERVAL_MIN_USEC (20 * USEC_PER_MSEC)
@@ -33,12 +34,10 @@ static uint64_t interval(const Job *j) {
 
 static int on_timer(sd_event_source *source, _unused_ uint64_t usec, void *userdata) {
         Job *j = userdata;
-        int r;
 
         if (j->wait_check(j) == WAIT_OVER)
                 return 0; /* the job may be gone */
-        r = sd_event_source_set_time_relative(source, interval(j));
-        return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+        return timer_again(source, interval(j));
 }
 
 /** job_wait_stop() - look no more */

@@ -200,21 +200,12 @@ void job_set_error(Job *j, int r, const sd_bus_error *error) {
 void job_record(const Job *j, const char *message_id, int priority, const char *patch,
                 const char *module, const char *format, ...) {
         const Patch *known = patch ? patch_find(&j->manager->patches, patch) : NULL;
-        _cleanup_free_ char *text = NULL;
         va_list ap;
-        int r;
 
         va_start(ap, format);
-        r = vasprintf(&text, format, ap);
-        va_end(ap);
-        if (r < 0) {
-                text = NULL;
-                return;
-        }
-        (void) record_write(&(Record) {
+        record_vsay(&(Record) {
                 .message_id = message_id,
                 .priority = priority,
-                .text = text,
                 .transaction = j->transaction,
                 .patch = patch,
                 .module = module,
@@ -222,7 +213,8 @@ void job_record(const Job *j, const char *message_id, int priority, const char *
                 .fixes = known ? known->fixes : NULL,
                 .caller_uid = j->caller_uid,
                 .error = sd_bus_error_is_set(&j->error) ? &j->error : NULL,
-        });
+        }, format, ap);
+        va_end(ap);
 }
 
 /* AlreadyApplied and NotApplied end a job without a failure: what was asked for is so. */

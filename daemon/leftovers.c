@@ -127,19 +127,13 @@ static int unload(void *userdata, int output_fd, _unused_ sd_bus_error *error) {
 }
 
 static void record_unloaded(const Leftovers *l, size_t i) {
-        _cleanup_free_ char *text = NULL;
-
-        if (asprintf(&text, "Module '%s' of '%s' had no effect any more and was unloaded", l->modules[i],
-                     l->ids[i]) < 0)
-                return;
-        (void) record_write(&(Record) {
+        record_say(&(Record) {
                 .message_id = HOTPATCH_MESSAGE_LEFTOVER,
                 .priority = LOG_INFO,
-                .text = text,
                 .patch = l->ids[i],
                 .module = l->modules[i],
                 .caller_uid = UINT32_MAX,
-        });
+        }, "Module '%s' of '%s' had no effect any more and was unloaded", l->modules[i], l->ids[i]);
 }
 
 static void swept(void *userdata, _unused_ int r, _unused_ const sd_bus_error *error, const void *output,

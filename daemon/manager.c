@@ -225,29 +225,21 @@ bool manager_is_idle(const Manager *m) {
 
 /* FreezerTold */
 static void freezer_told(_unused_ void *userdata, const char *unit, uint64_t usec, const char *error, bool stuck) {
-        char *units[] = { (char *) unit, NULL };
-        _cleanup_free_ char *text = NULL;
-        int n;
-
-        if (stuck)
-                n = asprintf(&text, "Unit '%s' stands still for longer than it should, going on to thaw it: %s",
-                        unit, error);
-        else if (error)
-                n = asprintf(&text, "Unit '%s' could not be paused: %s", unit, error);
-        else
-                n = asprintf(&text, "Unit '%s' was paused for %" PRIu64 " ms, so that its tasks change over",
-                        unit, usec / USEC_PER_MSEC);
-        if (n < 0) {
-                text = NULL;
-                return;
-        }
-        (void) record_write(&(Record) {
+        Record record = {
                 .message_id = HOTPATCH_MESSAGE_FROZEN,
                 .priority = stuck ? LOG_ERR : error ? LOG_WARNING : LOG_NOTICE,
-                .text = text,
-                .units = units,
+                .units = (char *[]) { (char *) unit, NULL },
                 .caller_uid = UINT32_MAX,
-        });
+        };
+
+        if (stuck)
+                record_say(&record, "Unit '%s' stands still for longer than it should, going on to thaw it: %s", unit,
+                        error);
+        else if (error)
+                record_say(&record, "Unit '%s' could not be paused: %s", unit, error);
+        else
+                record_say(&record, "Unit '%s' was paused for %" PRIu64 " ms, so that its tasks change over", unit,
+                        usec / USEC_PER_MSEC);
 }
 
 /**

@@ -20,15 +20,6 @@
 #include "daemon/record.h"
 #include "util/strv.h"
 
-static void write_record(int priority, const char *message_id, const char *text) {
-        (void) record_write(&(Record) {
-                .message_id = message_id,
-                .priority = priority,
-                .text = text,
-                .caller_uid = UINT32_MAX,
-        });
-}
-
 static int read_files(Manager *m, Config **ret) {
         _cleanup_strv_free_ char **warnings = NULL;
         int r;
@@ -37,27 +28,30 @@ static int read_files(Manager *m, Config **ret) {
         if (r < 0)
                 return r;
         for (char **w = warnings; *w; w++)
-                write_record(LOG_WARNING, HOTPATCH_MESSAGE_CONFIGURATION, *w);
+                (void) record_write(&(Record) {
+                        .message_id = HOTPATCH_MESSAGE_CONFIGURATION,
+                        .priority = LOG_WARNING,
+                        .text = *w,
+                        .caller_uid = UINT32_MAX,
+                });
         strv_free(m->config_warnings);
         m->config_warnings = TAKE_PTR(warnings);
         return 0;
 }
 
 /* "'Hotpatch' of [Policy] is 'no' now (FILE:LINE), and was 'yes'" */
-static int tell_change(const ConfigSetting *old, const ConfigSetting *now) {
-        _cleanup_free_ char *text = NULL;
+static void tell_change(const ConfigSetting *old, const ConfigSetting *now) {
         size_t n = strv_length(now->origin->where);
 
         if (streq(old->value, now->value) && old->origin->strictest == now->origin->strictest)
-                return 0;
-        if (asprintf(&text, "'%s' of [%s] is '%s' now (%s%s), and was '%s'", now->name, now->section, now->value,
-                    n > 0 ? now->origin->where[n - 1] : "the default",
-                    now->origin->strictest ? ", which cannot be read" : "", old->value) < 0) {
-                text = NULL;
-                return -ENOMEM;
-        }
-        write_record(LOG_NOTICE, HOTPATCH_MESSAGE_POLICY_CHANGED, text);
-        return 0;
+                return;
+        record_say(&(Record) {
+                .message_id = HOTPATCH_MESSAGE_POLICY_CHANGED,
+                .priority = LOG_NOTICE,
+                .caller_uid = UINT32_MAX,
+        }, "'%s' of [%s] is '%s' now (%s%s), and was '%s'", now->name, now->section, now->value,
+                n > 0 ? now->origin->where[n - 1] : "the default",
+                now->origin->strictest ? ", which cannot be read" : "", old->value);
 }
 
 static int tell_changes(const Config *old, const Config *now) {
@@ -68,10 +62,9 @@ static int tell_changes(const Config *old, const Config *now) {
                 r = config_setting(old, i, &was);
                 if (r >= 0)
                         r = config_setting(now, i, &is);
-                if (r >= 0)
-                        r = tell_change(&was, &is);
                 if (r < 0)
                         return r;
+                tell_change(&was, &is);
         }
         return 0;
 }

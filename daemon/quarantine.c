@@ -88,19 +88,12 @@ int quarantine_look(const Store *s, const PatchSet *set, FindingSet *found) {
 }
 
 static void record_release(const Request *request, const char *id) {
-        _cleanup_free_ char *text = NULL;
-
-        if (asprintf(&text, "What speaks against '%s' does not count any more", id) < 0) {
-                text = NULL;
-                return;
-        }
-        (void) record_write(&(Record) {
+        record_say(&(Record) {
                 .message_id = HOTPATCH_MESSAGE_RELEASED,
                 .priority = LOG_NOTICE,
-                .text = text,
                 .patch = id,
                 .caller_uid = request->caller_uid,
-        });
+        }, "What speaks against '%s' does not count any more", id);
 }
 
 /**

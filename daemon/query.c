@@ -45,18 +45,13 @@ Query *query_free(Query *q) {
 DEFINE_TRIVIAL_CLEANUP(Query *, query_free);
 
 static void record_staged(const Query *q, const Manifest *manifest, const char *digest) {
-        _cleanup_free_ char *text = NULL;
-
-        if (asprintf(&text, "Bundle '%s' was staged", manifest->id) < 0)
-                return;
-        (void) record_write(&(Record) {
+        record_say(&(Record) {
                 .message_id = HOTPATCH_MESSAGE_STAGED,
                 .priority = LOG_INFO,
-                .text = text,
                 .patch = manifest->id,
                 .digest = digest,
                 .caller_uid = q->request->caller_uid,
-        });
+        }, "Bundle '%s' was staged", manifest->id);
 }
 
 static int answer_stage(Query *q, PreparedBundle *b, sd_bus_error *error) {

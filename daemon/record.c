@@ -31,6 +31,7 @@
 #include "daemon/record.h"
 #include "util/file.h"
 #include "util/limits.h"
+#include "util/str.h"
 #include "util/strv.h"
 
 /* Values of one kind in a record; more tell nothing more. Journald takes some hundred fields of one entry. */
@@ -193,4 +194,29 @@ int record_write(const Record *record) {
         if (r >= 0)
                 r = send_message(data, size, -EBADF);
         return r == -EMSGSIZE ? send_file(data, size) : r;
+}
+
+/** record_vsay() - as record_say(), for functions that have a format themselves */
+void record_vsay(const Record *record, const char *format, va_list ap) {
+        _cleanup_free_ char *text = NULL;
+        Record r = *record;
+
+        if (str_vprintf(&text, format, ap) < 0)
+                return;
+        r.text = text;
+        (void) record_write(&r);
+}
+
+/**
+ * record_say() - record_write(), with a sentence that is made as by printf(3)
+ * @record: without a text
+ *
+ * Out of memory, or without a journal, it is lost.
+ */
+void record_say(const Record *record, const char *format, ...) {
+        va_list ap;
+
+        va_start(ap, format);
+        record_vsay(record, format, ap);
+        va_end(ap);
 }

@@ -6,6 +6,7 @@
  * HOTPATCH_* fields (daemon/messages.h lists them). History, never state.
  */
 
+#include <stdarg.h>
 #include <systemd/sd-bus.h>
 
 #include "util/base.h"
@@ -42,3 +43,5 @@ typedef struct Record {
 } Record;
 
 int record_write(const Record *record) _nonnull_(1);
+void record_say(const Record *record, const char *format, ...) _nonnull_(1, 2) _printf_(2, 3);
+void record_vsay(const Record *record, const char *format, va_list ap) _nonnull_(1, 2) _printf_(2, 0);

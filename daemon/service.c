@@ -23,6 +23,7 @@
 #include "daemon/manager.h"
 #include "daemon/policy.h"
 #include "daemon/service.h"
+#include "daemon/timer.h"
 #include "dbus/errors.h"
 #include "dbus/names.h"
 
@@ -76,8 +77,7 @@ static int on_idle_timer(sd_event_source *source, _unused_ uint64_t usec, void *
                         return leave(s);
                 quiet = 0;
         }
-        r = sd_event_source_set_time_relative(source, timeout - quiet);
-        return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+        return timer_again(source, timeout - quiet);
 }
 
 /* FreezerDone: every unit goes on */

@@ -107,7 +107,7 @@ static int collect(const Stall *s, char ***units, char ***stacks) {
 }
 
 static void tell(Stall *s) {
-        _cleanup_free_ char *summary = NULL, *note = NULL, *text = NULL;
+        _cleanup_free_ char *summary = NULL, *note = NULL;
         _cleanup_strv_free_ char **units = NULL, **stacks = NULL;
         const Job *j = s->job;
 
@@ -117,22 +117,17 @@ static void tell(Stall *s) {
         if (collect(s, &units, &stacks) < 0 || blockers_summary(&s->blockers, &summary) < 0 ||
             stall_note(s, &note) < 0)
                 return;
-        if (asprintf(&text, "The transition %s module '%s' waits for %s%s%s%s", s->patched ? "to" : "back from",
-                    s->module, summary, *note ? " (" : "", note, *note ? ")" : "") < 0) {
-                text = NULL;
-                return;
-        }
-        (void) record_write(&(Record) {
+        record_say(&(Record) {
                 .message_id = HOTPATCH_MESSAGE_STALLED,
                 .priority = LOG_WARNING,
-                .text = text,
                 .transaction = j->transaction,
                 .patch = j->ids ? j->ids[0] : NULL,
                 .module = s->module,
                 .units = units,
                 .stacks = stacks,
                 .caller_uid = j->caller_uid,
-        });
+        }, "The transition %s module '%s' waits for %s%s%s%s", s->patched ? "to" : "back from",
+                s->module, summary, *note ? " (" : "", note, *note ? ")" : "");
 }
 
 /* --- the reader --- */

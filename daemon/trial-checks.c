@@ -13,14 +13,9 @@
  * does not hold, somebody stopped it) is no sign, and is written down.
  */
 
-#include <syslog.h>
-
 #include "daemon/check-name.h"
-#include "daemon/messages.h"
-#include "daemon/record.h"
 #include "daemon/trial-checks.h"
 #include "util/file.h"
-#include "util/strv.h"
 
 /* The unit gives up before (TimeoutStartSec=); this is for a systemd that does not. */
 #define START_TIMEOUT_USEC (120 * USEC_PER_SEC)
@@ -33,7 +28,6 @@ typedef struct Check {
 
 struct TrialChecks {
         Trials *trials;
-        sd_event_source *timer;
         Check running[HOTPATCH_CHECKS_MAX];
         size_t n_running; /* of them not ended yet */
         bool again;
@@ -52,7 +46,6 @@ static void forget_all(TrialChecks *c) {
 TrialChecks *trial_checks_free(TrialChecks *c) {
         if (!c)
                 return NULL;
-        sd_event_source_disable_unref(c->timer);
         forget_all(c);
         free(c);
         return NULL;
@@ -64,18 +57,7 @@ bool trial_checks_running(const TrialChecks *c) {
 }
 
 static void warn(const char *name, const char *why) {
-        _cleanup_free_ char *text = NULL;
-
-        if (asprintf(&text, "The check '%s' was not run: %s", name, why) < 0) {
-                text = NULL;
-                return;
-        }
-        (void) record_write(&(Record) {
-                .message_id = HOTPATCH_MESSAGE_TRIAL_BLIND,
-                .priority = LOG_WARNING,
-                .text = text,
-                .caller_uid = UINT32_MAX,
-        });
+        trials_say_blind(NULL, "The check '%s' was not run: %s", name, why);
 }
 
 /* The end of what it said, in one line. Root's own programs wrote it; it is shown to people. */
@@ -215,39 +197,19 @@ void trial_checks_run(TrialChecks *c) {
         start_all(c);
 }
 
-static int on_interval(sd_event_source *source, _unused_ uint64_t usec, void *userdata) {
-        TrialChecks *c = userdata;
-        int r;
-
-        r = sd_event_source_set_time_relative(source, c->trials->manager->config->trial.check_interval_usec);
-        if (r >= 0)
-                r = sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
-        if (r < 0)
-                return r;
-        if (c->n_running == 0)
-                trial_checks_run(c);
-        return 0;
-}
-
 /**
- * trial_checks_new() - run the checks at intervals from now on
+ * trial_checks_new() - be ready to run the checks
  * @t: the trials
  * @ret: trial_checks_free() it
  *
- * Return: 0 or a negative errno.
+ * Return: 0 or -ENOMEM.
  */
 int trial_checks_new(Trials *t, TrialChecks **ret) {
-        _cleanup_(trial_checks_freep) TrialChecks *c = malloc(sizeof(*c));
-        uint64_t interval = t->manager->config->trial.check_interval_usec;
-        int r;
+        TrialChecks *c = malloc(sizeof(*c));
 
         if (!c)
                 return -ENOMEM;
         *c = (TrialChecks) { .trials = t };
-        r = sd_event_add_time_relative(t->manager->event, &c->timer, CLOCK_MONOTONIC, interval, USEC_PER_SEC,
-                on_interval, c);
-        if (r < 0)
-                return r;
-        *ret = TAKE_PTR(c);
+        *ret = c;
         return 0;
 }

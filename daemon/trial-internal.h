@@ -41,6 +41,7 @@ typedef struct Trial {
  * @memory_before: what the kernel kept for itself then, KiB; 0: not known
  * @quiet: closes a report of the kernel after which nothing comes
  * @look: the periodic look at what sends no event
+ * @interval: asks the checks and the self-tests again
  * @next: goes on when a job has ended
  */
 struct Trials {
@@ -55,6 +56,7 @@ struct Trials {
         uint64_t memory_before;
         sd_event_source *quiet;
         sd_event_source *look;
+        sd_event_source *interval;
         sd_event_source *next;
         unsigned pressed; /* looks in a row at which the pressure was too high */
 
@@ -75,6 +77,7 @@ static inline bool trial_is_running(const Trial *t) {
 
 /* trial.c */
 void trial_say(const Trial *t, const char *message_id, int priority, const char *format, ...) _printf_(4, 5);
+void trials_say_blind(const char *module, const char *format, ...) _nonnull_(2) _printf_(2, 3);
 int trial_set_timer(Trial *t) _must_check_ _nonnull_(1);
 int trials_add(Trials *t, TrialRecord *record) _must_check_ _nonnull_(1, 2);
 Trial *trials_find(const Trials *t, const char *transaction) _nonnull_(1, 2);

@@ -16,9 +16,9 @@
 #include "daemon/job.h"
 #include "daemon/messages.h"
 #include "daemon/record.h"
+#include "daemon/timer.h"
 #include "daemon/trial-internal.h"
 #include "livepatch/state.h"
-#include "util/strv.h"
 
 /* The lines of a report come at once; the slowest console takes 100 ms for one of them. */
 #define QUIET_USEC (200 * USEC_PER_MSEC)
@@ -115,13 +115,7 @@ static int on_quiet(_unused_ sd_event_source *source, _unused_ uint64_t usec, vo
 }
 
 static void arm(Trials *t) {
-        if (!t->quiet) {
-                (void) (sd_event_add_time_relative(t->manager->event, &t->quiet, CLOCK_MONOTONIC, QUIET_USEC,
-                                USEC_PER_MSEC, on_quiet, t) < 0);
-                return;
-        }
-        if (sd_event_source_set_time_relative(t->quiet, QUIET_USEC) >= 0)
-                (void) sd_event_source_set_enabled(t->quiet, SD_EVENT_ONESHOT);
+        (void) (timer_arm(t->manager->event, &t->quiet, QUIET_USEC, USEC_PER_MSEC, on_quiet, t) < 0);
 }
 
 /* A trial that began while nothing was known of the log: here it begins. */
@@ -154,19 +148,11 @@ static void on_record(void *userdata, const KernelRecord *record) {
 }
 
 static void on_lost(_unused_ void *userdata, uint64_t n) {
-        _cleanup_free_ char *text = NULL;
-
-        if (asprintf(&text, "%ju records of the kernel log were overwritten before they could be read",
-                        (uintmax_t) n) < 0) {
-                text = NULL;
-                return;
-        }
-        (void) record_write(&(Record) {
+        record_say(&(Record) {
                 .message_id = HOTPATCH_MESSAGE_LOG_LOST,
                 .priority = LOG_WARNING,
-                .text = text,
                 .caller_uid = UINT32_MAX,
-        });
+        }, "%ju records of the kernel log were overwritten before they could be read", (uintmax_t) n);
 }
 
 /**
@@ -177,23 +163,12 @@ static void on_lost(_unused_ void *userdata, uint64_t n) {
  * A machine whose log cannot be read has one sign less; that is written down once for each try.
  */
 void trial_log_open(Trials *t, uint64_t from) {
-        _cleanup_free_ char *text = NULL;
         int r;
 
         r = kernel_log_follow(t->manager->kernel, t->manager->event, from, on_record, on_lost, t, &t->log);
         if (r >= 0)
                 return;
-        if (asprintf(&text, "The kernel log cannot be read and is not watched during trials: %s",
-                        strerror(-r)) < 0) {
-                text = NULL;
-                return;
-        }
-        (void) record_write(&(Record) {
-                .message_id = HOTPATCH_MESSAGE_TRIAL_BLIND,
-                .priority = LOG_WARNING,
-                .text = text,
-                .caller_uid = UINT32_MAX,
-        });
+        trials_say_blind(NULL, "The kernel log cannot be read and is not watched during trials: %s", strerror(-r));
 }
 
 /** trial_log_close() - follow it no more; an open report is dropped */

@@ -25,6 +25,7 @@
 #include "daemon/dump.h"
 #include "daemon/kernel-memory.h"
 #include "daemon/taint.h"
+#include "daemon/timer.h"
 #include "daemon/trial-internal.h"
 #include "util/file.h"
 
@@ -211,23 +212,17 @@ static void look(Trials *t) {
 }
 
 static int on_look(sd_event_source *source, _unused_ uint64_t usec, void *userdata) {
-        Trials *t = userdata;
-        int r;
+        int r = timer_again(source, LOOK_USEC);
 
-        r = sd_event_source_set_time_relative(source, LOOK_USEC);
         if (r >= 0)
-                r = sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
-        if (r < 0)
-                return r;
-        look(t);
-        return 0;
+                look(userdata);
+        return r;
 }
 
 /** trial_look_start() - look every few seconds from now on. Return: 0 or a negative errno. */
 int trial_look_start(Trials *t) {
         t->pressed = 0;
-        return sd_event_add_time_relative(t->manager->event, &t->look, CLOCK_MONOTONIC, LOOK_USEC,
-                USEC_PER_SEC, on_look, t);
+        return timer_arm(t->manager->event, &t->look, LOOK_USEC, USEC_PER_SEC, on_look, t);
 }
 
 /** trial_look_stop() - look no more */

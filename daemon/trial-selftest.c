@@ -12,10 +12,6 @@
  * sign, and is written down.
  */
 
-#include <syslog.h>
-
-#include "daemon/messages.h"
-#include "daemon/record.h"
 #include "daemon/trial-selftest.h"
 #include "daemon/worker.h"
 #include "livepatch/selftest.h"
@@ -27,7 +23,6 @@
 
 struct TrialSelfTests {
         Trials *trials;
-        sd_event_source *interval;
         sd_event_source *timeout;
         Worker *worker;
         char **modules; /* to be asked; the first one is being asked while there is a worker */
@@ -38,7 +33,6 @@ struct TrialSelfTests {
 TrialSelfTests *trial_self_tests_free(TrialSelfTests *s) {
         if (!s)
                 return NULL;
-        sd_event_source_disable_unref(s->interval);
         sd_event_source_disable_unref(s->timeout);
         worker_free(s->worker);
         strv_free(s->modules);
@@ -52,19 +46,7 @@ bool trial_self_tests_running(const TrialSelfTests *s) {
 }
 
 static void warn(const char *module, int r) {
-        _cleanup_free_ char *text = NULL;
-
-        if (asprintf(&text, "The self-test of module '%s' cannot be run: %s", module, strerror(-r)) < 0) {
-                text = NULL;
-                return;
-        }
-        (void) record_write(&(Record) {
-                .message_id = HOTPATCH_MESSAGE_TRIAL_BLIND,
-                .priority = LOG_WARNING,
-                .text = text,
-                .module = module,
-                .caller_uid = UINT32_MAX,
-        });
+        trials_say_blind(module, "The self-test of module '%s' cannot be run: %s", module, strerror(-r));
 }
 
 /* In the child. */
@@ -188,38 +170,19 @@ void trial_self_tests_run(TrialSelfTests *s) {
                 next(s);
 }
 
-static int on_interval(sd_event_source *source, _unused_ uint64_t usec, void *userdata) {
-        TrialSelfTests *s = userdata;
-        int r;
-
-        r = sd_event_source_set_time_relative(source, s->trials->manager->config->trial.check_interval_usec);
-        if (r >= 0)
-                r = sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
-        if (r < 0)
-                return r;
-        if (!s->worker)
-                trial_self_tests_run(s);
-        return 0;
-}
-
 /**
- * trial_self_tests_new() - ask the patches on trial at intervals from now on
+ * trial_self_tests_new() - be ready to ask the patches on trial
  * @t: the trials
  * @ret: trial_self_tests_free() it
  *
- * Return: 0 or a negative errno.
+ * Return: 0 or -ENOMEM.
  */
 int trial_self_tests_new(Trials *t, TrialSelfTests **ret) {
-        _cleanup_(trial_self_tests_freep) TrialSelfTests *s = malloc(sizeof(*s));
-        int r;
+        TrialSelfTests *s = malloc(sizeof(*s));
 
         if (!s)
                 return -ENOMEM;
         *s = (TrialSelfTests) { .trials = t };
-        r = sd_event_add_time_relative(t->manager->event, &s->interval, CLOCK_MONOTONIC,
-                t->manager->config->trial.check_interval_usec, USEC_PER_SEC, on_interval, s);
-        if (r < 0)
-                return r;
-        *ret = TAKE_PTR(s);
+        *ret = s;
         return 0;
 }

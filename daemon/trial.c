@@ -26,6 +26,7 @@
 #include "daemon/job.h"
 #include "daemon/messages.h"
 #include "daemon/record.h"
+#include "daemon/timer.h"
 #include "daemon/trial-checks.h"
 #include "daemon/trial-internal.h"
 #include "daemon/trial-selftest.h"
@@ -47,28 +48,40 @@ DEFINE_TRIVIAL_CLEANUP(Trial *, trial_free);
 
 /** trial_say() - write to the journal, once for each patch */
 void trial_say(const Trial *t, const char *message_id, int priority, const char *format, ...) {
-        _cleanup_free_ char *text = NULL;
         va_list ap;
-        int r;
 
-        va_start(ap, format);
-        r = vasprintf(&text, format, ap);
-        va_end(ap);
-        if (r < 0) {
-                text = NULL;
-                return;
-        }
-        for (size_t i = 0; t->record.ids && t->record.ids[i]; i++)
-                (void) record_write(&(Record) {
+        for (size_t i = 0; t->record.ids && t->record.ids[i]; i++) {
+                va_start(ap, format);
+                record_vsay(&(Record) {
                         .message_id = message_id,
                         .priority = priority,
-                        .text = text,
                         .transaction = t->record.transaction,
                         .patch = t->record.ids[i],
                         .module = t->record.modules[i],
                         .digest = t->record.digests[i],
                         .caller_uid = UINT32_MAX,
-                });
+                }, format, ap);
+                va_end(ap);
+        }
+}
+
+/**
+ * trials_say_blind() - write to the journal that a sign could not be looked for
+ * @module: which was to be asked; NULL: none
+ *
+ * That is no sign itself: the patches stay, and the others still count.
+ */
+void trials_say_blind(const char *module, const char *format, ...) {
+        va_list ap;
+
+        va_start(ap, format);
+        record_vsay(&(Record) {
+                .message_id = HOTPATCH_MESSAGE_TRIAL_BLIND,
+                .priority = LOG_WARNING,
+                .module = module,
+                .caller_uid = UINT32_MAX,
+        }, format, ap);
+        va_end(ap);
 }
 
 static int on_end(sd_event_source *source, uint64_t usec, void *userdata);
@@ -132,6 +145,20 @@ uint64_t trials_log_begin(const Trials *t) {
         return from;
 }
 
+/* What is still busy since the last time is not asked for more. */
+static int on_interval(sd_event_source *source, _unused_ uint64_t usec, void *userdata) {
+        Trials *t = userdata;
+        int r = timer_again(source, t->manager->config->trial.check_interval_usec);
+
+        if (r < 0)
+                return r;
+        if (!trial_checks_running(t->checks))
+                trial_checks_run(t->checks);
+        if (!trial_self_tests_running(t->self_tests))
+                trial_self_tests_run(t->self_tests);
+        return 0;
+}
+
 /** trials_watch() - a trial is on: look for all signs that the policy counts */
 void trials_watch(Trials *t) {
         const TrialPolicy *policy = &t->manager->config->trial;
@@ -147,10 +174,14 @@ void trials_watch(Trials *t) {
                 (void) (trial_checks_new(t, &t->checks) < 0);
         if (!t->self_tests && (policy->signs & TRIAL_SIGN_SELF_TEST))
                 (void) (trial_self_tests_new(t, &t->self_tests) < 0);
+        if (!t->interval && (t->checks || t->self_tests))
+                (void) (timer_arm(t->manager->event, &t->interval, policy->check_interval_usec, USEC_PER_SEC, on_interval,
+                                t) < 0);
 }
 
 static void unwatch(Trials *t) {
         trial_look_stop(t);
+        t->interval = sd_event_source_disable_unref(t->interval);
         t->units = trial_units_free(t->units);
         t->checks = trial_checks_free(t->checks);
         t->self_tests = trial_self_tests_free(t->self_tests);
@@ -330,6 +361,7 @@ Trials *trials_free(Trials *t) {
         trial_units_free(t->units);
         trial_checks_free(t->checks);
         trial_self_tests_free(t->self_tests);
+        sd_event_source_disable_unref(t->interval);
         sd_event_source_disable_unref(t->next);
         for (size_t i = 0; i < t->n; i++)
                 trial_free(t->list[i]);

@@ -26,6 +26,7 @@
 #include "daemon/manager.h"
 #include "daemon/messages.h"
 #include "daemon/record.h"
+#include "daemon/timer.h"
 #include "daemon/tripwire.h"
 #include "dbus/names.h"
 #include "livepatch/state.h"
@@ -208,17 +209,8 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata);
 
 /* Later: never from within patches_refresh(), and not before the bus knows who we are. */
 static void arm(Tripwire *t, uint64_t in_usec) {
-        int r;
-
-        if (!t->timer)
-                r = sd_event_add_time_relative(t->patch->manager->event, &t->timer, CLOCK_MONOTONIC, in_usec, 1,
-                                on_timer, t);
-        else {
-                r = sd_event_source_set_time_relative(t->timer, in_usec);
-                if (r >= 0)
-                        r = sd_event_source_set_enabled(t->timer, SD_EVENT_ONESHOT);
-        }
-        (void) r; /* then the next hit tells */
+        /* If that fails, the next hit tells. */
+        (void) (timer_arm(t->patch->manager->event, &t->timer, in_usec, 1, on_timer, t) < 0);
 }
 
 static bool has_more(const Tripwire *t) {

@@ -122,26 +122,18 @@ static void record_event(const Watch *w, const KlpMessage *message) {
                         "Patch '%s' does not fit module '%s', and the kernel refuses to load the module" },
         };
         const Patch *p = find_patch(w->manager, message->patch);
-        _cleanup_free_ char *text = NULL;
-        int r;
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral" /* from the table above */
-        r = asprintf(&text, kinds[message->event].format, p ? p->id : message->patch, message->module);
-#pragma GCC diagnostic pop
-        if (r < 0) {
-                text = NULL;
-                return;
-        }
-        (void) record_write(&(Record) {
+        record_say(&(Record) {
                 .message_id = kinds[message->event].id,
                 .priority = kinds[message->event].priority,
-                .text = text,
                 .patch = p && !p->foreign ? p->id : NULL,
                 .module = message->patch,
                 .object = message->module,
                 .caller_uid = UINT32_MAX,
-        });
+        }, kinds[message->event].format, p ? p->id : message->patch, message->module);
+#pragma GCC diagnostic pop
 }
 
 static void remember_refused(Watch *w, const KlpMessage *message) {

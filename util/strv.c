@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
+#include "util/str.h"
 #include "util/strv.h"
 
 /** strv_free() - free the array and its strings; accepts NULL. Returns NULL. */
@@ -52,12 +53,9 @@ int strv_extend(char ***v, const char *s) {
 /** strv_extendv() - append a string that is made as by vprintf(3). Return: 0 or -ENOMEM, as strv_extend(). */
 int strv_extendv(char ***v, const char *format, va_list ap) {
         _cleanup_free_ char *text = NULL;
+        int r = str_vprintf(&text, format, ap);
 
-        if (vasprintf(&text, format, ap) < 0) {
-                text = NULL;
-                return -ENOMEM;
-        }
-        return strv_extend(v, text);
+        return r < 0 ? r : strv_extend(v, text);
 }
 
 /** strv_extendf() - append a string that is made as by printf(3). Return: 0 or -ENOMEM, as strv_extend(). */
@@ -150,10 +148,9 @@ int strv_quote(char *const *v, char **ret) {
         _cleanup_free_ char *text = strdup("");
 
         for (; text && v && *v; v++) {
-                char *longer;
+                char *longer = NULL;
 
-                if (asprintf(&longer, "%s%s'%s'", text, *text ? ", " : "", *v) < 0)
-                        longer = NULL;
+                (void) (str_printf(&longer, "%s%s'%s'", text, *text ? ", " : "", *v) < 0);
                 free(text);
                 text = longer;
         }

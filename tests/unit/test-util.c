@@ -2,11 +2,13 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <wchar.h>
 
 #include "tests/unit/unit.h"
 #include "util/cve.h"
 #include "util/file.h"
 #include "util/hex.h"
+#include "util/str.h"
 #include "util/strv.h"
 
 START_TEST(hex_round_trip_and_refusals) {
@@ -19,6 +21,18 @@ START_TEST(hex_round_trip_and_refusals) {
         ck_assert_int_eq(hex_decode("00abf", out, 3), -EINVAL);
         ck_assert_int_eq(hex_decode("00ABff", out, 3), -EINVAL);
         ck_assert_mem_eq(out, "\x00\xab\xff", 3);
+}
+END_TEST
+
+START_TEST(a_text_is_made_or_left_alone) {
+        _cleanup_free_ char *made = NULL;
+        char *untouched = (char *) "untouched";
+
+        ck_assert_ok(str_printf(&made, "%s-%u", "c", 7U));
+        ck_assert_str_eq(made, "c-7");
+        /* No character of a locale's multibyte encoding: printf(3) says EILSEQ. */
+        ck_assert_int_lt(str_printf(&untouched, "%lc", (wint_t) 0x7fffffff), 0);
+        ck_assert_str_eq(untouched, "untouched");
 }
 END_TEST
 
@@ -156,6 +170,7 @@ static Suite *suite(void) {
         TCase *t = tcase_create("util");
 
         tcase_add_test(t, hex_round_trip_and_refusals);
+        tcase_add_test(t, a_text_is_made_or_left_alone);
         tcase_add_test(t, strv_grows_and_copies);
         tcase_add_test(t, strv_is_quoted);
         tcase_add_test(t, strings_end_and_paths_join);
