@@ -132,35 +132,26 @@ static int begin_trial(Job *j, sd_bus_error *error) {
         return r < 0 ? r : trials_begin(j->manager->trials, j, j->committed, modules, digests, seconds, error);
 }
 
-/* The new patches are in force. What is left, if anything, is a removal. */
-static int pass_return(Job *j, sd_bus_error *error) {
+/* What is left, if anything, is a removal. */
+static int open_rest(Job *j, sd_bus_error *error) {
         _cleanup_strv_free_ char **ids = NULL, **modules = NULL;
         const Plan *plan = job_plan(j);
-        int r;
 
-        /* Before the intent is closed: whoever is interrupted between the two finds one of them. */
-        r = begin_trial(j, error);
-        if (r < 0)
-                return r;
-
-        j->past_return = true;
-        for (size_t i = j->step + 1; r >= 0 && i < plan->n_steps; i++)
+        for (size_t i = j->step + 1; i < plan->n_steps; i++)
                 if (plan->steps[i].action == STEP_UNLOAD) {
-                        r = strv_extend(&ids, strempty(plan->steps[i].id));
+                        int r = strv_extend(&ids, strempty(plan->steps[i].id));
                         if (r >= 0)
                                 r = strv_extend(&modules, strempty(plan->steps[i].module));
+                        if (r < 0)
+                                return r;
                 }
-        if (r < 0)
-                return r;
         if (modules)
                 return job_open_intent(j, job_type_to_string(JOB_REMOVE), ids, modules, error);
         job_close_intent(j);
         return 0;
 }
 
-/** job_step_commit() - JobStep: the patch is in force on every task; from now on it is wanted */
-int job_step_commit(Job *j, sd_bus_error *error) {
-        const PlanStep *s = job_step(j);
+static int commit(Job *j, const PlanStep *s, sd_bus_error *error) {
         PreparedBundle *b;
         int r;
 
@@ -178,14 +169,32 @@ int job_step_commit(Job *j, sd_bus_error *error) {
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("StateUnwritable"),
                         "The sequence of stream '%s' cannot be written: %s",
                         verified_manifest(b->verified)->stream, strerror(-r));
-        r = write_record(j, b, error);
+        return write_record(j, b, error);
+}
+
+/**
+ * job_step_commit() - JobStep: the patch is in force on every task; from now on it is wanted
+ *
+ * Past the point of no return it is called again when the intent of the rest could not be written, see job-undo.c: that
+ * is all that is done then.
+ */
+int job_step_commit(Job *j, sd_bus_error *error) {
+        const PlanStep *s = job_step(j);
+        int r = 0;
+
+        if (!j->past_return)
+                r = commit(j, s, error);
+        if (r >= 0 && !more_to_add(j)) {
+                /* Before the intent is closed: whoever is interrupted between the two finds one of them. */
+                if (!j->past_return)
+                        r = begin_trial(j, error);
+                if (r >= 0) {
+                        j->past_return = true;
+                        r = open_rest(j, error);
+                }
+        }
         if (r < 0)
                 return r;
-        if (!more_to_add(j)) {
-                r = pass_return(j, error);
-                if (r < 0)
-                        return r;
-        }
         job_record(j, HOTPATCH_MESSAGE_APPLIED, LOG_NOTICE, s->id, s->module,
                 "Patch '%s' is active", s->id);
         return STEP_OVER;

@@ -75,6 +75,24 @@ static int make_transaction(uint32_t id, char **ret) {
         return asprintf(ret, SD_ID128_FORMAT_STR "-%" PRIu32, SD_ID128_FORMAT_VAL(boot), id) < 0 ? -ENOMEM : 0;
 }
 
+/* A number that could not be written down may come again, and its trial may still be on. */
+static int take_number(Job *j) {
+        Manager *m = j->manager;
+
+        do {
+                int r;
+
+                m->last_job = loaddir_next_number(kernel_root_fd(m->kernel), m->last_job);
+                j->id = m->last_job;
+                free(j->transaction);
+                j->transaction = NULL;
+                r = make_transaction(j->id, &j->transaction);
+                if (r < 0)
+                        return r;
+        } while (trials_know(m->trials, j->transaction));
+        return 0;
+}
+
 /**
  * job_new() - make a job that does nothing yet
  * @m: the manager; numbers the job
@@ -90,22 +108,20 @@ int job_new(Manager *m, JobType type, Job **ret) {
         j = malloc(sizeof(*j));
         if (!j)
                 return -ENOMEM;
-        m->last_job = loaddir_next_number(kernel_root_fd(m->kernel), m->last_job);
         *j = (Job) {
                 .manager = m,
                 .config = config_ref(m->config),
-                .id = m->last_job,
                 .type = type,
                 .state = JOB_VERIFYING,
                 .caller_uid = UINT32_MAX,
                 .load_dir_fd = -EBADF,
                 .action = type == JOB_APPLY ? HOTPATCH_ACTION_APPLY : HOTPATCH_ACTION_REMOVE,
         };
-        if (asprintf(&j->path, "%s/%" PRIu32, HOTPATCH_JOB_PATH, j->id) < 0)
-                return -ENOMEM;
-        r = make_transaction(j->id, &j->transaction);
+        r = take_number(j);
         if (r < 0)
                 return r;
+        if (asprintf(&j->path, "%s/%" PRIu32, HOTPATCH_JOB_PATH, j->id) < 0)
+                return -ENOMEM;
         *ret = TAKE_PTR(j);
         return 0;
 }

@@ -162,6 +162,8 @@ int trials_begin(Trials *t, const Job *j, char **ids, char **modules, char **dig
         _cleanup_(trial_record_done) TrialRecord record = {};
         int r;
 
+        if (trials_find(t, j->transaction))
+                return 0; /* it has begun */
         if (usec == 0 || !ids)
                 return trials_forgive(t, ids, NULL, forgiven);
         if (j->unclean)
@@ -207,6 +209,11 @@ const char *trials_transaction(const Trials *t, const char *id) {
         const Trial *trial = find_running(t, id);
 
         return trial ? trial->record.transaction : NULL;
+}
+
+/** trials_know() - has this transaction a trial, or had one that failed and is not over? */
+bool trials_know(const Trials *t, const char *transaction) {
+        return trials_find(t, transaction);
 }
 
 /** trials_have() - is this patch on trial? */

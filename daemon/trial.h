@@ -26,6 +26,7 @@ bool trials_pending(const Trials *t) _nonnull_(1);
 void trials_job_begins(Trials *t) _nonnull_(1);
 int trials_begin(Trials *t, const Job *j, char **ids, char **modules, char **digests, uint64_t seconds,
                 sd_bus_error *error) _must_check_ _nonnull_(1, 2);
+bool trials_know(const Trials *t, const char *transaction) _nonnull_(1, 2);
 bool trials_have(const Trials *t, const char *id) _nonnull_(1, 2);
 const char *trials_transaction(const Trials *t, const char *id) _nonnull_(1, 2);
 const char *trials_superseder(const Trials *t, const char *id) _nonnull_(1, 2);

@@ -370,6 +370,14 @@ class Machine:
         shutil.rmtree(self.root, ignore_errors=True)
 
 
+def warn(module, function='new_hp_function'):
+    """What a kernel says when code of the module is at fault."""
+    return ('------------[ cut here ]------------', 'something is odd',
+            'WARNING: CPU: 0 PID: 1 at a.c:1 %s+0x1/0x2 [%s]' % (function, module),
+            'Modules linked in: hp_one(OEK) hp_two(OEK)', 'CPU: 0 PID: 1 Comm: a',
+            'Call Trace:', ' <TASK>', ' vfs_read+0x1/0x2', ' </TASK>', '---[ end trace 0000000000000000 ]---')
+
+
 # --- the bus ---
 
 POLICY = '''<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"

@@ -12,16 +12,9 @@ import time
 from systemdmock import Systemd, failure
 
 from hotpatchtest import (BUILD, JOB, MANAGER, NAME, NO_OPTIONS, NOBODY, PATCH, PATIENCE, ROOT,
-                         World, main, notes, read, refused, wait_for)
+                         World, main, notes, read, refused, wait_for, warn)
 
 PATCH_PATH = ROOT + '/patch/'
-
-
-def warn(module, function='new_hp_function'):
-    return ('------------[ cut here ]------------', 'something is odd',
-            'WARNING: CPU: 0 PID: 1 at a.c:1 %s+0x1/0x2 [%s]' % (function, module),
-            'Modules linked in: hp_one(OEK) hp_two(OEK)', 'CPU: 0 PID: 1 Comm: a',
-            'Call Trace:', ' <TASK>', ' vfs_read+0x1/0x2', ' </TASK>', '---[ end trace 0000000000000000 ]---')
 
 
 OOPS = ('BUG: kernel NULL pointer dereference, address: 0000000000000000', 'Oops: 0002 [#1] PREEMPT SMP',
@@ -938,6 +931,34 @@ def test_the_daemon_is_killed_in_the_rollback(pki):
                 'hp-one': 'active', 'hp-two': 'staged'})
             clean(w, ['hp_one'])
             assert [i for i, _ in rolled_back(w)] == ['hp-two'], rolled_back(w)
+
+
+def test_an_intent_that_cannot_be_written_begins_one_trial(pki):
+    """That of the rest of the Apply, past the return: only it is tried again, and a bad sign later finds all it needs."""
+    with start(pki, 'MaxSec=60') as w:
+        w.machine.stage('hp-one')
+        w.machine.stage('hp-two', supersedes=['hp-one'])
+        apply(w, 'hp-one')
+        w.machine.kernel.stall = True
+        job = w.root.apply('hp-two')
+        wait_for('transition', lambda: w.root.job(job[1])['State'] == 'transition')
+        blocked = w.machine.path('var/lib/hotpatch/.#intent')
+        os.makedirs(blocked)
+        w.machine.kernel.stall = False
+        wait_for('the trial', lambda: len(records(w)) == 2)
+        time.sleep(2.5)
+        assert w.root.job(job[1])['State'] != 'finished' and len(records(w)) == 2
+        os.rmdir(blocked)
+        assert w.root.finish(job) == ('done', '', '')
+        (trial,) = records(w)
+        text = read(w.machine.path('var/lib/hotpatch/trials', trial)).decode().split()
+        assert [line for line in text if line.startswith('ID=')] == ['ID=hp-two'], text
+        assert w.machine.leftovers() == [], w.machine.leftovers()
+        w.machine.say(*warn('hp_two'))
+        wait_for('the rollback', lambda: jobs(w, 'rollback'))
+        clean(w, ['hp_one'])
+        assert len(jobs(w, 'rollback')) == 1, jobs(w, 'rollback')
+        assert w.root.patches() == {'hp-one': 'active', 'hp-two': 'staged'}, w.root.patches()
 
 
 def test_a_rollback_cannot_be_cancelled(pki):

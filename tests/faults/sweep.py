@@ -17,7 +17,8 @@ one has started.
   whole       that is what was before the operation or what it leads to, and the latter if it said "done"
   clean       after the new start no temporary file, load directory or intent is left, and no job runs
   alive       the daemon ends only by the signal that we sent, or with a reason; it never hangs
-  useful      afterwards everything can be applied and removed as ever
+  tried       a patch is on one trial at most, and is wanted
+  useful      afterwards a bad sign leads back to what was before, and everything can be applied and removed as ever
 """
 
 import argparse
@@ -40,7 +41,7 @@ sys.path.insert(0, os.path.join(HERE, '../bus'))
 # pylint: disable=wrong-import-position
 import dbus
 from hotpatchtest import (BUILD, DAEMON, NAME, Bus, Client, Daemon, Machine, Pki,
-                          make_bundle, read, wait_for, write)
+                          make_bundle, read, wait_for, warn, write)
 
 TRACER = os.path.join(BUILD, 'tests/faults/fault-tracer')
 KINDS = ['before', 'after', 'worker', 'EIO', 'ENOSPC', 'ENOMEM', 'EINTR', 'EMFILE']
@@ -250,6 +251,7 @@ class World:
         self.shop = shop
         self.machine = Machine(shop.pki)
         self.machine.kernel.delay = 0.02
+        self.machine.open_log()
         for bundle in operation.staged:
             spool = self.machine.path('var/lib/hotpatch/spool')
             os.makedirs(spool, mode=0o700, exist_ok=True)
@@ -297,6 +299,12 @@ class World:
         names = os.listdir(folder) if os.path.isdir(folder) else []
         return tuple(sorted(n.removesuffix('.record') for n in names if n.endswith('.record')))
 
+    def trials(self):
+        """ids of each trial that goes on"""
+        folder = self.machine.path('var/lib/hotpatch/trials')
+        texts = [read(os.path.join(folder, n)).decode() for n in os.listdir(folder)] if os.path.isdir(folder) else []
+        return [re.findall('^ID=(.*)$', t, re.M) for t in texts if 'REASON=' not in t]
+
     def wait_for_jobs(self):
         with contextlib.suppress(AssertionError):
             wait_for('the end of all jobs', lambda: all(j[2] == 'finished' for j in self.jobs()), LIMIT)
@@ -311,15 +319,30 @@ class World:
         expect(tuple(sorted(bus)) == force and all(s == 'active' for s in bus.values()),
                'the kernel has %s, the bus says %s' % (force, bus))
         allowed = [operation.after] if result == 'done' else [operation.before, operation.after]
+        tried = list(itertools.chain(*self.trials()))
+        expect(len(set(tried)) == len(tried), 'on trial more than once: %s' % self.trials())
+        expect(set(tried) <= set(wanted), 'on trial: %s, wanted: %s' % (tried, wanted))
         expect(force in allowed, 'in force: %s, after "%s" of %s to %s' % (force, result, operation.before,
                                                                            operation.after))
 
     def clean(self):
         expect(not self.machine.leftovers(), 'left over: %s' % self.machine.leftovers())
 
+    def fail_trial(self, operation):
+        """What it led to is on trial; with a bad sign all is as it was before."""
+        new = set(operation.after) - set(operation.before)
+        if not new or self.in_force() != operation.after:
+            return
+        expect(new <= set(itertools.chain(*self.trials())), 'not on trial: %s' % sorted(new))
+        self.machine.say(*warn(min(new).replace('-', '_')))
+        wait_for('the rollback', lambda: any(j[1] == 'rollback' for j in self.jobs()), LIMIT)
+        self.check(Always(operation.before), 'rolled back')
+        self.clean()
+
     def useful(self, operation):
         """Out with everything, in with everything, as an administrator would."""
         self.machine.kernel.stall = False
+        self.fail_trial(operation)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.machine.path('fake/insert-errno-hp_three'))
         for bundle in self.in_force():
