@@ -207,10 +207,54 @@ static const Option *option_find_letter(char letter) {
         return NULL;
 }
 
+/* Longer ones are no words of ours. */
+#define TYPO_MAX 32U
+
+/* How many letters must be put in, taken out or changed to make one of the other. */
+static size_t distance(const char *a, const char *b) {
+        size_t row[TYPO_MAX + 1], n = strlen(b);
+
+        if (strlen(a) > TYPO_MAX || n > TYPO_MAX)
+                return SIZE_MAX;
+        for (size_t i = 0; i <= n; i++)
+                row[i] = i;
+        for (size_t i = 0; a[i]; i++) {
+                size_t diagonal = row[0]++;
+
+                for (size_t j = 0; j < n; j++) {
+                        size_t change = diagonal + (a[i] != b[j]), shift = 1 + (row[j] < row[j + 1] ? row[j] : row[j + 1]);
+
+                        diagonal = row[j + 1];
+                        row[j + 1] = change < shift ? change : shift;
+                }
+        }
+        return row[n];
+}
+
+/* The word that somebody may have meant, at most two letters away; NULL: none. */
+static const char *verb_meant(const char *typed) {
+        const char *best = NULL;
+        size_t least = 3;
+
+        for (size_t i = 0; i < n_ctl_verbs; i++) {
+                size_t d = distance(typed, ctl_verbs[i].name);
+
+                if (d < least && d < strlen(ctl_verbs[i].name) - 1) {
+                        least = d;
+                        best = ctl_verbs[i].name;
+                }
+        }
+        return best;
+}
+
+static const char *verb_name(const Reader *reader) {
+        return reader->verb ? reader->verb->name : NULL;
+}
+
 static int option_apply(Reader *reader, const Option *option, const char *value) {
         reader->seen |= option->set;
         if (option->apply(reader->ctl, value) < 0)
-                return ctl_usage("--%s does not take '%s'", option->name, strempty(value));
+                return ctl_usage_of(verb_name(reader), "--%s does not take '%s': %s", option->name, strempty(value), option->help);
         return 0;
 }
 
@@ -220,12 +264,12 @@ static int read_long(Reader *reader, const char *text) {
         const char *value = equals ? equals + 1 : NULL;
 
         if (!option)
-                return ctl_usage("there is no option '--%s'", text);
+                return ctl_usage_of(verb_name(reader), "there is no option '--%s'", text);
         if (value && !option->value)
-                return ctl_usage("--%s takes no value", option->name);
+                return ctl_usage_of(verb_name(reader), "--%s takes no value", option->name);
         if (!value && option->value && !option->value_optional) {
                 if (reader->i + 1 >= reader->argc)
-                        return ctl_usage("--%s needs a value, %s", option->name, option->value);
+                        return ctl_usage_of(verb_name(reader), "--%s needs a value, %s: %s", option->name, option->value, option->help);
                 value = reader->argv[++reader->i];
         }
         return option_apply(reader, option, value);
@@ -238,7 +282,7 @@ static int read_letters(Reader *reader, const char *text) {
                 int r;
 
                 if (!option)
-                        return ctl_usage("there is no option '-%c'", *text);
+                        return ctl_usage_of(verb_name(reader), "there is no option '-%c'", *text);
                 if (!option->value || option->value_optional) {
                         r = option_apply(reader, option, NULL);
                         if (r != 0)
@@ -248,7 +292,7 @@ static int read_letters(Reader *reader, const char *text) {
                 if (text[1])
                         return option_apply(reader, option, text + 1);
                 if (reader->i + 1 >= reader->argc)
-                        return ctl_usage("-%c needs a value, %s", *text, option->value);
+                        return ctl_usage_of(verb_name(reader), "-%c needs a value, %s: %s", *text, option->value, option->help);
                 return option_apply(reader, option, reader->argv[++reader->i]);
         }
         return 0;
@@ -260,8 +304,11 @@ static int keep(Reader *reader, const char *arg) {
 
 static int read_verb(Reader *reader, const char *arg) {
         reader->verb = verb_find(arg);
-        if (!reader->verb)
-                return ctl_usage("there is no verb '%s'", arg);
+        if (!reader->verb) {
+                const char *meant = verb_meant(arg);
+
+                return ctl_usage("there is no verb '%s'%s%s%s", arg, meant ? "; is it '" : "", strempty(meant), meant ? "'?" : "");
+        }
         return keep(reader, arg);
 }
 
@@ -303,16 +350,15 @@ static int check_verb(const Reader *reader) {
 
         for (size_t i = 0; i < n_ctl_options; i++)
                 if (reader->seen & ctl_options[i].set & ~verb->options)
-                        return ctl_usage(
-                                        "'%s' does not take --%s", verb->name, ctl_options[i].name);
+                        return ctl_usage_of(verb->name, "'%s' does not take --%s", verb->name, ctl_options[i].name);
         if (verb->own_options)
                 return 0;
         if (n - 1 < verb->min)
-                return ctl_usage("'%s' needs more: %s %s", verb->name, verb->name, verb->args);
+                return ctl_usage_of(verb->name, "'%s' needs more: %s %s", verb->name, verb->name, verb->args);
         if (n - 1 > verb->max && verb->max == 0)
-                return ctl_usage("'%s' takes no arguments", verb->name);
+                return ctl_usage_of(verb->name, "'%s' takes no arguments", verb->name);
         if (n - 1 > verb->max)
-                return ctl_usage("'%s' takes at most %u arguments", verb->name, verb->max);
+                return ctl_usage_of(verb->name, "'%s' takes at most %u arguments", verb->name, verb->max);
         return 0;
 }
 

@@ -190,10 +190,10 @@ int verb_baseline(Ctl *ctl, int argc, char *argv[]) {
                 if (streq(baseline_verbs[i].name, argv[1]))
                         verb = &baseline_verbs[i];
         if (argc > 1 && !verb && !((streq(argv[1], "status") || streq(argv[1], "look")) && argc == 2))
-                return ctl_usage("'baseline' knows 'status', 'look', 'plan', 'download', 'schedule', 'install' and 'mend', not '%s'",
+                return ctl_usage_of("baseline", "'baseline' knows 'status', 'look', 'plan', 'download', 'schedule', 'install' and 'mend', not '%s'",
                         argv[1]);
         if (argc > 2 && (!argument_is_id(id) || streq(argv[1], "mend")))
-                return ctl_usage("'%s' is not the id of a baseline bundle; stage its file first", id);
+                return ctl_usage_of("baseline", "'%s' is not the id of a baseline bundle; stage its file first", id);
         r = verb ? ask(ctl, verb, id, &error)
                 : argc > 1 && streq(argv[1], "look") ? look(ctl, &error) : describe(ctl, &error);
         return r < 0 ? ctl_fail(ctl, *id ? id : NULL, &error, r) : HOTPATCH_EXIT_OK;

@@ -172,7 +172,7 @@ int verb_calendar(Ctl *ctl, int argc, char *argv[]) {
 
         if (argc > 1) {
                 if (strlen(argv[1]) != 4 || strspn(argv[1], "0123456789") != 4)
-                        return ctl_usage("'%s' is no year", argv[1]);
+                        return ctl_usage_of("calendar", "'%s' is no year", argv[1]);
                 year = (uint32_t) atoi(argv[1]);
         }
         r = ask(ctl, year, &calendar, &error);

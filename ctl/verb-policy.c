@@ -107,7 +107,7 @@ int verb_policy(Ctl *ctl, int argc, char *argv[]) {
         int r;
 
         if (argc > 1 && !streq(argv[1], "reload"))
-                return ctl_usage("'policy' knows 'reload', not '%s'", argv[1]);
+                return ctl_usage_of("policy", "'policy' knows 'reload', not '%s'", argv[1]);
         r = argc > 1 ? reload(ctl, &error) : show(ctl, &error);
         return r < 0 ? ctl_fail(ctl, NULL, &error, r) : HOTPATCH_EXIT_OK;
 }

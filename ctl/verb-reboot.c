@@ -109,14 +109,14 @@ static int run(Ctl *ctl, int argc, char *argv[], sd_bus_error *error) {
         if (argc == 1)
                 return show(ctl, error);
         if (argc > 2 && read_time(argv[2], &usec) < 0)
-                return ctl_usage("'%s' is no time, as '+2h' or '2026-11-21 22:00' is", argv[2]);
+                return ctl_usage_of("reboot", "'%s' is no time, as '+2h' or '2026-11-21 22:00' is", argv[2]);
         if (streq(argv[1], "schedule"))
                 return change(ctl, "ScheduleReboot", &usec, error);
         if (streq(argv[1], "defer") && argc == 3)
                 return change(ctl, "DeferBaseline", &usec, error);
         if (streq(argv[1], "cancel") && argc == 2)
                 return change(ctl, "CancelReboot", NULL, error);
-        return ctl_usage("'reboot' knows 'schedule [TIME]', 'defer TIME' and 'cancel'");
+        return ctl_usage_of("reboot", "'reboot' knows 'schedule [TIME]', 'defer TIME' and 'cancel'");
 }
 
 int verb_reboot(Ctl *ctl, int argc, char *argv[]) {

@@ -512,6 +512,16 @@ def test_a_refusal_fits_a_terminal(pki):
         assert max(map(len, out.splitlines())) <= 80, out
 
 
+def test_a_typing_error_is_understood(pki):
+    with World(pki) as w:
+        for words, said, helps in ((['statsu'], "is it 'status'?", 'hotpatchctl --help'), (['xyzzy'], "no verb 'xyzzy'\n", 'hotpatchctl --help'),
+                                   (['history', '--since=never'], "'2026-11-21 09:30'", 'hotpatchctl history --help'),
+                                   (['plan'], 'plan FILE|ID...', 'hotpatchctl plan --help'),
+                                   (['reboot', 'never'], "'schedule [TIME]'", 'hotpatchctl reboot --help')):
+            _, err = ctl(w, *words, code=2)
+            assert said in err and f"  Try '{helps}'." in err, err
+
+
 def test_before_the_first_baseline(pki):
     with World(pki).start() as w:
         out, _ = ctl(w, 'baseline')
