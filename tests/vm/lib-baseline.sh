@@ -122,9 +122,54 @@ seconds_of() {
         date -d "$1" +%s
 }
 
+# baselines [LINE…]: of section [Baseline]; each month has one, on its first day, and the window is open now and for hours
+baselines() {
+        configure "$(printf '[Baseline]\nEnable=yes\nMonths=1 2 3 4 5 6 7 8 9 10 11 12\nDay=1\n'
+                printf 'Window=%s UTC\nWindowLengthSec=12h\n' "$(date -u -d '-1 hour' +%H:%M)"
+                printf '%s\n' "$@")"
+}
+
+# stay_in_the_month: some days may pass, and no other baseline becomes due
+stay_in_the_month() {
+        local day
+
+        day=$(date +%-d)
+        ((day > 1 && day < 22)) || set_clock "$(date -d "$(date +%Y-%m-10)" +%s)"
+}
+
 # next_baseline KEY: name ("month"), "day", "window_begin" … of the first baseline that is to come
 next_baseline() {
         calendar "[.[].months[] | select(.kind == \"baseline\" and .state == \"coming\")][0].$1"
+}
+
+# schedule KEY: of hotpatchctl's answer about the restart
+schedule() {
+        hotpatchctl --json=short reboot | jq -r ".$1 // \"\""
+}
+planned() {
+        seconds_of "$(schedule restart)"
+}
+
+# What logind says: "reboot 1795300000000001", or nothing
+logind_has() {
+        busctl --json=short get-property org.freedesktop.login1 /org/freedesktop/login1 org.freedesktop.login1.Manager \
+                ScheduledShutdown | jq -r '.data | select(.[0] != "") | "\(.[0]) \(.[1])"'
+}
+# is_handed_over [TYPE]
+is_handed_over() {
+        [[ $(logind_has) == "${1:-reboot} "* ]] && grep -qx 'TAKEN_OVER=1' /var/lib/hotpatch/baseline-state
+}
+
+# Until five minutes before its time the daemon only waits; then it asks who works.
+to_the_hand_over() {
+        set_clock $(($(planned) - 299))
+}
+
+# expect_planned_restart [TYPE]: systemd-logind gets it, its time comes, and the machine restarts
+expect_planned_restart() {
+        to_the_hand_over
+        eventually 60 is_handed_over "${1:-reboot}"
+        expect_restart 180 set_clock "$(planned)"
 }
 
 # expect_restart SECONDS COMMAND…: the machine restarts by itself within that time, and goes on with the next testcase

@@ -38,6 +38,11 @@ packages_guest=(systemd systemd-sysv libpam-systemd dbus polkitd kmod procps uti
 # one and installed from their files, so each is named.
 packages_guest_kernel=(udev linux-base initramfs-tools initramfs-tools-core klibc-utils libklibc cpio logsave zstd)
 
+# in a guest that has needrestart(1) (tests/faults/needrestart.sh): fetched and installed in the same way
+packages_needrestart=(needrestart gettext-base libintl-perl libmodule-find-perl libproc-processtable-perl libsort-naturally-perl
+        libterm-readkey-perl xz-utils binutils binutils-common binutils-x86-64-linux-gnu libbinutils libctf-nobfd0 libctf0
+        libgprofng0)
+
 # build_dependencies: the names in Build-Depends of debian/control
 build_dependencies() {
         sed -n '/^Build-Depends:/,/^[^ ]/{/^Build-Depends:/s///p;/^ /p}' "$top/debian/control" |

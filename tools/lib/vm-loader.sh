@@ -4,8 +4,8 @@
 #
 # A guest that has its kernel as a machine has it (tools/vm --own-kernel): linux-image and initramfs-tools are installed,
 # and each boot begins with what the guest's own disk names, /vmlinuz and /initrd.img. This stands in for the boot loader,
-# and like one that counts it takes what is named .old after a kernel that did not come up. The clock
-# goes on where the guest's was, as the clock of a machine does.
+# and like one that counts it takes what is named .old instead of what did not come up, until that was made anew. The
+# clock goes on where the guest's was, as the clock of a machine does.
 
 # kernel_debs RELEASE: let kernel_debs be the files of what a guest needs that has this kernel installed
 kernel_debs() {
@@ -51,10 +51,27 @@ loader_find() {
         on_disk "stat /$1" | sed -nE 's/^Fast link dest: "\/?(.*)"$/\1/p'
 }
 
+# load_named SUFFIX: let image_kernel be a folder with what the links with that ending name, and arg_kernel its release
+load_named() {
+        local vmlinuz initrd
+
+        vmlinuz=$(loader_find "vmlinuz$1")
+        initrd=$(loader_find "initrd.img$1")
+        [[ -n $vmlinuz && -n $initrd ]] || die 125 "the guest's disk names no kernel: /vmlinuz$1, /initrd.img$1"
+        image_kernel=$run/boot arg_kernel=${vmlinuz##*/vmlinuz-}
+        rm -rf "$image_kernel"
+        mkdir -p "$image_kernel"
+        on_disk "dump /$vmlinuz $image_kernel/vmlinuz" && on_disk "dump /$initrd $image_kernel/initrd"
+        [[ -s $image_kernel/vmlinuz ]] || die 125 "the guest's disk has no '/$vmlinuz'"
+}
+
+# named_files: what tells one pair of kernel and initramfs from another
+named_files() {
+        cat "$run/boot/vmlinuz" "$run/boot/initrd" | hash_of
+}
+
 # load_kernel: let image_kernel be a folder with what the disk boots, and arg_kernel its release
 load_kernel() {
-        local suffix='' vmlinuz initrd
-
         loader_disk=$run/root.raw
         # What a boot has left in the journal of the file system is not in its place yet.
         if dumpe2fs -h "$loader_disk" 2>/dev/null | grep -q needs_recovery; then
@@ -64,21 +81,12 @@ load_kernel() {
         fi
         if is_dead_boot; then
                 say "kernel '$arg_kernel' did not come up"
-                echo "$arg_kernel" >>"$run/dead"
+                named_files >>"$run/dead"
         fi
-        vmlinuz=$(loader_find vmlinuz)
-        if grep -qxFs -- "${vmlinuz##*/vmlinuz-}" "$run/dead"; then
-                suffix=.old
-                vmlinuz=$(loader_find vmlinuz.old)
-        fi
-        initrd=$(loader_find "initrd.img$suffix")
-        [[ -n $vmlinuz && -n $initrd ]] || die 125 "the guest's disk names no kernel: /vmlinuz$suffix, /initrd.img$suffix"
-        image_kernel=$run/boot arg_kernel=${vmlinuz##*/vmlinuz-}
-        mkdir -p "$image_kernel"
-        on_disk "dump /$vmlinuz $image_kernel/vmlinuz" && on_disk "dump /$initrd $image_kernel/initrd"
+        load_named ''
+        ! grep -qxFs -- "$(named_files)" "$run/dead" || load_named .old
         load_clock
         rm -f "$run/loader.raw"
-        [[ -s $image_kernel/vmlinuz ]] || die 125 "the guest's disk has no '/$vmlinuz'"
 }
 
 # is_dead_boot: did the last boot panic before the guest's side of tools/vm began? (See tools/lib/guest/run.)
