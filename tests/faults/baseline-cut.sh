@@ -11,6 +11,7 @@ new=6.1.0-56-cloud-amd64
 
 prepare() {
         cp "$top/tests/vm/lib-baseline.sh" "$1/"
+        make_vendor "$1"
         make_repository "$1/repository" $new
 }
 
@@ -61,6 +62,7 @@ expect_interrupted() {
 }
 
 testcase_the_power_is_cut_while_the_kernel_is_unpacked() {
+        trust_vendor
         use_repository repository
         stay_in_the_month
         baselines DeadlineSec=60d Busy= TrialSec=10s

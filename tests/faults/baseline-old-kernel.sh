@@ -10,6 +10,7 @@ new=6.1.0-56-cloud-amd64
 
 prepare() {
         cp "$top/tests/vm/lib-baseline.sh" "$1/"
+        make_vendor "$1"
         make_repository "$1/repository" $new
 }
 
@@ -17,6 +18,7 @@ prepare() {
 . "$(dirname "$0")/lib-baseline.sh"
 
 testcase_a_kernel_is_installed_that_does_not_boot() {
+        trust_vendor
         use_repository repository
         stay_in_the_month
         baselines DeadlineSec=60d Busy= TrialSec=10s

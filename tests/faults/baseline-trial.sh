@@ -86,8 +86,7 @@ remedied() {
 }
 
 testcase_a_kernel_is_installed() {
-        mkdir -p /etc/hotpatch/trust.d
-        cp keys/root.pem keys/revocation.crl /etc/hotpatch/trust.d/
+        trust_vendor
         use_repository repository
         stay_in_the_month
         year

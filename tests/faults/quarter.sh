@@ -54,8 +54,7 @@ nothing_was_denied() {
 }
 
 testcase_a_machine_that_plans_nothing() {
-        mkdir -p /etc/hotpatch/trust.d
-        cp keys/root.pem keys/revocation.crl /etc/hotpatch/trust.d/
+        trust_vendor
         use_repository repository
         [[ $(uname -r) == 6.1.0-50-cloud-amd64 ]]
         run hotpatchctl status

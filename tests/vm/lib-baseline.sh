@@ -36,6 +36,12 @@ make_package() {
         rm -rf "$tree"
 }
 
+# make_vendor FOLDER: somebody to be trusted, without whom a machine is not eligible
+make_vendor() {
+        hotpatchctl --quiet key generate "$1/keys"
+        rm "$1"/keys/*.key
+}
+
 # sign_repository FOLDER: the packages in it are a repository, signed by a new key, FOLDER/key.gpg
 sign_repository() {
         local folder=$1 home
@@ -64,6 +70,12 @@ use_repository() {
         install -D -m 644 "$1/key.gpg" /etc/apt/keyrings/test.gpg
         rm -rf /etc/apt/sources.list.d/*
         echo 'deb [signed-by=/etc/apt/keyrings/test.gpg] copy:/srv/repository ./' >/etc/apt/sources.list
+}
+
+# trust_vendor: whose keys lie beside the scenario
+trust_vendor() {
+        mkdir -p /etc/hotpatch/trust.d
+        cp keys/root.pem keys/revocation.crl /etc/hotpatch/trust.d/
 }
 
 # configure TEXT: a drop-in of hotpatchd.conf(5), read at once; each call replaces the last
