@@ -10,6 +10,7 @@
 
 #include "ctl/journal.h"
 #include "daemon/messages.h"
+#include "util/journal-match.h"
 #include "util/strv.h"
 
 struct Journal {
@@ -123,15 +124,7 @@ int journal_open(const char *directory, Journal **ret) {
         r = open_files(directory, &j->journal);
         if (r < 0)
                 return r;
-        /* Matches of different fields: all must hold. */
-        r = sd_journal_add_match(j->journal, "_SYSTEMD_UNIT=hotpatchd.service", 0);
-        if (r < 0)
-                return r;
-        /* The same field again: either of the two. */
-        r = sd_journal_add_match(j->journal, "_SYSTEMD_UNIT=hotpatch-restore.service", 0);
-        if (r < 0)
-                return r;
-        r = sd_journal_add_match(j->journal, "_UID=0", 0);
+        r = journal_match_ours(j->journal);
         if (r < 0)
                 return r;
         r = sd_journal_seek_tail(j->journal);

@@ -16,6 +16,7 @@
 #include "bundle/manifest.h"
 #include "daemon/audit-report.h"
 #include "daemon/messages.h"
+#include "util/journal-match.h"
 #include "util/limits.h"
 #include "util/strv.h"
 
@@ -43,17 +44,13 @@ static void journal_closep(sd_journal **j) {
         sd_journal_close(*j);
 }
 
-/* Matches of the same field: one of them; of different fields: all. */
 static int open_journal(sd_journal **ret) {
         _cleanup_(journal_closep) sd_journal *j = NULL;
         int r = sd_journal_open(&j, SD_JOURNAL_LOCAL_ONLY | SD_JOURNAL_SYSTEM);
 
         if (r >= 0)
-                r = sd_journal_add_match(j, "_SYSTEMD_UNIT=hotpatchd.service", 0);
-        if (r >= 0)
-                r = sd_journal_add_match(j, "_SYSTEMD_UNIT=hotpatch-restore.service", 0);
-        if (r >= 0)
-                r = sd_journal_add_match(j, "_UID=0", 0);
+                r = journal_match_ours(j);
+        /* Matches of the same field: one of them. */
         for (size_t i = 0; i < ELEMENTSOF(events) && r >= 0; i++) {
                 char match[64];
 

@@ -20,7 +20,7 @@
  *   HOTPATCH_ERROR_NAME     D-Bus error name, org.hotpatch.Error.*
  *   HOTPATCH_ERROR_MESSAGE  the sentence that goes with it
  *
- * Anybody may write such fields. Readers match _SYSTEMD_UNIT=hotpatchd.service and _UID=0.
+ * Anybody may write such fields; util/journal-match.c says which records to believe.
  */
 
 /* A verified bundle was put into the spool */

@@ -5,7 +5,7 @@
  * that writes to the journal with fields of ours.
  *
  * The journal is history and never state: it rotates, may be volatile or may not run at all, and
- * anybody may write records that look like ours (readers match _SYSTEMD_UNIT and _UID). So a record
+ * anybody may write records that look like ours (readers match unit and _UID, see util/journal-match.c). So a record
  * that cannot be written is lost, and nothing fails because of it.
  *
  * Texts may quote a stranger's manifest. The native protocol of the journal frames values that hold
@@ -62,6 +62,16 @@ static int add_list(char ***fields, const char *name, char *const *values) {
         return 0;
 }
 
+/* The unit, in our own words: journald finds _SYSTEMD_UNIT by the process, and when it is busy, as it is while a machine starts,
+ * hotpatch-restore has ended by then. systemd.journal-fields(7) has OBJECT_SYSTEMD_UNIT for records about a unit, and
+ * journalctl --unit believes it from root. */
+static int add_unit(char ***fields) {
+        char unit[64];
+
+        (void) snprintf(unit, sizeof(unit), "%s.service", program_invocation_short_name);
+        return add_field(fields, "OBJECT_SYSTEMD_UNIT", unit);
+}
+
 static int add_all(char ***fields, const Record *record) {
         const struct {
                 const char *name, *value;
@@ -86,6 +96,8 @@ static int add_all(char ***fields, const Record *record) {
                         return r;
         }
         r = add_field(fields, "SYSLOG_IDENTIFIER", program_invocation_short_name);
+        if (r >= 0)
+                r = add_unit(fields);
         if (r >= 0)
                 r = add_number(fields, "PRIORITY", (uint64_t) record->priority);
         if (r >= 0 && record->caller_uid != UINT32_MAX)

@@ -52,6 +52,11 @@ def journal(w):
         record(8, 'REMOVED', "Patch 'hp-one' is gone", 5, unit='other.service', HOTPATCH_PATCH='hp-one'),
         record(9, 'REMOVED', "Patch 'hp-one' is gone", 5, uid=1000, HOTPATCH_PATCH='hp-one'),
         record(10, 'RESTORED', "Patch 'hp-one' is back", unit='hotpatch-restore.service', HOTPATCH_PATCH='hp-one'),
+        # Read when the process was gone: journald knows the user, the process itself has named the unit.
+        record(11, 'RESTORED', "Patch 'hp-two' is back", unit=[], OBJECT_SYSTEMD_UNIT='hotpatch-restore.service',
+               HOTPATCH_PATCH='hp-two'),
+        record(12, 'REMOVED', "Patch 'hp-two' is gone", unit=[], OBJECT_SYSTEMD_UNIT='hotpatch-restore.service', uid=1000,
+               HOTPATCH_PATCH='hp-two'),
     ]
     subprocess.run([REMOTE, '-o', directory + '/made-up.journal', '-'], input=''.join(records), text=True, check=True,
                    capture_output=True)
@@ -69,9 +74,9 @@ def test_filters(pki):
         one, two = 'hp-one', 'hp-two'
         # Others may write such fields, but not as root in these units.
         everything = [('staged', one), ('applied', one), ('applied', two), ('tripped', one), ('finding', None),
-                      ('finding', None), ('unchanged', two), ('trial-failed', two), ('restored', one)]
+                      ('finding', None), ('unchanged', two), ('trial-failed', two), ('restored', one), ('restored', two)]
         assert history() == everything
-        assert history('--patch=hp-two') == [('applied', two), ('unchanged', two), ('trial-failed', two)]
+        assert history('--patch=hp-two') == [('applied', two), ('unchanged', two), ('trial-failed', two), ('restored', two)]
         # The records that do not name it, too.
         assert history('--cve', 'CVE-2026-2') == [('staged', one), ('applied', one), ('tripped', one), ('restored', one)]
         assert history('--cve', 'CVE-2026-9') == []
@@ -88,7 +93,7 @@ def test_what_a_person_sees(pki):
     with World(pki) as w:
         directory = journal(w)
         out, _ = ctl(w, 'history', '--directory=' + directory)
-        assert out.splitlines()[0].split() == ['TIME', 'EVENT', 'PATCH', 'RESULT'] and len(out.splitlines()) == 10, out
+        assert out.splitlines()[0].split() == ['TIME', 'EVENT', 'PATCH', 'RESULT'] and len(out.splitlines()) == 11, out
         assert 'It is applied' in out, out
         assert ctl(w, 'history', '-D', directory, '--patch=hp-none')[0] == 'Nothing of that kind is recorded.\n'
         screen, code = ctl_terminal(w, 'history', '-D', directory)

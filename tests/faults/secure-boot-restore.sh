@@ -35,7 +35,7 @@ testcase_a_signed_patch_is_applied() {
 
 testcase_it_is_restored_at_the_start() {
         in_force
-        expect_journal MESSAGE_ID=417ac213474e4f02a32608b6de023ccb _SYSTEMD_UNIT=hotpatch-restore.service
+        expect_journal MESSAGE_ID=417ac213474e4f02a32608b6de023ccb OBJECT_SYSTEMD_UNIT=hotpatch-restore.service _UID=0
         run hotpatchctl status
         expect_output "$patch: active.*restored at the start"
         run hotpatchctl check

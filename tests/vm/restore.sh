@@ -43,7 +43,7 @@ testcase_before_the_first_restart() {
 testcase_a_patch_is_restored_before_the_network() {
         in_force
         patch $version '"strikes":\[\].*"restore_result":"restored"'
-        expect_journal MESSAGE_ID=417ac213474e4f02a32608b6de023ccb _SYSTEMD_UNIT=hotpatch-restore.service
+        expect_journal MESSAGE_ID=417ac213474e4f02a32608b6de023ccb OBJECT_SYSTEMD_UNIT=hotpatch-restore.service _UID=0
         (($(usec hotpatch-restore.service ExecMainExitTimestampMonotonic) <= $(usec network-pre.target ActiveEnterTimestampMonotonic)))
         (($(usec hotpatch-restore.service ExecMainExitTimestampMonotonic) <= $(usec sysinit.target ActiveEnterTimestampMonotonic)))
         (($(usec local-fs.target ActiveEnterTimestampMonotonic) <= $(usec hotpatch-restore.service ExecMainStartTimestampMonotonic)))
