@@ -19,10 +19,9 @@
  * kernel came back, nothing has to be tried: it goes on when the new one runs.
  */
 
-#include <stdarg.h>
-
 #include "baseline/restart.h"
 #include "baseline/state.h"
+#include "util/str.h"
 
 /* Whoever ends a run tells; should nobody, it is looked at again. */
 #define LOOK_USEC (10 * USEC_PER_MINUTE)
@@ -42,15 +41,12 @@ typedef struct Context {
 static int say(const Context *c, const char *format, ...) _printf_(2, 3);
 static int say(const Context *c, const char *format, ...) {
         va_list ap;
-        int n;
+        int r;
 
         va_start(ap, format);
-        n = vasprintf(&c->d->text, format, ap);
+        r = str_vprintf(&c->d->text, format, ap);
         va_end(ap);
-        if (n >= 0)
-                return 0;
-        c->d->text = NULL;
-        return -ENOMEM;
+        return r;
 }
 
 static void enter(const Context *c, BaselinePhase phase) {

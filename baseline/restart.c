@@ -16,9 +16,8 @@
  * the same budget. What an administrator has named is his own to call off.
  */
 
-#include <stdarg.h>
-
 #include "baseline/restart.h"
+#include "util/str.h"
 
 /* Whoever holds it up is asked again so often. */
 #define RETRY_USEC (10 * USEC_PER_MINUTE)
@@ -33,34 +32,20 @@ int restart_time(const CalendarPolicy *p, uint64_t earliest_usec, uint64_t *ret)
         return r;
 }
 
-static int say(char **ret, const char *format, ...) _printf_(2, 3);
-static int say(char **ret, const char *format, ...) {
-        va_list ap;
-        int n;
-
-        va_start(ap, format);
-        n = vasprintf(ret, format, ap);
-        va_end(ap);
-        if (n >= 0)
-                return 0;
-        *ret = NULL;
-        return -ENOMEM;
-}
-
 /* One sentence about what holds the restart up; NULL: nothing does. */
 static int find_busy(const RestartFacts *f, char **ret) {
         *ret = NULL;
         /* Half-installed packages are worse than any delay, and an installation ends. */
         if (f->installing)
-                return say(ret, "The restart waits: packages are being installed");
+                return str_printf(ret, "The restart waits: packages are being installed");
         if (f->firm || (f->deadline_usec > 0 && f->now_usec >= f->deadline_usec))
                 return 0;
         if (f->inhibitor)
-                return say(ret, "The restart waits for %s", f->inhibitor);
+                return str_printf(ret, "The restart waits for %s", f->inhibitor);
         if (f->user)
-                return say(ret, "The restart waits: %s is logged in", f->user);
+                return str_printf(ret, "The restart waits: %s is logged in", f->user);
         if (f->battery)
-                return say(ret, "The restart waits for external power");
+                return str_printf(ret, "The restart waits for external power");
         return 0;
 }
 
@@ -110,7 +95,7 @@ static int accept_call_off(const CalendarPolicy *p, const RestartFacts *f, Resta
 
         if (r < 0 || *ret_why)
                 return r;
-        r = say(&d->text, "The restart was called off, as 'shutdown -c' does");
+        r = str_printf(&d->text, "The restart was called off, as 'shutdown -c' does");
         if (r < 0)
                 return r;
         d->action = RESTART_PUT_OFF;
@@ -125,7 +110,7 @@ static int decide_now(const CalendarPolicy *p, const RestartFacts *f, const char
         if (f->theirs_usec > 0) {
                 d->wake_usec = f->now_usec + RETRY_USEC;
                 d->overdue = f->deadline_usec > 0 && f->now_usec >= f->deadline_usec;
-                return say(&d->text, "Somebody else has scheduled %s; the restart that was planned for %s waits for it%s",
+                return str_printf(&d->text, "Somebody else has scheduled %s; the restart that was planned for %s waits for it%s",
                         strempty(f->theirs), strempty(f->planned),
                         d->overdue ? ", beyond the deadline of the baseline" : "");
         }
@@ -166,7 +151,7 @@ int restart_decide(const CalendarPolicy *p, const RestartFacts *f, RestartDecisi
                 if (r >= 0 && busy && !d.text)
                         d.text = TAKE_PTR(busy);
                 if (r >= 0 && denied && !d.text)
-                        r = say(&d.text, "The restart was called off, as 'shutdown -c' does, and comes all the same: %s",
+                        r = str_printf(&d.text, "The restart was called off, as 'shutdown -c' does, and comes all the same: %s",
                                 denied);
         }
         if (r < 0) {
@@ -192,18 +177,18 @@ int restart_may_defer(const CalendarPolicy *p, const RestartBudget *budget, uint
 
         *ret_why_not = NULL;
         if (budget->times >= budget->max_times)
-                return say(ret_why_not, "The restart was put off %u times, as often as is allowed", (unsigned) budget->times);
+                return str_printf(ret_why_not, "The restart was put off %u times, as often as is allowed", (unsigned) budget->times);
         if (until_usec <= now_usec)
-                return say(ret_why_not, "That time is over");
+                return str_printf(ret_why_not, "That time is over");
         if (until_usec <= budget->restart_usec)
-                return say(ret_why_not, "The restart is not planned before that time");
+                return str_printf(ret_why_not, "The restart is not planned before that time");
         if (until_usec > first && until_usec - first > budget->max_usec)
-                return say(ret_why_not, "The restart can be put off by %u minutes all in all, after the time that it was planned "
+                return str_printf(ret_why_not, "The restart can be put off by %u minutes all in all, after the time that it was planned "
                            "for first", (unsigned) (budget->max_usec / USEC_PER_MINUTE));
         r = restart_time(p, until_usec, &restart);
         if (r == -ENOMEM)
                 return r;
         if (budget->deadline_usec > 0 && (r < 0 || restart >= budget->deadline_usec))
-                return say(ret_why_not, "No window comes after that time and before the deadline of the baseline");
+                return str_printf(ret_why_not, "No window comes after that time and before the deadline of the baseline");
         return 0;
 }

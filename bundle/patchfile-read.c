@@ -8,10 +8,9 @@
 
 #include "bundle/patchfile-read.h"
 
-#include <stdarg.h>
-
 #include "bundle/patchfile.h"
 #include "dbus/errors.h"
+#include "util/str.h"
 #include "util/strv.h"
 
 #define MEMBER(object, offset, type) ((type *) ((char *) (object) + (offset)))
@@ -41,12 +40,10 @@ int patch_refuse(sd_bus_error *error, const PatchPlace *place, const char *forma
         int r;
 
         va_start(ap, format);
-        r = vasprintf(&what, format, ap);
+        r = str_vprintf(&what, format, ap);
         va_end(ap);
-        if (r < 0) {
-                what = NULL;
-                return -ENOMEM;
-        }
+        if (r < 0)
+                return r;
         f = open_memstream(&where, &size);
         if (!f)
                 return -ENOMEM;

@@ -133,20 +133,7 @@ static int parse_list(const ConfigKey *key, const char *value, Config *c) {
 }
 
 static int format_list(const ConfigKey *key, const Config *c, char **ret) {
-        _cleanup_free_ char *text = strdup("");
-
-        for (char *const *w = *(char **const *) const_field(key, c); text && w && *w; w++) {
-                char *longer;
-
-                if (asprintf(&longer, "%s%s%s", text, *text ? " " : "", *w) < 0)
-                        return -ENOMEM;
-                free(text);
-                text = longer;
-        }
-        if (!text)
-                return -ENOMEM;
-        *ret = TAKE_PTR(text);
-        return 0;
+        return strv_join(*(char **const *) const_field(key, c), " ", ret);
 }
 
 static int parse_text(const ConfigKey *key, const char *value, Config *c) {

@@ -10,6 +10,7 @@
 
 #include "config/values.h"
 #include "util/limits.h"
+#include "util/str.h"
 
 /** value_parse_boolean() - as systemd.syntax(7) reads booleans. Return: 0 or -EINVAL. */
 int value_parse_boolean(const char *s, bool *ret) {
@@ -124,24 +125,19 @@ int value_parse_flags(const char *s, const ValueWord *words, unsigned *ret) {
 
 /** value_format_flags() - the first word of each bit that is set. Return: 0 or -ENOMEM. */
 int value_format_flags(unsigned flags, const ValueWord *words, char **ret) {
-        _cleanup_free_ char *text = strdup("");
+        _cleanup_free_ char *text = NULL;
+        int r = str_extendf(&text, "%s", "");
 
-        for (; text && words->word && flags; words++) {
-                char *longer;
-
+        for (; r >= 0 && words->word && flags; words++) {
                 /* a word for several bits is a shorthand for reading */
                 if ((words->value & (words->value - 1)) != 0 || (flags & words->value) == 0)
                         continue;
-                if (asprintf(&longer, "%s%s%s", text, *text ? " " : "", words->word) < 0)
-                        return -ENOMEM;
-                free(text);
-                text = longer;
+                r = str_extendf(&text, "%s%s", *text ? " " : "", words->word);
                 flags &= ~words->value;
         }
-        if (!text)
-                return -ENOMEM;
-        *ret = TAKE_PTR(text);
-        return 0;
+        if (r >= 0)
+                *ret = TAKE_PTR(text);
+        return r;
 }
 
 /* --- words of a kind --- */

@@ -6,10 +6,9 @@
  * {"error": …}, so that a program need not read prose.
  */
 
-#include <stdarg.h>
-
 #include "ctl/json.h"
 #include "ctl/text.h"
+#include "util/str.h"
 
 static const char *message_of(const sd_bus_error *error, int r) {
         if (error && sd_bus_error_is_set(error) && error->message && *error->message)
@@ -82,8 +81,7 @@ int ctl_fail(const Ctl *ctl, const char *subject, const sd_bus_error *error, int
 static _printf_(2, 0) int usage(const char *verb, const char *format, va_list ap) {
         _cleanup_free_ char *message = NULL, *clean = NULL;
 
-        if (vasprintf(&message, format, ap) < 0)
-                message = NULL;
+        (void) (str_vprintf(&message, format, ap) < 0);
         clean = text_line(message);
         fprintf(stderr, "hotpatchctl: %s\n", strempty(clean));
         /* Some say themselves where to read on. */

@@ -5,9 +5,8 @@
  * on a terminal. Into a pipe nothing is wrapped. Texts are sanitised here.
  */
 
-#include <stdarg.h>
-
 #include "ctl/fields.h"
+#include "util/str.h"
 #include "util/strv.h"
 
 #define LABEL_WIDTH 10
@@ -44,13 +43,9 @@ int field_printf(const Ctl *ctl, const char *label, Style style, const char *for
         int r;
 
         va_start(ap, format);
-        r = vasprintf(&text, format, ap);
+        r = str_vprintf(&text, format, ap);
         va_end(ap);
-        if (r < 0) {
-                text = NULL;
-                return -ENOMEM;
-        }
-        return field_print(ctl, label, text, style);
+        return r < 0 ? r : field_print(ctl, label, text, style);
 }
 
 /** fields_print_blockers() - who holds the transition of a job up; nothing when nobody does */

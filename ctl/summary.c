@@ -10,10 +10,10 @@
  */
 
 #include <inttypes.h>
-#include <stdarg.h>
 
 #include "ctl/summary.h"
 #include "ctl/text.h"
+#include "util/str.h"
 #include "util/strv.h"
 
 const char *level_to_string(Level level) {
@@ -43,27 +43,19 @@ static _printf_(2, 3) int set_safety(Summary *to, const char *format, ...) {
         if (to->safety)
                 return 0;
         va_start(ap, format);
-        r = vasprintf(&to->safety, format, ap);
+        r = str_vprintf(&to->safety, format, ap);
         va_end(ap);
-        if (r >= 0)
-                return 0;
-        to->safety = NULL;
-        return -ENOMEM;
+        return r;
 }
 
 static _printf_(2, 3) int add_todo(Summary *to, const char *format, ...) {
-        _cleanup_free_ char *text = NULL;
         va_list ap;
         int r;
 
         va_start(ap, format);
-        r = vasprintf(&text, format, ap);
+        r = strv_extendv(&to->todo, format, ap);
         va_end(ap);
-        if (r < 0) {
-                text = NULL;
-                return -ENOMEM;
-        }
-        return strv_extend(&to->todo, text);
+        return r;
 }
 
 static void raise_level(Summary *to, Level level) {
@@ -78,24 +70,20 @@ static void fall_behind(Summary *to, Level level) {
 
 typedef bool (*PatchTest)(const PatchInfo *p);
 
-/* Ids of the patches of ours for which @test holds, joined; NULL when there are none. */
-static int ids_of(
-                const Snapshot *s, PatchTest test, const char *between, char **ret, size_t *ret_n) {
-        _cleanup_free_ char *text = strdup("");
+/* Ids of the patches of ours for which @test holds, joined. */
+static int ids_of(const Snapshot *s, PatchTest test, const char *between, char **ret, size_t *ret_n) {
+        _cleanup_free_ char *text = NULL;
+        int r = str_extendf(&text, "%s", "");
         size_t n = 0;
 
-        for (size_t i = 0; i < s->n_patches; i++) {
-                char *longer;
-
+        for (size_t i = 0; r >= 0 && i < s->n_patches; i++) {
                 if (s->patches[i].foreign || !test(&s->patches[i]))
                         continue;
-                if (asprintf(&longer, "%s%s%s", strempty(text), n > 0 ? between : "",
-                                    s->patches[i].id) < 0)
-                        return -ENOMEM;
-                free(text);
-                text = longer;
+                r = str_extendf(&text, "%s%s", n > 0 ? between : "", s->patches[i].id);
                 n++;
         }
+        if (r < 0)
+                return r;
         *ret = TAKE_PTR(text);
         *ret_n = n;
         return 0;

@@ -12,9 +12,8 @@
  * is broken in five hundred places is found out by the first.
  */
 
-#include <stdarg.h>
-
 #include "daemon/finding.h"
+#include "util/str.h"
 
 static const struct {
         const char *name;
@@ -155,9 +154,9 @@ int finding_set_add(FindingSet *s, FindingKind kind, const char *patch, const ch
         int r;
 
         va_start(ap, format);
-        r = vasprintf(&sentence, format, ap);
+        r = str_vprintf(&sentence, format, ap);
         va_end(ap);
-        return r < 0 ? -ENOMEM : add(s, kind, patch, object, sentence);
+        return r < 0 ? r : add(s, kind, patch, object, sentence);
 }
 
 /** finding_set_copy() - add all findings of another set. Return: 0 or -ENOMEM. */

@@ -7,9 +7,8 @@
  * in the way; what is said first is decided by the order of the checks.
  */
 
-#include <stdarg.h>
-
 #include "daemon/plan-internal.h"
+#include "util/str.h"
 
 static const char *const step_actions[_STEP_ACTION_MAX] = {
         [STEP_INSERT] = "insert", [STEP_TRANSITION] = "transition", [STEP_COMMIT] = "commit",
@@ -117,15 +116,15 @@ int plan_add_function(Plan *p, const char *id, const char *object, const char *f
 static int condition_add(Plan *p, const char *id, const PlanCondition *how, const char *found,
                 const char *needed, const char *check, va_list ap) {
         PlanCondition *c = append(&p->conditions, &p->n_conditions, sizeof(*c));
+        int r;
 
         if (!c)
                 return -ENOMEM;
         c->ok = how->ok;
         c->note = how->note;
-        if (vasprintf(&c->check, check, ap) < 0) {
-                c->check = NULL;
-                return -ENOMEM;
-        }
+        r = str_vprintf(&c->check, check, ap);
+        if (r < 0)
+                return r;
         c->found = strdup(found);
         c->needed = strdup(needed);
         if (!c->found || !c->needed)
@@ -169,17 +168,15 @@ int plan_note(Plan *p, const char *id, const char *found, const char *needed, co
 int plan_refuse(Plan *p, const char *name, const char *format, ...) {
         _cleanup_free_ char *message = NULL;
         va_list ap;
-        int n;
+        int r;
 
         if (sd_bus_error_is_set(&p->refusal))
                 return 0;
         va_start(ap, format);
-        n = vasprintf(&message, format, ap);
+        r = str_vprintf(&message, format, ap);
         va_end(ap);
-        if (n < 0) {
-                message = NULL;
-                return -ENOMEM;
-        }
+        if (r < 0)
+                return r;
         /* The return value is the errno of the name, not success or failure. */
         (void) sd_bus_error_set(&p->refusal, name, message);
         return sd_bus_error_has_name(&p->refusal, name) ? 0 : -ENOMEM;

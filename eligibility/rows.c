@@ -15,6 +15,7 @@
 
 #include "eligibility/rows.h"
 #include "util/limits.h"
+#include "util/str.h"
 #include "util/strv.h"
 
 typedef struct Finding {
@@ -242,15 +243,14 @@ int eligibility_reason(const EligibilityTable *t, bool with_policy, char **ret) 
 
         for (size_t i = 0; i < ELEMENTSOF(t->rows); i++) {
                 const EligibilityRow *row = &t->rows[i];
-                char *longer;
+                int r;
 
                 if (!row->blocks || (row->check == CHECK_POLICY && !with_policy))
                         continue;
-                if (asprintf(&longer, "%s%s%s: %s, needed: %s", strempty(text), text ? "; " : "",
-                            eligibility_check_to_string(row->check), row->found, row->needed) < 0)
-                        return -ENOMEM;
-                free(text);
-                text = longer;
+                r = str_extendf(&text, "%s%s: %s, needed: %s", text ? "; " : "",
+                        eligibility_check_to_string(row->check), row->found, row->needed);
+                if (r < 0)
+                        return r;
         }
         *ret = TAKE_PTR(text);
         return 0;

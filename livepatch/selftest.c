@@ -13,7 +13,6 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <poll.h>
-#include <stdarg.h>
 #include <sys/vfs.h>
 
 #include "livepatch/selftest.h"
@@ -21,6 +20,7 @@
 #include "livepatch/tripwires.h"
 #include "util/file.h"
 #include "util/limits.h"
+#include "util/str.h"
 
 /* It was woken before the write came back; this is for a machine that is very busy. */
 #define WAKE_MSEC 5000
@@ -31,12 +31,9 @@ static int complain(char **ret, int r, const char *format, ...) {
         int n;
 
         va_start(ap, format);
-        n = vasprintf(ret, format, ap);
+        n = str_vprintf(ret, format, ap);
         va_end(ap);
-        if (n >= 0)
-                return r;
-        *ret = NULL;
-        return -ENOMEM;
+        return n < 0 ? n : r;
 }
 
 /* Without these we cannot ask, which says nothing about the module. */

@@ -13,9 +13,9 @@
 #include <inttypes.h>
 #include <time.h>
 
-#include "notifier/notice.h"
-#include "notifier/text.h"
+#include "notifier/notice-internal.h"
 #include "util/limits.h"
+#include "util/str.h"
 
 #define MINUTE_USEC (60 * USEC_PER_SEC)
 #define HOUR_USEC (60 * MINUTE_USEC)
@@ -37,6 +37,14 @@ typedef enum Stage {
         STAGE_NEEDED, /* but not planned */
 } Stage;
 
+/* For something of ours; what packages ask for by themselves is told by others. */
+static bool needs_restart(const Machine *m) {
+        for (size_t i = 0; i < m->n_reasons; i++)
+                if (streq(m->reasons[i].id, "baseline") || streq(m->reasons[i].id, "forced"))
+                        return true;
+        return false;
+}
+
 static bool is_firm(const Machine *m) {
         return streq(m->restart_by, "administrator");
 }
@@ -50,10 +58,10 @@ static Stage stage_of(const Machine *m, uint64_t now_usec, uint64_t *wake_usec) 
                 return STAGE_WAITS;
         if (t <= now_usec + certain)
                 return STAGE_CERTAIN;
-        wake_at(wake_usec, t - certain, now_usec);
+        notice_wake_at(wake_usec, t - certain, now_usec);
         if (t <= now_usec + HOUR_USEC)
                 return STAGE_SOON;
-        wake_at(wake_usec, t - HOUR_USEC, now_usec);
+        notice_wake_at(wake_usec, t - HOUR_USEC, now_usec);
         return STAGE_PLANNED;
 }
 
@@ -69,7 +77,7 @@ static void wake_at_midnight(uint64_t *wake_usec, uint64_t now_usec) {
         tm.tm_isdst = -1;
         seconds = mktime(&tm);
         if (seconds != (time_t) -1)
-                wake_at(wake_usec, (uint64_t) seconds * USEC_PER_SEC, now_usec);
+                notice_wake_at(wake_usec, (uint64_t) seconds * USEC_PER_SEC, now_usec);
 }
 
 static int append_reasons(const Machine *m, char **to) {
@@ -88,20 +96,15 @@ static int make_key(const Machine *m, Stage stage, Notice *n) {
         time_t seconds = (time_t) (m->restart_usec / USEC_PER_SEC);
         char day[16] = "";
         struct tm tm;
-        int k;
 
         if (localtime_r(&seconds, &tm))
                 (void) strftime(day, sizeof(day), "%F", &tm);
         if (stage == STAGE_CERTAIN)
-                k = asprintf(&n->key, "certain %" PRIu64, m->restart_usec / MINUTE_USEC);
-        else if (stage == STAGE_NEEDED)
-                k = asprintf(&n->key, "needed %s", m->n_reasons > 0 ? m->reasons[0].sentence : "");
-        else
-                k = asprintf(&n->key, "%s %s",
-                        stage == STAGE_WAITS ? "waits" : stage == STAGE_SOON ? "soon" : "planned", day);
-        if (k < 0)
-                n->key = NULL;
-        return k < 0 ? -ENOMEM : 0;
+                return str_printf(&n->key, "certain %" PRIu64, m->restart_usec / MINUTE_USEC);
+        if (stage == STAGE_NEEDED)
+                return str_printf(&n->key, "needed %s", m->n_reasons > 0 ? m->reasons[0].sentence : "");
+        return str_printf(&n->key, "%s %s",
+                stage == STAGE_WAITS ? "waits" : stage == STAGE_SOON ? "soon" : "planned", day);
 }
 
 static int make_body(const Machine *m, Stage stage, const char *when, Notice *n) {
@@ -147,7 +150,7 @@ int decide_restart(const Machine *m, uint64_t now_usec, Notice **ret, uint64_t *
         _cleanup_free_ char *when = NULL;
         int r;
 
-        if (stage == STAGE_NEEDED && !machine_needs_restart(m))
+        if (stage == STAGE_NEEDED && !needs_restart(m))
                 return 0;
         if (stage != STAGE_NEEDED)
                 wake_at_midnight(wake_usec, now_usec);
@@ -183,20 +186,20 @@ int decide_deadline(const Machine *m, uint64_t now_usec, Notice **ret, uint64_t 
         uint64_t end = m->covered_until_usec;
         _cleanup_notice_ Notice *n = NULL;
         _cleanup_free_ char *when = NULL;
-        bool restart = machine_needs_restart(m) || m->restart_usec > 0, urgent;
+        bool restart = needs_restart(m) || m->restart_usec > 0, urgent;
         int r;
 
         if (end <= now_usec || is_on_its_way(m))
                 return 0;
         if (end - now_usec > DEADLINE_USEC) {
-                wake_at(wake_usec, end - DEADLINE_USEC, now_usec);
+                notice_wake_at(wake_usec, end - DEADLINE_USEC, now_usec);
                 return 0;
         }
         urgent = end - now_usec <= DEADLINE_URGENT_USEC;
-        wake_at(wake_usec, end - DEADLINE_URGENT_USEC, now_usec);
+        notice_wake_at(wake_usec, end - DEADLINE_URGENT_USEC, now_usec);
         wake_at_midnight(wake_usec, now_usec);
         n = calloc(1, sizeof(*n));
-        if (!n || asprintf(&n->key, "%s %" PRIu64, urgent ? "urgent" : "near", end) < 0)
+        if (!n || str_printf(&n->key, "%s %" PRIu64, urgent ? "urgent" : "near", end) < 0)
                 return -ENOMEM;
         n->urgency = urgent ? URGENCY_CRITICAL : URGENCY_NORMAL;
         n->actions = restart ? ACTION_RESTART : 0;

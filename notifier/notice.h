@@ -83,11 +83,3 @@ void notice_set_put(NoticeSet *set, Topic topic, Notice *notice) _nonnull_(1);
 int notices_decide(const Machine *before, const Machine *machine, uint64_t now_usec, NoticeSet *set,
                 uint64_t *ret_wake_usec) _must_check_ _nonnull_(2, 4, 5);
 int notice_answer(NoticeSet *set, bool good, const char *summary, const char *body) _must_check_ _nonnull_(1, 3, 4);
-
-/* notice-restart.c */
-int decide_restart(const Machine *m, uint64_t now_usec, Notice **ret, uint64_t *wake_usec) _must_check_ _nonnull_(1, 3, 4);
-int decide_deadline(const Machine *m, uint64_t now_usec, Notice **ret, uint64_t *wake_usec) _must_check_ _nonnull_(1, 3, 4);
-
-/* What the rooms of it share */
-bool machine_needs_restart(const Machine *m) _nonnull_(1);
-void wake_at(uint64_t *wake_usec, uint64_t usec, uint64_t now_usec) _nonnull_(1);

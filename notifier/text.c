@@ -15,6 +15,7 @@
 
 #include "notifier/text.h"
 #include "util/limits.h"
+#include "util/str.h"
 #include "util/utf8.h"
 
 static const char *const texts[_TEXT_MAX] = {
@@ -220,13 +221,7 @@ int text_fill(char **ret, Text text, ...) {
 
 /** text_append_line() - add a line to a body; NULL is an empty one. Return: 0 or -ENOMEM. */
 int text_append_line(char **to, const char *line) {
-        char *longer;
-
-        if (asprintf(&longer, "%s%s%s", strempty(*to), *to ? "\n" : "", line) < 0)
-                return -ENOMEM;
-        free(*to);
-        *to = longer;
-        return 0;
+        return str_extendf(to, "%s%s", *to ? "\n" : "", line);
 }
 
 /** text_append() - as text_fill(), as one more line of a body. Return: 0 or -ENOMEM. */

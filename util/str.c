@@ -32,3 +32,22 @@ int str_printf(char **ret, const char *format, ...) {
         va_end(ap);
         return r;
 }
+
+/** str_extendf() - as str_printf(), behind what @s has; NULL counts as empty. Return: 0, or -ENOMEM with @s unchanged. */
+int str_extendf(char **s, const char *format, ...) {
+        _cleanup_free_ char *more = NULL;
+        char *longer = NULL;
+        va_list ap;
+        int r;
+
+        va_start(ap, format);
+        r = str_vprintf(&more, format, ap);
+        va_end(ap);
+        if (r >= 0)
+                r = str_printf(&longer, "%s%s", strempty(*s), more);
+        if (r < 0)
+                return r;
+        free(*s);
+        *s = longer;
+        return 0;
+}

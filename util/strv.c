@@ -145,17 +145,12 @@ int strv_join(char *const *v, const char *between, char **ret) {
  * Return: 0 or -ENOMEM.
  */
 int strv_quote(char *const *v, char **ret) {
-        _cleanup_free_ char *text = strdup("");
+        _cleanup_free_ char *text = NULL;
+        int r = str_extendf(&text, "%s", "");
 
-        for (; text && v && *v; v++) {
-                char *longer = NULL;
-
-                (void) (str_printf(&longer, "%s%s'%s'", text, *text ? ", " : "", *v) < 0);
-                free(text);
-                text = longer;
-        }
-        if (!text)
-                return -ENOMEM;
-        *ret = TAKE_PTR(text);
-        return 0;
+        for (; r >= 0 && v && *v; v++)
+                r = str_extendf(&text, "%s'%s'", *text ? ", " : "", *v);
+        if (r >= 0)
+                *ret = TAKE_PTR(text);
+        return r;
 }

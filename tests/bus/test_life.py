@@ -71,7 +71,7 @@ def test_a_second_daemon_does_not_start(pki):
     with World(pki).start() as w:
         try:
             other = Daemon.__new__(Daemon)
-            other.machine, other.bus = w.machine, w.bus
+            other.machine, other.bus, other.prefix = w.machine, w.bus, ()
             other.log_path = w.daemon.log_path
             other.log = w.daemon.log
             other.start()

@@ -33,6 +33,12 @@ START_TEST(a_text_is_made_or_left_alone) {
         /* No character of a locale's multibyte encoding: printf(3) says EILSEQ. */
         ck_assert_int_lt(str_printf(&untouched, "%lc", (wint_t) 0x7fffffff), 0);
         ck_assert_str_eq(untouched, "untouched");
+        ck_assert_ok(str_extendf(&made, ", %s", "d"));
+        ck_assert_str_eq(made, "c-7, d");
+        free(made);
+        made = NULL;
+        ck_assert_ok(str_extendf(&made, "%u", 1U));
+        ck_assert_str_eq(made, "1");
 }
 END_TEST
 
