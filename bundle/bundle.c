@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A bundle, first unverified, then verified.
+ * A bundle, first unverified, then signed, then verified.
  *
  * Order of reading: size limits, archive headers, CMS over the exact manifest bytes, JSON, member
  * digests. The manifest is read into memory once and that copy is what gets verified, parsed and
@@ -35,14 +35,18 @@ struct Bundle {
         Archive archive;
 };
 
-struct Verified {
+struct Signed {
         Bundle *bundle;
         char *text; /* the manifest's bytes */
         size_t text_size;
-        Manifest *manifest;
-        char *digest;
         Signer *signers;
         size_t n_signers;
+};
+
+struct Verified {
+        Signed *source;
+        Manifest *manifest;
+        char *digest;
 };
 
 /** bundle_free() - close and free; accepts NULL. Returns NULL. */
@@ -183,38 +187,69 @@ int bundle_unverified_copy(const Bundle *b, const char *name, int fd_out, sd_bus
         return member_copy(b, m, fd_out, digest, error);
 }
 
+/** signed_free() - close and free; accepts NULL. Returns NULL. */
+Signed *signed_free(Signed *s) {
+        if (!s)
+                return NULL;
+        bundle_free(s->bundle);
+        free(s->text);
+        for (size_t i = 0; i < s->n_signers; i++)
+                signer_done(&s->signers[i]);
+        free(s->signers);
+        free(s);
+        return NULL;
+}
+
 /** verified_free() - close and free; accepts NULL. Returns NULL. */
 Verified *verified_free(Verified *v) {
         if (!v)
                 return NULL;
-        bundle_free(v->bundle);
-        free(v->text);
+        signed_free(v->source);
         manifest_free(v->manifest);
         free(v->digest);
-        for (size_t i = 0; i < v->n_signers; i++)
-                signer_done(&v->signers[i]);
-        free(v->signers);
         free(v);
         return NULL;
 }
 
 /* A second signature with the same key does not make a second signer. */
-static void signer_add(Verified *v, Signer *s) {
-        for (size_t i = 0; i < v->n_signers; i++)
-                if (streq(v->signers[i].spki_sha256, s->spki_sha256)) {
-                        signer_done(s);
+static void signer_add(Signed *s, Signer *signer) {
+        for (size_t i = 0; i < s->n_signers; i++)
+                if (streq(s->signers[i].spki_sha256, signer->spki_sha256)) {
+                        signer_done(signer);
                         return;
                 }
-        v->signers[v->n_signers++] = *s;
+        s->signers[s->n_signers++] = *signer;
 }
 
-static int verify_signatures(
-                Verified *v, const Bundle *b, const Trust *trust, uint64_t now_usec, sd_bus_error *error) {
+/* What a verdict is asked about: without a signature, or with nobody to believe, there is none. */
+static int check_judgeable(const Bundle *b, const Trust *trust, sd_bus_error *error) {
+        if (b->archive.n_signatures == 0)
+                return sd_bus_error_setf(error, HOTPATCH_ERROR("SignatureMissing"),
+                        "The bundle is not signed");
+        if (signature_store_anchors(trust->store) == 0)
+                return sd_bus_error_setf(error, HOTPATCH_ERROR("NoTrustAnchors"),
+                        "There is no root certificate that bundles could be verified with");
+        return 0;
+}
+
+/* Of several bad signatures the first one's reason is told. Return: 0, or what is no verdict. */
+static int keep_first(int r, sd_bus_error *e, int *first_r, sd_bus_error *first) {
+        if (!sd_bus_error_is_set(e))
+                return r;
+        if (!sd_bus_error_is_set(first)) {
+                *first_r = r;
+                (void) sd_bus_error_move(first, e);
+        }
+        return 0;
+}
+
+static int check_signatures(
+                Signed *s, const Bundle *b, const Trust *trust, uint64_t now_usec, sd_bus_error *error) {
         _cleanup_(sd_bus_error_free) sd_bus_error first = SD_BUS_ERROR_NULL;
         int r, first_r = 0;
 
-        v->signers = calloc(HOTPATCH_SIGNATURES_MAX, sizeof(Signer));
-        if (!v->signers)
+        s->signers = calloc(HOTPATCH_SIGNATURES_MAX, sizeof(Signer));
+        if (!s->signers)
                 return -ENOMEM;
         for (size_t i = 1; i <= b->archive.n_signatures; i++) {
                 _cleanup_(sd_bus_error_free) sd_bus_error e = SD_BUS_ERROR_NULL;
@@ -226,32 +261,69 @@ static int verify_signatures(
                 if (r < 0)
                         return r;
                 r = signature_verify(trust->store,
-                        &(SignatureInput) { m->name, signature, m->size, v->text, v->text_size },
+                        &(SignatureInput) { m->name, signature, m->size, s->text, s->text_size },
                         now_usec, trust->policy.require_crl, &signer, &e);
                 if (r >= 0)
-                        signer_add(v, &signer);
-                else if (!sd_bus_error_is_set(&e))
+                        signer_add(s, &signer);
+                else
+                        r = keep_first(r, &e, &first_r, &first);
+                if (r < 0)
                         return r;
-                else if (!sd_bus_error_is_set(&first)) {
-                        first_r = r;
-                        r = sd_bus_error_move(&first, &e);
-                }
         }
-        if (v->n_signers >= trust->policy.signatures_min)
+        if (s->n_signers >= trust->policy.signatures_min)
                 return 0;
-        if (v->n_signers == 0) {
+        if (s->n_signers == 0) {
                 sd_bus_error_move(error, &first);
                 return first_r;
         }
         return sd_bus_error_setf(error, HOTPATCH_ERROR("SignaturesTooFew"),
                 "The bundle has good signatures of %zu different signers, %u are demanded%s%s",
-                v->n_signers, trust->policy.signatures_min, first.message ? "; " : "",
+                s->n_signers, trust->policy.signatures_min, first.message ? "; " : "",
                 strempty(first.message));
 }
 
+/**
+ * bundle_rehearse() - go through all that bundle_check_signatures() will parse, without the arithmetic of keys
+ * @trust, @now_usec: as bundle_check_signatures()
+ * @error: as bundle_check_signatures(), as far as it shows without
+ *
+ * For a process that may die of a stranger's bytes. It makes nothing that anybody could take for a verdict: 0 only
+ * says that nothing speaks against asking for one.
+ *
+ * Return: 0 or a negative errno.
+ */
+int bundle_rehearse(const Bundle *b, const Trust *trust, uint64_t now_usec, sd_bus_error *error) {
+        _cleanup_(sd_bus_error_free) sd_bus_error first = SD_BUS_ERROR_NULL;
+        _cleanup_free_ void *text = NULL;
+        int r = check_judgeable(b, trust, error), first_r = 0;
+        size_t n_passed = 0;
+
+        if (r >= 0)
+                r = member_read(b, &b->archive.members[0], &text, error);
+        for (size_t i = 1; r >= 0 && i <= b->archive.n_signatures; i++) {
+                _cleanup_(sd_bus_error_free) sd_bus_error e = SD_BUS_ERROR_NULL;
+                const ArchiveMember *m = &b->archive.members[i];
+                _cleanup_free_ void *signature = NULL;
+
+                r = member_read(b, m, &signature, error);
+                if (r < 0)
+                        return r;
+                r = signature_rehearse(trust->store,
+                        &(SignatureInput) { m->name, signature, m->size, text, b->archive.members[0].size },
+                        now_usec, trust->policy.require_crl, &e);
+                if (r >= 0)
+                        n_passed++;
+                else
+                        r = keep_first(r, &e, &first_r, &first);
+        }
+        if (r < 0 || n_passed > 0)
+                return r;
+        sd_bus_error_move(error, &first);
+        return first_r;
+}
+
 /* The payloads are those of the manifest, in its order and with its sizes. */
-static int check_layout(const Verified *v, sd_bus_error *error) {
-        const Archive *a = &v->bundle->archive;
+static int check_layout(const Verified *v, const Archive *a, sd_bus_error *error) {
         const ArchiveMember *payloads = a->members + 1 + a->n_signatures;
         size_t n = a->n_members - 1 - a->n_signatures;
 
@@ -273,33 +345,6 @@ static int check_layout(const Verified *v, sd_bus_error *error) {
         return 0;
 }
 
-static int verify(Verified *v, const Bundle *b, const Trust *trust, uint64_t now_usec, sd_bus_error *error) {
-        uint8_t digest[DIGEST_SIZE];
-        void *text;
-        int r;
-
-        if (b->archive.n_signatures == 0)
-                return sd_bus_error_setf(error, HOTPATCH_ERROR("SignatureMissing"),
-                        "The bundle is not signed");
-        if (signature_store_anchors(trust->store) == 0)
-                return sd_bus_error_setf(error, HOTPATCH_ERROR("NoTrustAnchors"),
-                        "There is no root certificate that bundles could be verified with");
-        r = member_read(b, &b->archive.members[0], &text, error);
-        if (r < 0)
-                return r;
-        v->text = text;
-        v->text_size = b->archive.members[0].size;
-        r = verify_signatures(v, b, trust, now_usec, error);
-        if (r >= 0)
-                r = manifest_parse(v->text, v->text_size, &v->manifest, error);
-        if (r >= 0)
-                r = digest_bytes(v->text, v->text_size, digest);
-        if (r < 0)
-                return r;
-        v->digest = hex_encode(digest, sizeof(digest));
-        return v->digest ? 0 : -ENOMEM;
-}
-
 /**
  * bundle_present() - the present as certificates are to see it
  * @clock_usec: CLOCK_REALTIME
@@ -314,38 +359,95 @@ uint64_t bundle_present(uint64_t clock_usec) {
 }
 
 /**
- * bundle_verify() - turn a Bundle into a Verified, or refuse
+ * bundle_check_signatures() - turn a Bundle into a Signed, or refuse
  * @b: taken over on success, and set to NULL; stays the caller's on failure
  * @trust: needed for this call only
  * @now_usec: microseconds since 1970 at which certificates must be valid: bundle_present(), or what
  *   that was on admission for a bundle that is restored
+ * @ret: free with signed_free()
+ * @error: SignatureMissing, NoTrustAnchors, SignaturesTooFew, those of signature_verify(), BundleUnreadable
+ *
+ * The manifest is in memory from here on and is not parsed yet.
+ *
+ * Return: 0 or a negative errno.
+ */
+int bundle_check_signatures(
+                Bundle **b, const Trust *trust, uint64_t now_usec, Signed **ret, sd_bus_error *error) {
+        _cleanup_signed_free_ Signed *s = NULL;
+        void *text;
+        int r = check_judgeable(*b, trust, error);
+
+        if (r < 0)
+                return r;
+        s = calloc(1, sizeof(*s));
+        if (!s)
+                return -ENOMEM;
+        r = member_read(*b, &(*b)->archive.members[0], &text, error);
+        if (r < 0)
+                return r;
+        s->text = text;
+        s->text_size = (*b)->archive.members[0].size;
+        r = check_signatures(s, *b, trust, now_usec, error);
+        if (r < 0)
+                return r;
+        s->bundle = TAKE_PTR(*b);
+        *ret = TAKE_PTR(s);
+        return 0;
+}
+
+/**
+ * signed_parse() - turn a Signed into a Verified, or refuse
+ * @s: taken over on success, and set to NULL; stays the caller's on failure
  * @ret: free with verified_free()
- * @error: SignatureMissing, NoTrustAnchors, SignaturesTooFew, those of signature_verify() and
- *   manifest_parse(), BundleMemberOrder, PayloadMismatch, BundleUnreadable
+ * @error: those of manifest_parse(), BundleMemberOrder, PayloadMismatch
  *
  * Payloads are not read yet, see verified_copy_member() and verified_check_members(). Whether the
  * bundle itself has expired (Manifest.expires_usec) is for the plan to judge.
  *
  * Return: 0 or a negative errno.
  */
-int bundle_verify(Bundle **b, const Trust *trust, uint64_t now_usec, Verified **ret, sd_bus_error *error) {
+int signed_parse(Signed **s, Verified **ret, sd_bus_error *error) {
         _cleanup_verified_free_ Verified *v = calloc(1, sizeof(*v));
+        uint8_t digest[DIGEST_SIZE];
         int r;
 
         if (!v)
                 return -ENOMEM;
-        r = verify(v, *b, trust, now_usec, error);
+        r = manifest_parse((*s)->text, (*s)->text_size, &v->manifest, error);
+        if (r >= 0)
+                r = digest_bytes((*s)->text, (*s)->text_size, digest);
         if (r < 0)
                 return r;
-        v->bundle = *b;
-        r = check_layout(v, error);
-        if (r < 0) {
-                v->bundle = NULL;
+        v->digest = hex_encode(digest, sizeof(digest));
+        if (!v->digest)
+                return -ENOMEM;
+        r = check_layout(v, &(*s)->bundle->archive, error);
+        if (r < 0)
                 return r;
-        }
-        *b = NULL;
+        v->source = TAKE_PTR(*s);
         *ret = TAKE_PTR(v);
         return 0;
+}
+
+/**
+ * bundle_verify() - turn a Bundle into a Verified, or refuse: both steps at once
+ * @b: taken over on success, and set to NULL; stays the caller's on failure
+ * @trust, @now_usec: as bundle_check_signatures()
+ * @ret: free with verified_free()
+ * @error: those of bundle_check_signatures() and signed_parse()
+ *
+ * Return: 0 or a negative errno.
+ */
+int bundle_verify(Bundle **b, const Trust *trust, uint64_t now_usec, Verified **ret, sd_bus_error *error) {
+        _cleanup_signed_free_ Signed *s = NULL;
+        int r = bundle_check_signatures(b, trust, now_usec, &s, error);
+
+        if (r < 0)
+                return r;
+        r = signed_parse(&s, ret, error);
+        if (r < 0)
+                *b = TAKE_PTR(s->bundle);
+        return r;
 }
 
 /** verified_manifest() - the manifest; lives as long as @v */
@@ -355,8 +457,8 @@ const Manifest *verified_manifest(const Verified *v) {
 
 /** verified_manifest_text() - the manifest's signed bytes, a NUL after them; lives as long as @v */
 const char *verified_manifest_text(const Verified *v, size_t *ret_size) {
-        *ret_size = v->text_size;
-        return v->text;
+        *ret_size = v->source->text_size;
+        return v->source->text;
 }
 
 /**
@@ -370,14 +472,14 @@ const char *verified_digest(const Verified *v) {
 
 /** verified_signers() - the good signers, one for each public key; live as long as @v */
 const Signer *verified_signers(const Verified *v, size_t *ret_n) {
-        *ret_n = v->n_signers;
-        return v->signers;
+        *ret_n = v->source->n_signers;
+        return v->source->signers;
 }
 
 static int copy_and_compare(
                 const Verified *v, const ManifestMember *m, int fd_out, sd_bus_error *error) {
         uint8_t digest[DIGEST_SIZE];
-        int r = member_copy(v->bundle, member_find(v->bundle, m->name), fd_out, digest, error);
+        int r = member_copy(v->source->bundle, member_find(v->source->bundle, m->name), fd_out, digest, error);
 
         if (r < 0)
                 return r;

@@ -2,8 +2,9 @@
 #pragma once
 
 /*
- * A bundle as it is read: first untrusted (Bundle), then, after its signatures were found good,
- * Verified. Only bundle_verify() makes a Verified, and only a Verified has a manifest.
+ * A bundle as it is read: first untrusted (Bundle), then, after its signatures were found good, Signed, and when
+ * what they cover was parsed, Verified. Only bundle_check_signatures() makes a Signed, only a Signed becomes a
+ * Verified, and only a Verified has a manifest. bundle_verify() is both steps.
  *
  * Order of reading, everywhere: size limits, archive headers, CMS over the exact manifest bytes,
  * JSON, member digests.
@@ -16,6 +17,7 @@
 #include "util/base.h"
 
 typedef struct Bundle Bundle;
+typedef struct Signed Signed;
 typedef struct Verified Verified;
 
 /** struct Signer - who signed; for showing, not for deciding */
@@ -39,8 +41,17 @@ int bundle_unverified_copy(const Bundle *b, const char *name, int fd_out, sd_bus
         _must_check_ _nonnull_(1, 2);
 
 uint64_t bundle_present(uint64_t clock_usec);
+int bundle_rehearse(const Bundle *b, const Trust *trust, uint64_t now_usec, sd_bus_error *error)
+        _must_check_ _nonnull_(1, 2);
+int bundle_check_signatures(Bundle **b, const Trust *trust, uint64_t now_usec, Signed **ret, sd_bus_error *error)
+        _must_check_ _nonnull_(1, 2, 4);
 int bundle_verify(Bundle **b, const Trust *trust, uint64_t now_usec, Verified **ret, sd_bus_error *error)
         _must_check_ _nonnull_(1, 2, 4);
+
+Signed *signed_free(Signed *s);
+DEFINE_TRIVIAL_CLEANUP(Signed *, signed_free);
+#define _cleanup_signed_free_ _cleanup_(signed_freep)
+int signed_parse(Signed **s, Verified **ret, sd_bus_error *error) _must_check_ _nonnull_(1, 2);
 
 Verified *verified_free(Verified *v);
 DEFINE_TRIVIAL_CLEANUP(Verified *, verified_free);

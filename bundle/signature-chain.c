@@ -140,6 +140,34 @@ static int check_revoked(
         return 0;
 }
 
+static int walk(X509_STORE_CTX *ctx, const SignatureStore *s, const SignatureInput *in, X509 *leaf,
+                STACK_OF(X509) *extra, uint64_t now_usec, bool require_crl, X509_STORE_CTX_verify_fn verify,
+                sd_bus_error *error) {
+        X509_VERIFY_PARAM *param;
+
+        if (!ctx || X509_STORE_CTX_init(ctx, s->store, leaf, extra) != 1)
+                return -ENOMEM;
+        param = X509_STORE_CTX_get0_param(ctx);
+        X509_VERIFY_PARAM_set_time(param, (time_t) (now_usec / USEC_PER_SEC));
+        X509_VERIFY_PARAM_set_auth_level(param, 2);
+        X509_VERIFY_PARAM_set_depth(param, CHAIN_DEPTH_MAX);
+        /* The lists may be absent, see on_chain_error(). */
+        X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL |
+                X509_V_FLAG_EXTENDED_CRL_SUPPORT);
+        X509_STORE_CTX_set_verify_cb(ctx, on_chain_error);
+        X509_STORE_CTX_set_app_data(ctx, &require_crl);
+        if (verify)
+                X509_STORE_CTX_set_verify(ctx, verify);
+        if (X509_verify_cert(ctx) != 1) {
+                int code = X509_STORE_CTX_get_error(ctx);
+
+                return openssl_fail(error, chain_error_name(code),
+                        "The certificate of the signer of '%s' is refused: %s", in->member,
+                        X509_verify_cert_error_string(code));
+        }
+        return 0;
+}
+
 /**
  * signature_check_chain() - may the holder of this certificate sign bundles here and now?
  * @leaf: the signer's certificate
@@ -154,31 +182,34 @@ static int check_revoked(
 int signature_check_chain(const SignatureStore *s, const SignatureInput *in, X509 *leaf,
                 STACK_OF(X509) *extra, uint64_t now_usec, bool require_crl, sd_bus_error *error) {
         _cleanup_(X509_STORE_CTX_freep) X509_STORE_CTX *ctx = X509_STORE_CTX_new();
-        X509_VERIFY_PARAM *param;
         STACK_OF(X509) *chain;
-        int r;
+        int r = walk(ctx, s, in, leaf, extra, now_usec, require_crl, NULL, error);
 
-        if (!ctx || X509_STORE_CTX_init(ctx, s->store, leaf, extra) != 1)
-                return -ENOMEM;
-        param = X509_STORE_CTX_get0_param(ctx);
-        X509_VERIFY_PARAM_set_time(param, (time_t) (now_usec / USEC_PER_SEC));
-        X509_VERIFY_PARAM_set_auth_level(param, 2);
-        X509_VERIFY_PARAM_set_depth(param, CHAIN_DEPTH_MAX);
-        /* The lists may be absent, see on_chain_error(). */
-        X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL |
-                X509_V_FLAG_EXTENDED_CRL_SUPPORT);
-        X509_STORE_CTX_set_verify_cb(ctx, on_chain_error);
-        X509_STORE_CTX_set_app_data(ctx, &require_crl);
-        if (X509_verify_cert(ctx) != 1) {
-                int code = X509_STORE_CTX_get_error(ctx);
-
-                return openssl_fail(error, chain_error_name(code),
-                        "The certificate of the signer of '%s' is refused: %s", in->member,
-                        X509_verify_cert_error_string(code));
-        }
+        if (r < 0)
+                return r;
         chain = X509_STORE_CTX_get0_chain(ctx);
         r = check_revoked(s, in, chain, error);
         if (r < 0)
                 return r;
         return check_purpose(in, chain, error);
+}
+
+/* In the place of the check of signatures and dates, the last thing but names and policies. */
+static int nothing_is_verified(_unused_ X509_STORE_CTX *ctx) {
+        return 1;
+}
+
+/**
+ * signature_rehearse_chain() - all of signature_check_chain() but whether the certificates sign each other and are in date
+ *
+ * The signatures of revocation lists are checked all the same: they are this machine's own files.
+ *
+ * Return: 0, which says nothing, or a negative errno.
+ */
+int signature_rehearse_chain(const SignatureStore *s, const SignatureInput *in, X509 *leaf,
+                STACK_OF(X509) *extra, uint64_t now_usec, bool require_crl, sd_bus_error *error) {
+        _cleanup_(X509_STORE_CTX_freep) X509_STORE_CTX *ctx = X509_STORE_CTX_new();
+        int r = walk(ctx, s, in, leaf, extra, now_usec, require_crl, nothing_is_verified, error);
+
+        return r < 0 ? r : check_purpose(in, X509_STORE_CTX_get0_chain(ctx), error);
 }

@@ -15,5 +15,8 @@ struct SignatureStore {
 int signature_check_chain(const SignatureStore *s, const SignatureInput *in, X509 *leaf,
                 STACK_OF(X509) *extra, uint64_t now_usec, bool require_crl, sd_bus_error *error)
         _must_check_;
+int signature_rehearse_chain(const SignatureStore *s, const SignatureInput *in, X509 *leaf,
+                STACK_OF(X509) *extra, uint64_t now_usec, bool require_crl, sd_bus_error *error)
+        _must_check_;
 int signer_fill(const SignatureInput *in, CMS_SignerInfo *si, X509 *leaf, Signer *ret, sd_bus_error *error)
         _must_check_;

@@ -35,4 +35,6 @@ typedef struct SignatureInput {
 
 int signature_verify(const SignatureStore *s, const SignatureInput *in, uint64_t now_usec,
                 bool require_crl, Signer *ret, sd_bus_error *error) _must_check_ _nonnull_(1, 2, 5);
+int signature_rehearse(const SignatureStore *s, const SignatureInput *in, uint64_t now_usec,
+                bool require_crl, sd_bus_error *error) _must_check_ _nonnull_(1, 2);
 void signer_done(Signer *s) _nonnull_(1);

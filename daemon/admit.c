@@ -242,6 +242,25 @@ static int admit_module(const AdmitRequest *q, const Verified *v, int output_fd,
 
 /* --- the whole --- */
 
+/* @ret: the bundle in @copy_fd; @ret_trust: whom it is to be judged by */
+static int open_judged(int copy_fd, const char *root, const TrustPolicy *policy, Bundle **ret, Trust **ret_trust,
+                sd_bus_error *error) {
+        _cleanup_close_ int root_fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        _cleanup_bundle_free_ Bundle *bundle = NULL;
+        int r;
+
+        if (root_fd < 0)
+                return -errno;
+        r = bundle_open(copy_fd, &bundle, error);
+        if (r < 0)
+                return r;
+        r = trust_load(root_fd, policy, ret_trust, error);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(bundle);
+        return 0;
+}
+
 /**
  * admit_open() - verify a copy that nobody else can change
  * @copy_fd: written by admit_copy(), or an admitted bundle
@@ -254,25 +273,95 @@ static int admit_module(const AdmitRequest *q, const Verified *v, int output_fd,
  */
 int admit_open(int copy_fd, const char *root, const TrustPolicy *policy, uint64_t now_usec,
                 Verified **ret, sd_bus_error *error) {
-        _cleanup_close_ int root_fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         _cleanup_bundle_free_ Bundle *bundle = NULL;
         _cleanup_trust_free_ Trust *trust = NULL;
-        int r;
+        int r = open_judged(copy_fd, root, policy, &bundle, &trust, error);
 
-        if (root_fd < 0)
-                return -errno;
-        r = bundle_open(copy_fd, &bundle, error);
-        if (r < 0)
-                return r;
-        r = trust_load(root_fd, policy, &trust, error);
-        if (r < 0)
-                return r;
-        return bundle_verify(&bundle, trust, now_usec, ret, error);
+        return r < 0 ? r : bundle_verify(&bundle, trust, now_usec, ret, error);
+}
+
+/**
+ * admit_check_signatures() - second of three: are the signatures of the copy good?
+ * @copy_fd: that admit_begin() has filled
+ * @ret: free with signed_free()
+ * @error: what trust_load(), bundle_open() and bundle_check_signatures() refuse
+ *
+ * The manifest is not parsed. Return: 0 or a negative errno.
+ */
+int admit_check_signatures(int copy_fd, const char *root, const TrustPolicy *policy, uint64_t now_usec,
+                Signed **ret, sd_bus_error *error) {
+        _cleanup_bundle_free_ Bundle *bundle = NULL;
+        _cleanup_trust_free_ Trust *trust = NULL;
+        int r = open_judged(copy_fd, root, policy, &bundle, &trust, error);
+
+        return r < 0 ? r : bundle_check_signatures(&bundle, trust, now_usec, ret, error);
 }
 
 static int refuse_other_id(const char *expected, const char *found, sd_bus_error *error) {
         return sd_bus_error_setf(error, HOTPATCH_ERROR("NoSuchBundle"),
                         "The file staged as '%s' holds the bundle '%s'", expected, found);
+}
+
+static int copy_in(const AdmitRequest *q, sd_bus_error *error) {
+        int r = check_source(q->source_fd, error);
+
+        return r < 0 ? r : copy_source(q->source_fd, q->copy_fd, error);
+}
+
+/* All that comes after the signatures. */
+static int look_at(const AdmitRequest *q, const Verified *v, int output_fd, sd_bus_error *error) {
+        int r = verified_check_members(v, error);
+
+        if (r < 0)
+                return r;
+        if (q->expected_id && !streq(verified_manifest(v)->id, q->expected_id))
+                return refuse_other_id(q->expected_id, verified_manifest(v)->id, error);
+        return admit_module(q, v, output_fd, error);
+}
+
+/**
+ * admit_begin() - first of three: copy a bundle, and go through the copy as far as its signatures
+ * @q: @load_dir_fd, @kernel and @expected_id are not used
+ * @error: BundleUnreadable, BundleTooLarge, StateUnwritable, what trust_load(), bundle_open() and
+ *   bundle_rehearse() refuse
+ *
+ * Blocks, and sees hostile bytes: call it in a worker. What it says is no verdict.
+ *
+ * Return: 0 or a negative errno; then what was written to @q->copy_fd is to be thrown away.
+ */
+int admit_begin(const AdmitRequest *q, sd_bus_error *error) {
+        _cleanup_bundle_free_ Bundle *bundle = NULL;
+        _cleanup_trust_free_ Trust *trust = NULL;
+        int r = copy_in(q, error);
+
+        if (r >= 0)
+                r = open_judged(q->copy_fd, q->root, q->policy, &bundle, &trust, error);
+        return r < 0 ? r : bundle_rehearse(bundle, trust, q->now_usec, error);
+}
+
+/**
+ * admit_look() - third of three: parse the manifest, hash all payloads, and look at the module
+ * @q: @source_fd and @copy_fd are not used
+ * @s: that admit_check_signatures() has made, in this process or before it was forked; taken over on success
+ * @output_fd: receives what the module says about itself, for payload_parse(); -EBADF: nobody asks
+ * @ret: free with verified_free()
+ * @error: what signed_parse(), verified_check_members() and module_inspect() refuse, NoSuchBundle when it is not
+ *   the expected one, NotALivepatch, ModuleManifestMismatch, StateUnwritable
+ *
+ * Blocks: call it in a worker, which inherits @s and has nothing to take on trust but its parent.
+ *
+ * Return: 0 or a negative errno; then nothing is left in the load directory.
+ */
+int admit_look(const AdmitRequest *q, Signed **s, int output_fd, Verified **ret, sd_bus_error *error) {
+        _cleanup_verified_free_ Verified *v = NULL;
+        int r = signed_parse(s, &v, error);
+
+        if (r >= 0)
+                r = look_at(q, v, output_fd, error);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(v);
+        return 0;
 }
 
 /**
@@ -283,30 +372,18 @@ static int refuse_other_id(const char *expected, const char *found, sd_bus_error
  *   admit_open(), verified_check_members() and module_inspect() refuse, NotALivepatch,
  *   ModuleManifestMismatch, StateUnwritable
  *
- * Blocks, and sees hostile bytes: call it in a worker. On failure nothing is left in the load
- * directory; what was written to @q->copy_fd is to be thrown away.
+ * All three in one process, for a bundle that was admitted before. Blocks: call it in a worker. On failure nothing is
+ * left in the load directory; what was written to @q->copy_fd is to be thrown away.
  *
  * Return: 0 or a negative errno.
  */
 int admit_copy(const AdmitRequest *q, int output_fd, sd_bus_error *error) {
         _cleanup_verified_free_ Verified *v = NULL;
-        int r;
+        int r = copy_in(q, error);
 
-        r = check_source(q->source_fd, error);
-        if (r < 0)
-                return r;
-        r = copy_source(q->source_fd, q->copy_fd, error);
-        if (r < 0)
-                return r;
-        r = admit_open(q->copy_fd, q->root, q->policy, q->now_usec, &v, error);
-        if (r < 0)
-                return r;
-        r = verified_check_members(v, error);
-        if (r < 0)
-                return r;
-        if (q->expected_id && !streq(verified_manifest(v)->id, q->expected_id))
-                return refuse_other_id(q->expected_id, verified_manifest(v)->id, error);
-        return admit_module(q, v, output_fd, error);
+        if (r >= 0)
+                r = admit_open(q->copy_fd, q->root, q->policy, q->now_usec, &v, error);
+        return r < 0 ? r : look_at(q, v, output_fd, error);
 }
 
 /**
@@ -324,14 +401,8 @@ int admit_again(const AdmitRequest *q, int output_fd, Verified **ret, sd_bus_err
         int r;
 
         r = admit_open(q->source_fd, q->root, q->policy, q->now_usec, &v, error);
-        if (r < 0)
-                return r;
-        r = verified_check_members(v, error);
-        if (r < 0)
-                return r;
-        if (q->expected_id && !streq(verified_manifest(v)->id, q->expected_id))
-                return refuse_other_id(q->expected_id, verified_manifest(v)->id, error);
-        r = admit_module(q, v, output_fd, error);
+        if (r >= 0)
+                r = look_at(q, v, output_fd, error);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(v);

@@ -3,9 +3,9 @@
 
 /*
  * Admission: a stranger's bytes become a private copy, and the copy a Verified bundle whose module
- * for this kernel was inspected. admit_copy() is the part that blocks and that sees hostile bytes;
- * it runs in a worker. admit_open() reads the result in the daemon: it verifies the signature
- * again, because a child's word is not a type.
+ * for this kernel was inspected. Three steps: admit_begin() copies, and goes through the hostile bytes, in a worker that
+ * they may harm; admit_check_signatures() gives the verdict, in the daemon, because a child's word is not a type;
+ * admit_look() parses what is signed, in a worker that was forked after the verdict and inherits it.
  */
 
 #include <systemd/sd-bus.h>
@@ -38,6 +38,11 @@ typedef struct AdmitRequest {
         const char *expected_id;
 } AdmitRequest;
 
+int admit_begin(const AdmitRequest *request, sd_bus_error *error) _must_check_ _nonnull_(1);
+int admit_check_signatures(int copy_fd, const char *root, const TrustPolicy *policy, uint64_t now_usec,
+                Signed **ret, sd_bus_error *error) _must_check_ _nonnull_(2, 3, 5);
+int admit_look(const AdmitRequest *request, Signed **s, int output_fd, Verified **ret, sd_bus_error *error)
+        _must_check_ _nonnull_(1, 2, 4);
 int admit_copy(const AdmitRequest *request, int output_fd, sd_bus_error *error) _must_check_ _nonnull_(1);
 int admit_open(int copy_fd, const char *root, const TrustPolicy *policy, uint64_t now_usec,
                 Verified **ret, sd_bus_error *error) _must_check_ _nonnull_(2, 3, 5);

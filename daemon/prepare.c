@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Bundles in, plan out. Each bundle is copied, verified and inspected by a worker that sees hostile
- * bytes; the copy is then verified once more here, because only bundle_verify() in this process
- * makes a Verified. The look at the symbols of the kernel is a worker too, for its time.
+ * Bundles in, plan out. Each bundle is copied by a worker, which goes through the hostile bytes as far as the signatures;
+ * then the signatures of the copy are verified here, because only this process believes them; then one worker, which was
+ * forked with that verdict, parses all manifests, hashes all payloads, looks at the modules, and asks the kernel for the
+ * symbols that they name, for that takes its time too.
  *
  * The workers run one after the other: two cores of a small machine have other work, and the memory
- * stays that of one bundle.
+ * stays that of one bundle. None is started for what another can do: under emulation a fork costs as much as hashing a
+ * module.
  */
 
 #include <inttypes.h>
@@ -16,14 +18,17 @@
 #include "daemon/facts.h"
 #include "daemon/manager.h"
 #include "daemon/prepare.h"
+#include "daemon/sections.h"
 #include "daemon/worker.h"
 #include "dbus/errors.h"
+#include "util/file.h"
 #include "util/strv.h"
 
 /* A local disk reads the largest bundle in a second; a caller's file may be on something slower. */
 #define ADMIT_TIMEOUT_USEC (60 * USEC_PER_SEC)
-/* /proc/kallsyms and tracefs take some hundred milliseconds, seconds under emulation. */
-#define SYMBOLS_TIMEOUT_USEC (60 * USEC_PER_SEC)
+/* The largest bundle is hashed in a second; /proc/kallsyms and tracefs take some hundred milliseconds, seconds under
+ * emulation. */
+#define LOOK_TIMEOUT_USEC (120 * USEC_PER_SEC)
 
 struct Preparation {
         PreparationParameters p;
@@ -66,30 +71,6 @@ static int make_plan(Preparation *p) {
                 &p->plan);
 }
 
-static int symbols_worker(void *userdata, int output_fd, sd_bus_error *error) {
-        const Preparation *p = userdata;
-        int r = facts_symbols(p->p.manager->kernel, p->manifests, p->n_bundles, output_fd);
-
-        /* For the plan to say; the name is only between the worker and us. */
-        if (r == -ENOENT || r == -EACCES || r == -EPERM)
-                return sd_bus_error_set(error, HOTPATCH_ERROR("TracingUnavailable"),
-                        r == -ENOENT ? "it is not mounted" : strerror(-r));
-        return r;
-}
-
-static void symbols_done(void *userdata, int r, const sd_bus_error *error, const void *output, size_t size) {
-        Preparation *p = userdata;
-
-        p->worker = worker_free(p->worker);
-        if (r >= 0)
-                r = facts_add_symbols(p->facts, output, size);
-        else if (sd_bus_error_has_name(error, HOTPATCH_ERROR("TracingUnavailable")))
-                r = facts_set_no_tracing(p->facts, error->message);
-        if (r >= 0)
-                r = make_plan(p);
-        p->p.done(p->p.userdata, r < 0 ? r : 0, r < 0 ? error : NULL);
-}
-
 static int gather_payloads(Preparation *p) {
         _cleanup_free_ const Payload **payloads = calloc(p->n_bundles, sizeof(*payloads));
 
@@ -100,7 +81,26 @@ static int gather_payloads(Preparation *p) {
         return facts_add_payloads(p->facts, p->p.manager->kernel, payloads, p->n_bundles);
 }
 
-static int start_facts(Preparation *p, sd_bus_error *error) {
+/* What the worker found out about symbols, or why it could not. */
+static int take_symbols(Preparation *p, const char *output, size_t left) {
+        _cleanup_free_ char *why = NULL;
+        const char *data;
+        size_t size;
+        int r = section_read(&output, &left, "symbols", &data, &size);
+
+        if (r >= 0)
+                r = facts_add_symbols(p->facts, data, size);
+        else if (r == -ENOENT) {
+                r = section_read(&output, &left, "no-tracing", &data, &size);
+                if (r < 0)
+                        return -EBADMSG;
+                why = strndup(data, size);
+                r = why ? facts_set_no_tracing(p->facts, why) : -ENOMEM;
+        }
+        return r < 0 ? r : left > 0 ? -EBADMSG : 0;
+}
+
+static int plan_with(Preparation *p, const char *output, size_t left, sd_bus_error *error) {
         Manager *m = p->p.manager;
         _cleanup_free_ char *disabled = manager_disabled(m);
         int r;
@@ -123,11 +123,109 @@ static int start_facts(Preparation *p, sd_bus_error *error) {
                         "The record 'admitted/%s' of a patch cannot be read",
                         facts_unreadable(p->facts));
         r = gather_payloads(p);
+        if (r >= 0)
+                r = take_symbols(p, output, left);
+        return r < 0 ? r : make_plan(p);
+}
+
+/* --- the last worker: what is signed --- */
+
+static AdmitRequest request_of(const Preparation *p, const PreparedBundle *b) {
+        return (AdmitRequest) {
+                .source_fd = p->source_fd,
+                .copy_fd = b->copy_fd,
+                .root = p->p.manager->root,
+                .policy = &p->config->trust,
+                .now_usec = b->admitted_usec,
+                .kernel = &p->p.manager->identity,
+                .load_dir_fd = p->p.load_dir_fd,
+                .expected_id = b->id,
+        };
+}
+
+static int look_at_symbols(const Preparation *p, const Manifest *const *manifests, int output_fd) {
+        _cleanup_close_ int fd = section_open();
+        const char *name = "symbols";
+        int r = fd < 0 ? fd : facts_symbols(p->p.manager->kernel, manifests, p->n_bundles, fd);
+
+        /* For the plan to say. */
+        if (fd >= 0 && (r == -ENOENT || r == -EACCES || r == -EPERM)) {
+                const char *why = r == -ENOENT ? "it is not mounted" : strerror(-r);
+
+                name = "no-tracing";
+                r = file_write_all(fd, why, strlen(why));
+        }
+        return r < 0 ? r : section_write(output_fd, name, fd);
+}
+
+/* In the child: the bundles are those of its own memory, and go with it. */
+static int look_worker(void *userdata, int output_fd, sd_bus_error *error) {
+        const Preparation *p = userdata;
+        _cleanup_free_ const Manifest **manifests = calloc(p->n_bundles, sizeof(*manifests));
+        int r = manifests ? 0 : -ENOMEM;
+
+        for (size_t i = 0; r >= 0 && i < p->n_bundles; i++) {
+                PreparedBundle *b = &p->bundles[i];
+                AdmitRequest request = request_of(p, b);
+                _cleanup_close_ int fd = section_open();
+
+                r = fd < 0 ? fd : admit_look(&request, &b->signed_, fd, &b->verified, error);
+                if (r >= 0)
+                        r = section_write(output_fd, "payload", fd);
+                if (r >= 0)
+                        manifests[i] = verified_manifest(b->verified);
+        }
+        if (r >= 0 && p->p.want_plan)
+                r = look_at_symbols(p, manifests, output_fd);
+        return r;
+}
+
+static int check_unique(const Preparation *p, const PreparedBundle *b, sd_bus_error *error) {
+        for (const PreparedBundle *other = p->bundles; other < b; other++)
+                if (streq(other->id, b->id))
+                        return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS,
+                                "The id '%s' is given twice", b->id);
+        return 0;
+}
+
+static int take_bundle(const Preparation *p, PreparedBundle *b, const char **output, size_t *left, sd_bus_error *error) {
+        const char *data;
+        size_t size;
+        int r;
+
+        r = signed_parse(&b->signed_, &b->verified, error);
+        if (r >= 0)
+                r = section_read(output, left, "payload", &data, &size) < 0 ? -EBADMSG : 0;
+        if (r >= 0)
+                r = payload_parse(data, size, &b->payload);
         if (r < 0)
                 return r;
-        return worker_start(m->event, "symbols", SYMBOLS_TIMEOUT_USEC, symbols_worker, p,
-                symbols_done, p, &p->worker);
+        if (!b->id) {
+                b->id = strdup(verified_manifest(b->verified)->id);
+                if (!b->id)
+                        return -ENOMEM;
+        }
+        return check_unique(p, b, error);
 }
+
+static void look_done(void *userdata, int r, const sd_bus_error *error, const void *output, size_t left) {
+        _cleanup_(sd_bus_error_free) sd_bus_error own = SD_BUS_ERROR_NULL;
+        Preparation *p = userdata;
+        const char *rest = output;
+
+        p->worker = worker_free(p->worker);
+        if (r < 0)
+                return fail(p, r, error);
+        for (size_t i = 0; r >= 0 && i < p->n_bundles; i++)
+                r = take_bundle(p, &p->bundles[i], &rest, &left, &own);
+        if (r >= 0 && p->p.phase)
+                p->p.phase(p->p.userdata);
+        if (r >= 0 && p->p.want_plan)
+                r = plan_with(p, rest, left, &own);
+        p->p.done(p->p.userdata, r < 0 ? r : 0, r < 0 ? &own : NULL);
+}
+
+/* --- the first workers: what nobody vouches for --- */
 
 /* An id wins over the admitted copy by lying in the spool: it may be a newer build of it. */
 static int open_by_id(Preparation *p, const char *id, sd_bus_error *error) {
@@ -149,64 +247,32 @@ static int open_by_id(Preparation *p, const char *id, sd_bus_error *error) {
         return fd;
 }
 
-static int admit_worker(void *userdata, int output_fd, sd_bus_error *error) {
+static int admit_worker(void *userdata, _unused_ int output_fd, sd_bus_error *error) {
         const Preparation *p = userdata;
-        const PreparedBundle *b = &p->bundles[p->current];
-        AdmitRequest request = {
-                .source_fd = p->source_fd,
-                .copy_fd = b->copy_fd,
-                .root = p->p.manager->root,
-                .policy = &p->config->trust,
-                .now_usec = b->admitted_usec,
-                .kernel = &p->p.manager->identity,
-                .load_dir_fd = p->p.load_dir_fd,
-                .expected_id = b->id,
-        };
+        AdmitRequest request = request_of(p, &p->bundles[p->current]);
 
-        return admit_copy(&request, output_fd, error);
+        return admit_begin(&request, error);
 }
 
 static int start_admission(Preparation *p, sd_bus_error *error);
 
-static int check_unique(const Preparation *p, const char *id, sd_bus_error *error) {
-        for (size_t i = 0; i < p->current; i++)
-                if (streq(p->bundles[i].id, id))
-                        return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS,
-                                "The id '%s' is given twice", id);
-        return 0;
-}
-
-static int take_admitted(Preparation *p, const void *output, size_t size, sd_bus_error *error) {
+/* The verdict on one bundle, and what comes next. */
+static int judge(Preparation *p, sd_bus_error *error) {
         PreparedBundle *b = &p->bundles[p->current];
         const Manager *m = p->p.manager;
         int r;
 
-        r = admit_open(b->copy_fd, m->root, &p->config->trust, b->admitted_usec, &b->verified, error);
-        if (r < 0)
-                return r;
-        r = payload_parse(output, size, &b->payload);
-        if (r < 0)
-                return r;
-        if (!b->id) {
-                b->id = strdup(verified_manifest(b->verified)->id);
-                if (!b->id)
-                        return -ENOMEM;
-        }
-        r = check_unique(p, b->id, error);
+        r = admit_check_signatures(b->copy_fd, m->root, &p->config->trust, b->admitted_usec, &b->signed_, error);
         if (r < 0)
                 return r;
         p->own_source_fd = safe_close(p->own_source_fd);
         if (++p->current < p->n_bundles)
                 return start_admission(p, error);
-        if (p->p.phase)
-                p->p.phase(p->p.userdata);
-        if (p->p.want_plan)
-                return start_facts(p, error);
-        return 1; /* nothing more to do */
+        return worker_start(m->event, "look", LOOK_TIMEOUT_USEC, look_worker, p, look_done, p, &p->worker);
 }
 
 static void admission_done(void *userdata, int r, const sd_bus_error *error,
-                const void *output, size_t size) {
+                _unused_ const void *output, _unused_ size_t size) {
         _cleanup_(sd_bus_error_free) sd_bus_error own = SD_BUS_ERROR_NULL;
         Preparation *p = userdata;
 
@@ -219,11 +285,9 @@ static void admission_done(void *userdata, int r, const sd_bus_error *error,
         }
         if (r < 0)
                 return fail(p, r, error);
-        r = take_admitted(p, output, size, &own);
+        r = judge(p, &own);
         if (r < 0)
-                return fail(p, r, &own);
-        if (r > 0)
-                p->p.done(p->p.userdata, 0, NULL);
+                fail(p, r, &own);
 }
 
 static int start_admission(Preparation *p, sd_bus_error *error) {
@@ -299,6 +363,7 @@ Preparation *preparation_free(Preparation *p) {
         free(p->digests);
         for (size_t i = 0; i < p->n_bundles; i++) {
                 free(p->bundles[i].id);
+                signed_free(p->bundles[i].signed_);
                 verified_free(p->bundles[i].verified);
                 payload_done(&p->bundles[i].payload);
                 safe_close(p->bundles[i].copy_fd);

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * What every use of bundles begins with: admit each in a worker, gather facts, make the plan. Apply,
+ * What every use of bundles begins with: admit them with the help of workers, gather facts, make the plan. Apply,
  * Plan, VerifyBundle and Stage differ only in how far they go and in what they do with the result.
  */
 
@@ -21,6 +21,7 @@ typedef struct Preparation Preparation;
 typedef struct PreparedBundle {
         char *id; /* expected id; NULL until the bundle tells it */
         int copy_fd;
+        Signed *signed_; /* until it is verified */
         Verified *verified;
         Payload payload; /* its module for this kernel; nothing when it has none */
         uint64_t admitted_usec;
@@ -34,7 +35,7 @@ typedef struct PreparedBundle {
  * The callback may free the preparation.
  */
 typedef void (*PreparationDone)(void *userdata, int r, const sd_bus_error *error);
-/** PreparationPhase - all bundles are admitted, facts are gathered next */
+/** PreparationPhase - all bundles are admitted, the plan is made next */
 typedef void (*PreparationPhase)(void *userdata);
 
 /**

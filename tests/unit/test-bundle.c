@@ -56,10 +56,12 @@ static int verify(const Bytes *b, const Trust *trust, sd_bus_error *error) {
         _cleanup_bundle_free_ Bundle *bundle = NULL;
         Verified *v = (Verified *) 1;
         Bundle *before;
-        int r;
+        int r, rehearsed;
 
         ck_assert_ok(open_bytes(b, &bundle, error));
         before = bundle;
+        /* What is rehearsed is not refused when it is good; see the end. */
+        rehearsed = bundle_rehearse(bundle, trust, NOW, NULL);
         r = bundle_verify(&bundle, trust, NOW, &v, error);
         if (r < 0) {
                 ck_assert_ptr_eq(v, (Verified *) 1);
@@ -67,6 +69,7 @@ static int verify(const Bytes *b, const Trust *trust, sd_bus_error *error) {
                 return r;
         }
         ck_assert_ptr_null(bundle);
+        ck_assert_ok(rehearsed);
         r = verified_check_members(v, error);
         verified_free(v);
         return r;
@@ -187,6 +190,33 @@ START_TEST(an_unverified_manifest_is_not_parsed) {
         ck_assert_refused(verify(&b, trust, &error), "SignerNotTrusted");
         bytes_done(&b);
         trust_free(trust);
+}
+END_TEST
+
+/* In the process that gives the verdict nothing is parsed before, and not by the verdict. */
+START_TEST(a_verdict_does_not_parse) {
+        Trust *trust = trust_of(pki.root_pem, NULL, 1), *other = trust_of(site.root_pem, NULL, 1);
+        _cleanup_bundle_free_ Bundle *bundle = NULL;
+        _cleanup_signed_free_ Signed *s = NULL, *before;
+        Verified *v = (Verified *) 1;
+        Bytes b;
+
+        bundle_make(&pki, "{{{", "hp.ko", payload, PAYLOAD_SIZE, &b);
+        ck_assert_ok(open_bytes(&b, &bundle, NULL));
+        ck_assert_refused(bundle_rehearse(bundle, other, NOW, &error), "SignerNotTrusted");
+        ck_assert_ok(bundle_rehearse(bundle, trust, NOW, NULL));
+        ck_assert_refused(bundle_check_signatures(&bundle, other, NOW, &s, &error), "SignerNotTrusted");
+        ck_assert_ptr_nonnull(bundle);
+        ck_assert_ok(bundle_check_signatures(&bundle, trust, NOW, &s, NULL));
+        ck_assert_ptr_null(bundle);
+        before = s;
+        ck_assert_refused(signed_parse(&s, &v, &error), "ManifestInvalid");
+        ck_assert_ptr_eq(s, before);
+        before = NULL;
+        ck_assert_ptr_eq(v, (Verified *) 1);
+        bytes_done(&b);
+        trust_free(trust);
+        trust_free(other);
 }
 END_TEST
 
@@ -495,6 +525,7 @@ static Suite *suite(void) {
         tcase_add_test(t, every_changed_bit_is_refused);
         tcase_add_test(t, payloads_are_those_of_the_manifest);
         tcase_add_test(t, an_unverified_manifest_is_not_parsed);
+        tcase_add_test(t, a_verdict_does_not_parse);
         tcase_add_test(t, signers_are_counted_by_key);
         tcase_add_test(t, a_bad_signature_is_as_none);
         tcase_add_test(t, a_file_that_changes_gives_no_mixture);

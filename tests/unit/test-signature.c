@@ -17,13 +17,20 @@ static const char text[] = "{\"id\":\"x\"}\n";
 static Pki pki;
 
 static int verify_at(const SignatureStore *s, const Bytes *signature, uint64_t now, bool require_crl, sd_bus_error *error) {
+        const SignatureInput in = { "manifest.json.p7s", signature->data, signature->size, text, strlen(text) };
+        _cleanup_(sd_bus_error_free) sd_bus_error rehearsed = SD_BUS_ERROR_NULL, found = SD_BUS_ERROR_NULL;
         Signer signer, before;
-        int r;
+        int r, k;
 
         memset(&signer, 0xaa, sizeof(signer));
         before = signer;
-        r = signature_verify(s, &(SignatureInput) { "manifest.json.p7s", signature->data, signature->size, text, strlen(text) },
-                now, require_crl, &signer, error);
+        k = signature_rehearse(s, &in, now, require_crl, &rehearsed);
+        ck_assert_uint_eq(ERR_peek_error(), 0);
+        r = signature_verify(s, &in, now, require_crl, &signer, &found);
+        /* A rehearsal refuses nothing that is good. */
+        ck_assert_msg(k >= 0 || r < 0, "%s", rehearsed.message);
+        if (sd_bus_error_is_set(&found))
+                r = sd_bus_error_copy(error, &found);
         if (r < 0)
                 ck_assert_mem_eq(&signer, &before, sizeof(before));
         else
@@ -230,6 +237,28 @@ START_TEST(other_forms_are_refused) {
         ck_assert_forgery("SignatureNoSigner", .signers = UINT32_MAX);
         ck_assert_forgery("SignatureNoSigner", .signers = 1);
         ck_assert_forgery("SignatureNotDer", .stream = true);
+}
+END_TEST
+
+/* What a rehearsal lets pass and a verdict does not: that is why it is none. */
+START_TEST(a_rehearsal_is_no_verdict) {
+        SignatureStore *s = store_of(pki.root_pem, NULL);
+        Bytes b = forge(&(Forgery) { 0 });
+        SignatureInput in = { "m", b.data, b.size, text, strlen(text) };
+        Signer signer;
+
+        b.data[b.size - 1] ^= 1; /* of the signature itself */
+        ck_assert_ok(signature_rehearse(s, &in, NOW, false, NULL));
+        ck_assert_refused(signature_verify(s, &in, NOW, false, &signer, &error), "SignatureInvalid");
+        b.data[b.size - 1] ^= 1;
+        ck_assert_ok(signature_rehearse(s, &in, NOW + 10000 * DAY, false, NULL));
+        ck_assert_refused(signature_verify(s, &in, NOW + 10000 * DAY, false, &signer, &error), "SignerExpired");
+        /* Other bytes, a stranger's root: that much it sees. */
+        in.data = "x";
+        in.data_size = 1;
+        ck_assert_refused(signature_rehearse(s, &in, NOW, false, &error), "SignatureInvalid");
+        bytes_done(&b);
+        signature_store_free(s);
 }
 END_TEST
 
@@ -619,6 +648,7 @@ static Suite *suite(void) {
         tcase_add_test(t, good_keys_are_accepted);
         tcase_add_test(t, a_plain_forgery_is_good);
         tcase_add_test(t, other_forms_are_refused);
+        tcase_add_test(t, a_rehearsal_is_no_verdict);
         tcase_add_test(t, bytes_around_it_are_refused);
         tcase_add_test(t, longer_lengths_are_not_der);
         tcase_add_test(t, other_cms_types_are_refused);
