@@ -167,7 +167,7 @@ run_prepare() {
 
 scenario_help() {
         cat <<HELP
-Usage: tests/vm/$scenario_name.sh [--all] [--kernel RELEASE]… [TESTCASE]…
+Usage: $0 [--all] [--kernel RELEASE]… [TESTCASE]…
 
 Run the scenario on each kernel that its header names, or on those given; all testcases, or those given. What no kernel
 matters to ("# once") runs on the first of the header's only, but on each that is given.
@@ -206,6 +206,7 @@ run_on_kernel() {
         cp "$(dirname "$scenario_file")/lib.sh" "$(dirname "$scenario_file")/lib-guest.sh" "$folder/"
 
         read -ra options <<<"$(header options)"
+        [[ -z $(header packages) ]] || options+=(--with "$(header packages)")
         [[ -z $(header model) ]] || options+=(--get "$scenario_folder/trace:$folder/trace")
         "$(dirname "$scenario_file")/../../tools/vm" --kernel "$release" ${options[@]+"${options[@]}"} \
                 --put "$folder:$scenario_folder" --env HOTPATCH_SCENARIO="$scenario_name" \

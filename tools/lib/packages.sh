@@ -34,6 +34,9 @@ packages_guest=(systemd systemd-sysv libpam-systemd dbus polkitd kmod procps uti
         libkmod2 libelf1 libssl3 libjansson4 libeconf0 libsmartcols1 libsystemd0 libbpf1 libdw1 libzydis4.0
         bash-completion)
 
+# in a guest with a network card (tools/vm --forward, --network)
+packages_guest_network=(iproute2)
+
 # in a guest that has its kernel installed, as a machine has (tools/vm --own-kernel): what linux-image needs. Fetched one by
 # one and installed from their files, so each is named.
 packages_guest_kernel=(udev linux-base initramfs-tools initramfs-tools-core klibc-utils libklibc cpio logsave zstd)

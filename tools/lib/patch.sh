@@ -14,13 +14,14 @@ unpack_debs() {
 }
 
 # use_author_tools: put hotpatchctl, hotpatch-module and hotpatch-build of this tree first in PATH; author_root is where
-# their packages lie unpacked, author_hash what they were made of
+# their packages lie unpacked, author_debs where they are, author_hash what they were made of
 use_author_tools() {
         # shellcheck disable=SC2046 # names of packages
         need_packages build-essential $(build_dependencies) "${packages_module[@]}" "${packages_builder[@]}"
         author_hash=$(tree_hash)
         cached "debs-$author_hash" build_debs
-        cached "unpacked-$author_hash" unpack_debs "$REPLY"
+        author_debs=$REPLY
+        cached "unpacked-$author_hash" unpack_debs "$author_debs"
         author_root=$REPLY
         PATH=$author_root/usr/bin:$PATH
         prune 'unpacked-*' 8
@@ -121,7 +122,7 @@ build_kbuild() {
 show_functions=(execdomains_proc_show frag_show pagetypeinfo_show zoneinfo_show vmstat_show slab_show swap_show
         timer_list_show devinfo_show show_softirqs)
 
-# build_show_bundle OUTFILE KEYS FUNCTION RELEASE: a patch that replaces one of them, hp-show-FUNCTION
+# build_show_bundle OUTFILE KEYS FUNCTION RELEASE…: a patch that replaces one of them, hp-show-FUNCTION
 build_show_bundle() {
         local folder
 
@@ -130,7 +131,7 @@ build_show_bundle() {
         cp "$top"/tests/data/patches/show/* "$folder"
         sed -i "s/FUNCTION/$3/g; s/MODULE/$3/" "$folder/patch.json"
         sed -i -E '/"id": "hp|"stream"/s/_/-/g' "$folder/patch.json"
-        build_bundle "$1" "$2" "$folder" "$4"
+        build_bundle "$1" "$2" "$folder" "${@:4}"
         rm -rf "$folder"
 }
 

@@ -3,7 +3,8 @@
 #
 # The pieces a guest is booted from, each cached under a name that has the hash of its inputs in it:
 #
-#   base-HASH.tar       a small Debian with systemd, made by mmdebstrap from this machine's own sources
+#   base-HASH.tar       a small Debian with systemd, made by mmdebstrap from this machine's own sources; one for each
+#                       set of packages that is asked for with --with
 #   debs-HASH/          the packages of this tree
 #   root-HASH.img       base + packages + the guest's side of tools/vm, as a file system
 #   root-own-RELEASE-HASH.img  the same, with that kernel's package installed (vm-loader.sh)
@@ -23,8 +24,10 @@ debian_sources() {
                 awk -F'|' '$4 == "Debian" && $2 ~ /^bookworm/ { print "deb", $1, $2, $3 }' | sort -u
 }
 
+# build_base OUT PACKAGE…
 build_base() {
         local out=$1 work=${1%/*} sources
+        shift
 
         sources=$(debian_sources)
         if [[ -z $sources ]]; then
@@ -38,7 +41,7 @@ build_base() {
 
         say "making the base system (once, about two minutes)"
         mmdebstrap --quiet --mode=root --variant=minbase --format=tar \
-                --include="$(IFS=,; echo "${packages_guest[*]}")" \
+                --include="$(IFS=,; echo "$*")" \
                 --aptopt="$work/apt.conf" \
                 --dpkgopt='path-exclude=/usr/share/locale/*' \
                 --customize-hook='cp -r "'"$guest_files"'" "$1/tmp/guest" && chroot "$1" sh /tmp/guest/customize && rm -r "$1/tmp/guest"' \
@@ -52,7 +55,7 @@ tree_files() {
                 cd "$top"
                 if git rev-parse --git-dir >/dev/null 2>&1; then
                         git ls-files -z --cached --others --exclude-standard -- . \
-                                ':!tests' ':!tools' ':!.ci' ':!ansible'
+                                ':!tests' ':!tools' ':!.ci' ':!ansible/tests'
                 else
                         find . -path ./build -prune -o -path ./.git -prune -o -type f -print0
                 fi |
@@ -99,7 +102,8 @@ build_root() {
         tar -x --numeric-owner -f "$base" -C "$root"
         mkdir "$root/tmp/debs"
         for deb in "$debs"/*.deb; do
-                [[ $deb == *-dbgsym_* ]] || cp "$deb" "$root/tmp/debs"
+                # The collection is for the machine that has Ansible.
+                [[ $deb == *-dbgsym_* || ${deb##*/} == ansible-collection-* ]] || cp "$deb" "$root/tmp/debs"
         done
         # A chroot is not a running system: units are enabled, nothing is started (policy-rc.d).
         printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
@@ -199,10 +203,13 @@ build_kernel() {
 
 # prepare_base: set image_base, image_debs (a folder), image_root, and image_key, which has all that is in them
 prepare_base() {
-        local base_key
+        local base_key more=() packages
 
-        base_key=$({ echo "${packages_guest[*]}"; cat "$guest_files/customize"; } | hash_of)
-        cached "base-$base_key.tar" build_base
+        # The same set in another order is the same; a set of nothing is what every guest has.
+        mapfile -t more < <(printf '%s\n' ${arg_with[@]+"${arg_with[@]}"} | sed '/^$/d' | sort -u)
+        packages=("${packages_guest[@]}" ${more[@]+"${more[@]}"})
+        base_key=$({ echo "${packages[*]}"; cat "$guest_files/customize"; } | hash_of)
+        cached "base-$base_key.tar" build_base "${packages[@]}"
         image_base=$REPLY
         cached "debs-$(tree_hash)" build_debs
         image_debs=$REPLY

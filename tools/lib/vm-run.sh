@@ -111,11 +111,31 @@ lose_what_was_not_flushed() {
         rm -f "$run/root.log"
 }
 
+# network_card: let network_words be qemu's for the network: none, one that can only be reached, or one that reaches what
+# this machine does. All of it is QEMU's own: no privilege, no bridge, nothing in the tables of this machine.
+network_card() {
+        local port user=user,id=network,ipv6=off
+
+        network_words=(-nic none)
+        has_network || return 0
+        [[ $arg_network == yes ]] || user+=,restrict=on
+        for port in ${arg_forward[@]+"${arg_forward[@]}"}; do
+                user+=",hostfwd=tcp:127.0.0.1:${port%:*}-:${port#*:}"
+        done
+        network_words=(-netdev "$user" -device virtio-net-pci,netdev=network,romfile=)
+}
+
+has_network() {
+        [[ $arg_network == yes ]] || ((${#arg_forward[@]} > 0))
+}
+
 # choose_machine: let machine_words be qemu's words for the machine and what it boots
 choose_machine() {
         local words="console=ttyS0 panic=-1 loglevel=5 systemd.unit=vm.target systemd.show_status=no vm.boot=$boot"
 
         [[ $arg_own == no ]] || words="root=/dev/vda rw $words"
+        # See tools/lib/guest/run.
+        ! has_network || words+=" vm.network net.ifnames=0"
         words+=${arg_append:+ $arg_append}
         if [[ $arg_secure_boot == yes ]]; then
                 secure_boot_machine "$words"
@@ -126,7 +146,7 @@ choose_machine() {
 
 # run_qemu: boot, and stream the output; returns qemu's or timeout's status
 run_qemu() {
-        local status=0 guest stdout stderr held console readers=() processors=2 disk_words machine_words rtc_words=()
+        local status=0 guest stdout stderr held console readers=() processors=2 disk_words machine_words network_words rtc_words=()
 
         root_disk
         [[ $arg_own == no ]] || load_kernel
@@ -137,6 +157,7 @@ run_qemu() {
         modules_disk
         state_disk
         choose_machine
+        network_card
         rm -f "$run/stdout" "$run/stderr" "$run/console" "$run/cut"
         mkfifo "$run/stdout" "$run/stderr"
         # Held open here, so that nobody blocks if qemu dies before it opens them.
@@ -157,8 +178,8 @@ run_qemu() {
         # In the background, so that a TERM is acted upon at once.
         timeout --foreground -k 10 "$arg_timeout" \
                 qemu-system-x86_64 -accel tcg,thread=multi -cpu max,la57=off -smp "$processors" -m "$arg_memory" \
-                -nodefaults -no-user-config -display none -nic none -no-reboot \
-                "${machine_words[@]}" \
+                -nodefaults -no-user-config -display none -no-reboot \
+                "${machine_words[@]}" "${network_words[@]}" \
                 -chardev file,id=console,path="$console",append=on -serial chardev:console \
                 -device virtio-serial-pci \
                 -chardev file,id=stdout,path="$run/stdout" -device virtserialport,chardev=stdout,name=hotpatch.stdout \
