@@ -158,6 +158,10 @@ def test_policy(pki):
         assert first['changed'] and not again['changed'], (first, again)
         assert {s['key']: s['value'] for s in first['settings']} == {'Hotpatch': 'no', 'Ring': 'canary'}, first
         assert 'Ring=canary' in first['diff']['after'], first
+        foreseen, = play(w, policy(settings={'Policy': {'Hotptach': True}}), code=2, arguments=('--check',))
+        assert 'Hotptach' in foreseen['msg'], 'the daemon knows its keys, also in check mode'
+        changes, = play(w, policy(settings={'Policy': {'Ring': 'other'}}), arguments=('--check',))
+        assert changes['changed'] and changes['round_trips'] == 1, changes
         wrong, = play(w, policy(settings={'Policy': {'Hotptach': True}}), code=2)
         assert 'Hotptach' in wrong['msg'], wrong
         info, gone = play(w, {'hotpatch.hotpatch.hotpatch_info': {'gather': ['policy']}}, policy(state='absent'))

@@ -38,7 +38,9 @@ extends_documentation_fragment:
   - hotpatch.hotpatch.service
 attributes:
   check_mode:
-    description: Tells whether the file would change; what the daemon thinks of it is known only afterwards.
+    description:
+      - Tells whether the file would change, and fails when the daemon knows no such section or key, or when a drop-in that
+        comes later decides. What the daemon thinks of a value is known only afterwards.
     support: partial
   diff_mode:
     description: Shows the drop-in before and after.
@@ -149,6 +151,22 @@ def objections(policy, path, settings):
     return found
 
 
+def foreseen(policy, path, settings):
+    """In check mode: what the daemon, asked before, would have against the drop-in. Values it has not seen yet."""
+    known = dict(((s['section'], s['key']), s['sources']) for s in policy['settings'])
+    found = []
+    for section in sorted(settings):
+        for key in sorted(settings[section]):
+            if (section, key) not in known:
+                found.append("unknown key '%s' in section [%s]" % (key, section))
+                continue
+            last = known[section, key][-1] if known[section, key] else ''
+            name = last.rsplit(':', 1)[0]
+            if os.path.dirname(name) == os.path.dirname(path) and os.path.basename(name) > os.path.basename(path):
+                found.append("'%s' in section [%s] is decided by %s" % (key, section, last))
+    return found
+
+
 def take_back(module, service, path, before):
     """After a failure the machine is as it was; that the daemon cannot be asked again does not hide why."""
     write(module, path, before)
@@ -167,6 +185,9 @@ def perform(module, service):
     if module._diff:
         answer['diff'] = {'before': before or '', 'after': after or '', 'before_header': path, 'after_header': path}
     if module.check_mode:
+        wrong = foreseen(service.document('GetPolicy'), path, settings) if after is not None else []
+        if wrong:
+            raise ServiceError('; '.join(wrong), path=path)
         return answer
     if before != after:
         write(module, path, after)

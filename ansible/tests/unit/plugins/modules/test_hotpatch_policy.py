@@ -9,7 +9,7 @@ __metaclass__ = type
 import pytest
 
 from ansible_collections.hotpatch.hotpatch.plugins.module_utils.service import ServiceError
-from ansible_collections.hotpatch.hotpatch.plugins.modules.hotpatch_policy import drop_in, objections
+from ansible_collections.hotpatch.hotpatch.plugins.modules.hotpatch_policy import drop_in, foreseen, objections
 
 PATH = '/etc/hotpatch/hotpatchd.conf.d/50-ansible.conf'
 
@@ -27,6 +27,16 @@ def test_sections_keys_and_values():
 def test_what_is_no_setting(settings):
     with pytest.raises(ServiceError):
         drop_in(settings)
+
+
+def test_foreseen():
+    policy = {'settings': [{'section': 'Policy', 'key': 'Ring', 'sources': [PATH + ':3', '/etc/hotpatch/hotpatchd.conf.d/9.conf:1']},
+                           {'section': 'Policy', 'key': 'Hotpatch', 'sources': ['/usr/lib/hotpatch/hotpatchd.conf.d/90-a.conf:1']},
+                           {'section': 'Policy', 'key': 'Require', 'sources': ['/etc/hotpatch/hotpatchd.conf:9']}]}
+    assert foreseen(policy, PATH, {'Policy': {'Hotpatch': False, 'Require': 'lockdown'}}) == []
+    assert foreseen(policy, PATH, {'Policy': {'Ring': 'canary', 'Hotptach': True}}) == [
+        "unknown key 'Hotptach' in section [Policy]",
+        "'Ring' in section [Policy] is decided by /etc/hotpatch/hotpatchd.conf.d/9.conf:1"]
 
 
 def test_objections():
