@@ -82,8 +82,8 @@ play() {
         local name=$1 expected=$2 status=0 line
         shift 2
 
-        # One way to the target for a task instead of three.
-        HOME=$fleet ANSIBLE_PIPELINING=1 ANSIBLE_HOME=$fleet/.ansible ANSIBLE_COLLECTIONS_PATH=$fleet/collections LC_ALL=C.UTF-8 \
+        # One way to the target for a task instead of three, and guests are slow.
+        HOME=$fleet ANSIBLE_PIPELINING=1 ANSIBLE_TIMEOUT=120 ANSIBLE_HOME=$fleet/.ansible ANSIBLE_COLLECTIONS_PATH=$fleet/collections LC_ALL=C.UTF-8 \
                 PYTHONDONTWRITEBYTECODE=1 ANSIBLE_NOCOLOR=1 \
                 ANSIBLE_STDOUT_CALLBACK=record ANSIBLE_CALLBACK_PLUGINS=$top/ansible/tests/callback \
                 /usr/bin/ansible-playbook -i "$fleet/inventory" "$@" 2>"$fleet/$name.err" </dev/null |
