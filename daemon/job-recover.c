@@ -132,7 +132,7 @@ static int trial_seconds(const Manager *m, const AdmittedRecord *record) {
 }
 
 /* Interrupted between the last commit and the record of the trial? */
-static int begin_trial(Manager *m, Job *j) {
+static int begin_trial(Manager *m, Job *j, sd_bus_error *error) {
         _cleanup_strv_free_ char **modules = NULL, **digests = NULL, **ids = NULL;
         AdmittedRecord *records;
         uint64_t seconds = 0;
@@ -154,7 +154,7 @@ static int begin_trial(Manager *m, Job *j) {
                         r = strv_extend(&digests, records[i].digest);
         }
         admitted_records_free(records, n);
-        return r < 0 ? r : trials_begin(m->trials, j, ids, modules, digests, seconds, NULL);
+        return r < 0 ? r : trials_begin(m->trials, j, ids, modules, digests, seconds, error);
 }
 
 static int recover_committed(Manager *m, Job *j) {
@@ -162,11 +162,17 @@ static int recover_committed(Manager *m, Job *j) {
         _cleanup_(intent_done) Intent rest = {};
         int r;
 
-        r = begin_trial(m, j);
+        r = begin_trial(m, j, &error);
+        if (r == -ECANCELED) {
+                job_fail(j, r, NULL); /* the job knows why */
+                return 0;
+        }
         if (r >= 0)
                 r = list_superseded(m->store, j->committed, &rest);
-        if (r < 0)
+        if (r < 0) {
+                job_set_error(j, r, &error);
                 return r;
+        }
         if (!rest.ids) {
                 job_close_intent(j);
                 job_finish(j, JOB_DONE);
@@ -175,8 +181,7 @@ static int recover_committed(Manager *m, Job *j) {
         r = job_open_intent(j, job_type_to_string(JOB_REMOVE), rest.ids, rest.modules, &error);
         if (r < 0) {
                 job_set_error(j, r, &error);
-                job_finish(j, JOB_FAILED);
-                return 0;
+                return r;
         }
         return finish_removal(j, &rest);
 }
@@ -233,7 +238,13 @@ static int recover(Manager *m, const Intent *intent) {
         job_record(added, HOTPATCH_MESSAGE_INTERRUPTED, LOG_WARNING, added->ids ? added->ids[0] : NULL,
                 NULL, "hotpatchd was interrupted; it %s now",
                 type == JOB_APPLY ? "undoes what was not finished" : "finishes the removal");
-        return type == JOB_APPLY ? recover_apply(m, added, intent) : finish_removal(added, intent);
+        r = type == JOB_APPLY ? recover_apply(m, added, intent) : finish_removal(added, intent);
+        if (r < 0) {
+                /* The intent stays for the next start. Until then somebody must be able to look, and to remove. */
+                job_set_error(added, r, NULL);
+                job_finish(added, JOB_FAILED);
+        }
+        return 0;
 }
 
 /**

@@ -146,14 +146,7 @@ static int set_up_bus(Service *s) {
         r = sd_bus_set_exit_on_disconnect(s->bus, true);
         if (r < 0)
                 return r;
-        r = manager_attach_bus(s->manager, s->bus);
-        if (r < 0)
-                return r;
-        /* First what was left undone: nobody is to see a half-done transaction as a finished one. */
-        r = manager_start(s->manager);
-        if (r < 0)
-                return r;
-        return sd_bus_request_name(s->bus, HOTPATCH_BUS_NAME, 0);
+        return manager_attach_bus(s->manager, s->bus);
 }
 
 static int set_up_idle(Service *s) {
@@ -167,6 +160,20 @@ static int fail(int r, const char *what, const sd_bus_error *error) {
         fprintf(stderr, "<%d>%s: %s\n", LOG_ERR, what,
                 error && error->message ? error->message : strerror(-r));
         return r;
+}
+
+static int begin(Service *s) {
+        int r;
+
+        r = set_up_bus(s);
+        if (r < 0)
+                return fail(r, "cannot connect to the system bus", NULL);
+        /* First what was left undone: nobody is to see a half-done transaction as a finished one. */
+        r = manager_start(s->manager);
+        if (r < 0)
+                return fail(r, "cannot go on with what a hotpatchd before this one has left", NULL);
+        r = sd_bus_request_name(s->bus, HOTPATCH_BUS_NAME, 0);
+        return r < 0 ? fail(r, "cannot offer the service on the system bus", NULL) : 0;
 }
 
 /**
@@ -192,10 +199,10 @@ int service_run(const char *root, const ModuleOps *ops, void *ops_userdata) {
         r = manager_new(s.event, root, ops, ops_userdata, &s.manager, &error);
         if (r < 0)
                 return fail(r, "cannot start", &error);
-        r = set_up_bus(&s);
+        r = begin(&s);
         if (r < 0) {
                 publisher_stop(s.manager->publisher);
-                return fail(r, "cannot offer the service on the system bus", NULL);
+                return r;
         }
         r = set_up_idle(&s);
         if (r < 0)

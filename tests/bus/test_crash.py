@@ -135,6 +135,40 @@ def test_between_commit_and_the_end(pki):
         assert w.root.patches() == {'hp-one': 'active'}
 
 
+def test_the_state_directory_cannot_be_written_at_the_start(pki):
+    """Killed between the last commit and the record of the trial. Without that record nothing is finished, but somebody
+    must be able to look."""
+    with World(pki).start() as w:
+        w.machine.kernel.stall = True
+        w.machine.stage('hp-one')
+        job = w.root.apply('hp-one')
+        wait_for('transition', lambda: w.root.job(job[1])['State'] == 'transition')
+        intent = read(w.machine.path('var/lib/hotpatch/intent'))
+        w.machine.kernel.stall = False
+        assert w.root.finish(job)[0] == 'done'
+        w.daemon.kill()
+        trials = w.machine.path('var/lib/hotpatch/trials')
+        (name,) = os.listdir(trials)
+        os.unlink(os.path.join(trials, name))
+        # Where the next jobs would write theirs is something that cannot be replaced.
+        in_the_way = [os.path.join(trials, '.#%s-%d' % (name.rsplit('-', 1)[0], n)) for n in range(1, 9)]
+        for path in in_the_way:
+            os.makedirs(os.path.join(path, 'x'))
+        write(w.machine.path('var/lib/hotpatch/intent'), intent, 0o600)
+        w.daemon.start()
+        wait_for('the end of the job', lambda: all(j[2] == 'finished' for j in w.root.call('ListJobs')))
+        (job,) = w.root.call('ListJobs')
+        told = w.root.job(job[7])
+        assert (job[1], told['Result']) == ('apply', 'failed'), job
+        assert w.root.patches() == {'hp-one': 'active'}
+        assert os.path.exists(w.machine.path('var/lib/hotpatch/intent'))
+        for path in in_the_way:
+            shutil.rmtree(path)
+        restart(w)
+        clean(w, ['hp_one'])
+        assert w.root.patches() == {'hp-one': 'active'} and len(os.listdir(trials)) == 1
+
+
 def test_the_clock_was_set_back(pki):
     """An old record from the future is not what an interrupted Apply has committed."""
     with World(pki).start() as w:
