@@ -54,6 +54,7 @@ struct Freezer {
         uint64_t since_usec;
         bool unknown;    /* the unit did not say that it stands still */
         bool complained;
+        bool stale;      /* the file says more than @frozen, and could not be written */
         bool closed;
 
         FreezerDone done;
@@ -139,14 +140,28 @@ static int on_pause_over(_unused_ sd_event_source *source, _unused_ uint64_t use
         return 0;
 }
 
-static void thaw_failed(Freezer *f, const char *why) {
-        if (!f->complained)
-                tell(f, f->frozen[0], now_usec() - f->since_usec, why, true);
-        f->complained = true;
+static void pause_and_go_on(Freezer *f) {
         f->phase = PAUSE;
         if (sd_event_add_time_relative(f->event, &f->timer, CLOCK_MONOTONIC, THAW_AGAIN_USEC, 0,
                     on_pause_over, f) < 0)
                 f->phase = QUIET; /* the next start thaws it */
+}
+
+static void thaw_failed(Freezer *f, const char *why) {
+        if (!f->complained)
+                tell(f, f->frozen[0], now_usec() - f->since_usec, why, true);
+        f->complained = true;
+        pause_and_go_on(f);
+}
+
+/* Who is named there is thawed by the next start, also when somebody else has frozen it since. At the end of the daemon
+ * there is one more try. Return: whether the next one has to wait. */
+static bool refresh_list(Freezer *f) {
+        f->stale = f->stale && list_write(f) < 0;
+        if (!f->stale || f->closed)
+                return false;
+        pause_and_go_on(f);
+        return f->phase == PAUSE;
 }
 
 /* A unit that is gone has no tasks that could be frozen. */
@@ -166,7 +181,7 @@ static void on_thawed(void *userdata, int r, _unused_ const char *answer, const 
                 return thaw_failed(f, error->message);
         unit = strdup(f->frozen[0]);
         strv_remove(f->frozen, f->frozen[0]);
-        (void) list_write(f);
+        f->stale = list_write(f) < 0;
         if (unit)
                 tell(f, unit, usec, f->unknown ? "its tasks did not stand still within a second" : NULL, false);
         f->complained = false;
@@ -209,6 +224,7 @@ static void freeze(Freezer *f) {
         r = unit ? strv_extend(&f->frozen, unit) : -ENOMEM;
         if (r >= 0)
                 r = list_write(f);
+        f->stale = f->stale && r < 0;
         if (r < 0) {
                 if (unit)
                         strv_remove(f->frozen, unit);
@@ -222,7 +238,7 @@ static void freeze(Freezer *f) {
         if (r >= 0)
                 return;
         strv_remove(f->frozen, unit);
-        (void) list_write(f);
+        f->stale = list_write(f) < 0;
         f->phase = QUIET;
         tell(f, unit, 0, strerror(-r), false);
         next(f);
@@ -268,7 +284,7 @@ static void next(Freezer *f) {
         f->done = NULL;
         if (done)
                 done(f->done_userdata);
-        if (freezer_is_busy(f))
+        if (freezer_is_busy(f) || refresh_list(f))
                 return;
         done = f->quiet;
         f->quiet = NULL;

@@ -223,6 +223,25 @@ def test_a_daemon_that_is_told_to_stop_thaws_first(pki):
         assert frozen_list(w) == []
 
 
+def test_a_list_that_cannot_be_written_is_written_later(pki):
+    """Or the next start would thaw what an administrator has frozen meanwhile."""
+    with world(pki, 'never-freeze', config='FreezeAfterSec=1\n') as w:
+        begin(w)
+        wait_for('an attempt to thaw', lambda: w.systemd.calls('ThawUnit'))
+        path = w.machine.path('run/hotpatch/frozen')
+        os.rename(path, w.machine.path('fake/frozen'))
+        os.makedirs(path + '/x')  # nothing replaces or unlinks that
+        attempts = len(w.systemd.calls('ThawUnit'))
+        w.systemd.release()
+        wait_for('thawing', lambda: len(w.systemd.calls('ThawUnit')) > attempts)
+        time.sleep(0.3)
+        os.rmdir(path + '/x')
+        os.rmdir(path)
+        os.rename(w.machine.path('fake/frozen'), path)
+        wait_for('the list to go', lambda: frozen_list(w) == [])
+        assert w.daemon.stop() == 0
+
+
 def test_a_slow_freeze_is_given_up(pki):
     with world(pki, 'slow-freeze', config='FreezeAfterSec=1\nTimeoutSec=6\n') as w:
         job = begin(w)
@@ -446,6 +465,7 @@ main([
     test_a_killed_daemon_thaws_at_its_next_start,
     test_a_list_that_nobody_wrote_thaws_only_units,
     test_a_daemon_that_is_told_to_stop_thaws_first,
+    test_a_list_that_cannot_be_written_is_written_later,
     test_a_slow_freeze_is_given_up,
     test_force_ends_a_stalled_transition_and_stops_patching,
     test_force_needs_the_vendors_word,
