@@ -169,7 +169,7 @@ int store_trial_list(const Store *s, TrialRecord **ret, size_t *ret_n) {
         return 0;
 }
 
-static int mark_trials(const Store *s, sd_id128_t boot_id, sd_bus_error *error) {
+static int mark_trials(const Store *s, sd_id128_t boot_id, bool clean, sd_bus_error *error) {
         TrialRecord *records;
         size_t n;
         int r = store_trial_list(s, &records, &n);
@@ -177,26 +177,32 @@ static int mark_trials(const Store *s, sd_id128_t boot_id, sd_bus_error *error) 
         if (r < 0)
                 return r;
         for (size_t i = 0; i < n && r >= 0; i++) {
-                if (!sd_id128_equal(records[i].boot_id, boot_id) || records[i].clean)
+                if (!sd_id128_equal(records[i].boot_id, boot_id) || records[i].clean == clean)
                         continue;
-                records[i].clean = true;
+                records[i].clean = clean;
                 r = store_trial_write(s, &records[i], error);
         }
         trial_records_free(records, n);
         return r;
 }
 
-static int mark_intent(const Store *s, sd_id128_t boot_id, sd_bus_error *error) {
+static int mark_intent(const Store *s, sd_id128_t boot_id, bool clean, sd_bus_error *error) {
         _cleanup_(intent_done) Intent intent = { 0 };
         int r = store_intent_read(s, &intent);
 
         /* A damaged one says nothing of the end of this boot. */
         if (r == -ENOENT || r == -EBADMSG)
                 return 0;
-        if (r < 0 || intent.clean || !sd_id128_equal(intent.boot_id, boot_id))
+        if (r < 0 || intent.clean == clean || !sd_id128_equal(intent.boot_id, boot_id))
                 return r;
-        intent.clean = true;
+        intent.clean = clean;
         return store_intent_write(s, &intent, error);
+}
+
+static int mark(const Store *s, sd_id128_t boot_id, bool clean, sd_bus_error *error) {
+        int r = mark_trials(s, boot_id, clean, error);
+
+        return r < 0 ? r : mark_intent(s, boot_id, clean, error);
 }
 
 /**
@@ -205,9 +211,18 @@ static int mark_intent(const Store *s, sd_id128_t boot_id, sd_bus_error *error) 
  * Return: 0, or a negative errno, with StateUnwritable when it was writing that failed.
  */
 int store_mark_clean(const Store *s, sd_id128_t boot_id, sd_bus_error *error) {
-        int r = mark_trials(s, boot_id, error);
+        return mark(s, boot_id, true, error);
+}
 
-        return r < 0 ? r : mark_intent(s, boot_id, error);
+/**
+ * store_mark_running() - the machine has gone on in the same boot: take back what store_mark_clean() said
+ *
+ * The services were stopped and started, and the kernel was not: systemctl soft-reboot does that.
+ *
+ * Return: as store_mark_clean().
+ */
+int store_mark_running(const Store *s, sd_id128_t boot_id, sd_bus_error *error) {
+        return mark(s, boot_id, false, error);
 }
 
 /* --- damage --- */

@@ -153,6 +153,7 @@ int store_trial_remove(const Store *s, const char *transaction) _must_check_;
 
 /* the machine goes down in order: trials and intent of this boot say so */
 int store_mark_clean(const Store *s, sd_id128_t boot_id, sd_bus_error *error) _must_check_;
+int store_mark_running(const Store *s, sd_id128_t boot_id, sd_bus_error *error) _must_check_;
 
 /* strikes; digest of the manifest, NULL in clear(): any. add() returns the number of strikes */
 int store_strike_add(const Store *s, const char *id, const char *digest, const char *cause,

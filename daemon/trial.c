@@ -416,6 +416,8 @@ int trials_load(Trials *t) {
         r = sd_id128_get_boot(&boot);
         if (r < 0)
                 return r;
+        /* Before a crash can come. One that cannot be written costs no more than the strike it is about. */
+        (void) (store_mark_running(t->manager->store, boot, NULL) < 0);
         r = store_trial_list(t->manager->store, &records, &n);
         if (r < 0)
                 return r;

@@ -122,6 +122,8 @@ int restore_run(const char *root, const ModuleOps *ops, void *ops_userdata) {
         k = aftermath_settle(r.store, kernel_root_fd(r.kernel), r.boot_id, now(CLOCK_REALTIME));
         if (k < 0)
                 return fail(k, "What the last boot left cannot be settled, so nothing is restored", NULL);
+        if (store_mark_running(r.store, r.boot_id, NULL) < 0)
+                fprintf(stderr, "<%d>It cannot be noted that the machine runs on after a shutdown\n", LOG_WARNING);
         k = work(&r);
         if (restored_write(kernel_root_fd(r.kernel), &r.report) < 0)
                 fprintf(stderr, "<%d>The report for hotpatchd could not be written\n", LOG_WARNING);

@@ -561,6 +561,27 @@ def test_an_expired_certificate_is_no_obstacle_and_a_revoked_one_is(pki):
         assert restore(w, '--check')[0] != 0
 
 
+def said_clean(w):
+    texts = [read(w.machine.path('var/lib/hotpatch/trials', name)).decode() for name in trials(w)]
+    return [line for text in texts for line in text.split() if line.startswith('CLEAN=')]
+
+
+def test_a_shutdown_that_does_not_restart_the_kernel(pki):
+    """systemctl soft-reboot: everything is stopped and started again in the same boot. Who goes on watching takes the
+    shutdown back, or the crash that follows would be none."""
+    for who in 'hotpatchd', 'hotpatch-restore':
+        with applied(pki, 'hp-one') as w:
+            w.daemon.kill()
+            assert restore(w, '--clean')[0] == 0 and said_clean(w) == ['CLEAN=1']
+            if who == 'hotpatchd':
+                w.daemon.start()
+            else:
+                assert restore(w)[0] == 0
+            assert said_clean(w) == ['CLEAN=0'], who
+            reboot(w, clean=False)
+            assert w.root.patches() == {'hp-one': 'staged'} and strikes(w, 'hp-one') == 1, who
+
+
 def test_releasing_is_a_decision(pki):
     with World(pki, polkit='deny').start() as w:
         with refused('AccessDenied'):

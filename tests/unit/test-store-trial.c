@@ -121,6 +121,13 @@ START_TEST(test_mark_clean) {
         ck_assert(back.clean);
         ck_assert_str_eq(back.digests[0], DIGEST_A);
         ck_assert_uint_eq(back.started_usec, 12);
+        /* and back: the kernel runs on */
+        ck_assert_ok(store_mark_running(store, BOOT, NULL));
+        ck_assert(!trial_is_clean("t-here"));
+        ck_assert(trial_is_clean("t-there"));
+        intent_done(&back);
+        ck_assert_ok(store_intent_read(store, &back));
+        ck_assert(!back.clean);
 }
 END_TEST
 
