@@ -34,9 +34,14 @@ testcase_before_the_first_restart() {
         [[ $(systemctl is-enabled hotpatch-restore.service) == enabled ]]
         [[ $(systemctl is-enabled hotpatch-boot-check.service) == enabled ]]
         [[ $(systemctl is-active hotpatch-restore.service) == active ]]
+        [[ $(systemctl is-active hotpatch-shutdown.service) == active ]]
+        run systemctl stop hotpatch-shutdown.service
+        ((status != 0))
         run hotpatchctl apply version.hpb
         expect_status 0
         in_force
+        # That this shutdown is one in order is noted without the unit that restores.
+        systemctl mask --runtime hotpatch-restore.service
         restart_orderly
 }
 
