@@ -102,6 +102,7 @@ testcase_a_site_rule_lets_a_group_apply_and_nothing_more() { # once
 }
 
 testcase_without_polkit_only_root_may() {
+        cp version.hpb /home/user/
         systemctl mask --runtime --now polkit.service
         run as_user hotpatchctl --no-ask-password apply version.hpb
         expect_status 4
