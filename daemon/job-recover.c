@@ -207,9 +207,13 @@ static int recover_apply(Manager *m, Job *j, const Intent *intent) {
 static int recover_rollback(Manager *m, const Intent *intent) {
         int r;
 
-        r = trials_mark_failed(m->trials, intent->ids, "hotpatchd was interrupted while it took the patch out");
-        /* With such a trial the new job writes an intent in this one's place. */
-        return r == 0 ? store_intent_clear(m->store) : r;
+        r = trials_resume_rollback(m->trials, intent, "hotpatchd was interrupted while it took the patch out");
+        /* With such a trial the new job writes an intent in this one's place. Without, all was done but to tidy up. */
+        if (r == 0)
+                r = store_intent_clear(m->store);
+        if (r == 0)
+                (void) (store_superseded_clean(m->store) < 0);
+        return r;
 }
 
 static int recover(Manager *m, const Intent *intent) {

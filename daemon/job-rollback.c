@@ -293,16 +293,25 @@ static int add_out(Job *j, const char *id, const char *module) {
         return r < 0 ? r : strv_extend(&j->inserted, module);
 }
 
+static int add_all_out(Job *j, char *const *ids, char *const *modules) {
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && ids && ids[i]; i++)
+                r = add_out(j, ids[i], modules[i]);
+        return r;
+}
+
 /* In the order of application; undone backwards. */
-static int list_out(Job *j) {
+static int list_out(Job *j, char *const *out_ids, char *const *out_modules) {
         _cleanup_strv_free_ char **ids = NULL, **modules = NULL;
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_(facts_freep) Facts *facts = NULL;
         Manager *m = j->manager;
-        int r = 0;
+        int r;
 
-        for (size_t i = 0; r >= 0 && j->rollback.ids && j->rollback.ids[i]; i++)
-                r = add_out(j, j->rollback.ids[i], j->rollback.modules[i]);
+        r = add_all_out(j, j->rollback.ids, j->rollback.modules);
+        if (r >= 0)
+                r = add_all_out(j, out_ids, out_modules);
         if (r < 0)
                 return r;
         r = facts_gather(m->kernel, m->store, NULL, 0, NULL, clock_usec(CLOCK_REALTIME), &facts, &error);
@@ -314,9 +323,7 @@ static int list_out(Job *j) {
                 return 0;
         }
         r = plan_dependants(j->rollback.ids, facts_for_plan(facts), &ids, &modules);
-        for (size_t i = 0; r >= 0 && ids && ids[i]; i++)
-                r = add_out(j, ids[i], modules[i]);
-        return r;
+        return r < 0 ? r : add_all_out(j, ids, modules);
 }
 
 static int on_begin(Job *j) {
@@ -354,12 +361,13 @@ static int copy_trial(const TrialRecord *trial, TrialRecord *ret) {
  * job_start_rollback() - begin to take out what failed its trial
  * @m: the manager; no job may run
  * @trial: with its reason; copied
+ * @out_ids, @out_modules: what a daemon before us was taking out with it, in the order of application; NULL: nothing
  *
  * The job begins its work in the next turn of the event loop.
  *
  * Return: 0 or a negative errno.
  */
-int job_start_rollback(Manager *m, const TrialRecord *trial) {
+int job_start_rollback(Manager *m, const TrialRecord *trial, char *const *out_ids, char *const *out_modules) {
         _cleanup_(job_freep) Job *j = NULL;
         int r;
 
@@ -367,7 +375,7 @@ int job_start_rollback(Manager *m, const TrialRecord *trial) {
         if (r >= 0)
                 r = copy_trial(trial, &j->rollback);
         if (r >= 0)
-                r = list_out(j);
+                r = list_out(j, out_ids, out_modules);
         if (r < 0)
                 return r;
         (void) sd_bus_error_set(&j->error, HOTPATCH_ERROR("TrialFailed"), j->rollback.reason);

@@ -138,7 +138,8 @@ int job_force_check(const Job *j, sd_bus_error *error) _must_check_ _nonnull_(1)
 int job_force(Job *j, const Request *request, sd_bus_error *error) _must_check_ _nonnull_(1, 2);
 bool job_make_room(Manager *m, const char *reason) _nonnull_(1);
 void job_reverse(Job *j, const char *reason) _nonnull_(1, 2);
-int job_start_rollback(Manager *m, const TrialRecord *trial) _must_check_ _nonnull_(1, 2);
+int job_start_rollback(Manager *m, const TrialRecord *trial, char *const *out_ids, char *const *out_modules)
+        _must_check_ _nonnull_(1, 2);
 int job_recover(Manager *m) _must_check_ _nonnull_(1);
 PatchState job_patch_state(const Job *j, const char *id);
 

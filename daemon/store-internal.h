@@ -73,7 +73,6 @@ int store_record_damaged(int dir_fd, const char *prefix, char ***names) _must_ch
 
 /* what a crash leaves, and damage */
 int store_admitted_clean(const Store *s);
-int store_superseded_clean(const Store *s) _must_check_;
 int store_damage_add(char ***names, const char *format, ...) _must_check_ _printf_(2, 3);
 int store_admitted_damaged(const Store *s, char ***names) _must_check_;
 int store_streams_damaged(const Store *s, char ***names) _must_check_;

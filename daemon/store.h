@@ -176,6 +176,7 @@ int store_superseded_find(const Store *s, const char *id, const char *except, ch
                 AdmittedRecord *ret) _must_check_;
 int store_superseded_adopt(const Store *s, const char *from, const char *to) _must_check_;
 int store_superseded_drop(const Store *s, const char *transaction) _must_check_;
+int store_superseded_clean(const Store *s) _must_check_;
 
 /* names of state files that are there and cannot be read as what they should be */
 int store_damaged(const Store *s, char ***ret_names) _must_check_;

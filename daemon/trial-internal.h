@@ -21,6 +21,8 @@ typedef struct TrialUnits TrialUnits;
  * @failed: a bad sign was seen, and its patches are to be taken out; record.reason says which
  * @grown: looks in a row at which the kernel kept too much more memory than before
  * @given_up: they cannot be taken out; the next start tries again
+ * @resumed: a daemon before us was taking them out
+ * @out_ids, @out_modules: all that this one was taking out; NULL: nothing is known of it
  */
 typedef struct Trial {
         Trials *trials;
@@ -30,6 +32,9 @@ typedef struct Trial {
         bool failed;
         unsigned grown;
         bool given_up;
+        bool resumed;
+        char **out_ids;
+        char **out_modules;
 } Trial;
 
 /**

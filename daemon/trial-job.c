@@ -268,31 +268,47 @@ void trials_drop_patch(Trials *t, const char *id, const char *reason) {
         bus_trial_ended(t->manager, (char *[]) { (char *) id, NULL }, "ended", reason);
 }
 
+/* Whose rollback it was: the trial knows that it has failed. If that could not be written, its patches come first. */
+static Trial *find_rolled_back(const Trials *t, const Intent *intent) {
+        for (size_t i = 0; i < t->n; i++)
+                if (t->list[i]->record.reason && strv_contains(intent->ids, t->list[i]->record.ids[0]))
+                        return t->list[i];
+        return trials_find_patch(t, intent->ids[0]);
+}
+
 /**
- * trials_mark_failed() - an intent says that these patches were being rolled back
- * @ids: of the intent
+ * trials_resume_rollback() - a daemon before us was taking out what failed its trial
+ * @intent: of that rollback
  * @reason: used when the record does not know a better one
+ *
+ * Besides what has failed it lists what had to leave because it requires that. Some of this is out already, and nobody
+ * could tell any more why; it goes on from there, and nothing speaks against it.
  *
  * Return: 1 when there is such a trial, 0 when not, or a negative errno.
  */
-int trials_mark_failed(Trials *t, char *const *ids, const char *reason) {
-        int found = 0;
+int trials_resume_rollback(Trials *t, const Intent *intent, const char *reason) {
+        Trial *trial = find_rolled_back(t, intent);
+        int r = 0;
 
-        for (; ids && *ids; ids++) {
-                Trial *trial = trials_find_patch(t, *ids);
-
-                if (!trial)
-                        continue;
-                found = 1;
-                trial->failed = true;
-                if (trial->record.reason)
-                        continue;
-                trial->record.reason = strdup(reason);
-                if (!trial->record.reason)
-                        return -ENOMEM;
-                (void) (store_trial_write(t->manager->store, &trial->record, NULL) < 0);
+        if (!trial)
+                return 0;
+        trial->failed = true;
+        trial->resumed = true;
+        /* With these everything was out, and so it is. */
+        for (size_t i = 0; r >= 0 && !trial->record.returns && intent->ids[i]; i++) {
+                r = strv_extend(&trial->out_ids, intent->ids[i]);
+                if (r >= 0)
+                        r = strv_extend(&trial->out_modules, intent->modules[i]);
         }
-        return found;
+        if (r < 0)
+                return r;
+        if (trial->record.reason)
+                return 1;
+        trial->record.reason = strdup(reason);
+        if (!trial->record.reason)
+                return -ENOMEM;
+        (void) (store_trial_write(t->manager->store, &trial->record, NULL) < 0);
+        return 1;
 }
 
 /**

@@ -41,6 +41,8 @@ static Trial *trial_free(Trial *t) {
                 return NULL;
         sd_event_source_disable_unref(t->timer);
         trial_record_done(&t->record);
+        strv_free(t->out_ids);
+        strv_free(t->out_modules);
         free(t);
         return NULL;
 }
@@ -278,17 +280,29 @@ static int on_end(_unused_ sd_event_source *source, _unused_ uint64_t usec, void
 
 /* --- failing --- */
 
-static void roll_back(Trials *t) {
+/* What a daemon before us had begun, then the youngest. */
+static Trial *next_to_roll_back(const Trials *t) {
+        Trial *found = NULL;
+
         for (size_t i = t->n; i-- > 0;) {
                 Trial *trial = t->list[i];
+
+                if (trial->failed && !trial->given_up && (!found || trial->resumed))
+                        found = trial;
+        }
+        return found;
+}
+
+static void roll_back(Trials *t) {
+        Trial *trial;
+
+        while ((trial = next_to_roll_back(t))) {
                 int r;
 
-                if (!trial->failed || trial->given_up)
-                        continue;
                 /* One at a time; when it has ended comes the next. */
                 if (job_make_room(t->manager, trial->record.reason))
                         return;
-                r = job_start_rollback(t->manager, &trial->record);
+                r = job_start_rollback(t->manager, &trial->record, trial->out_ids, trial->out_modules);
                 if (r >= 0)
                         return;
                 trial->given_up = true;

@@ -32,7 +32,7 @@ const char *trials_transaction(const Trials *t, const char *id) _nonnull_(1, 2);
 const char *trials_superseder(const Trials *t, const char *id) _nonnull_(1, 2);
 void trials_drop_patch(Trials *t, const char *id, const char *reason) _nonnull_(1, 2, 3);
 void trials_job_finished(Trials *t) _nonnull_(1);
-int trials_mark_failed(Trials *t, char *const *ids, const char *reason) _must_check_ _nonnull_(1, 3);
+int trials_resume_rollback(Trials *t, const Intent *intent, const char *reason) _must_check_ _nonnull_(1, 2, 3);
 int trials_note_returns(Trials *t, const char *transaction, char *const *ids) _must_check_ _nonnull_(1, 2);
 void trials_rolled_back(Trials *t, const char *transaction, const char *reason) _nonnull_(1, 2, 3);
 void trials_gave_up(Trials *t, const char *transaction) _nonnull_(1, 2);

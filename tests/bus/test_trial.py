@@ -55,7 +55,11 @@ def rolled_back(w):
 
 def clean(w, loaded=()):
     # The folder of what was superseded goes right after the record.
-    wait_for('the end of the rollback', lambda: not records(w) and not superseded(w) and not w.machine.leftovers())
+    left = lambda: records(w) + superseded(w) + w.machine.leftovers()
+    try:
+        wait_for('the end of the rollback', lambda: not left())
+    except AssertionError:
+        raise AssertionError('left over: %s' % left()) from None
     assert w.machine.loaded() == sorted(loaded), w.machine.loaded()
 
 
@@ -931,6 +935,32 @@ def test_the_daemon_is_killed_in_the_rollback(pki):
                 'hp-one': 'active', 'hp-two': 'staged'})
             clean(w, ['hp_one'])
             assert [i for i, _ in rolled_back(w)] == ['hp-two'], rolled_back(w)
+
+
+def strikes(w):
+    return sorted(f.split('.')[0] for f in os.listdir(w.machine.path('var/lib/hotpatch/strikes')))
+
+
+def test_killed_in_the_rollback_nobody_else_is_blamed(pki):
+    """What requires the failed patch leaves with it, has no strike, and comes back with what that had superseded."""
+    for delay in (0.0, 0.15, 0.25, 0.35, 0.45, 0.6, 0.8):
+        with start(pki) as w:
+            w.machine.stage('hp-one')
+            w.machine.stage('hp-two', supersedes=['hp-one'])
+            w.machine.stage('hp-top', functions=(('vmlinux', 'hp_third'),), requires=['hp-one'])
+            for i in ('hp-one', 'hp-top', 'hp-two'):
+                apply(w, i)
+            w.root.trials.clear()
+            w.machine.kernel.delay = 0.2
+            w.machine.say(*warn('hp_two'))
+            wait_for('the rollback', lambda: jobs(w, 'rollback'))
+            time.sleep(delay)
+            w.daemon.kill()
+            w.start()
+            clean(w, ['hp_one', 'hp_top'])
+            assert w.root.patches() == {'hp-one': 'active', 'hp-two': 'staged', 'hp-top': 'active'}, w.root.patches()
+            assert strikes(w) == ['hp-two'] and [i for i, _ in rolled_back(w)] in (['hp-two'], []), (delay, strikes(w))
+            assert all(t[0] == ['hp-two'] for t in w.root.trials if t[1] == 'failed'), w.root.trials
 
 
 def test_an_intent_that_cannot_be_written_begins_one_trial(pki):
