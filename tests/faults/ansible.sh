@@ -4,7 +4,7 @@
 # machine is set up; a hotpatch goes from the canary to the rings; a second run changes nothing, and what that costs is
 # counted; a poisoned hotpatch stops at the canary, which is as it was before; and a baseline restarts a machine.
 #
-# The machines: 'one' (the canary), 'two' (ring1) and 'three' (ring2). On each a program reads /proc/version once a second: the
+# The machines: 'one' (the canary), 'two' (ring1) and 'three' (ring2). On each a program reads /proc/version every other second: the
 # kernel of who has the poisoned hotpatch warns of that, and tools/vm fails for it on the two others.
 # shellcheck disable=SC2154 # variables of lib-fleet.sh
 set -uo pipefail

@@ -19,7 +19,7 @@ systemctl restart ssh.service
 # What this machine is there for: one that trips over patches that cannot stand it.
 if [[ -e $folder/workload ]]; then
         cp /bin/cat "/usr/local/bin/$(<$folder/workload)"
-        systemd-run --quiet --collect --unit=workload sh -c "while :; do $(<$folder/workload) /proc/version >/dev/null; sleep 1; done"
+        systemd-run --quiet --collect --unit=workload sh -c "while :; do $(<$folder/workload) /proc/version >/dev/null; sleep 2; done"
 fi
 touch /run/fleet-up
 until [[ -e /run/fleet-end ]]; do
