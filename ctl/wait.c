@@ -113,15 +113,17 @@ static int add_matches(Waiter *w) {
                         "interface='org.freedesktop.DBus.Properties',member='PropertiesChanged'";
         int r;
 
-        r = sd_bus_match_signal(w->ctl->bus, &w->removed_slot, HOTPATCH_BUS_NAME,
+        /* Nobody waits for the answers: the bus takes our messages in their order, so it listens for us before it
+         * passes the call on. If it refused one the connection would end, sd_bus_add_match(3). */
+        r = sd_bus_match_signal_async(w->ctl->bus, &w->removed_slot, HOTPATCH_BUS_NAME,
                         HOTPATCH_ROOT_PATH, HOTPATCH_MANAGER_INTERFACE, "JobRemoved", on_removed,
-                        w);
+                        NULL, w);
         if (r < 0)
                 return r;
-        r = sd_bus_add_match(w->ctl->bus, &w->changed_slot, changed_rule, on_changed, w);
+        r = sd_bus_add_match_async(w->ctl->bus, &w->changed_slot, changed_rule, on_changed, NULL, w);
         if (r < 0)
                 return r;
-        r = sd_bus_add_match(w->ctl->bus, &w->owner_slot, owner_rule, on_owner, w);
+        r = sd_bus_add_match_async(w->ctl->bus, &w->owner_slot, owner_rule, on_owner, NULL, w);
         return r < 0 ? r : 0;
 }
 
