@@ -27,7 +27,13 @@ static const Column narrow_columns[] = {
 static const char *state_word(const PatchInfo *p) {
         if (p->quarantined && !patch_is_active(p))
                 return "quarantined";
+        if (p->rolled_back && streq(p->state, "staged"))
+                return "rolled back";
         return patch_is_missing(p) ? "missing" : p->state;
+}
+
+static Style state_style(const PatchInfo *p) {
+        return p->quarantined || p->rolled_back || patch_is_missing(p) ? STYLE_RED : patch_state_style(p->state);
 }
 
 static int add_patch(Table *t, const PatchInfo *p, bool narrow) {
@@ -52,8 +58,7 @@ static int add_patch(Table *t, const PatchInfo *p, bool narrow) {
         if (r >= 0)
                 r = table_set(t, column++, p->id, STYLE_NONE);
         if (r >= 0)
-                r = table_set(t, column++, state,
-                                p->quarantined || patch_is_missing(p) ? STYLE_RED : patch_state_style(p->state));
+                r = table_set(t, column++, state, state_style(p));
         if (r >= 0)
                 r = table_set(t, column++, p->severity, STYLE_NONE);
         if (r >= 0 && !narrow)

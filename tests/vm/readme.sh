@@ -44,19 +44,6 @@ prepare() {
         rm -rf "$work"
 }
 
-testcase_the_patch_of_the_readme_works() {
-        cd own || return
-        # shellcheck disable=SC2016 # sed's and the machine's, not ours
-        sed -i 's/^[^#]*cat .proc.cmdline/echo "[$(&)]"/; s/  *#.*//' machine
-        run sh -eu machine
-        expect_status 0
-        expect_output 'cmdline is now in force'
-        expect_output '^\[\]$'
-        expect_output '^\[console='
-        no_livepatch
-        rm /etc/hotpatch/trust.d/root.pem /etc/hotpatch/trust.d/revocation.crl
-}
-
 testcase_the_commands_work() {
         cp -r my-patch /root/
         run sh -ex /root/my-patch/try.sh
@@ -83,6 +70,19 @@ testcase_the_command_line_was_hidden_from_users_while_the_patch_was_active() {
         # Before, while it is active (nothing), and after its removal.
         [[ $(grep -c '^+ runuser' output) == 3 ]]
         [[ $(grep -cxF -- "$(cat /proc/cmdline)" output) == 2 ]]
+}
+
+# After the other one, which shows the numbers of jobs.
+testcase_the_patch_of_the_readme_works() {
+        cd own || return
+        # shellcheck disable=SC2016 # sed's and the machine's, not ours
+        sed -i 's/^[^#]*cat .proc.cmdline/echo "[$(&)]"/; s/  *#.*//' machine
+        run sh -eu machine
+        expect_status 0
+        expect_output 'cmdline is now in force'
+        expect_output '^\[\]$'
+        expect_output '^\[console='
+        no_livepatch
 }
 
 . "$(dirname "$0")/lib.sh"
