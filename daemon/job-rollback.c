@@ -8,7 +8,7 @@
  *            towards "not there", without a deadline, so that it may be begun again at any point.
  *   return   the records of what was superseded go back to admitted/, which makes those patches wanted; then
  *            their modules, checked like any bundle, go into the kernel, as steps of a plan. So do those that had to
- *            leave only because they require what comes back.
+ *            leave only because they require what comes back. Not what has been forbidden meanwhile, see readmit.c.
  *
  * The bad patch leaves before the old one returns: for a moment the original code runs, with its hole. The
  * other order would insert a module into a kernel that has just shown a bad sign, and wait for that
@@ -27,6 +27,7 @@
 #include "daemon/job-internal.h"
 #include "daemon/loaddir.h"
 #include "daemon/messages.h"
+#include "daemon/readmit.h"
 #include "daemon/returns.h"
 #include "dbus/errors.h"
 #include "util/strv.h"
@@ -70,6 +71,18 @@ static void keep_what_is_back(Job *j) {
                 j->inserted[n] = NULL;
 }
 
+/* Behind the reason why it was taken out. */
+static void say_more(Job *j, const char *what, const char *why) {
+        _cleanup_(sd_bus_error_free) sd_bus_error longer = SD_BUS_ERROR_NULL;
+
+        (void) sd_bus_error_setf(&longer, j->error.name, "%s; %s: %s", strempty(j->error.message), what, why);
+        if (!sd_bus_error_is_set(&longer))
+                return;
+        sd_bus_error_free(&j->error);
+        j->error = longer;
+        longer = SD_BUS_ERROR_NULL;
+}
+
 /**
  * job_rollback_failed() - something of a rollback did not work
  * @j: the job
@@ -79,16 +92,8 @@ static void keep_what_is_back(Job *j) {
  * What came back into force stays, what got stuck on its way in goes out again; all of it stays wanted.
  */
 void job_rollback_failed(Job *j, int r, const sd_bus_error *error) {
-        _cleanup_(sd_bus_error_free) sd_bus_error longer = SD_BUS_ERROR_NULL;
-
-        (void) sd_bus_error_setf(&longer, j->error.name, "%s; what it had superseded could not be brought back: %s",
-                strempty(j->error.message),
+        say_more(j, "what it had superseded could not be brought back",
                 sd_bus_error_is_set(error) && error->message ? error->message : strerror(-r));
-        if (sd_bus_error_is_set(&longer)) {
-                sd_bus_error_free(&j->error);
-                j->error = longer;
-                longer = SD_BUS_ERROR_NULL;
-        }
         j->return_failed = true;
         job_record(j, HOTPATCH_MESSAGE_UNDO_FAILED, LOG_CRIT, j->ids ? j->ids[0] : NULL, NULL, "%s",
                 strempty(j->error.message));
@@ -248,6 +253,30 @@ static int restore_records(Job *j) {
         return r;
 }
 
+/* ReadmitTold */
+static void stays_out(void *userdata, const char *id, const char *why) {
+        _cleanup_free_ char *what = NULL;
+        Job *j = userdata;
+
+        if (asprintf(&what, "'%s', which it had superseded, is not put back", id) < 0)
+                what = NULL;
+        say_more(j, what ?: "something is not put back", why);
+        job_record(j, HOTPATCH_MESSAGE_UNDO_FAILED, LOG_WARNING, id, NULL, "Patch '%s' is not put back: %s", id, why);
+        j->return_failed = true;
+}
+
+/* Wanted they are, all of them; but not whatever else has been decided meanwhile. */
+static int choose_returns(Job *j) {
+        char **ids;
+        int r = readmit_filter(j->manager, j->config, j->rollback.returns, stays_out, j, &ids);
+
+        if (r < 0)
+                return r;
+        strv_free(j->rollback.returns);
+        j->rollback.returns = ids;
+        return 0;
+}
+
 static void strike(const Job *j) {
         const TrialRecord *t = &j->rollback;
 
@@ -272,6 +301,8 @@ void job_rollback_is_out(Job *j) {
         j->committed = NULL;
         r = restore_records(j);
         j->wanted_back = r >= 0;
+        if (r >= 0)
+                r = choose_returns(j);
         if (r >= 0 && !j->rollback.returns)
                 return over(j);
         if (r >= 0)

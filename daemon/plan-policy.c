@@ -153,3 +153,24 @@ int plan_check_policy(PlanBuild *b, const PlanItem *item) {
         return forbidden > 0 ? 0 : plan_condition(b->plan, item->manifest->id, true, "nothing forbidden",
                         "nothing forbidden", "policy");
 }
+
+/**
+ * plan_check_forbidden() - plan_check_policy() for a bundle that nobody plans to apply
+ * @target: of @manifest; NULL: it touches nothing
+ *
+ * Return: 0, or a negative errno with ForbiddenByPolicy.
+ */
+int plan_check_forbidden(const Manifest *manifest, const ManifestTarget *target, const PlanPolicy *policy,
+                sd_bus_error *error) {
+        const PlanOptions options = { .policy = *policy };
+        const PlanItem item = { .manifest = manifest, .target = target };
+        _cleanup_(plan_freep) Plan *plan = NULL;
+        int r;
+
+        r = plan_new(&plan);
+        if (r >= 0)
+                r = plan_check_policy(&(PlanBuild) { .options = &options, .plan = plan }, &item);
+        if (r < 0 || !sd_bus_error_is_set(&plan->refusal))
+                return r;
+        return sd_bus_error_copy(error, &plan->refusal);
+}

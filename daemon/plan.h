@@ -227,6 +227,8 @@ int plan_apply(const Manifest *const *manifests, const char *const *digests, siz
 int plan_remove(char *const *ids, const PlanFacts *facts, Plan **ret) _must_check_ _nonnull_(1, 2, 3);
 int plan_dependants(char *const *ids, const PlanFacts *facts, char ***ret_ids, char ***ret_modules)
         _must_check_ _nonnull_(2, 3, 4);
+int plan_check_forbidden(const Manifest *manifest, const ManifestTarget *target, const PlanPolicy *policy,
+                sd_bus_error *error) _must_check_ _nonnull_(1, 3);
 Plan *plan_free(Plan *p);
 DEFINE_TRIVIAL_CLEANUP(Plan *, plan_free);
 #define _cleanup_plan_free_ _cleanup_(plan_freep)

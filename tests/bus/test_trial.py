@@ -251,6 +251,33 @@ def test_what_was_superseded_cannot_come_back(pki):
         assert os.path.exists(w.machine.path('var/lib/hotpatch/admitted/hp-one.record'))
 
 
+def test_what_was_forbidden_meanwhile_does_not_come_back(pki):
+    """What restore would leave out at the start of the machine is not put back by a rollback either."""
+    drop_in = 'etc/hotpatch/hotpatchd.conf.d/50-site.conf'
+    for path, text, why in (('etc/hotpatch/disable', '', 'hotpatching is switched off: the file /etc/hotpatch/disable exists'),
+                            (drop_in, '[Policy]\nHotpatch=no\n', 'hotpatches are not allowed on this machine: '),
+                            (drop_in, '[Policy]\nForbid=vmlinux:hp_function\n', "the policy of this machine forbids 'vmlinux:hp_function'")):
+        with start(pki) as w:
+            w.machine.stage('hp-one')
+            w.machine.stage('hp-three', functions=(('vmlinux', 'hp_third'),), requires=['hp-one'])
+            w.machine.stage('hp-two', functions=(('vmlinux', 'hp_other'),), supersedes=['hp-one'])
+            for i in ('hp-one', 'hp-three', 'hp-two'):
+                apply(w, i)
+            w.machine.write(path, text)
+            w.root.call('Reload')
+            w.machine.say(*warn('hp_two'))
+            assert w.root.trial()[1] == 'ended'
+            wait_for('the failure', lambda: any(t[:2] == (['hp-two'], 'failed') for t in w.root.trials))
+            wait_for('the end', lambda: not w.machine.leftovers() and jobs(w, 'rollback')[0][2] == 'finished')
+            (job,) = jobs(w, 'rollback')
+            result = w.root.finish((job[0], job[7]))
+            assert result[0] == 'failed' and "'hp-one', which it had superseded, is not put back: " in result[2] \
+                and why in result[2], result
+            assert w.machine.loaded() == [], w.machine.loaded()
+            # It is wanted all the same.
+            assert os.path.exists(w.machine.path('var/lib/hotpatch/admitted/hp-one.record'))
+
+
 def test_it_fails_while_the_old_one_is_still_taken_out(pki):
     """The old one leaves as what the trial has superseded, although the trial is lost by then."""
     with start(pki) as w:
