@@ -95,6 +95,7 @@ static void admitted(void *userdata) {
                                 break;
         job_set_state(j, JOB_PLANNING);
         job_set_progress(j, 0.1);
+        trials_job_plans(j->manager->trials);
 }
 
 /**

@@ -17,6 +17,10 @@ static bool valid_kind(const char *s) {
         return streq(s, "apply") || streq(s, "restore");
 }
 
+static bool valid_service(const char *s) {
+        return *s && strlen(s) <= HOTPATCH_UNIT_NAME_MAX;
+}
+
 const Field store_trial_fields[] = {
         { "TRANSACTION", FIELD_STRING, true, offsetof(TrialRecord, transaction), manifest_id_is_valid },
         { "KIND", FIELD_STRING, true, offsetof(TrialRecord, kind), valid_kind },
@@ -32,6 +36,7 @@ const Field store_trial_fields[] = {
         { "DUMPS", FIELD_BOOL, false, offsetof(TrialRecord, dumps), NULL },
         { "TAINT", FIELD_U64, false, offsetof(TrialRecord, taint), NULL },
         { "KERNEL_MEMORY", FIELD_U64, false, offsetof(TrialRecord, kernel_memory), NULL },
+        { "SERVICE", FIELD_STRV, false, offsetof(TrialRecord, services), valid_service },
         { "REASON", FIELD_STRING, false, offsetof(TrialRecord, reason), NULL },
         { "RETURN", FIELD_STRV, false, offsetof(TrialRecord, returns), manifest_id_is_valid },
 };

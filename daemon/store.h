@@ -82,6 +82,7 @@ typedef struct TrialRecord {
         bool dumps;     /* a kernel that went down by its own fault would have left a dump, see dump.c */
         uint64_t taint;  /* bits of the kernel that do not count as new */
         uint64_t kernel_memory; /* what the kernel kept for itself before, KiB; 0: not known */
+        char **services; /* that ran before, see trial-units.c; NULL: not known */
         char *reason;    /* it failed, and its patches are being taken out; NULL: it runs */
         char **returns;  /* superseded patches that were brought back to admitted/ then */
 } TrialRecord;

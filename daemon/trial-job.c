@@ -17,6 +17,7 @@
 #include "daemon/trial-checks.h"
 #include "daemon/trial-internal.h"
 #include "daemon/trial-selftest.h"
+#include "daemon/trial-units.h"
 #include "dbus/errors.h"
 #include "util/strv.h"
 
@@ -87,6 +88,18 @@ int trials_forgive(Trials *t, char *const *ids, const char *heir, TrialsForgiven
 
 /* --- a job begins one --- */
 
+/** trials_job_plans() - an Apply may soon change the kernel: ask what takes a while to be answered */
+void trials_job_plans(Trials *t) {
+        const TrialPolicy *policy = &t->manager->config->trial;
+
+        if (policy->max_usec == 0 || !(policy->signs & TRIAL_SIGN_UNITS))
+                return;
+        if (t->units)
+                trial_units_ask(t->units);
+        else
+                (void) (trial_units_new(t, &t->units) < 0); /* the other signs still count */
+}
+
 /** trials_job_begins() - an Apply is about to change the kernel: remember how it was */
 void trials_job_begins(Trials *t) {
         if (t->manager->config->trial.max_usec == 0)
@@ -138,7 +151,9 @@ static int fill_record(Trials *t, const Job *j, char **ids, char **modules, char
                 r = strv_copy(ids, &ret->ids);
         if (r >= 0)
                 r = strv_copy(modules, &ret->modules);
-        return r < 0 ? r : strv_copy(digests, &ret->digests);
+        if (r >= 0)
+                r = strv_copy(digests, &ret->digests);
+        return r < 0 ? r : trial_units_copy(t->units, &ret->services);
 }
 
 /**

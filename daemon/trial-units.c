@@ -3,14 +3,20 @@
 /*
  * Trials: services that fail.
  *
- * Only a service that was running when the trial began counts. What a timer starts meanwhile (an update
+ * Only a service that was running before the patch counts. What a timer starts meanwhile (an update
  * without a network, say) fails for reasons of its own; a service that ran and runs no more is what a
  * broken kernel looks like from the outside. One that systemd starts again has not failed yet: when it fails
  * too often, systemd gives up, and then it has.
  *
+ * systemd is asked when an Apply begins to plan, so that its answer is there before the kernel is touched: a service that
+ * the patch kills on its way in turns that Apply around. The list lies in the record of the trial as well. A daemon that
+ * finds the trial at its start asks again, and what ran then and is "failed" now has failed while there was no daemon.
+ * Whoever is blamed for a failure, no other trial is blamed for it after a restart: the records forget the service.
+ *
  * Without systemd's answer there is no list and no sign. Our own units say by other ways what is wrong.
  */
 
+#include "daemon/job.h"
 #include "daemon/trial-units.h"
 #include "util/limits.h"
 #include "util/strv.h"
@@ -35,43 +41,110 @@ TrialUnits *trial_units_free(TrialUnits *u) {
         return NULL;
 }
 
-static void on_failed(void *userdata, const char *unit, const char *sub_state) {
-        TrialUnits *u = userdata;
-        _cleanup_free_ char *reason = NULL;
-        Trial *trial = trials_youngest(u->trials, UINT64_MAX);
+/* --- one has failed --- */
 
-        if (!trial || !streq(sub_state, "failed") || !strv_contains(u->active, unit))
-                return;
-        if (asprintf(&reason, "the unit '%s', which was running before, has failed", unit) < 0)
-                reason = NULL;
-        trial_fail(trial, reason ?: "a unit has failed");
+static void records_forget(Trials *t, const char *unit) {
+        for (size_t i = 0; i < t->n; i++) {
+                TrialRecord *r = &t->list[i]->record;
+
+                if (!strv_contains(r->services, unit))
+                        continue;
+                strv_remove(r->services, unit);
+                (void) (store_trial_write(t->manager->store, r, NULL) < 0);
+        }
 }
 
-static int read_units(TrialUnits *u, sd_bus_message *reply) {
-        const char *name;
+/* A patch that is on its way in, or out again, and has no trial. */
+static Job *job_at_work(const Trials *t) {
+        Job *j = manager_running_job(t->manager);
+
+        return j && j->type == JOB_APPLY && !j->past_return && strv_length(j->inserted) > 0 ? j : NULL;
+}
+
+/* What changed last most likely did it. @trial may be NULL. */
+static void blame(Trials *t, Trial *trial, const char *unit) {
+        _cleanup_free_ char *reason = NULL;
+        Job *j = job_at_work(t);
+
+        records_forget(t, unit);
+        if (asprintf(&reason, "the unit '%s', which was running before, has failed", unit) < 0)
+                reason = NULL;
+        if (j)
+                job_reverse(j, reason ?: "a unit has failed");
+        else if (trial)
+                trial_fail(trial, reason ?: "a unit has failed");
+}
+
+static void on_failed(void *userdata, const char *unit, const char *sub_state) {
+        TrialUnits *u = userdata;
+        Trials *t = u->trials;
+
+        if (streq(sub_state, "failed") && strv_contains(u->active, unit))
+                blame(t, trials_youngest(t, UINT64_MAX), unit); /* u may be gone */
+}
+
+/* --- which run --- */
+
+static Trial *find_recorded(const Trials *t, const char *unit) {
+        for (size_t i = t->n; i-- > 0;)
+                if (trial_is_running(t->list[i]) && strv_contains(t->list[i]->record.services, unit))
+                        return t->list[i];
+        return NULL;
+}
+
+static int read_unit(TrialUnits *u, const char *name, const char *state, char ***lost) {
+        if (startswith(name, "hotpatch"))
+                return 0;
+        if (streq(state, "failed"))
+                return find_recorded(u->trials, name) ? strv_extend(lost, name) : 0;
+        return strv_contains(u->active, name) ? 0 : strv_extend(&u->active, name);
+}
+
+static int read_units(TrialUnits *u, sd_bus_message *reply, char ***lost) {
+        const char *name, *state;
         int r;
 
         r = sd_bus_message_enter_container(reply, 'a', "(ssssssouso)");
         if (r < 0)
                 return r;
-        while ((r = sd_bus_message_read(reply, "(ssssssouso)", &name, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+        while ((r = sd_bus_message_read(reply, "(ssssssouso)", &name, NULL, NULL, &state, NULL, NULL, NULL, NULL,
                                 NULL, NULL)) > 0) {
                 if (strv_length(u->active) >= HOTPATCH_UNITS_WATCHED_MAX)
                         break;
-                if (startswith(name, "hotpatch"))
-                        continue;
-                r = strv_extend(&u->active, name);
+                r = read_unit(u, name, state, lost);
                 if (r < 0)
                         return r;
         }
         return r;
 }
 
-static int on_list(sd_bus_message *reply, void *userdata, _unused_ sd_bus_error *error) {
-        TrialUnits *u = userdata;
+/* Of trials that began before the answer came. */
+static void complete_records(TrialUnits *u) {
+        Trials *t = u->trials;
 
-        if (!sd_bus_message_is_method_error(reply, NULL))
-                (void) (read_units(u, reply) < 0);
+        for (size_t i = 0; i < t->n; i++) {
+                TrialRecord *r = &t->list[i]->record;
+
+                if (trial_is_running(t->list[i]) && !r->services && trial_units_copy(u, &r->services) >= 0 && r->services)
+                        (void) (store_trial_write(t->manager->store, r, NULL) < 0);
+        }
+}
+
+static int on_list(sd_bus_message *reply, void *userdata, _unused_ sd_bus_error *error) {
+        _cleanup_strv_free_ char **lost = NULL;
+        TrialUnits *u = userdata;
+        Trials *t = u->trials;
+
+        u->slot = sd_bus_slot_unref(u->slot);
+        if (sd_bus_message_is_method_error(reply, NULL) || read_units(u, reply, &lost) < 0)
+                return 0;
+        complete_records(u);
+        for (char **unit = lost; unit && *unit; unit++) {
+                Trial *trial = find_recorded(t, *unit);
+
+                if (trial)
+                        blame(t, trial, *unit); /* u may be gone */
+        }
         return 0;
 }
 
@@ -88,10 +161,33 @@ static int ask(TrialUnits *u) {
         r = sd_bus_message_set_auto_start(call, false);
         if (r < 0)
                 return r;
-        r = sd_bus_message_append(call, "asas", 1, "active", 1, "*.service");
+        r = sd_bus_message_append(call, "asas", 2, "active", "failed", 1, "*.service");
         if (r < 0)
                 return r;
         return sd_bus_call_async(bus, &u->slot, call, on_list, u, LIST_TIMEOUT_USEC);
+}
+
+/** trial_units_ask() - another Apply begins: what runs now counts too */
+void trial_units_ask(TrialUnits *u) {
+        if (!u->slot)
+                (void) (ask(u) < 0); /* what ran before counts all the same */
+}
+
+/**
+ * trial_units_copy() - the services that run, for a record
+ * @u: NULL: nobody watches
+ * @ret: as many as a record may have; NULL: not known (yet)
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int trial_units_copy(const TrialUnits *u, char ***ret) {
+        _cleanup_strv_free_ char **services = NULL;
+
+        for (size_t i = 0; u && u->active && u->active[i] && i < HOTPATCH_RECORD_LIST_MAX; i++)
+                if (strv_extend(&services, u->active[i]) < 0)
+                        return -ENOMEM;
+        *ret = TAKE_PTR(services);
+        return 0;
 }
 
 /**

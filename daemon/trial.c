@@ -184,11 +184,13 @@ void trials_watch(Trials *t) {
 static void unwatch(Trials *t) {
         trial_look_stop(t);
         t->interval = sd_event_source_disable_unref(t->interval);
-        t->units = trial_units_free(t->units);
         t->checks = trial_checks_free(t->checks);
         t->self_tests = trial_self_tests_free(t->self_tests);
-        if (!manager_running_job(t->manager))
-                trial_log_close(t);
+        /* A job watches these too. */
+        if (manager_running_job(t->manager))
+                return;
+        t->units = trial_units_free(t->units);
+        trial_log_close(t);
 }
 
 /* --- ends --- */

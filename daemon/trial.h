@@ -23,6 +23,7 @@ void trials_start(Trials *t) _nonnull_(1);
 bool trials_pending(const Trials *t) _nonnull_(1);
 
 /* for the job */
+void trials_job_plans(Trials *t) _nonnull_(1);
 void trials_job_begins(Trials *t) _nonnull_(1);
 int trials_begin(Trials *t, const Job *j, char **ids, char **modules, char **digests, uint64_t seconds,
                 sd_bus_error *error) _must_check_ _nonnull_(1, 2);

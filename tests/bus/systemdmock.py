@@ -33,6 +33,7 @@ class Systemd(dbus.service.Object):
         self.owner.request_name(NAME)
         super().__init__(self.owner, PATH)
         self.active = list(active)
+        self.failed = []
         self.results = results or {}
         self.started = []
         self.listed = 0
@@ -47,10 +48,11 @@ class Systemd(dbus.service.Object):
         pass
 
     @dbus.service.method(MANAGER, in_signature='asas', out_signature='a(ssssssouso)')
-    def ListUnitsByPatterns(self, _states, _patterns):
+    def ListUnitsByPatterns(self, states, _patterns):
         self.listed += 1
-        return [(u, u, 'loaded', 'active', 'running', '', PATH + '/unit/' + escape(u), 0, '', '/')
-                for u in self.active]
+        return [(u, u, 'loaded', state, sub, '', PATH + '/unit/' + escape(u), 0, '', '/')
+                for state, sub, units in (('active', 'running', self.active), ('failed', 'failed', self.failed))
+                for u in units if state in states]
 
     @dbus.service.method(MANAGER, in_signature='ss', out_signature='o')
     def StartUnit(self, unit, _mode):
@@ -70,6 +72,9 @@ class Systemd(dbus.service.Object):
 
     def fail(self, unit):
         """A service that ran has failed."""
+        if unit in self.active:
+            self.active.remove(unit)
+            self.failed.append(unit)
         self.owner.send_message(failure(unit))
         self.owner.flush()
 

@@ -682,6 +682,52 @@ def test_a_service_fails(pki):
         clean(w)
 
 
+def test_a_service_fails_in_the_transition(pki):
+    """It ran before the kernel was touched. There is no trial yet: the Apply is turned around."""
+    with World(pki) as w:
+        systemd = w.add(Systemd(w.bus, ['web.service']))
+        systemd.failed.append('old.service')
+        w.start()
+        w.machine.kernel.stall = True
+        w.machine.stage('hp-one')
+        job = w.root.apply('hp-one')
+        wait_for('transition', lambda: w.root.job(job[1])['State'] == 'transition')
+        wait_for('the question', lambda: systemd.listed)
+        systemd.fail('web.service')
+        result = w.root.finish(job)
+        assert result[:2] == ('failed', 'TrialFailed') and "'web.service', which was running before" in result[2], result
+        clean(w)
+        assert w.root.patches() == {'hp-one': 'staged'} and not w.root.trials
+
+
+def test_a_service_fails_while_there_is_no_daemon(pki):
+    with World(pki) as w:
+        systemd = w.add(Systemd(w.bus, ['web.service', 'mail.service']))
+        systemd.failed.append('old.service')
+        w.start()
+        w.machine.stage('hp-one')
+        w.machine.stage('hp-two', functions=(('vmlinux', 'hp_other'),))
+        apply(w, 'hp-one')
+        apply(w, 'hp-two')
+        wait_for('two lists', lambda: all(b'SERVICE=web.service\n' in read(w.machine.path('var/lib/hotpatch/trials', name))
+                                         for name in records(w)))
+        w.daemon.kill()
+        systemd.fail('web.service')
+        systemd.failed.append('update.service')  # did not run
+        w.daemon.start()
+        ids, result, reason = w.root.trial()
+        # The youngest, and nobody else after another restart: it is one sign.
+        assert (ids, result) == (['hp-two'], 'failed') and "'web.service'" in reason, reason
+        wait_for('the end', lambda: w.root.patches() == {'hp-one': 'active', 'hp-two': 'staged'}
+                 and not w.machine.leftovers())
+        listed = systemd.listed
+        w.daemon.kill()
+        w.daemon.start()
+        wait_for('the question', lambda: systemd.listed > listed)
+        time.sleep(0.5)
+        assert w.root.patches() == {'hp-one': 'active', 'hp-two': 'staged'} and not w.root.trials
+
+
 def test_a_forged_failure_is_no_sign(pki):
     """A signal to hotpatchd alone would pass every match."""
     with World(pki) as w:
