@@ -14,9 +14,6 @@
  *   - a full disk does not turn its end into a power cut: room for the result is reserved before;
  *   - who comes next finds nobody at work: the lock is held until the last process has ended;
  *   - the result is on the disk before this process ends, whatever the outcome.
- *
- * The backend gets the request as arguments and environment (a shell script has no JSON parser), the
- * journal as its standard error, and a process group of its own.
  */
 
 #include <fcntl.h>
@@ -29,12 +26,13 @@
 #include <systemd/sd-daemon.h>
 #include <time.h>
 
+#include "baseline/backend-start.h"
 #include "baseline/run-transcript.h"
 #include "baseline/runner.h"
 #include "dbus/errors.h"
 #include "util/file.h"
 #include "util/limits.h"
-#include "util/strv.h"
+#include "util/str.h"
 
 /* Room for the last write; a result has a few KiB. The file stays between runs, for a disk that is full at the start. */
 #define RESERVE_FILE "reserve"
@@ -225,104 +223,17 @@ static int block_signals(Run *run) {
         return run->signal_fd < 0 ? -errno : 0;
 }
 
-/* NAME=VERSION of each package, after the path and the verb; names and versions hold no '='. */
-static int make_arguments(const Run *run, const char *path, char ***ret) {
-        _cleanup_strv_free_ char **arguments = NULL;
-        int r;
-
-        r = strv_extend(&arguments, path);
-        if (r >= 0)
-                r = strv_extend(&arguments, run_verb_to_string(run->request->verb));
-        for (size_t i = 0; r >= 0 && i < run->request->n_packages; i++) {
-                const RunPackage *p = &run->request->packages[i];
-
-                r = strv_extendf(&arguments, "%s=%s", p->name, p->version);
-        }
-        if (r < 0)
-                return r;
-        *ret = TAKE_PTR(arguments);
-        return 0;
-}
-
-static int make_environment(const Run *run, char ***ret) {
-        _cleanup_strv_free_ char **environment = NULL;
-        const struct { const char *name, *value; } variables[] = {
-                { "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" },
-                { "LC_ALL", "C.UTF-8" }, /* what it says is read by a program */
-                { "HOME", "/root" },
-                { "HOTPATCH_BASELINE", run->request->baseline },
-                { "HOTPATCH_KERNEL", run->request->kernel },
-                /* How repositories are reached, from a drop-in of the unit or systemd-system.conf(5) */
-                { "http_proxy", getenv("http_proxy") },
-                { "https_proxy", getenv("https_proxy") },
-                { "ftp_proxy", getenv("ftp_proxy") },
-                { "all_proxy", getenv("all_proxy") },
-                { "no_proxy", getenv("no_proxy") },
-        };
-        int r = strv_extendf(&environment, "HOTPATCH_LOCK_TIMEOUT=%u", run->request->lock_timeout_sec);
-
-        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(variables); i++)
-                if (variables[i].value)
-                        r = strv_extendf(&environment, "%s=%s", variables[i].name, variables[i].value);
-        if (r < 0)
-                return r;
-        *ret = TAKE_PTR(environment);
-        return 0;
-}
-
-/* In the child; async-signal-safe calls only, and it never returns. */
-static void child(char *const *arguments, char *const *environment, int input_fd, int output_fd) {
-        sigset_t none;
-
-        sigemptyset(&none);
-        (void) sigprocmask(SIG_SETMASK, &none, NULL);
-        (void) setpgid(0, 0);
-        (void) umask(0022); /* what packages expect */
-        if (dup2(input_fd, STDIN_FILENO) >= 0 && dup2(output_fd, STDOUT_FILENO) >= 0)
-                execve(arguments[0], arguments, environment);
-        _exit(127);
-}
-
-/* The lock is the runner's alone: closing any descriptor of it in this process would end it, and a
- * backend that outlives us must not hold it. All of ours are close-on-exec. */
-static int start(Run *run, const char *path) {
-        _cleanup_strv_free_ char **arguments = NULL, **environment = NULL;
-        _cleanup_close_ int input_fd = -EBADF, write_fd = -EBADF;
-        int fds[2], r;
-
-        r = make_arguments(run, path, &arguments);
-        if (r >= 0)
-                r = make_environment(run, &environment);
-        if (r < 0)
-                return r;
-        input_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-        if (input_fd < 0 || pipe2(fds, O_CLOEXEC) < 0)
-                return -errno;
-        run->output_fd = fds[0];
-        write_fd = fds[1];
-        run->pid = fork();
-        if (run->pid < 0)
-                return -errno;
-        if (run->pid == 0)
-                child(arguments, environment, input_fd, write_fd);
-        /* In both, so that it is so for both; EACCES: it runs already, and has done it. */
-        (void) setpgid(run->pid, run->pid);
-        return 0;
-}
-
 static int spawn(Run *run) {
         _cleanup_free_ char *path = path_join(run->runner->backends, run->request->backend);
         _cleanup_free_ char *text = NULL;
+        int r;
 
         if (!path)
                 return -ENOMEM;
         if (access(path, X_OK) >= 0)
-                return start(run, path);
-        if (asprintf(&text, "There is no backend '%s' in '%s'", run->request->backend, run->runner->backends) < 0) {
-                text = NULL;
-                return -ENOMEM;
-        }
-        return run_result_fail(run->result, RUN_CAUSE_UNSUPPORTED, false, text);
+                return backend_start(path, run->request, &run->pid, &run->output_fd);
+        r = str_printf(&text, "There is no backend '%s' in '%s'", run->request->backend, run->runner->backends);
+        return r < 0 ? r : run_result_fail(run->result, RUN_CAUSE_UNSUPPORTED, false, text);
 }
 
 /* --- what it says --- */

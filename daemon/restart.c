@@ -11,7 +11,7 @@
  * touched; ScheduleReboot is refused then. One that is gone was called off by somebody, unless logind is another
  * one than was told, or the machine goes down.
  *
- * Each request of a caller begins with a look at logind, too, and is answered when it was carried out.
+ * What callers ask is in restart-request.c.
  */
 
 #include <inttypes.h>
@@ -27,39 +27,15 @@
 #include "daemon/messages.h"
 #include "daemon/reboot.h"
 #include "daemon/record.h"
-#include "daemon/restart.h"
+#include "daemon/restart-internal.h"
 #include "dbus/errors.h"
+#include "util/str.h"
 
 /* logind did not answer: somebody may be restarting it. */
 #define RETRY_USEC (10 * USEC_PER_MINUTE)
-/* A restart that a person schedules is at most so far away; the baseline's deadline is 90 days at most. */
-#define SCHEDULE_MAX_USEC (31 * USEC_PER_DAY)
-
-/**
- * struct Restart
- * @request: a caller waits for it; NULL: nobody
- * @telling: logind is being told something; a look would come between its two calls
- * @next_usec: what becomes of the plan once logind has let go of it
- * @text: what holds the restart up, or NULL
- * @overdue: beyond the deadline; it is a finding
- */
-struct Restart {
-        Manager *manager;
-        Logind *logind;
-        sd_event_source *timer;
-        Request *request;
-        bool telling;
-        uint64_t next_usec;
-        char *text;
-        bool overdue;
-};
 
 static uint64_t now(void) {
         return clock_usec(CLOCK_REALTIME);
-}
-
-static const BaselineState *state_of(const Restart *r) {
-        return baseline_state(r->manager->baseline);
 }
 
 static int on_timer(_unused_ sd_event_source *source, _unused_ uint64_t usec, void *userdata) {
@@ -74,7 +50,8 @@ static void wake_at(Restart *r, uint64_t usec) {
                 (void) sd_event_add_time(r->manager->event, &r->timer, CLOCK_REALTIME, usec, USEC_PER_SEC, on_timer, r);
 }
 
-static void set_text(Restart *r, const char *text) {
+/** restart_set_text() - what holds it up; NULL: nothing */
+void restart_set_text(Restart *r, const char *text) {
         if (streq_ptr(text, r->text))
                 return;
         free(r->text);
@@ -89,7 +66,8 @@ static void set_overdue(Restart *r, bool overdue) {
         findings_look_again(r->manager->findings);
 }
 
-static void tell(const Restart *r, int priority, const char *text) {
+/** restart_tell() - write to the journal; who asked is the caller, if one waits */
+void restart_tell(const Restart *r, int priority, const char *text) {
         (void) record_write(&(Record) {
                 .message_id = HOTPATCH_MESSAGE_RESTART,
                 .priority = priority,
@@ -103,7 +81,7 @@ static void goes_down(void *userdata, bool start) {
         Restart *r = userdata;
 
         if (baseline_goes_down(r->manager->baseline, start) < 0)
-                set_text(r, "It cannot be written down that the machine restarts");
+                restart_set_text(r, "It cannot be written down that the machine restarts");
 }
 
 /** restart_new() - with the manager's bus. @ret: restart_free() it. Return: 0 or a negative errno. */
@@ -135,10 +113,10 @@ Restart *restart_free(Restart *r) {
 
 /** restart_pending() - does the daemon have to stay for it? For one that is far off the daily timer is soon enough. */
 bool restart_pending(const Restart *r) {
-        uint64_t planned = r ? state_of(r)->restart_usec : 0;
+        const BaselineState *s = r ? restart_state(r) : NULL;
 
-        return r && ((planned > 0 && planned < now() + BASELINE_NEAR_USEC) || state_of(r)->phase == BASELINE_VERIFYING ||
-                r->request || logind_is_busy(r->logind));
+        return r && ((s->restart_usec > 0 && s->restart_usec < now() + BASELINE_NEAR_USEC) ||
+                s->phase == BASELINE_VERIFYING || r->request || logind_is_busy(r->logind));
 }
 
 /** restart_text() - what holds the restart up; "": nothing */
@@ -155,18 +133,22 @@ static const char *type_of(const Restart *r) {
         return r->manager->config->baseline.reboot_method == REBOOT_METHOD_KEXEC ? "kexec" : "reboot";
 }
 
-static bool is_ours(const Restart *r, const LogindView *view) {
-        return state_of(r)->handed_over && view->scheduled_usec > 0 && view->scheduled_usec == state_of(r)->restart_usec &&
+/** restart_is_ours() - is the schedule in logind the one that was handed over? */
+bool restart_is_ours(const Restart *r, const LogindView *view) {
+        const BaselineState *s = restart_state(r);
+
+        return s->handed_over && view->scheduled_usec > 0 && view->scheduled_usec == s->restart_usec &&
                 (streq(view->scheduled_type, "reboot") || streq(view->scheduled_type, "kexec"));
 }
 
 static bool is_theirs(const Restart *r, const LogindView *view) {
-        return view->scheduled_usec > 0 && !is_ours(r, view);
+        return view->scheduled_usec > 0 && !restart_is_ours(r, view);
 }
 
-static RestartBudget budget_of(const Restart *r, const CalendarPolicy *p) {
+/** restart_budget() - how much it may be put off by those who may only do that */
+RestartBudget restart_budget(const Restart *r, const CalendarPolicy *p) {
         const BaselinePolicy *policy = &r->manager->config->baseline;
-        const BaselineState *s = state_of(r);
+        const BaselineState *s = restart_state(r);
 
         return (RestartBudget) {
                 .max_times = policy->deferrals,
@@ -178,22 +160,14 @@ static RestartBudget budget_of(const Restart *r, const CalendarPolicy *p) {
         };
 }
 
-/* --- answers --- */
-
-static void refuse(Restart *r, int k, const sd_bus_error *error) {
-        _cleanup_request_free_ Request *request = TAKE_PTR(r->request);
-
-        if (request)
-                (void) sd_bus_reply_method_errno(request->call, k, error);
-}
-
-static void refuse_logind(Restart *r, const sd_bus_error *why) {
+/** restart_refuse_logind() - it did not do what it was asked for: say so, and try again. @why: NULL: no answer */
+void restart_refuse_logind(Restart *r, const sd_bus_error *why) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         int k = sd_bus_error_setf(&error, HOTPATCH_ERROR("LogindUnavailable"), "systemd-logind does not do it: %s",
                         why && why->message ? why->message : "it did not answer");
 
-        set_text(r, error.message);
-        refuse(r, k, &error);
+        restart_set_text(r, error.message);
+        restart_refuse(r, k, &error);
         wake_at(r, now() + RETRY_USEC);
 }
 
@@ -211,97 +185,23 @@ static When when_of(uint64_t usec) {
         return when;
 }
 
-static int write_text(const Restart *r, const char *what, uint64_t usec, char **ret) {
+/** restart_spell() - "@what for baseline NAME: TIME"; @usec: 0: without a time. Return: 0 or -ENOMEM. */
+int restart_spell(const Restart *r, const char *what, uint64_t usec, char **ret) {
         When when = when_of(usec);
 
-        return asprintf(ret, "%s%s%s%s%s", what, state_of(r)->name ? " for baseline " : "", strempty(state_of(r)->name),
-                        usec > 0 ? ": " : "", usec > 0 ? when.text : "") < 0 ? -ENOMEM : 0;
-}
-
-/* The new plan is durable and nothing of the old one is in logind any more. */
-static int carry_out(Restart *r, uint64_t *ret_usec, sd_bus_error *error) {
-        Baseline *b = r->manager->baseline;
-        int k;
-
-        switch (r->request->verb) {
-        case REQUEST_SCHEDULE_REBOOT:
-                k = baseline_set_restart(b, r->next_usec, true, error);
-                break;
-        case REQUEST_DEFER_BASELINE:
-                k = baseline_defer(b, r->next_usec, true, error);
-                break;
-        default:
-                k = baseline_defer(b, r->next_usec, false, error);
-        }
-        *ret_usec = state_of(r)->restart_usec;
-        return k;
-}
-
-static void carry_out_and_answer(Restart *r) {
-        static const char *const told[_REQUEST_VERB_MAX] = {
-                [REQUEST_SCHEDULE_REBOOT] = "A restart was scheduled",
-                [REQUEST_DEFER_BASELINE] = "The restart was put off",
-                [REQUEST_CANCEL_REBOOT] = "The restart was taken back",
-        };
-        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-        _cleanup_request_free_ Request *request = NULL;
-        _cleanup_free_ char *text = NULL;
-        uint64_t usec;
-        int k = carry_out(r, &usec, &error);
-
-        if (k < 0) {
-                refuse(r, k, &error);
-                return;
-        }
-        if (write_text(r, told[r->request->verb], usec, &text) >= 0)
-                tell(r, LOG_NOTICE, text);
-        else
-                text = NULL;
-        request = TAKE_PTR(r->request);
-        (void) sd_bus_reply_method_return(request->call, "t", usec);
-        set_text(r, NULL);
-        restart_look(r);
-}
-
-/* LogindDone, of a cancellation that a caller waits for */
-static void let_go(void *userdata, const sd_bus_error *error) {
-        Restart *r = userdata;
-
-        if (sd_bus_error_is_set(error))
-                refuse_logind(r, error);
-        else
-                carry_out_and_answer(r);
-}
-
-static void decide_request(Restart *r, const LogindView *view) {
-        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-        bool ours = is_ours(r, view);
-        int k;
-
-        if (r->request->verb == REQUEST_SCHEDULE_REBOOT && view->scheduled_usec > 0 && !ours) {
-                k = sd_bus_error_setf(&error, HOTPATCH_ERROR("RestartConflict"),
-                        "Somebody else has scheduled '%s' on this machine", view->scheduled_type);
-                refuse(r, k, &error);
-                restart_look(r);
-                return;
-        }
-        if (!ours) {
-                carry_out_and_answer(r);
-                return;
-        }
-        k = logind_cancel(r->logind, let_go, r);
-        if (k < 0)
-                refuse(r, k, NULL);
+        return str_printf(ret, "%s%s%s%s%s", what, restart_state(r)->name ? " for baseline " : "",
+                strempty(restart_state(r)->name), usec > 0 ? ": " : "", usec > 0 ? when.text : "");
 }
 
 /* --- by itself --- */
 
 static int plan_for(Restart *r, uint64_t usec) {
         Baseline *b = r->manager->baseline;
-        int k = usec > 0 ? baseline_set_restart(b, usec, state_of(r)->restart_firm, NULL) : baseline_forget_restart(b);
+        int k = usec > 0 ? baseline_set_restart(b, usec, restart_state(r)->restart_firm, NULL)
+                         : baseline_forget_restart(b);
 
         if (k < 0)
-                set_text(r, "The time of the restart cannot be written down");
+                restart_set_text(r, "The time of the restart cannot be written down");
         return k;
 }
 
@@ -311,7 +211,7 @@ static void handed_over(void *userdata, const sd_bus_error *error) {
 
         r->telling = false;
         if (sd_bus_error_is_set(error)) {
-                refuse_logind(r, error);
+                restart_refuse_logind(r, error);
                 return;
         }
         /* Where that cannot be written, one that is gone is handed over anew: nobody knows that it was called off. */
@@ -335,18 +235,18 @@ static void hand_over(Restart *r, const RestartDecision *d) {
         int k = make_odd(d->restart_usec, &usec);
 
         if (k >= 0)
-                k = write_text(r, "The machine restarts", usec, &wall);
+                k = restart_spell(r, "The machine restarts", usec, &wall);
         if (k >= 0)
                 k = baseline_hand_over(r->manager->baseline, usec);
         if (k < 0) {
-                set_text(r, "The time of the restart cannot be written down");
+                restart_set_text(r, "The time of the restart cannot be written down");
                 return;
         }
-        tell(r, LOG_NOTICE, wall);
+        restart_tell(r, LOG_NOTICE, wall);
         k = logind_schedule(r->logind, type_of(r), usec, wall, handed_over, r);
         r->telling = k >= 0;
         if (k < 0)
-                set_text(r, strerror(-k));
+                restart_set_text(r, strerror(-k));
 }
 
 /* LogindDone, of a restart that something holds up after all */
@@ -355,7 +255,7 @@ static void taken_back(void *userdata, const sd_bus_error *error) {
 
         r->telling = false;
         if (sd_bus_error_is_set(error))
-                refuse_logind(r, error);
+                restart_refuse_logind(r, error);
         else
                 (void) (plan_for(r, r->next_usec) < 0);
 }
@@ -372,7 +272,7 @@ static void take_back(Restart *r, uint64_t next_usec, bool ours) {
         k = logind_cancel(r->logind, taken_back, r);
         r->telling = k >= 0;
         if (k < 0)
-                set_text(r, "The restart cannot be taken back from systemd-logind");
+                restart_set_text(r, "The restart cannot be taken back from systemd-logind");
 }
 
 /* Somebody has called it off: as if it had been put off through us. */
@@ -380,32 +280,31 @@ static void put_off(Restart *r, const RestartDecision *d) {
         _cleanup_free_ char *text = NULL;
 
         wake_at(r, now() + RETRY_USEC);
-        if (baseline_defer(r->manager->baseline, d->restart_usec, !state_of(r)->restart_firm, NULL) < 0) {
-                set_text(r, "The time of the restart cannot be written down");
+        if (baseline_defer(r->manager->baseline, d->restart_usec, !restart_state(r)->restart_firm, NULL) < 0) {
+                restart_set_text(r, "The time of the restart cannot be written down");
                 return;
         }
-        if (write_text(r, "The restart was put off", state_of(r)->restart_usec, &text) >= 0)
-                tell(r, LOG_NOTICE, text);
-        else
-                text = NULL;
+        if (restart_spell(r, "The restart was put off", restart_state(r)->restart_usec, &text) >= 0)
+                restart_tell(r, LOG_NOTICE, text);
         /* Between the two plans there was none, and nothing to be said of it. */
-        if (state_of(r)->restart_usec > 0)
-                set_text(r, d->text);
+        if (restart_state(r)->restart_usec > 0)
+                restart_set_text(r, d->text);
 }
 
 static void act(Restart *r, const RestartDecision *d, bool ours) {
         if (d->text && !streq_ptr(d->text, r->text))
-                tell(r, LOG_NOTICE, d->text);
+                restart_tell(r, LOG_NOTICE, d->text);
         /* What held it up stays said until the next time it is tried. */
         if (d->text || d->action != RESTART_WAIT)
-                set_text(r, d->text);
+                restart_set_text(r, d->text);
         set_overdue(r, d->overdue);
         switch (d->action) {
         case RESTART_HAND_OVER:
                 hand_over(r, d);
                 break;
         case RESTART_DROP:
-                tell(r, LOG_NOTICE, "The restart that was planned is dropped: nothing needs it, or not by this policy");
+                restart_tell(r, LOG_NOTICE,
+                        "The restart that was planned is dropped: nothing needs it, or not by this policy");
                 wake_at(r, 0);
                 take_back(r, 0, ours);
                 return; /* which has looked, perhaps, at what is planned instead */
@@ -422,7 +321,8 @@ static void act(Restart *r, const RestartDecision *d, bool ours) {
         wake_at(r, d->wake_usec);
 }
 
-static int count_reason(void *userdata, _unused_ const char *id, _unused_ const char *sentence) {
+/** restart_count_reason() - RebootReason that counts, in a size_t */
+int restart_count_reason(void *userdata, _unused_ const char *id, _unused_ const char *sentence) {
         ++*(size_t *) userdata;
         return 0;
 }
@@ -431,7 +331,7 @@ static int count_reason(void *userdata, _unused_ const char *id, _unused_ const 
 static bool is_needless(const Restart *r) {
         size_t reasons = 0;
 
-        return !manager_running_job(r->manager) && reboot_reasons(r->manager, count_reason, &reasons) >= 0 &&
+        return !manager_running_job(r->manager) && reboot_reasons(r->manager, restart_count_reason, &reasons) >= 0 &&
                 reasons == 0;
 }
 
@@ -442,22 +342,59 @@ static bool is_installing(const Restart *r) {
         return run_settle(kernel_root_fd(r->manager->kernel), &result) > 0;
 }
 
-/* LogindLooked */
-static void looked(void *userdata, const LogindView *view, const sd_bus_error *error) {
-        Restart *r = userdata;
-        unsigned busy = r->manager->config->baseline.busy;
+static RestartFacts facts_of(const Restart *r, const LogindView *view, const CalendarPolicy *p) {
+        const BaselinePolicy *policy = &r->manager->config->baseline;
+        const BaselineState *s = restart_state(r);
+
+        return (RestartFacts) {
+                .now_usec = now(),
+                .restart_usec = s->restart_usec,
+                .firm = s->restart_firm,
+                .needless = is_needless(r),
+                .disabled = !policy->enabled,
+                .installing = is_installing(r),
+                .deadline_usec = baseline_deadline(s, p),
+                .inhibitor = policy->busy & BASELINE_BUSY_INHIBITORS ? view->inhibitor : NULL,
+                .user = policy->busy & BASELINE_BUSY_USERS ? view->user : NULL,
+                .battery = (policy->busy & BASELINE_BUSY_BATTERY) && view->battery,
+                .ours = restart_is_ours(r, view),
+                .called_off = s->handed_over && s->taken_over && view->scheduled_usec == 0 && !view->is_another,
+                .theirs_usec = is_theirs(r, view) ? view->scheduled_usec : 0,
+        };
+}
+
+static void go_on(Restart *r, const LogindView *view) {
         CalendarPolicy p = baseline_calendar_policy(r->manager->baseline, NULL);
-        RestartBudget budget = budget_of(r, &p);
-        When planned = when_of(state_of(r)->restart_usec);
+        RestartBudget budget = restart_budget(r, &p);
+        When planned = when_of(restart_state(r)->restart_usec);
         _cleanup_free_ char *theirs = NULL;
         RestartDecision d;
+        RestartFacts f;
+
+        if (restart_state(r)->restart_usec == 0)
+                return;
+        if (view->scheduled_usec > 0)
+                (void) (str_printf(&theirs, "'%s' for %s", view->scheduled_type, when_of(view->scheduled_usec).text) < 0);
+        f = facts_of(r, view, &p);
+        f.budget = &budget;
+        f.theirs = theirs;
+        f.planned = planned.text;
+        if (restart_decide(&p, &f, &d) < 0)
+                return;
+        act(r, &d, f.ours);
+        free(d.text);
+}
+
+/** restart_looked() - LogindLooked: answer who waits, or go on with the plan */
+void restart_looked(void *userdata, const LogindView *view, const sd_bus_error *error) {
+        Restart *r = userdata;
 
         if (!view) {
-                refuse_logind(r, error);
+                restart_refuse_logind(r, error);
                 return;
         }
         if (r->request) {
-                decide_request(r, view);
+                restart_decide_request(r, view);
                 return;
         }
         if (view->goes_down) {
@@ -465,33 +402,9 @@ static void looked(void *userdata, const LogindView *view, const sd_bus_error *e
                 return;
         }
         /* Somebody has set his own over it: ours comes after it, and nobody can call it off before. */
-        if (is_theirs(r, view) && state_of(r)->handed_over && plan_for(r, state_of(r)->restart_usec) >= 0)
+        if (is_theirs(r, view) && restart_state(r)->handed_over && plan_for(r, restart_state(r)->restart_usec) >= 0)
                 return; /* which looks again */
-        if (view->scheduled_usec > 0 &&
-            asprintf(&theirs, "'%s' for %s", view->scheduled_type, when_of(view->scheduled_usec).text) < 0)
-                theirs = NULL;
-        if (state_of(r)->restart_usec == 0 ||
-            restart_decide(&p, &(RestartFacts) {
-                    .now_usec = now(),
-                    .restart_usec = state_of(r)->restart_usec,
-                    .firm = state_of(r)->restart_firm,
-                    .needless = is_needless(r),
-                    .disabled = !r->manager->config->baseline.enabled,
-                    .installing = is_installing(r),
-                    .deadline_usec = baseline_deadline(state_of(r), &p),
-                    .inhibitor = busy & BASELINE_BUSY_INHIBITORS ? view->inhibitor : NULL,
-                    .user = busy & BASELINE_BUSY_USERS ? view->user : NULL,
-                    .battery = (busy & BASELINE_BUSY_BATTERY) && view->battery,
-                    .ours = is_ours(r, view),
-                    .called_off = state_of(r)->handed_over && state_of(r)->taken_over && view->scheduled_usec == 0 && !view->is_another,
-                    .budget = &budget,
-                    .theirs_usec = is_theirs(r, view) ? view->scheduled_usec : 0,
-                    .theirs = theirs,
-                    .planned = planned.text,
-            }, &d) < 0)
-                return;
-        act(r, &d, is_ours(r, view));
-        free(d.text);
+        go_on(r, view);
 }
 
 /**
@@ -500,96 +413,16 @@ static void looked(void *userdata, const LogindView *view, const sd_bus_error *e
  * Called at the start, when the state has changed, and by the timer.
  */
 void restart_look(Restart *r) {
-        uint64_t planned = state_of(r)->restart_usec;
+        uint64_t planned = restart_state(r)->restart_usec;
 
         if (r->request || r->telling)
                 return;
         wake_at(r, 0);
         if (planned == 0) {
-                set_text(r, NULL);
+                restart_set_text(r, NULL);
                 set_overdue(r, false);
                 return;
         }
-        if (logind_look(r->logind, looked, r) < 0)
+        if (logind_look(r->logind, restart_looked, r) < 0)
                 wake_at(r, now() + RETRY_USEC);
-}
-
-/* --- what callers ask --- */
-
-static int check_schedule(Restart *r, const Request *request, sd_bus_error *error) {
-        uint64_t usec = request->usec ?: now() + RESTART_NOTICE_USEC;
-        size_t reasons = 0;
-        int k = reboot_reasons(r->manager, count_reason, &reasons);
-
-        if (k < 0)
-                return k;
-        if (reasons == 0)
-                return sd_bus_error_set(error, HOTPATCH_ERROR("RestartNotRequired"),
-                        "Nothing on this machine needs a restart");
-        if (usec < now() + USEC_PER_MINUTE || usec > now() + SCHEDULE_MAX_USEC)
-                return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS,
-                        "A restart can be scheduled from a minute up to 31 days ahead");
-        /* Who is logged in has his notice in any case; the answer names the time that it will be. */
-        if (usec < now() + RESTART_NOTICE_USEC)
-                usec = now() + RESTART_NOTICE_USEC;
-        r->next_usec = usec;
-        return 0;
-}
-
-static int check_planned(const Restart *r, sd_bus_error *error) {
-        if (state_of(r)->restart_usec == 0)
-                return sd_bus_error_set(error, HOTPATCH_ERROR("NoRestartScheduled"), "No restart is scheduled by hotpatchd");
-        return 0;
-}
-
-static int check_defer(Restart *r, const Request *request, sd_bus_error *error) {
-        CalendarPolicy p = baseline_calendar_policy(r->manager->baseline, NULL);
-        RestartBudget budget = budget_of(r, &p);
-        _cleanup_free_ char *why = NULL;
-        int k = check_planned(r, error);
-
-        if (k < 0)
-                return k;
-        if (state_of(r)->restart_firm)
-                return sd_bus_error_set(error, HOTPATCH_ERROR("DeferralDenied"),
-                        "An administrator named the time of this restart");
-        k = restart_may_defer(&p, &budget, now(), request->usec, &why);
-        if (k >= 0 && why)
-                return sd_bus_error_set(error, HOTPATCH_ERROR("DeferralDenied"), why);
-        r->next_usec = request->usec;
-        return k;
-}
-
-/* Not before the window after the one that it was planned for. */
-static int check_cancel(Restart *r, sd_bus_error *error) {
-        const BaselineState *s = state_of(r);
-        int k = check_planned(r, error);
-
-        r->next_usec = (s->restart_usec > now() ? s->restart_usec : now()) +
-                r->manager->config->baseline.calendar.window_length_usec;
-        return k;
-}
-
-/**
- * restart_request() - ScheduleReboot, DeferBaseline, CancelReboot; the reply is sent when it is done
- * @request: authorized; taken over on success
- * @error: Busy, RestartNotRequired, NoRestartScheduled, DeferralDenied, InvalidArgs
- *
- * Return: 1, or a negative errno when the caller replies.
- */
-int restart_request(Restart *r, Request **request, sd_bus_error *error) {
-        int k;
-
-        if (r->request)
-                return sd_bus_error_set(error, HOTPATCH_ERROR("Busy"), "Another request about the restart is under way");
-        k = (*request)->verb == REQUEST_SCHEDULE_REBOOT  ? check_schedule(r, *request, error)
-                : (*request)->verb == REQUEST_DEFER_BASELINE ? check_defer(r, *request, error)
-                                                             : check_cancel(r, error);
-        if (k >= 0)
-                k = logind_look(r->logind, looked, r);
-        if (k < 0)
-                return k;
-        r->telling = false; /* what was said to logind before comes before the question */
-        r->request = TAKE_PTR(*request);
-        return 1;
 }
