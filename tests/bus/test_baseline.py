@@ -447,13 +447,19 @@ def test_a_start_job_that_is_canceled(pki):
         assert len(runs.started) == 4 and verbs(w).count('install') == 1, (runs.started, verbs(w))
 
 
+def hold_request(w):
+    """An installation is asked for, and systemd does not get to it. Return: systemd, and where the request lies."""
+    runs = w.add(Runs(w, DONE))
+    runs.holds = True
+    w.root.begin('InstallBaseline', '', NO_OPTIONS, signature='sa{sv}')
+    request = w.machine.path('run/hotpatch/baseline/request')
+    wait_for('the request', lambda: os.path.exists(request) and runs.started)
+    return runs, request
+
+
 def test_a_job_that_waits_for_its_turn(pki):
     with World(pki, polkit='allow').start() as w:
-        runs = w.add(Runs(w, DONE))
-        runs.holds = True
-        w.root.begin('InstallBaseline', '', NO_OPTIONS, signature='sa{sv}')
-        request = w.machine.path('run/hotpatch/baseline/request')
-        wait_for('the request', lambda: os.path.exists(request) and runs.started)
+        runs, request = hold_request(w)
         w.daemon.kill()
         runs.holds = False
         w.daemon.start()
@@ -463,11 +469,7 @@ def test_a_job_that_waits_for_its_turn(pki):
 
 def test_a_request_that_nobody_took(pki):
     with World(pki, polkit='allow').start() as w:
-        runs = w.add(Runs(w, DONE))
-        runs.holds = True
-        w.root.begin('InstallBaseline', '', NO_OPTIONS, signature='sa{sv}')
-        request = w.machine.path('run/hotpatch/baseline/request')
-        wait_for('the request', lambda: os.path.exists(request) and runs.started)
+        runs, request = hold_request(w)
         runs.JobRemoved(1, dbus.ObjectPath('/org/freedesktop/systemd1/job/1'), UNIT, 'canceled')
         wait_for('the end', lambda: not described(w)['running'])
         assert not os.path.exists(request) and described(w)['install'] is None

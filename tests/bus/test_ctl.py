@@ -274,24 +274,25 @@ def test_one_at_a_time_and_no_wait(pki):
         wait_for('the reversal', lambda: w.machine.livepatches() == [])
 
 
+def signal_in_transition(w, number):
+    """hotpatchctl waits for a transition, and gets a signal. Return: what it says."""
+    w.machine.kernel.stall = True
+    process = ctl_begin(w, 'apply', bundle(w, 'hp-one'))
+    in_transition(w, 'hp-one')
+    process.send_signal(number)
+    return ctl_end(process, 1)[1]
+
+
 def test_interrupt_cancels_and_undoes(pki):
     with World(pki).start() as w:
-        w.machine.kernel.stall = True
-        process = ctl_begin(w, 'apply', bundle(w, 'hp-one'))
-        in_transition(w, 'hp-one')
-        process.send_signal(signal.SIGINT)
-        _, err = ctl_end(process, 1)
+        err = signal_in_transition(w, signal.SIGINT)
         assert 'undo' in err, err
         assert w.machine.livepatches() == [] and w.machine.loaded() == [], w.machine.loaded()
 
 
 def test_terminate_leaves_the_job(pki):
     with World(pki).start() as w:
-        w.machine.kernel.stall = True
-        process = ctl_begin(w, 'apply', bundle(w, 'hp-one'))
-        in_transition(w, 'hp-one')
-        process.send_signal(signal.SIGTERM)
-        _, err = ctl_end(process, 1)
+        err = signal_in_transition(w, signal.SIGTERM)
         assert 'Job 1 goes on in hotpatchd' in err, err
         w.machine.kernel.stall = False
         wait_for('the end', lambda: w.root.patches() == {'hp-one': 'active'})

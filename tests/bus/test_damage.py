@@ -97,15 +97,20 @@ def test_what_was_replaced_and_is_lost_is_named(pki):
         assert w.machine.leftovers() == [], w.machine.leftovers()
 
 
+def undo_in_vain(w):
+    """A transition that stalls and is turned around, and a module that the kernel does not give back. Return: the job."""
+    w.machine.configure(transition='1s')
+    w.machine.kernel.stall = True
+    w.machine.write('fake/remove-errno', '16\n')
+    w.start()
+    w.machine.stage('hp-one')
+    return w.root.apply('hp-one')
+
+
 def test_undo_is_patient(pki):
     """The kernel says EBUSY for seconds, as it does while somebody else's transition runs."""
     with World(pki) as w:
-        w.machine.configure(transition='1s')
-        w.machine.kernel.stall = True
-        w.machine.write('fake/remove-errno', '16\n')
-        w.start()
-        w.machine.stage('hp-one')
-        job = w.root.apply('hp-one')
+        job = undo_in_vain(w)
         wait_for('reversing', lambda: w.root.job(job[1])['State'] == 'reversing')
         try:
             wait_for('nothing', lambda: w.root.job(job[1])['State'] != 'reversing', 3)
@@ -121,12 +126,7 @@ def test_undo_is_patient(pki):
 def test_undo_ends_with_a_module_that_cannot_be_unloaded(pki):
     """It has no exit function: out of force is all that can be had, and nothing is left open."""
     with World(pki) as w:
-        w.machine.configure(transition='1s')
-        w.machine.kernel.stall = True
-        w.machine.write('fake/remove-errno', '16\n')
-        w.start()
-        w.machine.stage('hp-one')
-        job = w.root.apply('hp-one')
+        job = undo_in_vain(w)
         wait_for('the end', lambda: w.root.job(job[1])['State'] == 'finished', 60)
         result = w.root.finish(job)
         assert result[:2] == ('failed', 'TransitionStalled'), result

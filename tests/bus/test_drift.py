@@ -404,13 +404,19 @@ def noted(w, count):
     wait_for('the note', lambda: os.path.exists(path) and b' %d\n' % count in read(path))
 
 
+def trip_twice(w):
+    """hp-one is in force and was hit two times. Return: the hits that are told."""
+    apply_one(w)
+    seen = hits(w)
+    trip(w, 2)
+    w.root.patches()
+    wait_for('the signal', lambda: seen)
+    return seen
+
+
 def test_a_tripwire_is_told_with_its_name_and_count(pki):
     with World(pki).start() as w:
-        apply_one(w)
-        seen = hits(w)
-        trip(w, 2)
-        w.root.patches()
-        wait_for('the signal', lambda: seen)
+        seen = trip_twice(w)
         assert seen == [('hp-one', ['CVE-2026-0001'], 2)], seen
         # Asking again tells nothing again.
         w.root.patches()
@@ -434,11 +440,7 @@ def test_a_flood_of_hits_is_a_few_messages(pki):
 
 def test_hits_while_the_daemon_is_away_are_told_at_its_start(pki):
     with World(pki).start() as w:
-        apply_one(w)
-        seen = hits(w)
-        trip(w, 2)
-        w.root.patches()
-        wait_for('the signal', lambda: seen)
+        seen = trip_twice(w)
         noted(w, 2)
         w.daemon.kill()
         trip(w, 7)

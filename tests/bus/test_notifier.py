@@ -13,7 +13,7 @@ from dbus.lowlevel import SignalMessage
 from deskmock import DESK, NOTIFIER, NOTIFIER_NAME, Desk, Notifier, Session, delivered
 from logindmock import NONE, Logind
 from test_calendar import policy, remember
-from test_restart import DAY, MINUTE, installed, month, now, open_window, schedule
+from test_restart import DAY, MINUTE, installed, month, now, ready, schedule, window_ahead
 from test_trial import apply, start, warn
 
 from hotpatchtest import MANAGER, NAME, NOBODY, NO_OPTIONS, PATIENCE, ROOT, World, dbus, main, wait_for
@@ -42,10 +42,7 @@ def hotpatchd_again(w):
 
 def planned(w, *lines):
     """A restart for a baseline, some hours ahead. Return: logind."""
-    later = datetime.datetime.utcnow() + datetime.timedelta(hours=3)
-    policy(w, 'Months=1 2 3 4 5 6 7 8 9 10 11 12', 'Day=1', 'DeadlineSec=60d', 'Window=%02d:%02d UTC' % (later.hour, later.minute),
-           'WindowLengthSec=10min', *lines)
-    last = (later.replace(day=1) - datetime.timedelta(days=1)).strftime('%Y.%m')
+    last = (window_ahead(w, *lines).replace(day=1) - datetime.timedelta(days=1)).strftime('%Y.%m')
     installed(w, REACHED=last, REACHED_USEC=now() - 30 * DAY)
     logind = w.add(Logind(w.bus))
     w.start()
@@ -181,9 +178,7 @@ def test_a_restart_is_planned_and_put_off(pki):
 def test_the_budget_is_tight(pki):
     """No day is left: an hour is."""
     with World(pki, 'allow') as w:
-        open_window(w, 'Deferrals=1', 'DeferMaxSec=2h')
-        installed(w)
-        logind = w.add(Logind(w.bus))
+        logind = ready(w, 'Deferrals=1', 'DeferMaxSec=2h')
         w.start()
         wait_for('the hand-over', lambda: logind.scheduled != NONE)
         desk = login(w)
@@ -286,9 +281,7 @@ def test_an_administrator_restarts_in_five_minutes(pki):
 
 def test_who_holds_the_restart_up_is_told(pki):
     with World(pki) as w:
-        open_window(w)
-        installed(w)
-        logind = w.add(Logind(w.bus))
+        logind = ready(w)
         logind.sessions = [(1000, 'alice')]
         w.start()
         desk = login(w)

@@ -49,6 +49,35 @@ def begin(w):
     return logind
 
 
+def ready(w, *lines):
+    """A baseline waits for the restart, and its window is open; the daemon is still to start. Return: logind."""
+    open_window(w, *lines)
+    installed(w)
+    return w.add(Logind(w.bus))
+
+
+def due(w, *lines):
+    """The same, and the daemon has started."""
+    logind = ready(w, *lines)
+    w.start()
+    return logind
+
+
+def due_and_told(w, *lines):
+    """The same, and logind has the restart."""
+    logind = due(w, *lines)
+    handed_over(w, logind)
+    return logind
+
+
+def window_ahead(w, *lines):
+    """Ten minutes that begin in three hours. Return: when."""
+    later = datetime.datetime.utcnow() + datetime.timedelta(hours=3)
+    policy(w, 'Months=1 2 3 4 5 6 7 8 9 10 11 12', 'Day=1', 'DeadlineSec=60d', *lines,
+           'Window=%02d:%02d UTC' % (later.hour, later.minute), 'WindowLengthSec=10min')
+    return later
+
+
 def schedule(w):
     when, by, waits = w.root.get(ROOT, MANAGER, 'RebootSchedule')
     return int(when), str(by), str(waits)
@@ -60,9 +89,7 @@ def state(w, key):
 
 def test_it_restarts_in_the_window(pki):
     with World(pki) as w:
-        open_window(w)
-        installed(w)
-        logind = begin(w)
+        logind = due(w)
         # The window is open: as soon as people had their notice.
         wait_for('the hand-over', lambda: logind.scheduled != NONE)
         kind, usec = logind.scheduled
@@ -90,10 +117,7 @@ def test_it_restarts_in_the_window(pki):
 def test_by_kexec(pki):
     """RebootMethod=kexec: logind is asked for that, and it is ours like the other one."""
     with World(pki) as w:
-        open_window(w, 'RebootMethod=kexec')
-        installed(w)
-        logind = begin(w)
-        handed_over(w, logind)
+        logind = due_and_told(w, 'RebootMethod=kexec')
         kind, usec = logind.scheduled
         assert kind == 'kexec' and logind.calls == [('schedule', 'kexec', usec)], logind.calls
         # Another daemon knows it, also by another policy: it is not told twice, and taken back as ours.
@@ -111,9 +135,7 @@ def test_by_kexec(pki):
         assert logind.scheduled[0] == 'reboot', logind.scheduled
     # Somebody else's stays.
     with World(pki) as w:
-        open_window(w, 'RebootMethod=kexec')
-        installed(w)
-        logind = w.add(Logind(w.bus))
+        logind = ready(w, 'RebootMethod=kexec')
         theirs = logind.scheduled = ('kexec', now() + 60 * MINUTE)
         w.start()
         wait_for('the reason', lambda: "Somebody else has scheduled 'kexec'" in schedule(w)[2])
@@ -122,9 +144,7 @@ def test_by_kexec(pki):
 
 def test_outside_the_window_it_waits(pki):
     with World(pki) as w:
-        later = datetime.datetime.utcnow() + datetime.timedelta(hours=3)
-        policy(w, 'Months=1 2 3 4 5 6 7 8 9 10 11 12', 'Day=1', 'DeadlineSec=60d',
-               'Window=%02d:%02d UTC' % (later.hour, later.minute), 'WindowLengthSec=10min')
+        window_ahead(w)
         installed(w)
         logind = begin(w)
         wait_for('a plan', lambda: schedule(w)[0] > 0)
@@ -139,9 +159,7 @@ def test_who_works_is_waited_for(pki):
              ('power', False, 'external power')]
     for attribute, value, words in moods:
         with World(pki) as w:
-            open_window(w)
-            installed(w)
-            logind = w.add(Logind(w.bus))
+            logind = ready(w)
             setattr(logind, attribute, value)
             w.start()
             wait_for('the reason', lambda w=w, words=words: words in schedule(w)[2])
@@ -150,9 +168,7 @@ def test_who_works_is_waited_for(pki):
             assert words in ' '.join(out.split()), out
     # What policy says does not matter does not.
     with World(pki) as w:
-        open_window(w, 'Busy=inhibitors')
-        installed(w)
-        logind = w.add(Logind(w.bus))
+        logind = ready(w, 'Busy=inhibitors')
         logind.sessions, logind.power = [(1000, 'alice')], False
         logind.inhibitors = [('shutdown', 'x', 'y', 'delay'), ('idle', 'x', 'y', 'block')]
         w.start()
@@ -161,9 +177,7 @@ def test_who_works_is_waited_for(pki):
 
 def test_the_greeter_is_nobody(pki):
     with World(pki) as w:
-        open_window(w)
-        installed(w)
-        logind = w.add(Logind(w.bus))
+        logind = ready(w)
         logind.sessions = [(115, 'gdm')]
         w.start()
         wait_for('the hand-over', lambda: logind.scheduled != NONE)
@@ -182,9 +196,7 @@ def test_after_the_deadline_nothing_holds_it_up(pki):
 def test_somebody_elses_schedule_stays(pki):
     theirs = ('poweroff', now() + 60 * MINUTE)
     with World(pki) as w:
-        open_window(w)
-        installed(w)
-        logind = w.add(Logind(w.bus))
+        logind = ready(w)
         logind.scheduled = theirs
         w.start()
         wait_for('the reason', lambda: 'Somebody else' in schedule(w)[2])
@@ -224,10 +236,7 @@ def handed_over(w, logind, usec=0):
 def test_called_off(pki):
     """'shutdown -c' says nothing to us. It is noticed, said, and counts as a deferral."""
     with World(pki) as w:
-        open_window(w, 'Deferrals=1')
-        installed(w)
-        logind = begin(w)
-        handed_over(w, logind)
+        logind = due_and_told(w, 'Deferrals=1')
         first = logind.scheduled[1]
         logind.scheduled = NONE
         # The machine goes down: that is none.
@@ -246,10 +255,7 @@ def test_called_off(pki):
         assert "called off, as 'shutdown -c' does" in ' '.join(out.split()), out
         assert len(logind.calls) == 1, logind.calls
     with World(pki) as w:
-        open_window(w, 'Deferrals=0')
-        installed(w)
-        logind = begin(w)
-        handed_over(w, logind)
+        logind = due_and_told(w, 'Deferrals=0')
         first = logind.scheduled[1]
         logind.scheduled = NONE
         look(w)
@@ -273,10 +279,7 @@ def test_an_administrators_own_is_called_off(pki):
 def test_a_new_logind_knows_of_none(pki):
     """One that was restarted may have forgotten its schedule. Nobody has called it off."""
     with World(pki) as w:
-        open_window(w)
-        installed(w)
-        logind = begin(w)
-        handed_over(w, logind)
+        logind = due_and_told(w)
         first = logind.scheduled[1]
         logind.close()
         logind = w.add(Logind(w.bus))
@@ -287,10 +290,7 @@ def test_a_new_logind_knows_of_none(pki):
 
 def test_somebody_sets_his_own_over_it(pki):
     with World(pki) as w:
-        open_window(w)
-        installed(w)
-        logind = begin(w)
-        handed_over(w, logind)
+        logind = due_and_told(w)
         first = logind.scheduled[1]
         theirs = logind.scheduled = ('poweroff', now() + 60 * MINUTE)
         look(w)
@@ -305,9 +305,7 @@ def test_somebody_sets_his_own_over_it(pki):
 
 def test_a_user_defers_until_the_budget_is_spent(pki):
     with World(pki, 'allow') as w:
-        open_window(w, 'Deferrals=2', 'DeferMaxSec=4h')
-        installed(w)
-        logind = begin(w)
+        logind = due(w, 'Deferrals=2', 'DeferMaxSec=4h')
         wait_for('the hand-over', lambda: logind.scheduled != NONE)
         c = w.client(NOBODY)
         with refused('DeferralDenied'):
@@ -333,9 +331,7 @@ def test_a_user_defers_until_the_budget_is_spent(pki):
 
 def test_nobody_else_decides(pki):
     with World(pki, 'deny') as w:
-        open_window(w)
-        installed(w)
-        logind = begin(w)
+        logind = due(w)
         wait_for('the hand-over', lambda: logind.scheduled != NONE)
         before = logind.scheduled
         c = w.client(NOBODY)
@@ -395,9 +391,7 @@ def test_without_logind_it_is_said(pki):
         with refused('LogindUnavailable'):
             w.root.call('ScheduleReboot', 0, NO_OPTIONS)
     with World(pki) as w:
-        open_window(w)
-        installed(w)
-        logind = w.add(Logind(w.bus))
+        logind = ready(w)
         logind.refuse = True
         w.start()
         wait_for('the reason', lambda: 'not today' in schedule(w)[2])
@@ -591,9 +585,7 @@ def test_a_plan_that_nothing_needs_is_dropped(pki):
 def test_another_policy_takes_it_back(pki):
     for lines in (['Enable=no'], ['Enable=nein'], None):
         with World(pki) as w:
-            open_window(w)
-            installed(w)
-            logind = begin(w)
+            logind = due(w)
             wait_for('the hand-over', lambda logind=logind: logind.scheduled != NONE)
             if lines:
                 open_window(w, *lines)
@@ -612,9 +604,7 @@ def test_another_policy_takes_it_back(pki):
                 wait_for('another plan', lambda w=w: schedule(w)[0] > now() + 170 * MINUTE)
     # What an administrator named stays.
     with World(pki) as w:
-        open_window(w)
-        installed(w)
-        logind = begin(w)
+        logind = due(w)
         w.root.call('ScheduleReboot', 0, NO_OPTIONS)
         wait_for('the hand-over', lambda: logind.scheduled != NONE and schedule(w)[1] == 'administrator')
         open_window(w, 'Enable=no')
@@ -625,9 +615,7 @@ def test_another_policy_takes_it_back(pki):
 
 def test_a_new_daemon_takes_it_back(pki):
     with World(pki) as w:
-        open_window(w)
-        installed(w)
-        logind = begin(w)
+        logind = due(w)
         wait_for('the hand-over', lambda: logind.scheduled != NONE)
         w.daemon.stop()
         # A file of which nobody knows what it demanded: nothing is done by itself.
@@ -643,9 +631,7 @@ def test_a_new_daemon_takes_it_back(pki):
 def test_the_same_time_is_not_yet_ours(pki):
     """Somebody scheduled the very time that we plan: his stays, whatever is asked of us."""
     with World(pki, 'allow') as w:
-        later = datetime.datetime.utcnow() + datetime.timedelta(hours=3)
-        policy(w, 'Months=1 2 3 4 5 6 7 8 9 10 11 12', 'Day=1', 'DeadlineSec=60d',
-               'Window=%02d:%02d UTC' % (later.hour, later.minute), 'WindowLengthSec=10min')
+        window_ahead(w)
         installed(w)
         logind = begin(w)
         wait_for('a plan', lambda: schedule(w)[0] > 0)
@@ -657,9 +643,7 @@ def test_the_same_time_is_not_yet_ours(pki):
 
 def test_a_broken_disk_changes_no_plan(pki):
     with World(pki) as w:
-        open_window(w)
-        installed(w)
-        logind = w.add(Logind(w.bus))
+        logind = ready(w)
         logind.sessions = [(1000, 'alice')]
         w.start()
         wait_for('the reason', lambda: 'alice' in schedule(w)[2])
@@ -676,9 +660,7 @@ def test_a_broken_disk_changes_no_plan(pki):
 
 def test_the_answer_is_the_real_time(pki):
     with World(pki) as w:
-        open_window(w)
-        installed(w)
-        logind = begin(w)
+        logind = due(w)
         wait_for('the hand-over', lambda: logind.scheduled != NONE)
         when = w.root.call('ScheduleReboot', now() + 90 * 10**6, NO_OPTIONS)
         wait_for('the hand-over', lambda: logind.scheduled != NONE and logind.scheduled[1] == schedule(w)[0] != when)

@@ -358,22 +358,32 @@ def test_what_a_dependant_had_superseded_comes_back(pki):
         assert w.root.patches() == {'hp-old': 'active', 'hp-new': 'staged', 'hp-one': 'staged'}, w.root.patches()
 
 
+def roll_back_in_vain(w):
+    """hp-two has failed its trial, and hp-one, which it had superseded, is not where it was put. Return: where that is."""
+    w.machine.stage('hp-one')
+    w.machine.stage('hp-two', supersedes=['hp-one'])
+    apply(w, 'hp-one')
+    apply(w, 'hp-two')
+    assert w.root.trial()[1] == 'ended'
+    (folder,) = (w.machine.path('var/lib/hotpatch/superseded', t) for t in superseded(w))
+    os.rename(folder, w.machine.path('fake/folder'))
+    w.machine.write(os.path.relpath(folder, w.machine.root), 'in the way')
+    w.machine.say(*warn('hp_two'))
+    (job,) = wait_for('the rollback', lambda: jobs(w, 'rollback'))
+    assert w.root.finish((job[0], job[7]))[:2] == ('failed', 'TrialFailed')
+    return folder
+
+
+def put_back(w, folder):
+    os.unlink(folder)
+    os.rename(w.machine.path('fake/folder'), folder)
+
+
 def test_what_was_given_up_and_applied_again_stays(pki):
     """What the rollback could not finish does not take out at the next start what somebody wanted since."""
     with start(pki) as w:
-        w.machine.stage('hp-one')
-        w.machine.stage('hp-two', supersedes=['hp-one'])
-        apply(w, 'hp-one')
-        apply(w, 'hp-two')
-        assert w.root.trial()[1] == 'ended'
-        (folder,) = (w.machine.path('var/lib/hotpatch/superseded', t) for t in superseded(w))
-        os.rename(folder, w.machine.path('fake/folder'))
-        w.machine.write(os.path.relpath(folder, w.machine.root), 'in the way')
-        w.machine.say(*warn('hp_two'))
-        (job,) = wait_for('the rollback', lambda: jobs(w, 'rollback'))
-        assert w.root.finish((job[0], job[7]))[:2] == ('failed', 'TrialFailed')
-        os.unlink(folder)
-        os.rename(w.machine.path('fake/folder'), folder)
+        folder = roll_back_in_vain(w)
+        put_back(w, folder)
         apply(w, 'hp-two')
         assert len(records(w)) == 1 and until(w, 'hp-two') > 0, records(w)
         w.daemon.kill()
@@ -390,21 +400,10 @@ def test_what_was_given_up_and_applied_again_stays(pki):
 
 def test_what_was_superseded_stays_until_it_can_be_wanted_again(pki):
     with start(pki) as w:
-        w.machine.stage('hp-one')
-        w.machine.stage('hp-two', supersedes=['hp-one'])
-        apply(w, 'hp-one')
-        apply(w, 'hp-two')
-        assert w.root.trial()[1] == 'ended'
-        (folder,) = (w.machine.path('var/lib/hotpatch/superseded', t) for t in superseded(w))
-        os.rename(folder, w.machine.path('fake/folder'))
-        w.machine.write(os.path.relpath(folder, w.machine.root), 'in the way')
-        w.machine.say(*warn('hp_two'))
-        (job,) = wait_for('the rollback', lambda: jobs(w, 'rollback'))
-        assert w.root.finish((job[0], job[7]))[:2] == ('failed', 'TrialFailed')
+        folder = roll_back_in_vain(w)
         assert len(records(w)) == 1, records(w)
         w.daemon.stop()
-        os.unlink(folder)
-        os.rename(w.machine.path('fake/folder'), folder)
+        put_back(w, folder)
         w.start()
         clean(w, ['hp_one'])
         assert w.root.patches() == {'hp-one': 'active', 'hp-two': 'staged'}, w.root.patches()

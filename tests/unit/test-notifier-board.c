@@ -47,6 +47,13 @@ static void expect_show(World *w, uint32_t replaces, const char *body, uint32_t 
         board_shown(&w->board, step.topic, id);
 }
 
+/* One stands there, by the number 7. */
+static void setup_with_one(World *w) {
+        setup(w);
+        tell(w, TOPIC_TRACK, "a", "1", URGENCY_CRITICAL);
+        expect_show(w, 0, "1", 7);
+}
+
 START_TEST(one_notification_for_a_topic) {
         World w;
 
@@ -73,9 +80,7 @@ END_TEST
 START_TEST(closed_stays_closed_until_there_is_something_new) {
         World w;
 
-        setup(&w);
-        tell(&w, TOPIC_TRACK, "a", "1", URGENCY_CRITICAL);
-        expect_show(&w, 0, "1", 7);
+        setup_with_one(&w);
         board_closed(&w.board, 8); /* somebody else's */
         board_closed(&w.board, 7);
         expect_nothing(&w);
@@ -117,9 +122,7 @@ END_TEST
 START_TEST(details_take_the_same_place) {
         World w;
 
-        setup(&w);
-        tell(&w, TOPIC_TRACK, "a", "1", URGENCY_CRITICAL);
-        expect_show(&w, 0, "1", 7);
+        setup_with_one(&w);
         board_expand(&w.board, TOPIC_TRACK);
         expect_show(&w, 7, "details", 7);
         tell(&w, TOPIC_TRACK, "a", "2", URGENCY_CRITICAL);
@@ -134,9 +137,7 @@ START_TEST(details_although_the_button_closes) {
         World w;
         BoardStep step;
 
-        setup(&w);
-        tell(&w, TOPIC_TRACK, "a", "1", URGENCY_CRITICAL);
-        expect_show(&w, 0, "1", 7);
+        setup_with_one(&w);
         board_expand(&w.board, TOPIC_TRACK);
         step = next(&w);
         ck_assert(step.operation == BOARD_SHOW && step.expanded && step.id == 7);
