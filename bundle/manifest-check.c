@@ -24,8 +24,8 @@ bool manifest_id_is_valid(const char *id) {
                 strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789._-") == n;
 }
 
-/** manifest_masked_is_valid() - "OFFSET+SIZE,…": ascending, apart from each other, within @size bytes */
-bool manifest_masked_is_valid(const char *masked, uint64_t size) {
+/* "OFFSET+SIZE,…": ascending, apart from each other, within @size bytes */
+static bool masked_is_valid(const char *masked, uint64_t size) {
         uint64_t end = 0;
 
         for (bool first = true;; first = false) {
@@ -112,7 +112,7 @@ static int check_members(const Manifest *m, sd_bus_error *error) {
 static int check_originals(const ManifestObject *o, size_t target, size_t object, sd_bus_error *error) {
         for (size_t i = 0; i < o->n_originals; i++)
                 if (o->originals[i].masked &&
-                    !manifest_masked_is_valid(o->originals[i].masked, o->originals[i].size))
+                    !masked_is_valid(o->originals[i].masked, o->originals[i].size))
                         return refuse(error, "In the manifest, targets[%zu].objects[%zu].originals[%zu].masked is not "
                                 "of the form OFFSET+SIZE,… within the function", target, object, i);
         return 0;

@@ -153,7 +153,6 @@ int manifest_sequence_parse(const char *s, uint64_t *ret) _must_check_ _nonnull_
 
 bool manifest_id_is_valid(const char *id);
 bool manifest_function_is_valid(const char *function);
-bool manifest_masked_is_valid(const char *masked, uint64_t size);
 bool manifest_source_is_valid(const char *source);
 bool manifest_module_is_valid(const char *name);
 int manifest_time_parse(const char *s, uint64_t *ret_usec) _must_check_ _nonnull_(1, 2);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Dates as people write them: the Gregorian calendar from 1970 to 2199, the names of days and months.
+ * Dates as people write them: the Gregorian calendar from 1970 to 2199, and the names of days.
  *
  * A Civil is a point on a wall clock, not in time: which instant it is, or whether it is one at all,
  * depends on the zone, and that is zone.c's. Counting is left to timegm(3) and gmtime_r(3), which do not
@@ -15,10 +15,6 @@
 
 static const char *const weekdays[] = {
         "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday",
-};
-static const char *const months[] = {
-        "January", "February", "March",     "April",   "May",      "June",
-        "July",    "August",   "September", "October", "November", "December",
 };
 
 /** civil_days_in_month() - 28 to 31 */
@@ -80,32 +76,15 @@ void civil_add_days(Civil *c, int days) {
         c->usec = usec;
 }
 
-/* The index of a name or of its first three letters, in any case. */
-static int name_parse(const char *const *names, size_t n_names, const char *s, size_t n) {
-        for (size_t i = 0; i < n_names; i++)
-                if ((n == 3 || n == strlen(names[i])) && strncasecmp(names[i], s, n) == 0)
+/** weekday_parse() - "Tue" or "Tuesday", in any case, @n letters; Return: WEEKDAY_* or -EINVAL */
+int weekday_parse(const char *s, size_t n) {
+        for (size_t i = 0; i < ELEMENTSOF(weekdays); i++)
+                if ((n == 3 || n == strlen(weekdays[i])) && strncasecmp(weekdays[i], s, n) == 0)
                         return (int) i;
         return -EINVAL;
-}
-
-/** weekday_parse() - "Tue" or "Tuesday", @n letters; Return: WEEKDAY_* or -EINVAL */
-int weekday_parse(const char *s, size_t n) {
-        return name_parse(weekdays, ELEMENTSOF(weekdays), s, n);
 }
 
 /** weekday_to_string() - "Tuesday" */
 const char *weekday_to_string(int weekday) {
         return weekdays[weekday];
-}
-
-/** month_parse() - "Jan" or "January", @n letters; Return: 1 to 12, or -EINVAL */
-int month_parse(const char *s, size_t n) {
-        int r = name_parse(months, ELEMENTSOF(months), s, n);
-
-        return r < 0 ? r : r + 1;
-}
-
-/** month_to_string() - "January" for 1 */
-const char *month_to_string(int month) {
-        return months[month - 1];
 }

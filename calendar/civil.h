@@ -45,5 +45,3 @@ Civil civil_from_seconds(int64_t seconds);
 
 int weekday_parse(const char *s, size_t n) _must_check_ _nonnull_(1);
 const char *weekday_to_string(int weekday);
-int month_parse(const char *s, size_t n) _must_check_ _nonnull_(1);
-const char *month_to_string(int month);

@@ -36,8 +36,8 @@ int call_new(Ctl *ctl, const char *method, sd_bus_message **ret, sd_bus_error *e
         return r < 0 ? r : 0;
 }
 
-/** call_append_options() - a{sv} out of what was given on the command line */
-int call_append_options(const Ctl *ctl, sd_bus_message *m) {
+/* The a{sv} out of what was given on the command line */
+static int append_options(const Ctl *ctl, sd_bus_message *m) {
         int r;
 
         r = sd_bus_message_open_container(m, 'a', "{sv}");
@@ -121,7 +121,7 @@ int call_with_ids(Ctl *ctl, const char *method, char *const *ids, sd_bus_message
         r = sd_bus_message_append_strv(m, (char **) ids);
         if (r < 0)
                 return r;
-        r = call_append_options(ctl, m);
+        r = append_options(ctl, m);
         return r < 0 ? r : call_ask(ctl, m, ret, error);
 }
 
@@ -141,7 +141,7 @@ int call_with_file(Ctl *ctl, const char *method, const char *file, sd_bus_messag
         r = sd_bus_message_append(m, "h", fd);
         if (r < 0)
                 return r;
-        r = call_append_options(ctl, m);
+        r = append_options(ctl, m);
         return r < 0 ? r : call_ask(ctl, m, ret, error);
 }
 

@@ -8,7 +8,6 @@
 
 int call_new(Ctl *ctl, const char *method, sd_bus_message **ret, sd_bus_error *error)
         _must_check_ _nonnull_(1, 2, 3, 4);
-int call_append_options(const Ctl *ctl, sd_bus_message *m) _must_check_ _nonnull_(1, 2);
 int call_ask(Ctl *ctl, sd_bus_message *m, sd_bus_message **ret, sd_bus_error *error)
         _must_check_ _nonnull_(1, 2, 3, 4);
 int call_wait(Ctl *ctl, sd_bus_message *m, const char *what, sd_bus_message **ret, sd_bus_error *error)

@@ -246,14 +246,14 @@ static int write_request(const Backend *b, const RunRequest *request) {
         return r < 0 ? r : file_replace_at(dir_fd, "request", text, strlen(text), 0600);
 }
 
-/**
- * backend_order_packages() - may these reach the command line of a package manager?
+/*
+ * May these reach the command line of a package manager?
  * @kernel: NULL: none
  * @error: ManifestInvalid, with the name
  *
  * Return: 0 or a negative errno.
  */
-int backend_order_packages(const RunPackage *packages, size_t n, const char *kernel, sd_bus_error *error) {
+static int check_packages(const RunPackage *packages, size_t n, const char *kernel, sd_bus_error *error) {
         for (size_t i = 0; i < n; i++)
                 if (!run_package_is_valid(packages[i].name) || !run_version_is_valid(packages[i].version))
                         return sd_bus_error_setf(error, HOTPATCH_ERROR("ManifestInvalid"),
@@ -271,7 +271,7 @@ static int check_start(const Backend *b, const BackendOrder *order, sd_bus_error
                 return sd_bus_error_set(error, HOTPATCH_ERROR("Busy"), "The package manager is at work for a baseline");
         if (backend && !run_backend_is_valid(backend))
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("BackendUnsupported"), "'%s' is no name of a backend", backend);
-        return backend_order_packages(order->packages, order->n_packages, order->kernel, error);
+        return check_packages(order->packages, order->n_packages, order->kernel, error);
 }
 
 /**

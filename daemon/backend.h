@@ -47,5 +47,3 @@ int backend_recover(Backend *b) _must_check_ _nonnull_(1);
 int backend_start(Backend *b, const BackendOrder *order, BackendDone done, void *userdata, sd_bus_error *error)
         _must_check_ _nonnull_(1, 2, 3);
 bool backend_is_running(const Backend *b);
-int backend_order_packages(const RunPackage *packages, size_t n, const char *kernel, sd_bus_error *error)
-        _must_check_;

@@ -207,14 +207,6 @@ bool finding_set_equal(const FindingSet *a, const FindingSet *b) {
         return true;
 }
 
-/** finding_set_find() - a finding of that kind about that patch, or NULL */
-const Finding *finding_set_find(const FindingSet *s, FindingKind kind, const char *patch) {
-        for (size_t i = 0; i < s->n; i++)
-                if (s->items[i].kind == kind && streq(s->items[i].patch, patch))
-                        return &s->items[i];
-        return NULL;
-}
-
 /**
  * finding_set_write() - a set as bytes for another process: four strings each, NUL terminated
  * @ret: to be freed

@@ -69,7 +69,6 @@ int finding_set_add(FindingSet *s, FindingKind kind, const char *patch, const ch
 int finding_set_copy(FindingSet *to, const FindingSet *from) _must_check_ _nonnull_(1, 2);
 void finding_set_sort(FindingSet *s) _nonnull_(1);
 bool finding_set_equal(const FindingSet *a, const FindingSet *b) _nonnull_(1, 2);
-const Finding *finding_set_find(const FindingSet *s, FindingKind kind, const char *patch) _nonnull_(1, 3);
 int finding_set_write(const FindingSet *s, void **ret, size_t *ret_size) _must_check_ _nonnull_(1, 2, 3);
 int finding_set_read(FindingSet *s, const void *data, size_t size) _must_check_ _nonnull_(1);
 

@@ -47,8 +47,16 @@ static int start_job(Manager *m, Request **request, sd_bus_error *error) {
         return bus_job_reply(job, call);
 }
 
+/* The job of a number, running or finished, or NULL */
+static Job *find_job(const Manager *m, uint32_t id) {
+        for (size_t i = 0; i < m->n_jobs; i++)
+                if (m->jobs[i]->id == id)
+                        return m->jobs[i];
+        return NULL;
+}
+
 static int cancel_job(Manager *m, Request *request, sd_bus_error *error) {
-        Job *job = manager_find_job(m, request->job);
+        Job *job = find_job(m, request->job);
         int r;
 
         if (!job)
@@ -72,7 +80,7 @@ static int reload(Manager *m, const Request *request, sd_bus_error *error) {
 }
 
 static int force_job(Manager *m, const Request *request, sd_bus_error *error) {
-        Job *job = manager_find_job(m, request->job);
+        Job *job = find_job(m, request->job);
 
         if (!job)
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("NoSuchJob"), "No job %u", request->job);
@@ -170,14 +178,6 @@ int manager_handle(Manager *m, sd_bus_message *call, sd_bus_error *error) {
 Job *manager_running_job(const Manager *m) {
         if (m->n_jobs > 0 && m->jobs[m->n_jobs - 1]->state != JOB_FINISHED)
                 return m->jobs[m->n_jobs - 1];
-        return NULL;
-}
-
-/** manager_find_job() - the job of a number, running or finished, or NULL */
-Job *manager_find_job(const Manager *m, uint32_t id) {
-        for (size_t i = 0; i < m->n_jobs; i++)
-                if (m->jobs[i]->id == id)
-                        return m->jobs[i];
         return NULL;
 }
 

@@ -92,7 +92,6 @@ int manager_handle(Manager *m, sd_bus_message *call, sd_bus_error *error) _must_
 bool manager_is_idle(const Manager *m);
 
 Job *manager_running_job(const Manager *m);
-Job *manager_find_job(const Manager *m, uint32_t id);
 int manager_add_job(Manager *m, Job *j) _must_check_ _nonnull_(1, 2);
 
 char *manager_disabled(const Manager *m);

@@ -402,11 +402,6 @@ Stall *stall_free(Stall *s) {
         return NULL;
 }
 
-/** stall_blockers() - the tasks that were found at the last look */
-const Blockers *stall_blockers(const Stall *s) {
-        return &s->blockers;
-}
-
 /** stall_is_patching() - its direction */
 bool stall_is_patching(const Stall *s) {
         return s->patched;

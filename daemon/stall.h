@@ -18,7 +18,6 @@ void stall_look(Job *j, const char *module, bool patched);
 Stall *stall_free(Stall *s);
 DEFINE_TRIVIAL_CLEANUP(Stall *, stall_free);
 
-const Blockers *stall_blockers(const Stall *s);
 bool stall_is_patching(const Stall *s);
 const char *stall_module(const Stall *s);
 int stall_note(const Stall *s, char **ret) _must_check_;

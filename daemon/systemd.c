@@ -284,52 +284,6 @@ int systemd_get_unit_string(Systemd *s, const char *unit, const char *property, 
         return 0;
 }
 
-/* --- whose process --- */
-
-static int on_unit_path(sd_bus_message *reply, void *userdata, _unused_ sd_bus_error *ret_error) {
-        _cleanup_free_ char *unit = NULL;
-        SystemdCall *c = userdata;
-        const char *path;
-
-        if (sd_bus_message_is_method_error(reply, NULL))
-                call_end_refused(c, sd_bus_message_get_error(reply));
-        else if (sd_bus_message_read(reply, "o", &path) < 0 ||
-                 sd_bus_path_decode(path, SYSTEMD_UNIT_PATH, &unit) <= 0)
-                call_end_refused(c, &SD_BUS_ERROR_MAKE_CONST(SD_BUS_ERROR_FAILED,
-                        "its answer cannot be read"));
-        else
-                call_end(c, 0, unit, &SD_BUS_ERROR_NULL);
-        return 0;
-}
-
-/**
- * systemd_unit_of_pid() - the system unit that a process belongs to
- * @pid: process id
- * @timeout_usec, @done, @userdata, @ret: as systemd_freeze_unit(); the answer is the unit's name
- */
-int systemd_unit_of_pid(Systemd *s, uint32_t pid, uint64_t timeout_usec, SystemdDone done,
-                void *userdata, SystemdCall **ret) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
-        _cleanup_(systemd_call_freep) SystemdCall *c = NULL;
-        char subject[sizeof("process 4294967295")];
-        int r;
-
-        (void) snprintf(subject, sizeof(subject), "process %" PRIu32, pid);
-        r = call_new(s, "GetUnitByPID", subject, timeout_usec, done, userdata, &c);
-        if (r < 0)
-                return r;
-        r = sd_bus_message_new_method_call(s->bus, &m, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_MANAGER,
-                "GetUnitByPID");
-        if (r >= 0)
-                r = sd_bus_message_append(m, "u", pid);
-        if (r >= 0)
-                r = call_send(c, m, on_unit_path);
-        if (r < 0)
-                return r;
-        *ret = TAKE_PTR(c);
-        return 0;
-}
-
 /* --- start --- */
 
 static int on_started(sd_bus_message *reply, void *userdata, _unused_ sd_bus_error *ret_error) {

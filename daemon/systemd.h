@@ -18,8 +18,7 @@ typedef struct SystemdWatch SystemdWatch;
  * SystemdDone - a call has ended; called once, never from within the function that began it
  * @r: 0, or a negative errno
  * @answer: of systemd_start_unit() the job's result (`done`, `failed`, `timeout`, `canceled`, …), also
- *   when @r is negative and systemd gave one; of systemd_unit_of_pid() the unit; of
- *   systemd_get_unit_string() the value; otherwise NULL
+ *   when @r is negative and systemd gave one; of systemd_get_unit_string() the value; otherwise NULL
  * @error: not set when @r is 0; else one sentence for people that says what systemd refused, or
  *   that it did not answer
  *
@@ -47,8 +46,6 @@ int systemd_thaw_unit(Systemd *s, const char *unit, uint64_t timeout_usec, Syste
                 void *userdata, SystemdCall **ret) _must_check_ _nonnull_(1, 2, 4, 6);
 int systemd_get_unit_string(Systemd *s, const char *unit, const char *property, uint64_t timeout_usec,
                 SystemdDone done, void *userdata, SystemdCall **ret) _must_check_ _nonnull_(1, 2, 3, 5, 7);
-int systemd_unit_of_pid(Systemd *s, uint32_t pid, uint64_t timeout_usec, SystemdDone done,
-                void *userdata, SystemdCall **ret) _must_check_ _nonnull_(1, 4, 6);
 SystemdCall *systemd_call_free(SystemdCall *c); /* an unfinished one: @done is not called */
 DEFINE_TRIVIAL_CLEANUP(SystemdCall *, systemd_call_free);
 

@@ -53,11 +53,6 @@ void kernel_signs_done(KernelSigns *s) {
         *s = (KernelSigns) {};
 }
 
-/** kernel_sign_kind_to_string() - a word for people */
-const char *kernel_sign_kind_to_string(KernelSignKind k) {
-        return kinds[k];
-}
-
 /* --- "function+0x12/0x34 [module]" --- */
 
 #define SYMBOL_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_."

@@ -42,7 +42,6 @@ typedef struct KernelSign {
 } KernelSign;
 
 void kernel_sign_done(KernelSign *s) _nonnull_(1);
-const char *kernel_sign_kind_to_string(KernelSignKind k);
 int kernel_sign_describe(const KernelSign *s, char **ret) _must_check_ _nonnull_(1, 2);
 bool kernel_sign_names_module(const KernelSign *s, const char *module) _nonnull_(1, 2);
 bool kernel_sign_names_function(const KernelSign *s, const char *object, const char *function)

@@ -103,10 +103,6 @@ size_t tables_of(const Tables *t, uint32_t function, const TableEntry **ret) _no
 bool tables_same(Comparison *x, uint32_t before, uint32_t after, Difference *ret) _nonnull_(1, 4);
 
 /* content.c */
-bool reference_same(Comparison *x, const ObjectRelocation *before, const ObjectRelocation *after)
-                _nonnull_(1, 2, 3);
-bool snippet_same(Comparison *x, uint32_t before_section, uint64_t before_offset, uint32_t after_section,
-                uint64_t after_offset) _nonnull_(1);
 bool bytes_same(Comparison *x, uint32_t before_section, uint64_t before_offset, uint32_t after_section,
                 uint64_t after_offset, uint64_t size) _nonnull_(1);
 bool function_same(Comparison *x, uint32_t before, uint32_t after, Difference *ret) _nonnull_(1, 4);

@@ -66,6 +66,8 @@ static bool raw_same(const ObjectSection *b, uint64_t b_offset, const ObjectSect
         return true;
 }
 
+static bool reference_same(Comparison *x, const ObjectRelocation *before, const ObjectRelocation *after);
+
 /**
  * bytes_same() - compare a range of two sections, relocated fields by what they refer to
  *
@@ -212,12 +214,12 @@ static bool unnamed_constant_same(Comparison *x, const Anonymous *b, const Anony
         return true;
 }
 
-/**
- * snippet_same() - compare code without a symbol, up to where it ends in a jump or return
+/*
+ * Compare code without a symbol, up to where it ends in a jump or return
  *
  * Such is assembly in a section beside the function: .altinstr_aux, or .text.unlikely.
  */
-bool snippet_same(Comparison *x, uint32_t before_section, uint64_t before_offset, uint32_t after_section,
+static bool snippet_same(Comparison *x, uint32_t before_section, uint64_t before_offset, uint32_t after_section,
                 uint64_t after_offset) {
         const ObjectSection *b = x->before->sections + before_section;
         const ObjectSection *a = x->after->sections + after_section;
@@ -261,8 +263,8 @@ static bool unnamed_same(Comparison *x, const ObjectRelocation *before, const Ob
         return same;
 }
 
-/** reference_same() - do two relocated fields refer to the same thing? */
-bool reference_same(Comparison *x, const ObjectRelocation *before, const ObjectRelocation *after) {
+/* Do two relocated fields refer to the same thing? */
+static bool reference_same(Comparison *x, const ObjectRelocation *before, const ObjectRelocation *after) {
         const ObjectSymbol *b = x->before->symbols + before->symbol, *a = x->after->symbols + after->symbol;
 
         if (!types_same(before->type, after->type))

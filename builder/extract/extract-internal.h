@@ -94,7 +94,6 @@ typedef struct Target {
 /* pieces.c */
 int piece_add(Extractor *e, const Piece *piece, size_t *ret) _must_check_ _nonnull_(1, 2, 3);
 size_t piece_find(const Extractor *e, uint32_t section, uint64_t offset) _nonnull_(1);
-size_t piece_of_symbol(const Extractor *e, uint32_t symbol) _nonnull_(1);
 int piece_add_function(Extractor *e, uint32_t function) _must_check_ _nonnull_(1);
 int piece_add_data(Extractor *e, uint32_t symbol, size_t *ret) _must_check_ _nonnull_(1, 3);
 int piece_add_constant(Extractor *e, const ObjectRelocation *rel, size_t *ret) _must_check_ _nonnull_(1, 2, 3);

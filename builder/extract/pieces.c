@@ -74,8 +74,8 @@ size_t piece_find(const Extractor *e, uint32_t section, uint64_t offset) {
         return empty;
 }
 
-/** piece_of_symbol() - the piece that a function or variable is; NO_PIECE: none */
-size_t piece_of_symbol(const Extractor *e, uint32_t symbol) {
+/* The piece that a function or variable is; NO_PIECE: none */
+static size_t piece_of_symbol(const Extractor *e, uint32_t symbol) {
         for (size_t i = 0; symbol && i < e->n_pieces; i++)
                 if (e->pieces[i].symbol == symbol)
                         return i;

@@ -49,6 +49,5 @@ int image_new(Image **ret) _must_check_ _nonnull_(1);
 int image_sections_finish(Image *i) _must_check_ _nonnull_(1);
 int image_index_names(Image *i, const uint32_t *order) _must_check_ _nonnull_(1);
 void image_addresses_sort(ImageAddresses *a) _nonnull_(1);
-bool image_addresses_have(const ImageAddresses *a, uint64_t address) _nonnull_(1);
 int image_read_sites(Image *i, uint64_t start, uint64_t size) _must_check_ _nonnull_(1);
 int image_read_sealed(Image *i) _must_check_ _nonnull_(1);

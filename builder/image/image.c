@@ -145,7 +145,7 @@ void image_addresses_sort(ImageAddresses *a) {
                 qsort(a->items, a->n, sizeof(*a->items), compare_addresses);
 }
 
-bool image_addresses_have(const ImageAddresses *a, uint64_t address) {
+static bool addresses_have(const ImageAddresses *a, uint64_t address) {
         return a->n > 0 && bsearch(&address, a->items, a->n, sizeof(*a->items), compare_addresses);
 }
 
@@ -213,14 +213,14 @@ bool image_ftrace_site(const Image *i, uint64_t address) {
 
         if (!bytes || !s || !s->function || s->init)
                 return false;
-        if (image_addresses_have(a, address))
+        if (addresses_have(a, address))
                 return true;
         return room > ENDBR64_SIZE && bytes_le32(bytes) == ENDBR64 &&
-                image_addresses_have(a, address + ENDBR64_SIZE);
+                addresses_have(a, address + ENDBR64_SIZE);
 }
 
 bool image_sealed(const Image *i, uint64_t address) {
-        return image_addresses_have(&i->private->sealed, address);
+        return addresses_have(&i->private->sealed, address);
 }
 
 const void *image_btf(const Image *i, size_t *ret_size) {
@@ -229,5 +229,5 @@ const void *image_btf(const Image *i, size_t *ret_size) {
 }
 
 bool image_relocated(const Image *i, uint64_t address) {
-        return image_addresses_have(&i->private->relocated, address);
+        return addresses_have(&i->private->relocated, address);
 }

@@ -34,7 +34,6 @@ static inline Elf64_Sym module_symbol(const ModuleLayout *l, size_t n) {
         return s;
 }
 
-int module_place_sections(ModuleLayout *l, sd_bus_error *error) _must_check_ _nonnull_(1);
 int module_place_symbols(ModuleLayout *l, sd_bus_error *error) _must_check_ _nonnull_(1);
 int module_list_symbols(ModuleLayout *l, sd_bus_error *error) _must_check_ _nonnull_(1);
 int module_relocate(ModuleLayout *l, sd_bus_error *error) _must_check_ _nonnull_(1);

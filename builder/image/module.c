@@ -61,8 +61,8 @@ static void sections_fill(ModuleLayout *l) {
         }
 }
 
-/** module_place_sections() - a place and a copy for each section that a loaded module has */
-int module_place_sections(ModuleLayout *l, sd_bus_error *error) {
+/* A place and a copy for each section that a loaded module has */
+static int place_sections(ModuleLayout *l, sd_bus_error *error) {
         const Binary *b = l->binary;
         uint64_t offset = SECTION_GAP;
         size_t used = 0;
@@ -151,7 +151,7 @@ static void layout_done(ModuleLayout *l) {
 
 static int module_layout(Image *i, const Binary *b, const char *path, sd_bus_error *error) {
         _cleanup_(layout_done) ModuleLayout l = { .image = i, .binary = b, .path = path };
-        int r = module_place_sections(&l, error);
+        int r = place_sections(&l, error);
 
         if (r >= 0)
                 r = module_place_symbols(&l, error);

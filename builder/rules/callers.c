@@ -31,15 +31,15 @@ bool image_has_site(const Image *image, const char *name, bool *ret_found) {
         return false;
 }
 
-/**
- * next_reference() - who refers to a function, one after the other
+/*
+ * Who refers to a function, one after the other
  * @section, @relocation: where to go on; 0, 0 to begin with. Moved behind what was found
  * @ret_user: the function that does (never a .cold part); 0: data, or init code
  * @ret_call: by calling it or jumping to it
  *
  * Return: false: no more.
  */
-bool next_reference(const Object *o, uint32_t function, size_t *section, size_t *relocation, uint32_t *ret_user,
+static bool next_reference(const Object *o, uint32_t function, size_t *section, size_t *relocation, uint32_t *ret_user,
                 bool *ret_call) {
         for (; *section < o->n_sections; (*section)++, *relocation = 0) {
                 const ObjectSection *s = o->sections + *section;
@@ -66,8 +66,8 @@ bool next_reference(const Object *o, uint32_t function, size_t *section, size_t 
         return false;
 }
 
-/** only_called() - is every reference to a function a call, and by a function of this object? */
-bool only_called(const Object *o, uint32_t function) {
+/* Is every reference to a function a call, and by a function of this object? */
+static bool only_called(const Object *o, uint32_t function) {
         size_t section = 0, relocation = 0;
         uint32_t user;
         bool call;

@@ -25,10 +25,7 @@ void init_forget(Changes *c) _nonnull_(1);
 /* callers.c */
 int callers_take_over(Changes *c, const Image *image) _must_check_ _nonnull_(1, 2);
 int callers_can_take_over(const Changes *c, const Image *image, uint32_t function) _must_check_ _nonnull_(1, 2);
-bool only_called(const Object *o, uint32_t function) _nonnull_(1);
 bool image_has_site(const Image *image, const char *name, bool *ret_found) _nonnull_(1, 2, 3);
-bool next_reference(const Object *o, uint32_t function, size_t *section, size_t *relocation, uint32_t *ret_user,
-                bool *ret_call) _nonnull_(1, 3, 4, 5, 6);
 
 const char *stack_reason(const char *function) _nonnull_(1);
 const char *exported_name(const Object *o, uint32_t symbol) _nonnull_(1);

@@ -98,8 +98,8 @@ int package_list_line(PackageList *l, const char *line) {
         return 0;
 }
 
-/** package_list_find() - a package of that name and, unless NULL, version; NULL: none */
-const Package *package_list_find(const PackageList *l, const char *name, const char *version) {
+/* A package of that name and, unless NULL, version; NULL: none */
+static const Package *find_package(const PackageList *l, const char *name, const char *version) {
         for (size_t i = 0; i < l->n; i++)
                 if (streq_ptr(l->items[i].name, name) && l->items[i].version &&
                                 (!version || streq(l->items[i].version, version)))
@@ -192,7 +192,7 @@ static int find_one(const char *name, const char *version, PackageList *to, Quer
         r = query(name, q, error);
         if (r < 0)
                 return r;
-        p = package_list_find(&q->list, name, version);
+        p = find_package(&q->list, name, version);
         if (!p)
                 return refuse_missing(name, version, q, error);
         return list_copy(to, p);
@@ -208,7 +208,7 @@ static int find_dependency(const char *name, const char *version, PackageList *t
         r = query(name, &q, error);
         if (r < 0)
                 return r;
-        p = package_list_find(&q.list, name, version) ?: package_list_find(&q.list, name, NULL);
+        p = find_package(&q.list, name, version) ?: find_package(&q.list, name, NULL);
         if (!p)
                 return refuse_missing(name, version, &q, error);
         return list_copy(to, p);
@@ -249,7 +249,7 @@ static int find_headers(const char *release, const char *version, KernelPackages
         r = find_one(name, version, &k->headers, &q, error);
         if (r < 0)
                 return r;
-        p = package_list_find(&q.list, name, version);
+        p = find_package(&q.list, name, version);
         source_version = p->source_version ?: p->version;
         r = set(&k->version, source_version, strlen(source_version));
         if (r < 0)
@@ -306,7 +306,7 @@ static int find_image(const char *release, const char *version, PackageList *to,
                 r = query(name, &q, error);
                 if (r < 0)
                         return r;
-                p = package_list_find(&q.list, name, version);
+                p = find_package(&q.list, name, version);
                 if (p)
                         return list_copy(to, p);
                 if (i + 1 == ELEMENTSOF(patterns) || q.list.n > 0) {

@@ -29,7 +29,6 @@ typedef struct PackageList {
 
 void package_list_done(PackageList *l);
 int package_list_line(PackageList *l, const char *line) _must_check_ _nonnull_(1, 2);
-const Package *package_list_find(const PackageList *l, const char *name, const char *version) _nonnull_(1, 2);
 
 /**
  * struct KernelPackages - what a build for one kernel needs

@@ -154,13 +154,13 @@ static int compare_file(const Preparation *p, const char *name, sd_bus_error *er
                 p->release, name, b ?: "its end", a ?: "its end");
 }
 
-/**
- * prepare_compare() - does the prepared tree agree with the kernel's headers?
+/*
+ * Does the prepared tree agree with the kernel's headers?
  * @error: KernelSourceMismatch, naming the file and the first difference
  *
  * Return: 0 or a negative errno.
  */
-int prepare_compare(const Preparation *p, sd_bus_error *error) {
+static int compare_headers(const Preparation *p, sd_bus_error *error) {
         static const char *const files[] = {
                 ".config",
                 "include/generated/autoconf.h",
@@ -223,5 +223,5 @@ int prepare_tree(const Preparation *p, sd_bus_error *error) {
         r = run_make(p, error);
         if (r < 0)
                 return r;
-        return prepare_compare(p, error);
+        return compare_headers(p, error);
 }

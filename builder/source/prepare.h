@@ -25,4 +25,3 @@ typedef struct Preparation {
 int prepare_check_headers(const char *release, const char *headers, sd_bus_error *error)
         _must_check_ _nonnull_(1, 2);
 int prepare_tree(const Preparation *p, sd_bus_error *error) _must_check_ _nonnull_(1);
-int prepare_compare(const Preparation *p, sd_bus_error *error) _must_check_ _nonnull_(1);
