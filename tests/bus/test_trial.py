@@ -118,6 +118,7 @@ def test_a_warning_in_the_patch_takes_it_out(pki):
         clean(w)
         assert w.root.patches() == {'hp-one': 'staged'}
         assert rolled_back(w) == [('hp-one', reason)]
+        assert ' rolled back ' in ctl(w, 'list')
         # Once more is allowed, and the list is about what is not in force.
         apply(w, 'hp-one')
         assert rolled_back(w) == []
