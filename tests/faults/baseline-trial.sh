@@ -96,6 +96,13 @@ testcase_a_kernel_is_installed() {
         run hotpatchctl baseline install
         expect_status 0
         expect_baseline 60 scheduled
+}
+
+testcase_nothing_was_denied_to_the_package_manager() {
+        nothing_was_denied "Setting up linux-image-$new"
+}
+
+testcase_the_machine_restarts_into_it() {
         expect_planned_restart
 }
 

@@ -43,16 +43,6 @@ in_proc() {
         expect_file "/proc/$1" 'shown by a patch'
 }
 
-# The unit of the package manager is no sandbox, and scripts of packages do not always fail with what they are denied.
-nothing_was_denied() {
-        journalctl --sync
-        run journalctl -b -q -o cat _SYSTEMD_UNIT=hotpatch-baseline.service
-        expect_output "Setting up linux-image-$new"
-        refuse_output '[Pp]ermission denied|[Oo]peration not permitted|[Rr]ead-only file system|EPERM|EACCES|EROFS|[Cc]annot (open|create|write)'
-        run journalctl -b -q -o cat -k
-        refuse_output 'apparmor="DENIED"|SECCOMP|audit: type=1326'
-}
-
 testcase_a_machine_that_plans_nothing() {
         trust_vendor
         use_repository repository
@@ -102,7 +92,7 @@ testcase_the_window() {
         [[ -s /boot/vmlinuz-$new && -s /boot/initrd.img-$new && -s /boot/vmlinuz-6.1.0-50-cloud-amd64 ]]
         [[ $(readlink /vmlinuz) == boot/vmlinuz-$new ]]
         [[ -e /run/reboot-required ]]
-        nothing_was_denied
+        nothing_was_denied "Setting up linux-image-$new"
         run hotpatchctl needs-reboot
         expect_status 0
         run hotpatchctl reboot

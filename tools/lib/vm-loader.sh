@@ -57,12 +57,12 @@ load_named() {
 
         vmlinuz=$(loader_find "vmlinuz$1")
         initrd=$(loader_find "initrd.img$1")
-        [[ -n $vmlinuz && -n $initrd ]] || die 125 "the guest's disk names no kernel: /vmlinuz$1, /initrd.img$1"
         image_kernel=$run/boot arg_kernel=${vmlinuz##*/vmlinuz-}
         rm -rf "$image_kernel"
         mkdir -p "$image_kernel"
+        [[ -n $vmlinuz && -n $initrd ]] || return
         on_disk "dump /$vmlinuz $image_kernel/vmlinuz" && on_disk "dump /$initrd $image_kernel/initrd"
-        [[ -s $image_kernel/vmlinuz ]] || die 125 "the guest's disk has no '/$vmlinuz'"
+        [[ -s $image_kernel/vmlinuz && -s $image_kernel/initrd ]]
 }
 
 # named_files: what tells one pair of kernel and initramfs from another
@@ -83,8 +83,10 @@ load_kernel() {
                 say "kernel '$arg_kernel' did not come up"
                 named_files >>"$run/dead"
         fi
-        load_named ''
-        ! grep -qxFs -- "$(named_files)" "$run/dead" || load_named .old
+        # A boot loader offers nothing of which a part is not there, as while an initramfs is being made.
+        if ! load_named '' || grep -qxFs -- "$(named_files)" "$run/dead"; then
+                load_named .old || die 125 "the guest's disk names no kernel that can be booted"
+        fi
         load_clock
         rm -f "$run/loader.raw"
 }
