@@ -46,6 +46,7 @@ static const JournalEvent events[] = {
         { HOTPATCH_MESSAGE_JOB_CANCEL, "cancel", false },
         { HOTPATCH_MESSAGE_REVERSING, "reversing", true },
         { HOTPATCH_MESSAGE_STALLED, "stalled", true },
+        { HOTPATCH_MESSAGE_HANGS, "hangs", true },
         { HOTPATCH_MESSAGE_FROZEN, "paused", false },
         { HOTPATCH_MESSAGE_FORCED, "forced", true },
         { HOTPATCH_MESSAGE_LEFTOVER, "leftover", false },

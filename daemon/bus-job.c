@@ -52,7 +52,7 @@ static int get_blockers(_unused_ sd_bus *bus, _unused_ const char *path, _unused
                 _unused_ sd_bus_error *error) {
         const Job *j = userdata;
 
-        return stall_append(j->stall, reply);
+        return job_append_blockers(j, reply);
 }
 
 static int get_blockers_note(_unused_ sd_bus *bus, _unused_ const char *path,

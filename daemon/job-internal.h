@@ -105,4 +105,5 @@ typedef enum JobCall {
         JOB_CALL_UNLOAD,
         JOB_CALL_FORCE,
 } JobCall;
+void job_call_forget(Job *j);
 int job_call(Job *j, JobCall call, const char *module, JobCallDone done_function) _must_check_;

@@ -135,6 +135,7 @@ static void job_release(Job *j) {
                 store_release(j->manager->store);
         j->force_call = sd_bus_message_unref(j->force_call);
         j->worker = worker_free(j->worker);
+        job_call_forget(j);
         free(j->call_argument);
         j->call_argument = NULL;
         j->preparation = preparation_free(j->preparation);

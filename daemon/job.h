@@ -65,7 +65,7 @@ typedef enum JobResult {
  * @returning: what failed is out; what it had superseded is on its way in
  * @wanted_back: the records of that lie in admitted/ again
  * @return_failed: some of that could not be brought back
- * @call_*: the blocking call that a worker makes for it
+ * @call_*: the blocking call that a worker makes for it; late: it should have come back long ago
  * @stall: its transition does not end; NULL: none, or it is early
  * @force_call: the call of Force() that waits for its answer
  * @forced: its transition was forced
@@ -111,6 +111,11 @@ typedef struct Job {
         int (*call_function)(const Kernel *k, const char *argument, sd_bus_error *error);
         char *call_argument;
         void (*call_done)(struct Job *j, int r, const sd_bus_error *error);
+        const char *call_name;
+        const char *call_doing;
+        char *call_module;
+        sd_event_source *call_timer;
+        bool call_late;
 
         sd_event_source *timer;
         int (*wait_check)(struct Job *j);
@@ -141,6 +146,7 @@ void job_reverse(Job *j, const char *reason) _nonnull_(1, 2);
 int job_start_rollback(Manager *m, const TrialRecord *trial, char *const *out_ids, char *const *out_modules)
         _must_check_ _nonnull_(1, 2);
 int job_recover(Manager *m) _must_check_ _nonnull_(1);
+int job_append_blockers(const Job *j, sd_bus_message *reply) _must_check_ _nonnull_(1, 2);
 PatchState job_patch_state(const Job *j, const char *id);
 
 const char *job_type_to_string(JobType t);

@@ -43,6 +43,8 @@
 #define HOTPATCH_MESSAGE_REVERSING "907a53aeab084bd1807f44915b8635d1"
 /* A transition does not end; who blocks it */
 #define HOTPATCH_MESSAGE_STALLED "f4e96e2a47914b379da9f8164b9f9737"
+/* A call into the kernel does not come back; everything waits for it */
+#define HOTPATCH_MESSAGE_HANGS "020b848f58fa4cb49b8166cb0971a093"
 /* A unit was frozen for a moment so that its tasks change over, or could not be */
 #define HOTPATCH_MESSAGE_FROZEN "0b1eafe9cd384bc8a788d01fe311525d"
 /* A transition is about to be forced */

@@ -232,6 +232,11 @@ static int on_child(sd_event_source *source, int fd, _unused_ uint32_t events, v
         return 0;
 }
 
+/** worker_pid() - the child's process id, for people */
+pid_t worker_pid(const Worker *w) {
+        return w->pid;
+}
+
 /**
  * worker_free() - forget a worker; accepts NULL
  *

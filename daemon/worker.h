@@ -45,5 +45,6 @@ int worker_start(sd_event *event, const char *name, uint64_t timeout_usec,
                 WorkerFunction function, void *function_userdata,
                 WorkerDone done, void *done_userdata, Worker **ret)
         _must_check_ _nonnull_(1, 2, 4, 6, 8);
+pid_t worker_pid(const Worker *w) _nonnull_(1);
 Worker *worker_free(Worker *w); /* kills a running child; @done is not called */
 DEFINE_TRIVIAL_CLEANUP(Worker *, worker_free);

@@ -8,6 +8,7 @@
  *   DIR/fake/insert-errno   what loading fails with (a number); no file: it works
  *   DIR/fake/insert-errno-NAME  the same for one module
  *   DIR/fake/insert-msec    how long loading takes
+ *   DIR/fake/insert-hangs   loading does not come back while this is there
  *   DIR/fake/remove-errno   what unloading fails with
  *   DIR/fake/power-disk     a disk and an offset on it: which module is loaded or unloaded is written there first, so
  *                           that it stands in the log of the disk, for tests/faults/power-replay.py
@@ -127,6 +128,8 @@ static int fake_insert(void *userdata, const char *path) {
         int msec = read_number(*(int *) userdata, "fake/insert-msec");
 
         (void) nanosleep(&(struct timespec) { msec / 1000, msec % 1000 * 1000000L }, NULL);
+        while (faccessat(*(int *) userdata, "fake/insert-hangs", F_OK, 0) >= 0)
+                (void) nanosleep(&(struct timespec) { .tv_nsec = 5000000L }, NULL);
         return in_kernel(FAULT_INSERT, do_insert, userdata, path);
 }
 

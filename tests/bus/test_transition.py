@@ -130,6 +130,26 @@ def test_without_systemd_they_are_named_all_the_same(pki):
             finish_stalled(w, job)
 
 
+def test_a_kernel_that_does_not_come_back_is_told(pki):
+    """A module's init that hangs: nothing can end that, but it is said what the job waits for."""
+    with world(pki, tasks=False, systemd=False) as w:
+        w.machine.kernel.stall = False
+        w.machine.configure(transition='1s')
+        w.root.call('Reload')
+        w.machine.write('fake/insert-hangs', '')
+        w.machine.stage('hp-one')
+        job = w.root.apply('hp-one')
+        (who,) = wait_for('the name', lambda: blockers(w, job))
+        assert who[0] > 0 and who[2:6] == ('load', 'hotpatchd.service', '', ''), who
+        assert who[6].startswith("the kernel has not come back from loading module 'hp_one': wait, or restart"), who
+        assert w.root.job(job[1])['State'] == 'loading'
+        out = subprocess.run([os.path.join(BUILD, 'ctl/hotpatchctl'), 'status'], capture_output=True, text=True, check=False,
+                             env=dict(os.environ, DBUS_SYSTEM_BUS_ADDRESS=w.bus.address)).stdout
+        assert "has not come back from loading module 'hp_one'" in ' '.join(out.split()), out
+        os.unlink(w.machine.path('fake/insert-hangs'))
+        wait_for('nobody', lambda: blockers(w, job) == [])
+
+
 def test_a_mute_systemd_holds_nothing_up(pki):
     with world(pki, 'mute', config='FreezeAfterSec=1\nTimeoutSec=5\n') as w:
         job = begin(w)
@@ -457,6 +477,7 @@ def test_what_cannot_be_written_down_is_not_forced(pki):
 main([
     test_blockers_are_named_with_unit_function_and_advice,
     test_without_systemd_they_are_named_all_the_same,
+    test_a_kernel_that_does_not_come_back_is_told,
     test_a_mute_systemd_holds_nothing_up,
     test_nonsense_from_the_reader_is_no_stack,
     test_the_error_names_the_worst,
