@@ -274,7 +274,7 @@ static const TrialRecord *find_superseder(const AdmittedRecord *records, size_t 
                 if (!streq(t->kind, "apply") || !sd_id128_equal(t->boot_id, boot_id))
                         continue;
                 for (size_t j = 0; j < n; j++)
-                        if (strv_contains(t->ids, records[j].id) && strv_contains(records[j].supersedes, id))
+                        if (strv_contains(t->ids, records[j].id) && admitted_record_displaces(&records[j], id, 0))
                                 return t;
         }
         return NULL;

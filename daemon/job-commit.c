@@ -33,6 +33,8 @@ static int fill_record(const Job *j, const PreparedBundle *b, AdmittedRecord *re
         if (r < 0)
                 return r;
         r = strv_copy(b->payload.states, &ret->states);
+        if (r >= 0 && streq_ptr(job_plan(j)->replacer, b->id))
+                r = strv_copy(job_plan(j)->replaced, &ret->replaced);
         if (r < 0 || !b->payload.build_id)
                 return r;
         ret->module_build_id = strdup(b->payload.build_id);

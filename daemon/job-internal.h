@@ -69,9 +69,20 @@ int job_step_commit(Job *j, sd_bus_error *error) _must_check_;
 int job_rollback_forget(Job *j, const char *id) _must_check_;
 
 /* job-rollback.c */
-void job_rollback_ended(Job *j);
-void job_rollback_failed(Job *j, int r, const sd_bus_error *error);
+void job_rollback_over(Job *j);
 void job_rollback_is_out(Job *j);
+
+/* job-return.c */
+void job_return(Job *j, char *const *ids);
+void job_returned(Job *j);
+void job_return_failed(Job *j, int r, const sd_bus_error *error);
+void job_error_extend(Job *j, const char *format, ...) _printf_(2, 3);
+
+/* job-replaced.c */
+int job_note_replaced(Job *j) _must_check_;
+void job_bring_back_replaced(Job *j);
+void job_replaced_over(Job *j);
+void job_tell_foreign(Job *j, char *const *modules);
 
 /* job-remove-steps.c */
 int job_step_disable(Job *j, sd_bus_error *error) _must_check_;
@@ -94,6 +105,7 @@ bool job_held_too_long(Job *j, const char *module, LivepatchState state);
 /* job-undo.c */
 void job_fail(Job *j, int r, const sd_bus_error *error);
 void job_undo(Job *j);
+void job_finish_undone(Job *j);
 void job_drop_last_inserted(Job *j);
 
 /* job-worker.c: the blocking calls */

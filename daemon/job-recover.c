@@ -95,7 +95,7 @@ static int finish_removal(Job *j, const Intent *intent) {
 
 static bool is_superseded(const AdmittedRecord *records, size_t n, const AdmittedRecord *old, char *const *by) {
         for (size_t i = 0; i < n; i++)
-                if (strv_contains(by, records[i].id) && strv_contains(records[i].supersedes, old->id))
+                if (strv_contains(by, records[i].id) && admitted_record_displaces(&records[i], old->id, old->order))
                         return !strv_contains(by, old->id);
         return false;
 }
@@ -190,13 +190,16 @@ static int recover_apply(Manager *m, Job *j, const Intent *intent) {
         int r;
 
         r = copy_committed(m->store, intent, &j->committed);
+        if (r >= 0)
+                r = strv_copy(intent->modules, &j->inserted);
+        if (r >= 0)
+                r = strv_copy(intent->replaced, &j->replaced);
+        if (r >= 0)
+                r = strv_copy(intent->replaced_foreign, &j->replaced_foreign);
         if (r < 0)
                 return r;
         if (strv_length(j->committed) == strv_length(intent->ids))
                 return recover_committed(m, j);
-        r = strv_copy(intent->modules, &j->inserted);
-        if (r < 0)
-                return r;
         r = sd_bus_error_set(&j->error, HOTPATCH_ERROR("Interrupted"),
                 "hotpatchd was interrupted before the patch was active");
         job_fail(j, r, NULL);

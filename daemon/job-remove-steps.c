@@ -33,12 +33,15 @@ static bool is_taken_out(const Job *j) {
         return j->type == JOB_REMOVE || j->past_return;
 }
 
-/* What a patch on trial has superseded is kept, to come back if that fails. */
+/* What a patch on trial has superseded or replaced is kept, to come back if that fails. */
 static int forget(Job *j, const char *id) {
         Manager *m = j->manager;
-        const char *transaction = trials_superseder(m->trials, id);
+        const char *transaction;
         int r;
 
+        r = trials_superseder(m->trials, id, &transaction);
+        if (r < 0)
+                return r;
         r = transaction ? store_superseded_retire(m->store, transaction, id) : store_admitted_remove(m->store, id);
         if (r >= 0 || r == -ENOENT)
                 trials_drop_patch(m->trials, id, transaction ? "it was superseded" : "it was removed");

@@ -59,6 +59,8 @@ static int begin(Job *j, sd_bus_error *error) {
         /* Without a module there is no intent: writing or forgetting a record is one step in itself. */
         if (modules) {
                 r = j->type == JOB_APPLY ? job_prepare_commit(j, error) : 0;
+                if (r >= 0)
+                        r = job_note_replaced(j);
                 if (r < 0)
                         return r;
                 r = job_open_intent(j, job_type_to_string(j->type), ids, modules, error);

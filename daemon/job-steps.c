@@ -102,8 +102,8 @@ void job_run(Job *j) {
                 j->step++;
                 job_step_progress(j, 0);
         }
-        if (j->type == JOB_ROLLBACK)
-                return job_rollback_ended(j);
+        if (j->returning)
+                return job_returned(j);
         job_close_intent(j);
         job_finish(j, JOB_DONE);
 }

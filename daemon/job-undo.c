@@ -12,6 +12,8 @@
  * There is no deadline here. A transition back that stalls is waited for, once a second, and the job
  * stays visible as reversing: giving up would leave a patch in force that nobody has on record. Only a
  * module that is out of force may stay behind: one without an exit function can never be unloaded.
+ *
+ * What is undone may have taken others out of force before: job-replaced.c.
  */
 
 #include <inttypes.h>
@@ -23,13 +25,12 @@
 #include "livepatch/state.h"
 #include "util/strv.h"
 
-static void finish(Job *j) {
-        bool cancelled = j->cancelled && sd_bus_error_has_name(&j->error, HOTPATCH_ERROR("Cancelled"));
-
+/** job_finish_undone() - the end of a job that did not do what it was to do */
+void job_finish_undone(Job *j) {
         /* The end that a rollback must not have; the others go to job_rollback_is_out(). */
         if (j->type == JOB_ROLLBACK)
                 trials_gave_up(j->manager->trials, j->rollback.transaction);
-        job_finish(j, cancelled ? JOB_CANCELLED : JOB_FAILED);
+        job_finish(j, sd_bus_error_has_name(&j->error, HOTPATCH_ERROR("Cancelled")) ? JOB_CANCELLED : JOB_FAILED);
 }
 
 static const char *last_inserted(const Job *j) {
@@ -54,7 +55,7 @@ static bool is_somebody_elses(const Job *j, const char *module) {
 
         if (livepatch_note(j->manager->kernel, module, &note) < 0)
                 return false;
-        ours = strv_contains(j->ids, note.bundle_id) || strv_contains(j->rollback.returns, note.bundle_id);
+        ours = strv_contains(j->ids, note.bundle_id) || strv_contains(j->returns, note.bundle_id);
         patch_note_done(&note);
         return !ours;
 }
@@ -63,7 +64,7 @@ static void give_up(Job *j) {
         job_record(j, HOTPATCH_MESSAGE_UNDO_FAILED, LOG_CRIT, j->ids ? j->ids[0] : NULL,
                 last_inserted(j), "Job %" PRIu32 " cannot be undone: the kernel does not let module "
                 "'%s' go", j->id, last_inserted(j));
-        finish(j);
+        job_finish_undone(j);
 }
 
 /* It is out of force, and the kernel will not let go of the module: nothing is left to be undone. */
@@ -109,48 +110,12 @@ static int undo_call(Job *j, JobCall call) {
 static int give_up_record(Job *j, const char *id) {
         job_record(j, HOTPATCH_MESSAGE_UNDO_FAILED, LOG_ERR, id, NULL,
                 "The record of patch '%s' cannot be removed", id);
-        finish(j);
+        job_finish_undone(j);
         return WAIT_OVER;
 }
 
 static bool is_out(LivepatchState state) {
         return state == LIVEPATCH_ABSENT || state == LIVEPATCH_INACTIVE || state == LIVEPATCH_HELD;
-}
-
-/* Was the step to wait until the kernel has dropped a patch in force, which is forgotten only then? */
-static bool is_lost(const Job *j, const Plan *plan, size_t i) {
-        const PlanStep *s = &plan->steps[i];
-        LivepatchState state;
-
-        return s->action == STEP_VANISH && i + 2 < plan->n_steps &&
-                plan->steps[i + 2].action == STEP_FORGET && streq_ptr(plan->steps[i + 2].id, s->id) &&
-                livepatch_state(j->manager->kernel, s->module, &state) >= 0 && is_out(state);
-}
-
-static void tell_lost(Job *j, const PlanStep *s) {
-        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-
-        job_record(j, HOTPATCH_MESSAGE_UNDO_FAILED, LOG_CRIT, s->id, s->module,
-                "Patch '%s' is not in force any more: it was replaced by what is undone now",
-                strempty(s->id));
-        (void) sd_bus_error_setf(&error, j->error.name,
-                "%s; patch '%s', which was replaced, is not in force any more",
-                strempty(j->error.message), strempty(s->id));
-        if (!sd_bus_error_is_set(&error))
-                return;
-        sd_bus_error_free(&j->error);
-        j->error = error;
-        error = SD_BUS_ERROR_NULL;
-}
-
-/* A livepatch that replaces others takes them out with its transition; that cannot be turned around
- * once it has ended. */
-static void tell_all_lost(Job *j) {
-        const Plan *plan = job_plan(j);
-
-        for (size_t i = 0; plan && i < plan->n_steps; i++)
-                if (is_lost(j, plan, i))
-                        tell_lost(j, &plan->steps[i]);
 }
 
 /* Nothing of the job is in the kernel any more. */
@@ -170,9 +135,7 @@ static int all_undone(Job *j) {
                 job_rollback_is_out(j);
                 return WAIT_OVER;
         }
-        tell_all_lost(j);
-        job_close_intent(j);
-        finish(j);
+        job_bring_back_replaced(j);
         return WAIT_OVER;
 }
 
@@ -228,7 +191,7 @@ static int end_removal(Job *j) {
         job_wait_stop(j);
         /* A removal that could not be finished now is not finished behind the caller's back later. */
         job_close_intent(j);
-        finish(j);
+        job_finish_undone(j);
         return WAIT_OVER;
 }
 
@@ -272,7 +235,7 @@ static void insist(Job *j) {
         if (++j->failures < JOB_FAILURES_MAX && job_wait_after(j, try_again, JOB_RETRY_USEC) >= 0)
                 return;
         job_wait_stop(j);
-        finish(j);
+        job_finish_undone(j);
 }
 
 static void undo_removal(Job *j) {
@@ -322,11 +285,11 @@ void job_undo(Job *j) {
  * A job that has not touched anything yet ends at once.
  */
 void job_fail(Job *j, int r, const sd_bus_error *error) {
-        if (j->type == JOB_ROLLBACK)
-                return job_rollback_failed(j, r, error);
+        if (j->returning || j->type == JOB_ROLLBACK)
+                return job_return_failed(j, r, error);
         job_set_error(j, r, error);
         if (!j->intent_open && !j->inserted)
-                return finish(j);
+                return job_finish_undone(j);
         if (!j->past_return)
                 job_record(j, HOTPATCH_MESSAGE_REVERSING, LOG_WARNING, j->ids ? j->ids[0] : NULL, NULL,
                         "Job %" PRIu32 " is being undone: %s", j->id, strempty(j->error.message));

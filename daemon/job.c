@@ -159,6 +159,9 @@ Job *job_free(Job *j) {
         strv_free(j->inserted);
         strv_free(j->committed);
         trial_record_done(&j->rollback);
+        strv_free(j->replaced);
+        strv_free(j->replaced_foreign);
+        strv_free(j->returns);
         forced_done(&j->forced_before);
         free(j->path);
         free(j->transaction);
@@ -330,6 +333,10 @@ int job_open_intent(Job *j, const char *type, char **ids, char **modules, sd_bus
         if (r < 0)
                 return r;
         intent.digests = digests;
+        if (streq(type, job_type_to_string(JOB_APPLY))) {
+                intent.replaced = j->replaced;
+                intent.replaced_foreign = j->replaced_foreign;
+        }
         r = j->intent_open ? 0 : check_no_damaged_intent(j->manager->store, error);
         if (r < 0)
                 return r;
@@ -403,7 +410,7 @@ int job_cancel(Job *j, sd_bus_error *error) {
         if (j->state == JOB_FINISHED)
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("NotCancellable"),
                         "Job %" PRIu32 " has ended", j->id);
-        if (j->past_return || j->unclean || j->type == JOB_ROLLBACK)
+        if (j->past_return || j->unclean || j->returning || j->type == JOB_ROLLBACK)
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("NotCancellable"),
                         "Job %" PRIu32 " is past the point of no return", j->id);
         if (j->cancelled || j->state == JOB_REVERSING)
@@ -434,7 +441,7 @@ static void stop(Job *j, const char *name, const char *sentence) {
 
 /** job_reverse() - a bad sign while the patch is on its way in: turn around; @reason is a sentence */
 void job_reverse(Job *j, const char *reason) {
-        if (j->type != JOB_APPLY || j->past_return || j->cancelled || j->state == JOB_REVERSING)
+        if (j->type != JOB_APPLY || j->past_return || j->returning || j->cancelled || j->state == JOB_REVERSING)
                 return;
         job_record(j, HOTPATCH_MESSAGE_TRIAL_FAILED, LOG_ALERT, j->ids ? j->ids[0] : NULL, NULL,
                 "Job %" PRIu32 " is turned around: %s", j->id, reason);
@@ -456,7 +463,8 @@ bool job_make_room(Manager *m, const char *reason) {
 
         if (!j)
                 return false;
-        if (j->type != JOB_APPLY || j->past_return || j->unclean || j->cancelled || j->state == JOB_REVERSING)
+        if (j->type != JOB_APPLY || j->past_return || j->unclean || j->returning || j->cancelled ||
+            j->state == JOB_REVERSING)
                 return true;
         if (asprintf(&text, "Another patch has to be taken out first: %s", strempty(reason)) < 0)
                 text = NULL;
@@ -478,8 +486,10 @@ PatchState job_patch_state(const Job *j, const char *id) {
 
         if (j->state == JOB_FINISHED)
                 return _PATCH_STATE_INVALID;
+        if (j->returning)
+                return _PATCH_STATE_INVALID;
         if (j->type == JOB_ROLLBACK)
-                return j->returning ? _PATCH_STATE_INVALID : PATCH_REVERSING;
+                return PATCH_REVERSING;
         if (strv_contains(j->committed, id))
                 return _PATCH_STATE_INVALID;
         if (j->type == JOB_REMOVE)

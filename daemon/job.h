@@ -62,8 +62,11 @@ typedef enum JobResult {
  * @cancelled: somebody called Cancel
  * @unclean: it cleans up what a daemon before this one began
  * @rollback: the trial that failed; of a rollback only
- * @returning: what failed is out; what it had superseded is on its way in
- * @wanted_back: the records of that lie in admitted/ again
+ * @replaced: patches that its module takes out of force with its transition, in the order of application
+ * @replaced_foreign: modules of others that it takes out so
+ * @returning: what failed is out; what it had superseded or replaced is on its way in
+ * @returns: that
+ * @wanted_back: of a rollback: the records of that lie in admitted/ again
  * @return_failed: some of that could not be brought back
  * @call_*: the blocking call that a worker makes for it; late: it should have come back long ago
  * @stall: its transition does not end; NULL: none, or it is early
@@ -103,7 +106,10 @@ typedef struct Job {
         bool unclean;
 
         TrialRecord rollback;
+        char **replaced;
+        char **replaced_foreign;
         bool returning;
+        char **returns;
         bool wanted_back;
         bool return_failed;
 

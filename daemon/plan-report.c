@@ -8,6 +8,7 @@
  */
 
 #include "daemon/plan-internal.h"
+#include "util/strv.h"
 #include "util/str.h"
 
 static const char *const step_actions[_STEP_ACTION_MAX] = {
@@ -70,6 +71,9 @@ Plan *plan_free(Plan *p) {
                 free(p->conditions[i].needed);
         }
         free(p->conditions);
+        free(p->replacer);
+        strv_free(p->replaced);
+        strv_free(p->replaced_foreign);
         sd_bus_error_free(&p->refusal);
         free(p);
         return NULL;

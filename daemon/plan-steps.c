@@ -9,6 +9,7 @@
  */
 
 #include "daemon/plan-internal.h"
+#include "util/strv.h"
 
 /* A leftover of the same id (disabled by hand, say) holds the name of the module. */
 static int steps_insert(PlanBuild *b, const PlanItem *item) {
@@ -99,6 +100,24 @@ int plan_steps_remove(Plan *p, const PlanFacts *facts, const bool *wanted, bool 
         }
 }
 
+/* Whoever carries the plan out must be able to say, and to mend, what the kernel will not turn around. */
+static int note_replaced(PlanBuild *b, const PlanItem *item) {
+        Plan *p = b->plan;
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && i < b->facts->n_patches; i++) {
+                const PlanPatch *patch = &b->facts->patches[i];
+
+                if (!b->dropped[i] || !plan_patch_in_kernel(patch))
+                        continue;
+                r = patch->id ? strv_extend(&p->replaced, patch->id) : strv_extend(&p->replaced_foreign, patch->module);
+        }
+        if (r < 0 || (!p->replaced && !p->replaced_foreign))
+                return r;
+        p->replacer = strdup(item->manifest->id);
+        return p->replacer ? 0 : -ENOMEM;
+}
+
 /** plan_steps_apply() - the steps of a plan that is not refused. Return: 0 or -ENOMEM. */
 int plan_steps_apply(PlanBuild *b) {
         bool replaced = false;
@@ -107,8 +126,11 @@ int plan_steps_apply(PlanBuild *b) {
         for (size_t i = 0; i < b->n_items; i++) {
                 if (b->items[i].active || b->items[i].adopted)
                         continue;
-                replaced = replaced || b->items[i].target->replace;
                 r = steps_insert(b, &b->items[i]);
+                if (r >= 0 && b->items[i].target->replace && !replaced) {
+                        replaced = true;
+                        r = note_replaced(b, &b->items[i]);
+                }
                 if (r < 0)
                         return r;
         }

@@ -181,6 +181,9 @@ typedef struct PlanCondition {
 
 /**
  * struct Plan - steps in order, and the report that explains them
+ * @replacer: the bundle whose module takes the place of all livepatches; NULL: none, or nothing is there to be replaced
+ * @replaced: patches of ours in force that go with its transition
+ * @replaced_foreign: modules of others that do
  * @changed: false when everything asked for is already so; then there are no steps
  * @refusal: set when the plan is refused; steps are empty then, the report is complete
  */
@@ -191,6 +194,9 @@ typedef struct Plan {
         size_t n_functions;
         PlanCondition *conditions;
         size_t n_conditions;
+        char *replacer;
+        char **replaced;
+        char **replaced_foreign;
         bool changed;
         sd_bus_error refusal;
 } Plan;

@@ -17,16 +17,22 @@
 #include "daemon/returns.h"
 #include "util/strv.h"
 
-/* What this patch of the failed trial had superseded goes to who superseded it. */
-static int pass_on(const Store *s, const TrialRecord *failed, const AdmittedRecord *record, const char *heir) {
-        for (char **id = record->supersedes; id && *id; id++) {
-                int r = store_superseded_move(s, failed->transaction, heir, *id);
+static int move_all(const Store *s, const char *from, const char *to, char *const *ids) {
+        for (; ids && *ids; ids++) {
+                int r = store_superseded_move(s, from, to, *ids);
 
                 /* A damaged one is for a person to look at. */
                 if (r < 0 && r != -ENOENT && r != -EBADMSG)
                         return r;
         }
         return 0;
+}
+
+/* What this patch of the failed trial had superseded or replaced goes to who superseded it. */
+static int pass_on(const Store *s, const TrialRecord *failed, const AdmittedRecord *record, const char *heir) {
+        int r = move_all(s, failed->transaction, heir, record->supersedes);
+
+        return r < 0 ? r : move_all(s, failed->transaction, heir, record->replaced);
 }
 
 static int settle_inheritance(const Store *s, const TrialRecord *failed) {

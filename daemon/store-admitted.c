@@ -52,6 +52,7 @@ const Field store_admitted_fields[] = {
         { "SUPERSEDES", FIELD_STRV, false, offsetof(AdmittedRecord, supersedes),
           manifest_id_is_valid },
         { "STATE", FIELD_STRV, false, offsetof(AdmittedRecord, states), payload_state_is_valid },
+        { "REPLACED", FIELD_STRV, false, offsetof(AdmittedRecord, replaced), manifest_id_is_valid },
         { "ADMITTED_USEC", FIELD_U64, true, offsetof(AdmittedRecord, admitted_usec), NULL },
         { "APPLIED_USEC", FIELD_U64, true, offsetof(AdmittedRecord, applied_usec), NULL },
         { "FORCE_SAFE", FIELD_U64, false, offsetof(AdmittedRecord, force_safe), NULL },
@@ -62,6 +63,14 @@ const size_t store_n_admitted_fields = ELEMENTSOF(store_admitted_fields);
 /** admitted_record_done() - free what it owns */
 void admitted_record_done(AdmittedRecord *r) {
         fields_done(store_admitted_fields, ELEMENTSOF(store_admitted_fields), r);
+}
+
+/**
+ * admitted_record_displaces() - has it taken the place of a patch, which comes back if its trial fails?
+ * @order: of that patch; 0: not known. One that was applied again since stands for itself.
+ */
+bool admitted_record_displaces(const AdmittedRecord *r, const char *id, uint64_t order) {
+        return order < r->order && (strv_contains(r->supersedes, id) || strv_contains(r->replaced, id));
 }
 
 /** admitted_records_free() - free an array from store_admitted_list() */

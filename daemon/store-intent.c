@@ -26,6 +26,8 @@ const Field store_intent_fields[] = {
         { "BOOT_ID", FIELD_ID128, true, offsetof(Intent, boot_id), NULL },
         { "STARTED_USEC", FIELD_U64, true, offsetof(Intent, started_usec), NULL },
         { "ORDER", FIELD_U64, false, offsetof(Intent, order), NULL },
+        { "REPLACED", FIELD_STRV, false, offsetof(Intent, replaced), manifest_id_is_valid },
+        { "REPLACED_FOREIGN", FIELD_STRV, false, offsetof(Intent, replaced_foreign), NULL },
         { "CLEAN", FIELD_BOOL, false, offsetof(Intent, clean), NULL },
 };
 const size_t store_n_intent_fields = ELEMENTSOF(store_intent_fields);

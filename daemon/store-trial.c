@@ -39,6 +39,7 @@ const Field store_trial_fields[] = {
         { "SERVICE", FIELD_STRV, false, offsetof(TrialRecord, services), valid_service },
         { "REASON", FIELD_STRING, false, offsetof(TrialRecord, reason), NULL },
         { "RETURN", FIELD_STRV, false, offsetof(TrialRecord, returns), manifest_id_is_valid },
+        { "REPLACED_FOREIGN", FIELD_STRV, false, offsetof(TrialRecord, replaced_foreign), NULL },
 };
 const size_t store_n_trial_fields = ELEMENTSOF(store_trial_fields);
 

@@ -44,6 +44,7 @@ typedef struct AdmittedRecord {
         char **conflicts;
         char **supersedes;
         char **states;         /* system states of the module, "ID:VERSION" */
+        char **replaced;       /* ids that its module threw out with its Apply, superseded or not */
         uint64_t admitted_usec; /* time the certificates were checked against */
         uint64_t applied_usec;  /* last time Apply ended well; 0: never */
         uint64_t force_safe;    /* the manifest's; its transition may be forced */
@@ -51,6 +52,7 @@ typedef struct AdmittedRecord {
 } AdmittedRecord;
 
 void admitted_record_done(AdmittedRecord *r);
+bool admitted_record_displaces(const AdmittedRecord *r, const char *id, uint64_t order) _nonnull_(1, 2);
 
 /** struct Intent - what is about to be done to the kernel; strings owned */
 typedef struct Intent {
@@ -61,6 +63,8 @@ typedef struct Intent {
         sd_id128_t boot_id;
         uint64_t started_usec;
         uint64_t order; /* an Apply: what it commits has at least this AdmittedRecord.order; 0: not known */
+        char **replaced; /* an Apply: ids in force that its module throws out; their records stay till it is committed */
+        char **replaced_foreign; /* likewise, modules of others */
         bool clean; /* the machine was shut down in order */
 } Intent;
 
@@ -85,6 +89,7 @@ typedef struct TrialRecord {
         char **services; /* that ran before, see trial-units.c; NULL: not known */
         char *reason;    /* it failed, and its patches are being taken out; NULL: it runs */
         char **returns;  /* superseded patches that were brought back to admitted/ then */
+        char **replaced_foreign; /* modules of others that were thrown out: they cannot come back */
 } TrialRecord;
 
 void trial_record_done(TrialRecord *r);

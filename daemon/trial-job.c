@@ -31,7 +31,18 @@ static bool drop_all(TrialRecord *record, char *const *ids) {
         return strv_length(record->ids) < n;
 }
 
-/* What these patches had superseded then. */
+static int move_all(Trials *t, const char *from, const char *to, char *const *ids) {
+        int r = 0;
+
+        for (; r >= 0 && ids && *ids; ids++) {
+                r = store_superseded_move(t->manager->store, from, to, *ids);
+                if (r == -ENOENT || r == -EBADMSG)
+                        r = 0;
+        }
+        return r;
+}
+
+/* What these patches had superseded or replaced then. */
 static int bequeath(Trials *t, const TrialRecord *from, char *const *ids, const char *heir) {
         AdmittedRecord *records;
         size_t n;
@@ -41,13 +52,11 @@ static int bequeath(Trials *t, const TrialRecord *from, char *const *ids, const 
         if (r < 0)
                 return r;
         for (size_t i = 0; r >= 0 && i < n; i++) {
-                char **old = strv_contains(ids, records[i].id) ? records[i].supersedes : NULL;
-
-                for (; r >= 0 && old && *old; old++) {
-                        r = store_superseded_move(t->manager->store, from->transaction, heir, *old);
-                        if (r == -ENOENT || r == -EBADMSG)
-                                r = 0;
-                }
+                if (!strv_contains(ids, records[i].id))
+                        continue;
+                r = move_all(t, from->transaction, heir, records[i].supersedes);
+                if (r >= 0)
+                        r = move_all(t, from->transaction, heir, records[i].replaced);
         }
         admitted_records_free(records, n);
         return r;
@@ -152,6 +161,8 @@ static int fill_record(Trials *t, const Job *j, char **ids, char **modules, char
         if (r >= 0)
                 r = strv_copy(modules, &ret->modules);
         if (r >= 0)
+                r = strv_copy(j->replaced_foreign, &ret->replaced_foreign);
+        if (r >= 0)
                 r = strv_copy(digests, &ret->digests);
         return r < 0 ? r : trial_units_copy(t->units, &ret->services);
 }
@@ -231,33 +242,52 @@ bool trials_know(const Trials *t, const char *transaction) {
         return trials_find(t, transaction);
 }
 
+/** trials_failed() - has this patch failed a trial, and is to be taken out? */
+bool trials_failed(const Trials *t, const char *id) {
+        for (size_t i = 0; i < t->n; i++)
+                if (t->list[i]->failed && strv_contains(t->list[i]->record.ids, id))
+                        return true;
+        return false;
+}
+
 /** trials_have() - is this patch on trial? */
 bool trials_have(const Trials *t, const char *id) {
         return trials_transaction(t, id);
 }
 
+static uint64_t order_of(const AdmittedRecord *records, size_t n, const char *id) {
+        for (size_t i = 0; i < n; i++)
+                if (streq(records[i].id, id))
+                        return records[i].order;
+        return 0;
+}
+
 /**
  * trials_superseder() - the trial that would bring a patch back if it failed
  * @id: a patch that is being taken out
+ * @ret: its transaction, or NULL when nothing on trial supersedes or has replaced the patch
  *
- * Return: its transaction, or NULL when nothing on trial supersedes the patch.
+ * Return: 0 or a negative errno.
  */
-const char *trials_superseder(const Trials *t, const char *id) {
+int trials_superseder(const Trials *t, const char *id, const char **ret) {
         const char *transaction = NULL;
         AdmittedRecord *records;
         size_t n;
+        int r;
 
-        if (store_admitted_list(t->manager->store, &records, &n) < 0)
-                return NULL;
+        r = store_admitted_list(t->manager->store, &records, &n);
+        if (r < 0)
+                return r;
         for (size_t i = 0; !transaction && i < n; i++) {
                 const Trial *trial = trials_find_patch(t, records[i].id);
 
                 /* Also one that has failed meanwhile: its rollback begins when this job has ended. */
-                if (trial && strv_contains(records[i].supersedes, id))
+                if (trial && admitted_record_displaces(&records[i], id, order_of(records, n, id)))
                         transaction = trial->record.transaction;
         }
         admitted_records_free(records, n);
-        return transaction;
+        *ret = transaction;
+        return 0;
 }
 
 /**

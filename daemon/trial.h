@@ -28,9 +28,10 @@ void trials_job_begins(Trials *t) _nonnull_(1);
 int trials_begin(Trials *t, const Job *j, char **ids, char **modules, char **digests, uint64_t seconds,
                 sd_bus_error *error) _must_check_ _nonnull_(1, 2);
 bool trials_know(const Trials *t, const char *transaction) _nonnull_(1, 2);
+bool trials_failed(const Trials *t, const char *id) _nonnull_(1, 2);
 bool trials_have(const Trials *t, const char *id) _nonnull_(1, 2);
 const char *trials_transaction(const Trials *t, const char *id) _nonnull_(1, 2);
-const char *trials_superseder(const Trials *t, const char *id) _nonnull_(1, 2);
+int trials_superseder(const Trials *t, const char *id, const char **ret) _must_check_ _nonnull_(1, 2, 3);
 void trials_drop_patch(Trials *t, const char *id, const char *reason) _nonnull_(1, 2, 3);
 void trials_job_finished(Trials *t) _nonnull_(1);
 int trials_resume_rollback(Trials *t, const Intent *intent, const char *reason) _must_check_ _nonnull_(1, 2, 3);

@@ -378,6 +378,15 @@ def warn(module, function='new_hp_function'):
             'Call Trace:', ' <TASK>', ' vfs_read+0x1/0x2', ' </TASK>', '---[ end trace 0000000000000000 ]---')
 
 
+def foreign(machine, module):
+    """A livepatch of somebody else, in force."""
+    for name, value in (('enabled', '1'), ('transition', '0')):
+        machine.write('fake/new/' + name, value + '\n')
+    for name, value in (('initstate', 'live'), ('refcnt', '1')):
+        machine.write('sys/module/%s/%s' % (module, name), value + '\n')
+    os.rename(machine.path('fake/new'), machine.kernel.path(module))
+
+
 # --- the bus ---
 
 POLICY = '''<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"

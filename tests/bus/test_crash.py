@@ -219,6 +219,51 @@ def test_between_commit_and_the_removal_of_the_old_one(pki):
         assert not os.path.exists(w.machine.path('var/lib/hotpatch/admitted/hp-one.record'))
 
 
+def test_after_the_transition_of_what_replaces_all(pki):
+    """Nobody committed it, and nothing turns it around: it goes, and what it had replaced comes back."""
+    with World(pki).start() as w:
+        kernel = w.machine.kernel
+        w.machine.stage('hp-one')
+        w.machine.stage('hp-two', replace=True, supersedes=['hp-one'])
+        w.machine.stage('hp-three', functions=(('vmlinux', 'hp_third'),), requires=['hp-one'])
+        for i in ('hp-one', 'hp-three'):
+            assert w.root.finish(w.root.apply(i))[0] == 'done'
+        kernel.replacing = 'hp_two'
+        kernel.stall = True
+        job = w.root.apply('hp-two', **{'allow-replace-foreign': True})
+        wait_for('transition', lambda: w.root.job(job[1])['State'] == 'transition')
+        w.daemon.kill()
+        kernel.stall = False
+        wait_for('the end of what was replaced', lambda: w.machine.livepatches() == ['hp_two'])
+        # The one after it is killed, too, in the middle of bringing them back.
+        kernel.delay = 1
+        w.daemon.start()
+        wait_for('hp-one on its way back', lambda: w.machine.livepatches() == ['hp_one'])
+        w.daemon.kill()
+        kernel.delay = 0.05
+        w.daemon.start()
+        clean(w, ['hp_one', 'hp_three'])
+        assert sorted(w.machine.livepatches()) == ['hp_one', 'hp_three']
+        assert w.root.patches() == {'hp-one': 'active', 'hp-two': 'staged', 'hp-three': 'active'}, w.root.patches()
+        result = last_job(w)
+        assert result[3:5] == ['failed', 'org.hotpatch.Error.Interrupted'], result
+        assert os.listdir(w.machine.path('var/lib/hotpatch/strikes')) == []
+
+
+def test_an_intent_of_an_older_hotpatchd_is_read(pki):
+    """It did not note what is replaced."""
+    with crash_when(pki, 'transition', stalling, without_new_fields) as w:
+        clean(w)
+        assert last_job(w)[0] == 'apply' and last_job(w)[4] == 'org.hotpatch.Error.Interrupted', last_job(w)
+
+
+def without_new_fields(w):
+    path = w.machine.path('var/lib/hotpatch/intent')
+    text = read(path).decode()
+    assert 'REPLACED' not in text, text
+    write(path, re.sub('(ORDER|CLEAN)=.*\n', '', text), 0o600)
+
+
 def removal(pki, state, prepare):
     w = World(pki).start()
     w.machine.stage('hp-one')

@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 
-from hotpatchtest import (DAEMON, JOB, MANAGER, NO_OPTIONS, PATIENCE, ROOT, World, main, notes, read, refused, remove_tree, wait_for,
+from hotpatchtest import (DAEMON, JOB, MANAGER, NO_OPTIONS, PATIENCE, ROOT, World, foreign, main, notes, read, refused, remove_tree, wait_for,
                           write)
 
 
@@ -80,19 +80,42 @@ def test_a_record_that_cannot_be_written_is_undone(pki):
         assert w.machine.leftovers() == [], w.machine.leftovers()
 
 
-def test_what_was_replaced_and_is_lost_is_named(pki):
+def test_what_was_replaced_comes_back(pki):
     """The kernel drops the old patches with the transition; then the record cannot be written."""
     with World(pki).start() as w:
         apply_one(w)
         w.machine.kernel.delay = 1
+        w.machine.kernel.replacing = 'hp_two'
         w.machine.stage('hp-two', replace=True, supersedes=['hp-one'])
         os.makedirs(w.machine.path('var/lib/hotpatch/admitted/.#hp-two.record'))
-        job = w.root.apply('hp-two')
+        result = w.root.finish(w.root.apply('hp-two'))
+        assert result[:2] == ('failed', 'StateUnwritable'), result
+        assert result[2].endswith("; patch 'hp-one', which was replaced, is in force again"), result
+        assert w.machine.livepatches() == w.machine.loaded() == ['hp_one']
+        assert w.root.patches() == {'hp-one': 'active', 'hp-two': 'staged'}, w.root.patches()
+        os.rmdir(w.machine.path('var/lib/hotpatch/admitted/.#hp-two.record'))
+        assert w.machine.leftovers() == [], w.machine.leftovers()
+
+
+def test_what_was_replaced_and_is_lost_is_named(pki):
+    """The kernel does not take it any more; and what is not ours nobody can bring back."""
+    with World(pki).start() as w:
+        apply_one(w)
+        foreign(w.machine, 'of_others')
+        w.machine.kernel.delay = 1
+        w.machine.kernel.replacing = 'hp_two'
+        w.machine.stage('hp-two', replace=True, supersedes=['hp-one'])
+        os.makedirs(w.machine.path('var/lib/hotpatch/admitted/.#hp-two.record'))
+        job = w.root.apply('hp-two', **{'allow-replace-foreign': True})
         wait_for('transition', lambda: w.root.job(job[1])['State'] == 'transition')
-        w.machine.kernel.end('hp_one', 0)
+        w.machine.write('fake/insert-errno', '22\n')
         result = w.root.finish(job)
         assert result[:2] == ('failed', 'StateUnwritable'), result
-        assert result[2].endswith("; patch 'hp-one', which was replaced, is not in force any more"), result
+        assert "the livepatch 'of_others', which is not ours and was replaced, is not in force any more" in result[2], result
+        assert '; what it had replaced could not be brought back: ' in result[2], result
+        assert w.machine.livepatches() == [] and w.machine.loaded() == ['of_others'], w.machine.loaded()
+        # It is wanted all the same.
+        assert os.path.exists(record(w))
         os.rmdir(w.machine.path('var/lib/hotpatch/admitted/.#hp-two.record'))
         assert w.machine.leftovers() == [], w.machine.leftovers()
 

@@ -12,7 +12,7 @@ import time
 from systemdmock import Systemd, failure
 
 from hotpatchtest import (BUILD, JOB, MANAGER, NAME, NO_OPTIONS, NOBODY, PATCH, PATIENCE, ROOT,
-                         World, main, notes, read, refused, wait_for, warn)
+                         World, foreign, main, notes, read, refused, wait_for, warn)
 
 PATCH_PATH = ROOT + '/patch/'
 
@@ -523,6 +523,58 @@ def test_a_warning_during_the_commit_takes_it_out(pki):
         assert result[:2] == ('failed', 'TrialFailed') and 'something is odd' in result[2], result
         clean(w)
         assert w.root.patches() == {'hp-two': 'staged'} and admitted(w) == []
+
+
+def test_a_warning_during_the_commit_of_what_replaces_all(pki):
+    with start(pki) as w:
+        w.machine.stage('hp-one')
+        apply(w, 'hp-one')
+        w.machine.kernel.stall = True
+        w.machine.kernel.replacing = 'hp_two'
+        w.machine.stage('hp-two', replace=True, supersedes=['hp-one'])
+        job = w.root.apply('hp-two')
+        say_before_commit(w, job, *warn('hp_two'))
+        result = w.root.finish(job)
+        assert result[:2] == ('failed', 'TrialFailed') and result[2].endswith('is in force again'), result
+        assert w.machine.livepatches() == w.machine.loaded() == ['hp_one']
+        assert w.root.patches() == {'hp-one': 'active', 'hp-two': 'staged'} and admitted(w) == []
+        assert until(w, 'hp-one') > 0, 'its own trial goes on'
+
+
+def test_the_trial_of_what_is_replaced_fails_during_the_commit(pki):
+    """It is not brought back to be taken out at once."""
+    with start(pki) as w:
+        w.machine.stage('hp-one')
+        apply(w, 'hp-one')
+        w.machine.kernel.stall = True
+        w.machine.kernel.replacing = 'hp_two'
+        w.machine.stage('hp-two', replace=True, supersedes=['hp-one'])
+        job = w.root.apply('hp-two')
+        say_before_commit(w, job, *warn('hp_one'))
+        assert w.root.finish(job)[:2] == ('cancelled', 'Cancelled')
+        assert w.root.trial()[:2] == (['hp-one'], 'failed')
+        clean(w)
+        assert w.root.patches() == {'hp-one': 'staged', 'hp-two': 'staged'}, w.root.patches()
+
+
+def test_what_was_thrown_out_with_consent_comes_back(pki):
+    """Ours, although the bundle does not supersede it; what is not ours is named."""
+    with start(pki) as w:
+        w.machine.stage('hp-one')
+        apply(w, 'hp-one')
+        foreign(w.machine, 'of_others')
+        w.machine.stage('hp-all', functions=(('vmlinux', 'hp_other'),), replace=True)
+        w.machine.kernel.replacing = 'hp_all'
+        assert w.root.finish(w.root.apply('hp-all', **{'allow-replace-foreign': True})) == ('done', '', '')
+        assert w.machine.livepatches() == ['hp_all'] and len(superseded(w)) == 1
+        os.unlink(w.machine.path('var/lib/hotpatch/spool/hp-one.hpb'))
+        w.machine.say(*warn('hp_all'))
+        (job,) = wait_for('the rollback', lambda: jobs(w, 'rollback'))
+        result = w.root.finish((job[0], job[7]))
+        assert result[0] == 'done' and "livepatch 'of_others', which is not ours" in result[2], result
+        clean(w, ['hp_one', 'of_others'])
+        assert w.machine.livepatches() == ['hp_one']
+        assert w.root.patches()['hp-one'] == 'active' and w.root.patches()['hp-all'] == 'staged', w.root.patches()
 
 
 def test_another_trial_fails_during_the_commit(pki):

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The way back: patches that had to leave because of others, which are out now, come into force again. Their modules,
+ * checked like any bundle, go into the kernel by the steps of a plan.
+ *
+ * They are wanted all the time: one that cannot be brought back is put there by the next start of the machine. Nobody
+ * can cancel it, and there is no undoing but of what gets stuck on its way in.
+ *
+ * Who comes back is decided by who knows why they left: job-rollback.c, job-replaced.c. Not what has been forbidden
+ * meanwhile, see readmit.c.
+ */
+
+#include <inttypes.h>
+#include <syslog.h>
+
+#include "daemon/admit.h"
+#include "daemon/job-internal.h"
+#include "daemon/loaddir.h"
+#include "daemon/messages.h"
+#include "daemon/readmit.h"
+#include "dbus/errors.h"
+#include "util/strv.h"
+
+/* A bundle is read, checked and its module written to a tmpfs. */
+#define RETURN_TIMEOUT_USEC (120 * USEC_PER_SEC)
+
+static int find_record(const Store *s, const char *id, AdmittedRecord *ret) {
+        AdmittedRecord *records;
+        size_t n;
+        int r;
+
+        r = store_admitted_list(s, &records, &n);
+        if (r < 0)
+                return r;
+        r = -ENOENT;
+        for (size_t i = 0; i < n; i++)
+                if (streq(records[i].id, id)) {
+                        *ret = records[i];
+                        records[i] = (AdmittedRecord) {};
+                        r = 0;
+                }
+        admitted_records_free(records, n);
+        return r;
+}
+
+/* As it was admitted: certificates may have expired since. */
+static int extract(const Job *j, const char *id, int output_fd, sd_bus_error *error) {
+        _cleanup_(admitted_record_done) AdmittedRecord record = {};
+        _cleanup_close_ int fd = -EBADF, copy_fd = -EBADF;
+        const Manager *m = j->manager;
+        int r;
+
+        r = find_record(m->store, id, &record);
+        if (r < 0)
+                return r;
+        fd = store_admitted_open(m->store, id);
+        if (fd < 0)
+                return sd_bus_error_setf(error, HOTPATCH_ERROR("NoSuchBundle"), "The bundle of '%s' is gone", id);
+        copy_fd = store_tmpfile(m->store, error);
+        if (copy_fd < 0)
+                return copy_fd;
+        return admit_copy(&(AdmitRequest) {
+                .source_fd = fd,
+                .copy_fd = copy_fd,
+                .root = m->root,
+                .policy = &j->config->trust,
+                .now_usec = record.admitted_usec,
+                .kernel = &m->identity,
+                .load_dir_fd = j->load_dir_fd,
+                .expected_id = id,
+        }, output_fd, error);
+}
+
+static int extract_all(void *userdata, int output_fd, sd_bus_error *error) {
+        const Job *j = userdata;
+
+        for (char **id = j->returns; id && *id; id++) {
+                int r = extract(j, *id, output_fd, error);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int add_step(Plan *plan, StepAction action, const AdmittedRecord *record) {
+        PlanStep *s = &plan->steps[plan->n_steps];
+
+        *s = (PlanStep) { .action = action, .id = strdup(record->id), .module = strdup(record->module) };
+        plan->n_steps++;
+        return s->id && s->module ? 0 : -ENOMEM;
+}
+
+/* What is missing until it is in force; a daemon before us may have come some way. */
+static int add_steps(const Job *j, Plan *plan, const char *id) {
+        _cleanup_(admitted_record_done) AdmittedRecord record = {};
+        LivepatchState state;
+        int r;
+
+        r = find_record(j->manager->store, id, &record);
+        if (r < 0)
+                return r;
+        r = livepatch_state(j->manager->kernel, record.module, &state);
+        if (r < 0 || state == LIVEPATCH_PATCHED)
+                return r;
+        if (state == LIVEPATCH_HELD || state == LIVEPATCH_UNPATCHING)
+                r = add_step(plan, STEP_VANISH, &record);
+        if (r >= 0 && state != LIVEPATCH_ABSENT && state != LIVEPATCH_PATCHING)
+                r = add_step(plan, STEP_UNLOAD, &record);
+        if (r >= 0 && state != LIVEPATCH_PATCHING)
+                r = add_step(plan, STEP_INSERT, &record);
+        return r < 0 ? r : add_step(plan, STEP_TRANSITION, &record);
+}
+
+static int plan_return(Job *j) {
+        _cleanup_(plan_freep) Plan *plan = calloc(1, sizeof(*plan));
+
+        if (!plan)
+                return -ENOMEM;
+        plan->steps = calloc(strv_length(j->returns) * 4 + 1, sizeof(*plan->steps));
+        if (!plan->steps)
+                return -ENOMEM;
+        plan->changed = true;
+        for (char **id = j->returns; id && *id; id++) {
+                int r = add_steps(j, plan, *id);
+                if (r < 0)
+                        return r;
+        }
+        j->plan = TAKE_PTR(plan);
+        j->step = 0;
+        return 0;
+}
+
+static void extracted(void *userdata, int r, const sd_bus_error *error, _unused_ const void *output,
+                _unused_ size_t size) {
+        Job *j = userdata;
+
+        j->worker = worker_free(j->worker);
+        if (r >= 0)
+                r = plan_return(j);
+        if (r < 0)
+                return job_return_failed(j, r, error);
+        job_run(j);
+}
+
+static const char *how_it_left(const Job *j) {
+        return j->type == JOB_ROLLBACK ? "superseded" : "replaced";
+}
+
+/* ReadmitTold */
+static void stays_out(void *userdata, const char *id, const char *why) {
+        Job *j = userdata;
+
+        job_error_extend(j, "; '%s', which it had %s, is not put back: %s", id, how_it_left(j), why);
+        job_record(j, HOTPATCH_MESSAGE_UNDO_FAILED, LOG_WARNING, id, NULL, "Patch '%s' is not put back: %s", id, why);
+        j->return_failed = true;
+}
+
+/* Wanted they are, all of them; but not whatever else has been decided meanwhile. */
+static int begin(Job *j, char *const *ids) {
+        char name[16];
+        int r;
+
+        r = readmit_filter(j->manager, j->config, ids, stays_out, j, &j->returns);
+        if (r < 0 || !j->returns)
+                return r;
+        job_set_state(j, JOB_LOADING);
+        j->load_dir_fd = safe_close(j->load_dir_fd);
+        snprintf(name, sizeof(name), "%" PRIu32, j->id);
+        r = loaddir_make(kernel_root_fd(j->manager->kernel), name, &j->load_dir_fd);
+        if (r < 0)
+                return r;
+        return worker_start(j->manager->event, "return", RETURN_TIMEOUT_USEC, extract_all, j, extracted, j,
+                &j->worker);
+}
+
+/**
+ * job_return() - bring patches back into force
+ * @j: a job whose own patches are out; the last it does
+ * @ids: wanted patches, in the order of application; copied
+ *
+ * It ends with job_returned() of its type, or as job_return_failed() does.
+ */
+void job_return(Job *j, char *const *ids) {
+        int r;
+
+        j->returning = true;
+        /* Who stopped the job wanted what was before. */
+        j->cancelled = false;
+        r = begin(j, ids);
+        if (r < 0)
+                job_return_failed(j, r, NULL);
+        else if (!j->returns)
+                job_returned(j);
+}
+
+/** job_returned() - all steps of the return are done */
+void job_returned(Job *j) {
+        for (char **id = j->returns; id && *id; id++)
+                job_record(j, HOTPATCH_MESSAGE_APPLIED, LOG_NOTICE, *id, NULL, "Patch '%s' is active again", *id);
+        if (j->type == JOB_ROLLBACK)
+                job_rollback_over(j);
+        else
+                job_replaced_over(j);
+}
+
+/* What got stuck stays in the list of what is undone. */
+static void keep_what_is_back(Job *j) {
+        size_t n = 0;
+
+        for (char **module = j->inserted; module && *module; module++) {
+                LivepatchState state;
+
+                if (livepatch_state(j->manager->kernel, *module, &state) >= 0 && state == LIVEPATCH_PATCHED)
+                        free(*module);
+                else
+                        j->inserted[n++] = *module;
+        }
+        if (j->inserted)
+                j->inserted[n] = NULL;
+}
+
+/**
+ * job_error_extend() - say more about why the job failed
+ * @format: appended to the sentence that is there
+ */
+void job_error_extend(Job *j, const char *format, ...) {
+        _cleanup_(sd_bus_error_free) sd_bus_error longer = SD_BUS_ERROR_NULL;
+        _cleanup_free_ char *more = NULL;
+        va_list ap;
+        int r;
+
+        va_start(ap, format);
+        r = vasprintf(&more, format, ap);
+        va_end(ap);
+        if (r < 0) {
+                more = NULL;
+                return;
+        }
+        (void) sd_bus_error_setf(&longer, j->error.name, "%s%s", strempty(j->error.message), more);
+        if (!sd_bus_error_is_set(&longer))
+                return;
+        sd_bus_error_free(&j->error);
+        j->error = longer;
+        longer = SD_BUS_ERROR_NULL;
+}
+
+/**
+ * job_return_failed() - something of the return did not work
+ * @r: negative errno
+ * @error: the refusal, or NULL
+ *
+ * What came back into force stays, what got stuck on its way in goes out again; all of it stays wanted.
+ */
+void job_return_failed(Job *j, int r, const sd_bus_error *error) {
+        job_error_extend(j, "; what it had %s could not be brought back: %s",
+                how_it_left(j),
+                sd_bus_error_is_set(error) && error->message ? error->message : strerror(-r));
+        j->return_failed = true;
+        job_record(j, HOTPATCH_MESSAGE_UNDO_FAILED, LOG_CRIT, j->ids ? j->ids[0] : NULL, NULL, "%s",
+                strempty(j->error.message));
+        if (j->returning)
+                keep_what_is_back(j);
+        job_undo(j);
+}
