@@ -144,7 +144,9 @@ static int add_adopted(Manager *m, PatchSet *s, const char *module, LivepatchSta
         p = find_free_id(s, id, &taken);
         if (taken)
                 return 0;
-        r = p ? forget_staged(p) : patch_set_add(m, s, id, &p);
+        r = p ? patch_own(s, &p) : patch_set_add(m, s, id, &p);
+        if (r >= 0)
+                r = forget_staged(p);
         if (r < 0)
                 return r;
         p->state = state_from_kernel(state);
@@ -178,8 +180,11 @@ static int add_job(Manager *m, PatchSet *s) {
                 Patch *p = patch_find(s, *id);
                 PatchState state = job_patch_state(job, *id);
 
-                if (p && state >= 0)
-                        p->state = state;
+                if (!p || state < 0)
+                        continue;
+                if (patch_own(s, &p) < 0)
+                        return -ENOMEM;
+                p->state = state;
         }
         return 0;
 }
@@ -234,16 +239,6 @@ static int file_key(int fd, char **ret) {
                 (intmax_t) st.st_ctim.tv_sec, st.st_ctim.tv_nsec) < 0 ? -ENOMEM : 0;
 }
 
-static int copy_staged(Patch *p, const Patch *old) {
-        if (patch_set_string(&p->staged_key, old->staged_key) < 0 ||
-            patch_set_string(&p->title, old->title) < 0 || patch_set_string(&p->severity, old->severity) < 0 ||
-            patch_set_string(&p->stream, old->stream) < 0 || patch_set_string(&p->module, old->module) < 0 ||
-            patch_set_string(&p->digest, old->digest) < 0)
-                return -ENOMEM;
-        p->sequence = old->sequence;
-        return strv_copy(old->fixes, &p->fixes);
-}
-
 /* A file that is no good bundle stays listed, without a title: Plan and Apply say what is wrong. */
 static int fill_staged(Manager *m, Patch *p, int fd) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
@@ -265,15 +260,13 @@ static int fill_staged(Manager *m, Patch *p, int fd) {
 
 static int add_staged(Manager *m, PatchSet *s, const char *id, bool same_spool) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-        const Patch *old = patch_find(&m->patches, id);
+        Patch *old = patch_find(&m->patches, id);
         _cleanup_close_ int fd = -EBADF;
         Patch *p;
         int r;
 
-        if (same_spool && old && old->staged_key) {
-                r = patch_set_add(m, s, id, &p);
-                return r < 0 ? r : copy_staged(p, old);
-        }
+        if (same_spool && old && old->staged_key)
+                return patch_keep(s, old, &p);
         fd = store_spool_open(m->store, id, &error);
         if (fd < 0)
                 return fd == -ENOMEM ? fd : 0; /* gone meanwhile, or not a regular file */
@@ -284,7 +277,7 @@ static int add_staged(Manager *m, PatchSet *s, const char *id, bool same_spool) 
         if (r < 0)
                 return r;
         if (old && streq_ptr(old->staged_key, p->staged_key))
-                return copy_staged(p, old);
+                return patch_copy_staged(p, old);
         return fill_staged(m, p, fd);
 }
 
@@ -323,13 +316,14 @@ static int mark_restored(const Manager *m, PatchSet *s) {
 }
 
 /* Contained in the kernel since that baseline, unless somebody has applied it again. */
-static int mark_retired(const Manager *m, const PatchSet *s) {
+static int mark_retired(const Manager *m, PatchSet *s) {
         for (size_t i = 0; m->baseline && i < s->n_patches; i++) {
                 Patch *p = s->patches[i];
                 char name[BASELINE_NAME_SIZE];
 
                 if (p->state == PATCH_STAGED && !p->recorded &&
-                    baseline_retired_by(baseline_state(m->baseline), p->id, name) && patch_set_string(&p->retired_by, name) < 0)
+                    baseline_retired_by(baseline_state(m->baseline), p->id, name) &&
+                    (patch_own(s, &p) < 0 || patch_set_string(&p->retired_by, name) < 0))
                         return -ENOMEM;
         }
         return 0;

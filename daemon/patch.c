@@ -55,10 +55,13 @@ static Patch *patch_free(Patch *p) {
 }
 DEFINE_TRIVIAL_CLEANUP(Patch *, patch_free);
 
-/** patch_set_done() - free the patches of a set */
+/** patch_set_done() - free the patches of a set, but for those that are in another one as well */
 void patch_set_done(PatchSet *s) {
         for (size_t i = 0; i < s->n_patches; i++)
-                patch_free(s->patches[i]);
+                if (s->patches[i] && s->patches[i]->kept)
+                        s->patches[i]->kept = false;
+                else
+                        patch_free(s->patches[i]);
         free(s->patches);
         *s = (PatchSet) {};
 }
@@ -92,19 +95,11 @@ int patch_set_string(char **field, const char *value) {
         return 0;
 }
 
-/** patch_set_add() - one more, staged and with empty properties. Return: 0 or -ENOMEM. */
-int patch_set_add(Manager *m, PatchSet *s, const char *id, Patch **ret) {
-        _cleanup_(patch_freep) Patch *p = NULL;
-        Patch **grown;
+static int patch_new(Manager *m, const char *id, Patch **ret) {
+        _cleanup_(patch_freep) Patch *p = malloc(sizeof(*p));
 
-        grown = reallocarray(s->patches, s->n_patches + 1, sizeof(*grown));
-        if (!grown)
-                return -ENOMEM;
-        s->patches = grown;
-        p = malloc(sizeof(*p));
         if (!p)
                 return -ENOMEM;
-        s->sorted = false;
         *p = (Patch) { .manager = m, .state = PATCH_STAGED };
         if (patch_set_string(&p->id, id) < 0 || patch_set_string(&p->title, NULL) < 0 ||
             patch_set_string(&p->severity, NULL) < 0 || patch_set_string(&p->stream, NULL) < 0 ||
@@ -113,8 +108,98 @@ int patch_set_add(Manager *m, PatchSet *s, const char *id, Patch **ret) {
             patch_set_string(&p->retired_by, NULL) < 0 ||
             sd_bus_path_encode(HOTPATCH_PATCH_PATH, id, &p->path) < 0)
                 return -ENOMEM;
-        *ret = p;
-        s->patches[s->n_patches++] = TAKE_PTR(p);
+        *ret = TAKE_PTR(p);
+        return 0;
+}
+
+static int make_room(PatchSet *s) {
+        Patch **grown = reallocarray(s->patches, s->n_patches + 1, sizeof(*grown));
+
+        if (!grown)
+                return -ENOMEM;
+        s->patches = grown;
+        return 0;
+}
+
+/** patch_set_add() - one more, staged and with empty properties. Return: 0 or -ENOMEM. */
+int patch_set_add(Manager *m, PatchSet *s, const char *id, Patch **ret) {
+        Patch *p;
+        int r = make_room(s);
+
+        if (r >= 0)
+                r = patch_new(m, id, &p);
+        if (r < 0)
+                return r;
+        s->sorted = false;
+        s->patches[s->n_patches++] = *ret = p;
+        return 0;
+}
+
+/** patch_copy_staged() - make the properties of a staged bundle those of @old. Return: 0 or -ENOMEM. */
+int patch_copy_staged(Patch *p, const Patch *old) {
+        if (patch_set_string(&p->staged_key, old->staged_key) < 0 ||
+            patch_set_string(&p->title, old->title) < 0 || patch_set_string(&p->severity, old->severity) < 0 ||
+            patch_set_string(&p->stream, old->stream) < 0 || patch_set_string(&p->module, old->module) < 0 ||
+            patch_set_string(&p->digest, old->digest) < 0)
+                return -ENOMEM;
+        p->sequence = old->sequence;
+        return strv_copy(old->fixes, &p->fixes);
+}
+
+/* Is there nothing about it but its bundle? */
+static bool is_only_staged(const Patch *p) {
+        return p->state == PATCH_STAGED && p->staged_key && !p->recorded && !p->foreign && !p->quarantined && !p->strikes &&
+                p->applied_usec == 0 && p->tripped == 0 && p->trial_until_usec == 0 && !*p->restore_result &&
+                !*p->restore_reason && !*p->retired_by && p->n_objects == 0 && !p->tripwire;
+}
+
+/**
+ * patch_keep() - put a staged bundle whose file has not changed into the next set
+ * @s: the next set
+ * @old: of the set that is in place
+ * @ret: in @s
+ *
+ * Most bundles are staged and nothing else, and a hundred copies of a dozen strings are what a call would wait for. So such a
+ * patch is in both sets, until one of them goes. Who wants to change it calls patch_own() before.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int patch_keep(PatchSet *s, Patch *old, Patch **ret) {
+        int r;
+
+        if (!is_only_staged(old)) {
+                r = patch_set_add(old->manager, s, old->id, ret);
+                return r < 0 ? r : patch_copy_staged(*ret, old);
+        }
+        r = make_room(s);
+        if (r < 0)
+                return r;
+        old->kept = true;
+        s->sorted = false;
+        s->patches[s->n_patches++] = *ret = old;
+        return 0;
+}
+
+/**
+ * patch_own() - make sure that a patch can be changed
+ * @s: the next set
+ * @p: in @s; replaced by a copy, there too, when it is in the set that is in place
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int patch_own(PatchSet *s, Patch **p) {
+        _cleanup_(patch_freep) Patch *own = NULL;
+        Patch *kept = *p;
+        size_t i = 0;
+
+        if (!kept->kept)
+                return 0;
+        if (patch_new(kept->manager, kept->id, &own) < 0 || patch_copy_staged(own, kept) < 0)
+                return -ENOMEM;
+        while (s->patches[i] != kept)
+                i++;
+        kept->kept = false;
+        s->patches[i] = *p = TAKE_PTR(own);
         return 0;
 }
 
@@ -171,8 +256,8 @@ static void install(Manager *m, PatchSet *next) {
 
         /* A patch whose constant properties changed is another patch of the same id. */
         for (size_t i = 0; i < old.n_patches; i++) {
-                const Patch *p = patch_find(next, old.patches[i]->id);
-                if (!p || !same_constants(p, old.patches[i]))
+                const Patch *p = old.patches[i]->kept ? NULL : patch_find(next, old.patches[i]->id);
+                if (!old.patches[i]->kept && (!p || !same_constants(p, old.patches[i])))
                         bus_patch_removed(old.patches[i]);
         }
         m->patches = *next;
@@ -180,9 +265,11 @@ static void install(Manager *m, PatchSet *next) {
         if (old.n_patches != m->patches.n_patches)
                 findings_look_later(m->findings);
         for (size_t i = 0; i < m->patches.n_patches; i++) {
-                Patch *p = m->patches.patches[i], *before = patch_find(&old, p->id);
+                Patch *p = m->patches.patches[i], *before = p->kept ? p : patch_find(&old, p->id);
                 bool same = before && same_constants(p, before);
 
+                if (before == p)
+                        continue;
                 tripwire_watch(p, same ? before : NULL);
                 if (!same)
                         bus_patch_added(p);

@@ -35,6 +35,7 @@ typedef enum PatchState {
  * @restore_result, @restore_reason: what hotpatch-restore made of it in this boot
  * @retired_by: the baseline that contains it, when it is not wanted any more
  * @staged_key: which file of the spool title, module and so on were read from
+ * @kept: it is in the set that is in place and in the next one, for nothing of it has changed; see patch_keep()
  * @objects: what it patches, while it is in the kernel
  * @tripwire: watched while the patch is loaded; NULL when not, or without tripwires
  */
@@ -61,6 +62,7 @@ typedef struct Patch {
         char *digest;
         char *path;
         char *staged_key;
+        bool kept;
         PatchedObject *objects;
         size_t n_objects;
         Tripwire *tripwire;

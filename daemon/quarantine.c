@@ -12,6 +12,7 @@
 
 #include "daemon/manager.h"
 #include "daemon/messages.h"
+#include "daemon/patch-internal.h"
 #include "daemon/quarantine.h"
 #include "daemon/record.h"
 #include "dbus/errors.h"
@@ -41,7 +42,10 @@ int quarantine_mark(const Store *s, PatchSet *set) {
         for (size_t i = 0; i < n && r >= 0; i++) {
                 Patch *p = patch_find(set, records[i].id);
 
-                if (p && !p->foreign && streq(p->digest, records[i].digest))
+                if (!p || p->foreign || !streq(p->digest, records[i].digest))
+                        continue;
+                r = patch_own(set, &p);
+                if (r >= 0)
                         r = mark(p, &records[i]);
         }
         strike_records_free(records, n);
