@@ -168,6 +168,10 @@ def test_a_later_bundle_stalls_and_the_first_goes_too(pki):
         w.machine.kernel.look = look
         assert w.root.finish(job)[:2] == ('failed', 'TransitionStalled')
         clean(w)
+        # Backwards: what requires another patch leaves before it. The made-up kernel renames what it has let go.
+        gone = [f for f in os.listdir(w.machine.path('fake')) if f.startswith('removed-')]
+        gone.sort(key=lambda f: os.stat(w.machine.path('fake', f)).st_ctime_ns)
+        assert [f.split('-')[1] for f in gone] == ['hp_two', 'hp_one'], gone
 
 
 def test_superseded_patches_are_removed(pki):

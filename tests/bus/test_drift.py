@@ -154,6 +154,20 @@ def test_changes_are_signalled(pki):
                                      if i == MANAGER and c.get('Findings') == []])
 
 
+def signalled(w):
+    return [str(f[0]) for p, i, c in w.root.properties if i == MANAGER for f in c.get('Findings', [])]
+
+
+def test_a_hook_is_signalled(pki):
+    """It makes no sound itself: whoever asks has everybody told."""
+    with World(pki).start() as w:
+        apply_one(w)
+        w.machine.write('sys/kernel/tracing/enabled_functions',
+                        'hp_other (1)   I     \ttramp: 0xffffffffc0401000 (evil_handler+0x0/0x1c0) ->x\n')
+        assert 'hook' in findings(w.client(NOBODY))
+        wait_for('the signal', lambda: 'hook' in signalled(w))
+
+
 def test_what_was_told_is_remembered_for_this_boot(pki):
     with World(pki).start() as w:
         livepatch(w, 'kpatch_x')
@@ -226,6 +240,20 @@ def test_who_may_audit(pki):
     with World(pki, polkit='allow').start() as w:
         assert not audit(w.client(NOBODY))['drift']
         assert [c['action'] for c in w.polkit.log()][-1] == 'org.hotpatch.hotpatch1.verify', w.polkit.log()
+
+
+def test_a_changed_byte_in_the_store_is_found_without_asking(pki):
+    """A start of the daemon reads the store in the background."""
+    with World(pki).start() as w:
+        apply_one(w)
+        path = admitted(w, '.hpb')
+        data = bytearray(read(path))
+        data[-3000] ^= 1
+        w.daemon.kill()
+        write(path, bytes(data), 0o600)
+        w.root.properties.clear()
+        w.daemon.start()
+        wait_for('the signal', lambda: {'altered', 'bundle-changed'} & set(signalled(w)))
 
 
 def test_a_changed_byte_in_the_store_is_found(pki):
