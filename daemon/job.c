@@ -273,6 +273,8 @@ static void record_end(const Job *j) {
  */
 void job_finish(Job *j, JobResult result) {
         j->result = result;
+        if (j->intent_open && !j->resolved && j->type != JOB_ROLLBACK)
+                j->manager->unfinished_job = j->id;
         record_end(j);
         job_release(j);
         j->state = JOB_FINISHED;
@@ -297,6 +299,15 @@ static int check_no_damaged_intent(const Store *s, sd_bus_error *error) {
                 return 0;
         return sd_bus_error_set(error, HOTPATCH_ERROR("StateDamaged"),
                 "the file '/var/lib/hotpatch/intent', which says what was under way, cannot be read");
+}
+
+/* A job that was given up left one for the next start, which has no other way to know. A failed trial has its record. */
+static int check_no_unfinished_job(const Job *j, sd_bus_error *error) {
+        if (j->manager->unfinished_job == 0)
+                return 0;
+        return sd_bus_error_setf(error, HOTPATCH_ERROR("StateUnwritable"),
+                "Job %" PRIu32 " could be neither finished nor undone, which the next start of hotpatchd tries again",
+                j->manager->unfinished_job);
 }
 
 /* A write that failed may have put the file in place all the same, see file_replace_at(). It must not
@@ -338,6 +349,8 @@ int job_open_intent(Job *j, const char *type, char **ids, char **modules, sd_bus
                 intent.replaced_foreign = j->replaced_foreign;
         }
         r = j->intent_open ? 0 : check_no_damaged_intent(j->manager->store, error);
+        if (r >= 0 && !j->intent_open)
+                r = check_no_unfinished_job(j, error);
         if (r < 0)
                 return r;
         r = store_intent_write(j->manager->store, &intent, error);
@@ -348,12 +361,14 @@ int job_open_intent(Job *j, const char *type, char **ids, char **modules, sd_bus
                 return r;
         }
         j->intent_open = true;
+        j->resolved = false;
         j->touched = true;
         return 0;
 }
 
 /** job_close_intent() - the kernel is in a state that needs no explanation */
 void job_close_intent(Job *j) {
+        j->resolved = true;
         if (j->intent_open && store_intent_clear(j->manager->store) >= 0)
                 j->intent_open = false;
 }

@@ -57,6 +57,7 @@ typedef enum JobResult {
  * @inserted: modules this job may have put into the kernel, in order; undone backwards
  * @committed: ids this job has written down as wanted
  * @intent_open: an intent of this job lies in the state directory
+ * @resolved: nothing is left to be explained by that
  * @touched: it went as far as writing an intent; before that it is refused, afterwards it fails
  * @past_return: everything it adds is committed; what is left only removes superseded patches
  * @cancelled: somebody called Cancel
@@ -100,6 +101,7 @@ typedef struct Job {
         char **inserted;
         char **committed;
         bool intent_open;
+        bool resolved;
         bool touched;
         bool past_return;
         bool cancelled;

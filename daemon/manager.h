@@ -63,6 +63,7 @@ struct Manager {
         Job *jobs[HOTPATCH_JOBS_FINISHED_MAX + 1];
         size_t n_jobs;
         uint32_t last_job;
+        uint32_t unfinished_job; /* what its intent says is not so, and is for the next start to see to; 0: none */
 
         Leftovers *leftovers; /* NULL: no sweep is under way */
         Query *queries;

@@ -130,6 +130,31 @@ def undo_in_vain(w):
     return w.root.apply('hp-one')
 
 
+def test_what_a_job_that_was_given_up_left_is_not_written_over(pki):
+    """Its intent is all that the next start has; until then nothing else is begun."""
+    with World(pki).start() as w:
+        w.machine.stage('hp-one')
+        w.machine.stage('hp-two')
+        w.machine.kernel.stall = True
+        job = w.root.apply('hp-one')
+        wait_for('transition', lambda: w.root.job(job[1])['State'] == 'transition')
+        os.makedirs(record(w))  # can neither be written nor removed
+        w.machine.kernel.stall = False
+        result = w.root.finish(job)
+        assert result[:2] == ('failed', 'StateUnwritable'), result
+        os.rmdir(record(w))
+        intent = read(w.machine.path('var/lib/hotpatch/intent'))
+        assert b'ID=hp-one' in intent
+        result = w.root.finish(w.root.apply('hp-two'))
+        assert result[:2] == ('failed', 'StateUnwritable') and 'next start of hotpatchd' in result[2], result
+        assert read(w.machine.path('var/lib/hotpatch/intent')) == intent
+        w.daemon.stop()
+        w.daemon.start()
+        w.root = w.client()
+        wait_for('the end', lambda: not w.machine.leftovers())
+        assert w.root.finish(w.root.apply('hp-two'))[0] == 'done'
+
+
 def test_undo_is_patient(pki):
     """The kernel says EBUSY for seconds, as it does while somebody else's transition runs."""
     with World(pki) as w:

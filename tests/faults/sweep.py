@@ -17,7 +17,7 @@ one has started.
   whole       that is what was before the operation or what it leads to, and the latter if it said "done"
   clean       after the new start no temporary file, load directory or intent is left, and no job runs
   alive       the daemon ends only by the signal that we sent, or with a reason; it never hangs
-  tried       a patch is on one trial at most, and is wanted
+  tried       a patch is on one trial at most, and is wanted; nobody has a strike but who failed
   useful      afterwards a bad sign leads back to what was before, and everything can be applied and removed as ever
 """
 
@@ -54,6 +54,8 @@ BROKEN_MAX = 30
 MISSED_MAX = 20
 
 BUNDLES = {
+    'hp-all': {'stream': 'line', 'sequence': 3, 'supersedes': ['hp-one'], 'replace': True},
+    'hp-top': {'functions': (('vmlinux', 'hp_third'),), 'requires': ['hp-one']},
     'hp-one': {'stream': 'line'},
     'hp-two': {'stream': 'line', 'sequence': 2, 'supersedes': ['hp-one']},
     'hp-three': {'functions': (('vmlinux', 'hp_third'),)},
@@ -128,6 +130,9 @@ class Operation:
     """@before, @after: ids in force. @staged: bundles that lie in the spool."""
 
     before, after, staged = (), (), ('hp-one',)
+    blamed = set()  # who may have a strike
+    tried = True  # what it leads to is on trial
+    order = None  # of the Applies that lead to @before, if it is not that
     command = None  # what else than the daemon is traced
 
     def again(self, w):
@@ -159,6 +164,36 @@ class Supersede(Operation):
 
     def begin(self, w):
         return w.call('Apply', ['hp-two'])
+
+
+class Replace(Operation):
+    """Its module takes the place of all livepatches; the kernel throws the others out."""
+
+    before, after, staged = ('hp-one',), ('hp-all',), ('hp-one', 'hp-all')
+
+    def prepare(self, w):
+        w.machine.kernel.replacing = 'hp_all'
+
+    def begin(self, w):
+        return w.call('Apply', ['hp-all'])
+
+
+class Rollback(Operation):
+    """A bad sign: the patch leaves with what requires it, and both come back as they were before it."""
+
+    before, after = ('hp-top', 'hp-two'), ('hp-one', 'hp-top')
+    staged = ('hp-one', 'hp-top', 'hp-two')
+    order = ('hp-one', 'hp-top', 'hp-two')
+    blamed = {'hp-two'}
+    tried = False
+
+    def begin(self, w):
+        def job():
+            if w.tracer.look() or not w.alive():
+                return [None]
+            return [(j[0], j[7]) for j in w.jobs() if j[1] == 'rollback']
+        w.machine.say(*warn('hp_two'))
+        return wait_for('the rollback', job, LIMIT)[0]
 
 
 class Transaction(Operation):
@@ -239,7 +274,7 @@ class Restore(Operation):
         expect(self.run(w, '--restore') == 0, 'hotpatch-restore fails when it is run again')
 
 
-OPERATIONS = {c.__name__.lower(): c for c in (Apply, Remove, Supersede, Transaction, Reverse, Refused, Start, Restore)}
+OPERATIONS = {c.__name__.lower(): c for c in (Apply, Remove, Supersede, Replace, Rollback, Transaction, Reverse, Refused, Start, Restore)}
 
 
 # --- one point ---
@@ -322,6 +357,8 @@ class World:
         tried = list(itertools.chain(*self.trials()))
         expect(len(set(tried)) == len(tried), 'on trial more than once: %s' % self.trials())
         expect(set(tried) <= set(wanted), 'on trial: %s, wanted: %s' % (tried, wanted))
+        struck = {n.split('.')[0] for n in os.listdir(self.machine.path('var/lib/hotpatch/strikes'))}
+        expect(isinstance(operation, Always) or struck <= operation.blamed, 'strikes: %s' % sorted(struck))
         expect(force in allowed, 'in force: %s, after "%s" of %s to %s' % (force, result, operation.before,
                                                                            operation.after))
 
@@ -331,7 +368,7 @@ class World:
     def fail_trial(self, operation):
         """What it led to is on trial; with a bad sign all is as it was before."""
         new = set(operation.after) - set(operation.before)
-        if not new or self.in_force() != operation.after:
+        if not new or not operation.tried or self.in_force() != operation.after:
             return
         expect(new <= set(itertools.chain(*self.trials())), 'not on trial: %s' % sorted(new))
         self.machine.say(*warn(min(new).replace('-', '_')))
@@ -468,9 +505,8 @@ def run_point(shop, name, kind, point):
     try:
         w.start()
         shop.client.removed.clear()
-        if operation.before:
-            for i in operation.before:
-                w.finish('Apply', [i])
+        for i in operation.order or operation.before:
+            w.finish('Apply', [i])
         operation.prepare(w)
         if w.daemon:
             result = run_traced(w, operation, point, kind)
