@@ -7,7 +7,7 @@
 
 #include "builder/findings.h"
 
-#include <stdarg.h>
+#include "util/str.h"
 
 /* hotpatch-build(1), "REFUSALS", describes each; the names are contract (--json). */
 static const struct {
@@ -85,10 +85,8 @@ static int add_format(Findings *f, Rule rule, bool refused, const char *subject,
         int r;
 
         r = copy_string(subject, &item.subject);
-        if (r == 0 && vasprintf(&item.text, format, ap) < 0) {
-                item.text = NULL;
-                r = -ENOMEM;
-        }
+        if (r == 0)
+                r = str_vprintf(&item.text, format, ap);
         if (r == 0)
                 r = add(f, &item);
         free(item.object);

@@ -242,6 +242,50 @@ static void freezer_told(_unused_ void *userdata, const char *unit, uint64_t use
                         usec / USEC_PER_MSEC);
 }
 
+/* What is read of the machine, and its state. */
+static int open_machine(Manager *m, const ModuleOps *ops, void *ops_userdata, sd_bus_error *error) {
+        KernelGates gates;
+        int r;
+
+        r = policy_load(m);
+        if (r < 0)
+                return sd_bus_error_set_errnof(error, -r, "the configuration cannot be read: %s",
+                        strerror(-r));
+        r = kernel_new(m->root, ops, ops_userdata, &m->kernel);
+        if (r < 0)
+                return sd_bus_error_set_errnof(error, -r, "'%s' cannot be opened: %s", m->root,
+                        strerror(-r));
+        r = kernel_identity(m->kernel, &m->identity);
+        if (r < 0)
+                return sd_bus_error_set_errnof(error, -r, "the kernel does not say who it is: %s",
+                        strerror(-r));
+        r = kernel_gates(m->kernel, &gates);
+        if (r < 0)
+                return r;
+        m->livepatch_supported = gates.livepatch_supported;
+        kernel_gates_done(&gates);
+        return store_open(m->root, &m->store, error);
+}
+
+/* In this order: some look at those before. */
+static int make_parts(Manager *m) {
+        int r = trials_new(m, &m->trials);
+
+        if (r >= 0)
+                r = baseline_new(m, &m->baseline);
+        if (r >= 0)
+                r = findings_new(m, &m->findings);
+        if (r >= 0)
+                r = backend_new(m, &m->backend);
+        if (r >= 0)
+                r = audit_new(m, &m->audit);
+        if (r >= 0)
+                r = watch_new(m, &m->watch);
+        if (r >= 0)
+                r = publisher_new(m, &m->publisher);
+        return r;
+}
+
 /**
  * manager_new() - open kernel, configuration and state
  * @event: the event loop
@@ -256,7 +300,6 @@ static void freezer_told(_unused_ void *userdata, const char *unit, uint64_t use
 int manager_new(sd_event *event, const char *root, const ModuleOps *ops, void *ops_userdata,
                 Manager **ret, sd_bus_error *error) {
         _cleanup_(manager_freep) Manager *m = NULL;
-        KernelGates gates;
         int r;
 
         m = malloc(sizeof(*m));
@@ -271,40 +314,9 @@ int manager_new(sd_event *event, const char *root, const ModuleOps *ops, void *o
         };
         if (!m->root)
                 return -ENOMEM;
-        r = policy_load(m);
-        if (r < 0)
-                return sd_bus_error_set_errnof(error, -r, "the configuration cannot be read: %s",
-                        strerror(-r));
-        r = kernel_new(root, ops, ops_userdata, &m->kernel);
-        if (r < 0)
-                return sd_bus_error_set_errnof(error, -r, "'%s' cannot be opened: %s", root,
-                        strerror(-r));
-        r = kernel_identity(m->kernel, &m->identity);
-        if (r < 0)
-                return sd_bus_error_set_errnof(error, -r, "the kernel does not say who it is: %s",
-                        strerror(-r));
-        r = kernel_gates(m->kernel, &gates);
-        if (r < 0)
-                return r;
-        m->livepatch_supported = gates.livepatch_supported;
-        kernel_gates_done(&gates);
-        r = store_open(root, &m->store, error);
-        if (r < 0)
-                return r;
-        r = trials_new(m, &m->trials);
-        if (r < 0)
-                return r;
-        r = baseline_new(m, &m->baseline);
+        r = open_machine(m, ops, ops_userdata, error);
         if (r >= 0)
-                r = findings_new(m, &m->findings);
-        if (r >= 0)
-                r = backend_new(m, &m->backend);
-        if (r >= 0)
-                r = audit_new(m, &m->audit);
-        if (r >= 0)
-                r = watch_new(m, &m->watch);
-        if (r >= 0)
-                r = publisher_new(m, &m->publisher);
+                r = make_parts(m);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(m);

@@ -10,9 +10,9 @@
 
 #include <elf.h>
 #include <inttypes.h>
-#include <stdarg.h>
 
 #include "builder/compare/compare-internal.h"
+#include "util/str.h"
 
 /* Thunks are how the compiler returns and calls, not what the source says. */
 static bool names_something(const Object *o, uint32_t symbol) {
@@ -54,9 +54,9 @@ static int say(char **ret, const char *format, ...) {
         int r;
 
         va_start(ap, format);
-        r = vasprintf(ret, format, ap);
+        r = str_vprintf(ret, format, ap);
         va_end(ap);
-        return r < 0 ? -ENOMEM : 1;
+        return r < 0 ? r : 1;
 }
 
 /* Return: 1: said, 0: nothing of that kind, or -ENOMEM. */

@@ -7,7 +7,8 @@
 #include "builder/match/matcher.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
+
+#include "util/str.h"
 
 /** explain() - the difference as a sentence whose subject is the function; the first one stays */
 int explain(Body *b, const char *format, ...) {
@@ -17,13 +18,9 @@ int explain(Body *b, const char *format, ...) {
         if (b->difference)
                 return 0;
         va_start(ap, format);
-        r = vasprintf(&b->difference, format, ap);
+        r = str_vprintf(&b->difference, format, ap);
         va_end(ap);
-        if (r < 0) {
-                b->difference = NULL;
-                return -ENOMEM;
-        }
-        return 0;
+        return r;
 }
 
 /* What cannot be decoded. */

@@ -48,6 +48,18 @@ static void show_help(void) {
                 HOTPATCH_DATADIR);
 }
 
+static int check_options(const Options *o) {
+        if (!o->patch_dir) {
+                fprintf(stderr, "hotpatch-module: give one patch folder; see --help\n");
+                return -EINVAL;
+        }
+        if (o->kernel && o->headers) {
+                fprintf(stderr, "hotpatch-module: --kernel and --headers exclude each other\n");
+                return -EINVAL;
+        }
+        return 1;
+}
+
 /* Returns 1 to go on, 0 when all is said, or a negative errno. */
 static int parse_options(int argc, char **argv, Options *o) {
         enum { ARG_HEADERS = 256, ARG_RUNTIME, ARG_VERSION };
@@ -94,16 +106,8 @@ static int parse_options(int argc, char **argv, Options *o) {
                 default:
                         return -EINVAL;
                 }
-        if (optind + 1 != argc) {
-                fprintf(stderr, "hotpatch-module: give one patch folder; see --help\n");
-                return -EINVAL;
-        }
-        if (o->kernel && o->headers) {
-                fprintf(stderr, "hotpatch-module: --kernel and --headers exclude each other\n");
-                return -EINVAL;
-        }
-        o->patch_dir = argv[optind];
-        return 1;
+        o->patch_dir = optind + 1 == argc ? argv[optind] : NULL;
+        return check_options(o);
 }
 
 static int load_patch(const char *folder, PatchFile **ret, sd_bus_error *error) {

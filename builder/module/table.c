@@ -229,9 +229,8 @@ static void put_self_test(FILE *f, const PatchFile *p) {
         fputs("};\n\n", f);
 }
 
-/* livepatch/note.h has the format; both notes in one object, so that nothing comes between them. */
-static void put_note(FILE *f, const PatchFile *p, const char *text,
-                const uint8_t digest[static DIGEST_SIZE]) {
+/* The texts of the notes, as macros: their sizes are those of the fields. */
+static void put_note_texts(FILE *f, const PatchFile *p, const char *text) {
         fprintf(f,
                 "#define ROUND_UP_4(x) (((x) + 3) / 4 * 4)\n"
                 "#define BUNDLE_ID \"%s\"\n"
@@ -243,8 +242,11 @@ static void put_note(FILE *f, const PatchFile *p, const char *text,
                 fprintf(f, "\t\"%.*s\\n\"%s\n", l, line, line[l + 1] ? " \\" : "");
                 line += l + 1;
         }
+        fputs("\n", f);
+}
+
+static void put_note_type(FILE *f) {
         fprintf(f,
-                "\n"
                 "struct hotpatch_identity {\n"
                 "\t__le32 version;\n"
                 "\t__le32 reserved;\n"
@@ -260,7 +262,15 @@ static void put_note(FILE *f, const PatchFile *p, const char *text,
                 "\t\t sizeof(struct hotpatch_identity)];\n"
                 "\tstruct elf64_note table_header;\n"
                 "\tchar table_owner[ROUND_UP_4(sizeof(\"" HOTPATCH_NOTE_OWNER "\"))];\n"
-                "\tchar table[ROUND_UP_4(sizeof(TABLE))];\n"
+                "\tchar table[ROUND_UP_4(sizeof(TABLE))];\n",
+                DIGEST_SIZE);
+}
+
+/* livepatch/note.h has the format; both notes in one object, so that nothing comes between them. */
+static void put_note(FILE *f, const PatchFile *p, const char *text, const uint8_t digest[static DIGEST_SIZE]) {
+        put_note_texts(f, p, text);
+        put_note_type(f);
+        fprintf(f,
                 "} __packed hotpatch_note __used __aligned(4)\n"
                 "\t__section(\"" HOTPATCH_NOTE_SECTION "\") = {\n"
                 "\t.identity_header = {\n"
@@ -272,7 +282,7 @@ static void put_note(FILE *f, const PatchFile *p, const char *text,
                 "\t.identity.version = cpu_to_le32(%u),\n"
                 "\t.identity.sequence = cpu_to_le64(%" PRIu64 "ULL),\n"
                 "\t.identity.table_sha256 = {\n",
-                DIGEST_SIZE, HOTPATCH_NOTE_IDENTITY, HOTPATCH_NOTE_VERSION, p->manifest->sequence);
+                HOTPATCH_NOTE_IDENTITY, HOTPATCH_NOTE_VERSION, p->manifest->sequence);
         put_bytes(f, digest, DIGEST_SIZE);
         fprintf(f,
                 "\t},\n"

@@ -13,7 +13,7 @@
 
 #include "builder/rules/same-type.h"
 
-#include <stdarg.h>
+#include "util/str.h"
 
 /* Unnamed types in unnamed types, pointers to pointers; the kernel has about 6. */
 #define DEPTH_MAX 24U
@@ -245,10 +245,10 @@ static int tell(TypeDifference *d, TypeVerdict verdict, const char *format, ...)
         if (verdict <= d->verdict)
                 return 0;
         va_start(ap, format);
-        r = vasprintf(&text, format, ap);
+        r = str_vprintf(&text, format, ap);
         va_end(ap);
         if (r < 0)
-                return -ENOMEM;
+                return r;
         free(d->text);
         *d = (TypeDifference) { verdict, text };
         return 0;
