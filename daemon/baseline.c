@@ -3,25 +3,21 @@
 /*
  * The baseline of this machine: what baseline/ decides about it, joined to the store, the clock and the policy.
  *
- * A machine that may not take hotpatches follows the same calendar with twelve baselines a year: it gets the
- * same fixes by restarting each month.
+ * It goes from phase to phase by itself; what a person does beside that is in baseline-by-hand.c, the restart in
+ * restart.c, the year in baseline-calendar.c.
  */
 
 #include <syslog.h>
 
-#include "baseline/runner.h"
 #include "daemon/baseline-internal.h"
 #include "daemon/bus.h"
-#include "daemon/describe.h"
 #include "daemon/manager.h"
 #include "daemon/messages.h"
 #include "daemon/record.h"
 #include "daemon/restored.h"
 #include "daemon/store-baseline.h"
 #include "dbus/errors.h"
-
-/* What failed without changing anything is tried again with the next daily look. */
-#define AGAIN_USEC (20 * 60 * USEC_PER_MINUTE)
+#include "util/str.h"
 
 /* 2026-01-01: no machine has this program since before; a clock without a battery begins in 1970, or with the date of
  * an image. */
@@ -111,7 +107,8 @@ static int on_timer(_unused_ sd_event_source *source, _unused_ uint64_t usec, vo
         return 0;
 }
 
-static void wake_at(Baseline *b, uint64_t usec) {
+/** baseline_wake_at() - look again then; 0: not before somebody asks */
+void baseline_wake_at(Baseline *b, uint64_t usec) {
         uint64_t soon = now() + USEC_PER_MINUTE;
 
         b->timer = sd_event_source_disable_unref(b->timer);
@@ -123,7 +120,8 @@ static void wake_at(Baseline *b, uint64_t usec) {
                 (void) sd_event_add_time(b->manager->event, &b->timer, CLOCK_REALTIME, usec, USEC_PER_MINUTE, on_timer, b);
 }
 
-static void tell(const Baseline *b) {
+/** baseline_tell() - write to the journal where the machine stands */
+void baseline_tell(const Baseline *b) {
         bool failed = b->state.phase == BASELINE_FAILED;
 
         (void) record_write(&(Record) {
@@ -160,15 +158,6 @@ int baseline_commit(Baseline *b, BaselineState *next, sd_bus_error *error) {
         return 0;
 }
 
-/* --- the package manager's part --- */
-
-static RunVerb verb_of(BaselinePhase phase) {
-        return phase == BASELINE_DUE        ? RUN_PLAN
-             : phase == BASELINE_PLANNED    ? RUN_DOWNLOAD
-             : phase == BASELINE_INSTALLING ? RUN_INSTALL
-                                            : _RUN_VERB_INVALID;
-}
-
 /* Any number below half a day, another one for each machine and always the same for this one. */
 #define SPREAD_ID SD_ID128_MAKE(8d, 5e, 0b, 3c, 71, 9a, 4f, 26, b2, 60, d3, 4c, 15, e8, 77, a9)
 #define SPREAD_MAX_USEC (12 * 60 * USEC_PER_MINUTE)
@@ -181,76 +170,15 @@ static uint64_t spread_usec(void) {
         return (id.qwords[0] ^ id.qwords[1]) % SPREAD_MAX_USEC;
 }
 
-static void take_result(const RunResult *result, BaselineFacts *f) {
-        f->run = result->outcome == RUN_DONE     ? BASELINE_RUN_DONE
-               : result->outcome == RUN_RUNNING  ? BASELINE_RUN_RUNNING
-               : result->cause == RUN_CAUSE_INTERRUPTED ? BASELINE_RUN_INTERRUPTED
-                                                 : BASELINE_RUN_FAILED;
-        f->run_text = result->text;
-        f->run_retry = result->retry;
-        f->run_boot_id = result->boot_id;
-        f->run_kernel = result->kernel;
-        f->run_restart = result->restart || (result->verb == RUN_PLAN && result->n_changes > 0);
-}
-
-/*
- * The run that this phase has started, by its id: clocks are set back. What failed may be tried again the next day,
- * and at once when it seems to have failed in the future.
- */
-static bool is_current(const Baseline *b, const RunResult *result, uint64_t now_usec) {
-        sd_id128_t id;
-
-        if (sd_id128_from_string(result->id, &id) < 0 || sd_id128_is_null(id) || !sd_id128_equal(id, b->state.run))
-                return false;
-        return result->verb == RUN_INSTALL || result->outcome != RUN_FAILED ||
-                (result->ended_usec <= now_usec && result->ended_usec + AGAIN_USEC > now_usec);
-}
-
-/* How the run of this phase stands; @ret_result owns what the facts borrow. */
-static int find_run(const Baseline *b, BaselineFacts *f, RunResult **ret_result) {
-        RunVerb verb = verb_of(b->state.phase);
-        int root_fd = kernel_root_fd(b->manager->kernel), r;
-
-        if (verb < 0)
-                return 0;
-        if (baseline_call_pending(b->manager)) {
-                f->run = BASELINE_RUN_RUNNING;
-                return 0;
-        }
-        r = verb == RUN_INSTALL ? run_settle(root_fd, ret_result) : run_result_read_at(root_fd, verb, ret_result);
-        if (r >= 0 && is_current(b, *ret_result, f->now_usec))
-                take_result(*ret_result, f);
-        return r == -ENOENT || r == -EBADMSG || r >= 0 ? 0 : r;
-}
-
-static int fail_start(Baseline *b, const sd_bus_error *error);
-
-static int start_run(Baseline *b, RunVerb verb) {
-        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-        int r;
-
-        /* baseline_ran() is told of every run, also of those that a daemon before this one began. */
-        r = baseline_call_automatic(b->manager, verb, b->state.run, &error);
-        if (r >= 0)
-                return 0;
-        if (!sd_bus_error_is_set(&error))
-                (void) sd_bus_error_set_errno(&error, r);
-        return fail_start(b, &error);
-}
-
 /* Why nothing is done by itself; NULL: it is. */
 static int find_disabled(const Baseline *b, char **ret) {
         const Config *config = b->manager->config;
         const char *where = config_distrusted(config, "Baseline", "Enable");
-        int n = 0;
 
         *ret = NULL;
-        if (!config->baseline.enabled)
-                n = where ? asprintf(ret, "'Enable' cannot be read at %s", where) : asprintf(ret, "Enable=no");
-        if (n >= 0)
+        if (config->baseline.enabled)
                 return 0;
-        *ret = NULL;
-        return -ENOMEM;
+        return where ? str_printf(ret, "'Enable' cannot be read at %s", where) : str_printf(ret, "Enable=no");
 }
 
 /*
@@ -272,8 +200,13 @@ static int retire_patches(Baseline *b, BaselineState *next, BaselineOutcome *o) 
         return baseline_state_copy(&b->state, next);
 }
 
-/* One step on from @next, a copy of the state that may be further already; 0: there is no more to do now. */
-static int step(Baseline *b, BaselineState *next, const CalendarPolicy *p, const BaselineFacts *facts) {
+/**
+ * baseline_step() - one step on
+ * @next: a copy of the state, which may be further already
+ *
+ * Return: 1, 0 when there is no more to do now, or a negative errno.
+ */
+int baseline_step(Baseline *b, BaselineState *next, const CalendarPolicy *p, const BaselineFacts *facts) {
         static const RunVerb verbs[_BASELINE_ACTION_MAX] = {
                 [BASELINE_PLAN] = RUN_PLAN, [BASELINE_DOWNLOAD] = RUN_DOWNLOAD, [BASELINE_INSTALL] = RUN_INSTALL,
         };
@@ -290,7 +223,7 @@ static int step(Baseline *b, BaselineState *next, const CalendarPolicy *p, const
                 return r;
         goes_on = d.action == BASELINE_ENTER;
         starts = !goes_on && d.action != BASELINE_WAIT;
-        wake_at(b, d.wake_usec);
+        baseline_wake_at(b, d.wake_usec);
         if (next->phase == BASELINE_INSTALLING && goes_on)
                 next->seen_run = next->run;
         if (goes_on && d.phase == BASELINE_REACHED)
@@ -302,17 +235,18 @@ static int step(Baseline *b, BaselineState *next, const CalendarPolicy *p, const
         if (r >= 0 && (next->phase != before || goes_on || starts || !streq_ptr(next->text, b->state.text)))
                 r = baseline_commit(b, next, NULL);
         if (r >= 0 && b->state.phase != before)
-                tell(b);
+                baseline_tell(b);
         if (r >= 0 && goes_on && b->state.phase == BASELINE_REACHED)
                 baseline_tell_outcome(b, &outcome);
         /* Only after it is on disk that it begins. */
         if (r >= 0 && starts)
-                r = start_run(b, verbs[d.action]);
+                r = baseline_start_run(b, verbs[d.action]);
         baseline_decision_done(&d);
         return r < 0 ? r : goes_on;
 }
 
-static int gather(const Baseline *b, BaselineFacts *ret) {
+/** baseline_gather() - what a decision looks at, without the run of the package manager. Return: 0 or a negative errno. */
+int baseline_gather(const Baseline *b, BaselineFacts *ret) {
         BaselineFacts facts = {
                 .now_usec = now(),
                 .uptime_usec = clock_usec(CLOCK_BOOTTIME),
@@ -344,7 +278,7 @@ static int find_boot_check(Baseline *b, BaselineFacts *f) {
                 return 0;
         for (size_t i = 0; !text && restored.ids && restored.ids[i]; i++)
                 if (streq(restored.results[i], "failed") &&
-                    asprintf(&text, "patch '%s' was not restored after the restart%s%s", restored.ids[i],
+                    str_printf(&text, "patch '%s' was not restored after the restart%s%s", restored.ids[i],
                              *restored.reasons[i] ? ": " : "", restored.reasons[i]) < 0)
                         return -ENOMEM;
         f->boot_check_failed = b->boot_check = text;
@@ -368,190 +302,28 @@ void baseline_look(Baseline *b) {
                 _cleanup_(run_result_freep) RunResult *result = NULL;
                 BaselineFacts facts;
 
-                r = gather(b, &facts);
+                r = baseline_gather(b, &facts);
                 if (r >= 0)
                         r = find_boot_check(b, &facts);
                 if (r >= 0)
-                        r = find_run(b, &facts, &result);
+                        r = baseline_find_run(b, &facts, &result);
                 if (r >= 0)
                         r = baseline_state_copy(&b->state, &next);
                 if (r >= 0)
-                        r = step(b, &next, &p, &facts);
+                        r = baseline_step(b, &next, &p, &facts);
         }
         /* The disk is full, or the like; the step is taken when that is over. */
         if (r < 0)
-                wake_at(b, now() + AGAIN_USEC);
+                baseline_wake_at(b, now() + BASELINE_AGAIN_USEC);
         b->looking = false;
         restart_look(b->manager->restart);
-}
-
-/* The baseline that a person's run belongs to is in work from now on. */
-static int begin_by_hand(const Baseline *b, const RunResult *result, const CalendarPolicy *p, const BaselineFacts *facts,
-                BaselineState *ret) {
-        BaselineDecision d = { .action = BASELINE_ENTER, .phase = BASELINE_DUE, .text = (char *) "Begun by hand" };
-        CalendarMonth m;
-        int r = baseline_state_copy(&b->state, ret);
-
-        if (r < 0)
-                return r;
-        if (baseline_name_is_valid(result->baseline))
-                memcpy(d.name, result->baseline, sizeof(d.name));
-        else {
-                r = calendar_baseline_at(p, facts->now_usec, &m);
-                if (r < 0)
-                        return r;
-                memcpy(d.name, m.name, sizeof(d.name));
-        }
-        r = baseline_enter(ret, &d, facts);
-        /* One that was scheduled is known already, with the kernel that it promises. */
-        if (r >= 0 && result->bundle && !streq_ptr(ret->bundle, result->bundle))
-                r = baseline_ask(ret, result->bundle, NULL, result->deadline_usec);
-        (void) (sd_id128_from_string(result->id, &ret->seen_run) < 0);
-        return r;
-}
-
-/* An administrator installed, at a time when the calendar did not: the same follows. */
-static int adopt(Baseline *b, const RunResult *result) {
-        CalendarPolicy p = baseline_calendar_policy(b, NULL);
-        BaselineDecision d = { .action = BASELINE_ENTER, .phase = BASELINE_INSTALLING, .text = (char *) "Installed by hand" };
-        bool promised = b->state.phase >= BASELINE_INSTALLED && b->state.phase <= BASELINE_RESTARTING;
-        _cleanup_(baseline_state_done) BaselineState next = { 0 };
-        BaselineFacts facts;
-        int r = gather(b, &facts);
-
-        if (r >= 0)
-                r = begin_by_hand(b, result, &p, &facts, &next);
-        if (r >= 0)
-                r = baseline_enter(&next, &d, &facts);
-        if (r < 0)
-                return r;
-        next.run = next.seen_run;
-        take_result(result, &facts);
-        /* A second run found it there already; it is to run all the same. */
-        if (!facts.run_kernel && promised)
-                facts.run_kernel = b->state.kernel;
-        return step(b, &next, &p, &facts);
-}
-
-/* What a person began was cut off: nothing else is done, and no restart comes, before that is mended. */
-static int fail_interrupted(Baseline *b, const RunResult *result) {
-        CalendarPolicy p = baseline_calendar_policy(b, NULL);
-        BaselineDecision d = { .action = BASELINE_ENTER, .phase = BASELINE_FAILED, .cause = BASELINE_INTERRUPTED };
-        _cleanup_(baseline_state_done) BaselineState next = { 0 };
-        BaselineFacts facts;
-        int r = gather(b, &facts);
-
-        if (r >= 0)
-                r = begin_by_hand(b, result, &p, &facts, &next);
-        if (r >= 0 && asprintf(&d.text, "Baseline %s: the installation began and did not end", next.name) < 0) {
-                d.text = NULL;
-                r = -ENOMEM;
-        }
-        if (r >= 0)
-                r = baseline_enter(&next, &d, &facts);
-        baseline_decision_done(&d);
-        if (r >= 0)
-                r = baseline_commit(b, &next, NULL);
-        if (r >= 0)
-                tell(b);
-        return r;
-}
-
-/* What a person's installation has come to, whether a daemon was there or not. */
-static int take_by_hand(Baseline *b, const RunResult *result) {
-        BaselinePhase phase = b->state.phase;
-        bool over = phase < BASELINE_INSTALLED || phase > BASELINE_VERIFYING;
-
-        if (result->outcome == RUN_FAILED && result->cause == RUN_CAUSE_INTERRUPTED)
-                return phase == BASELINE_FAILED && b->state.cause == BASELINE_INTERRUPTED ? 0 : fail_interrupted(b, result);
-        if (result->outcome != RUN_DONE || result->verb != RUN_INSTALL)
-                return 0;
-        return over || result->restart || result->kernel ? adopt(b, result) : 0;
-}
-
-/* Mending completes what was begun, not the baseline: that is planned and installed from the beginning. */
-static int begin_again(Baseline *b) {
-        CalendarPolicy p = baseline_calendar_policy(b, NULL);
-        BaselineDecision d = { .action = BASELINE_ENTER, .phase = BASELINE_DUE, .text = (char *) "Mended, and to be completed" };
-        _cleanup_(baseline_state_done) BaselineState next = { 0 };
-        BaselineFacts facts;
-        int r = gather(b, &facts);
-
-        if (r >= 0)
-                r = baseline_state_copy(&b->state, &next);
-        if (r < 0)
-                return r;
-        (void) snprintf(d.name, sizeof(d.name), "%s", b->state.name);
-        r = baseline_enter(&next, &d, &facts);
-        if (r < 0)
-                return r;
-        /* A person wants it, after its deadline as well. */
-        if (baseline_deadline(&next, &p) <= facts.now_usec)
-                next.deadline_usec = facts.now_usec + p.deadline_usec;
-        return baseline_commit(b, &next, NULL);
-}
-
-/* One that the state knows of; what ended well before the present phase began is old news. */
-static bool is_seen(const Baseline *b, const RunResult *result) {
-        sd_id128_t id;
-
-        if (sd_id128_from_string(result->id, &id) < 0 || sd_id128_equal(id, b->state.seen_run))
-                return true;
-        return result->outcome == RUN_DONE && result->ended_usec <= b->state.phase_usec;
-}
-
-/* An installation of which no daemon has seen the end: because of a power cut, or because none was there. */
-static int find_unseen(Baseline *b) {
-        _cleanup_(run_result_freep) RunResult *result = NULL;
-        int r;
-
-        if (b->damaged || b->state.phase == BASELINE_INSTALLING || baseline_call_pending(b->manager))
-                return 0;
-        r = run_settle(kernel_root_fd(b->manager->kernel), &result);
-        if (r == -ENOENT || r == -EBADMSG || r > 0 || (r == 0 && is_seen(b, result)))
-                return 0;
-        if (r < 0)
-                return r;
-        return take_by_hand(b, result);
 }
 
 /** baseline_recover() - what happened while no daemon was there, then baseline_look() */
 void baseline_recover(Baseline *b) {
         /* What cannot be written the next start finds again. */
-        (void) (find_unseen(b) < 0);
+        (void) (baseline_find_unseen(b) < 0);
         baseline_look(b);
-}
-
-/* The package manager was not run at all, so nothing was begun; perhaps somebody lets it another time. */
-static int fail_start(Baseline *b, const sd_bus_error *error) {
-        const char *why = error->message ?: strempty(error->name);
-        BaselineDecision d = { .action = BASELINE_WAIT, .phase = b->state.phase };
-        _cleanup_(baseline_state_done) BaselineState next = { 0 };
-        BaselineFacts facts;
-        int r = gather(b, &facts);
-
-        if (r >= 0)
-                r = baseline_state_copy(&b->state, &next);
-        if (r < 0)
-                return r;
-        if (b->state.phase == BASELINE_INSTALLING) {
-                bool again = sd_bus_error_has_name(error, HOTPATCH_ERROR("BackendFailed"));
-
-                d.action = BASELINE_ENTER;
-                d.phase = again ? BASELINE_DOWNLOADED : BASELINE_FAILED;
-                d.cause = again ? BASELINE_CAUSE_NONE : BASELINE_INSTALL_FAILED;
-                d.again_usec = facts.now_usec + AGAIN_USEC;
-        }
-        wake_at(b, facts.now_usec + AGAIN_USEC);
-        if (asprintf(&d.text, "Baseline %s: %s", b->state.name, why) < 0)
-                return -ENOMEM;
-        r = baseline_enter(&next, &d, &facts);
-        baseline_decision_done(&d);
-        if (r >= 0)
-                r = baseline_commit(b, &next, NULL);
-        if (r >= 0 && d.phase == BASELINE_FAILED)
-                tell(b);
-        return r;
 }
 
 /**
@@ -566,14 +338,14 @@ void baseline_ran(Baseline *b, const RunResult *result, const sd_bus_error *erro
         if (b->damaged)
                 return;
         if (!result) {
-                if (verb_of(b->state.phase) >= 0)
-                        (void) (fail_start(b, error) < 0);
+                if (baseline_verb(b->state.phase) >= 0)
+                        (void) (baseline_fail_start(b, error) < 0);
                 return;
         }
         if (result->outcome == RUN_DONE && result->verb == RUN_MEND && over && streq_ptr(result->baseline, b->state.name))
-                (void) (begin_again(b) < 0);
+                (void) (baseline_begin_again(b) < 0);
         else if (phase != BASELINE_INSTALLING && (result->verb == RUN_INSTALL || result->verb == RUN_MEND))
-                (void) (take_by_hand(b, result) < 0);
+                (void) (baseline_take_by_hand(b, result) < 0);
         baseline_look(b);
 }
 
@@ -598,7 +370,7 @@ int baseline_schedule(Baseline *b, const char *name, const char *bundle, const c
         if (phase >= BASELINE_INSTALLING && phase <= BASELINE_VERIFYING)
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("Busy"), "Baseline %s is not over yet", strempty(b->state.name));
         (void) snprintf(d.name, sizeof(d.name), "%s", name);
-        r = gather(b, &facts);
+        r = baseline_gather(b, &facts);
         if (r >= 0)
                 r = baseline_state_copy(&b->state, &next);
         if (r >= 0)
@@ -627,62 +399,4 @@ bool baseline_pending(const Baseline *b) {
 /** baseline_state() - where this machine stands */
 const BaselineState *baseline_state(const Baseline *b) {
         return &b->state;
-}
-
-/**
- * baseline_calendar_policy() - the calendar of this machine
- * @ret_monthly_because: why each month has a baseline here; NULL: the configured months have; may be NULL
- */
-CalendarPolicy baseline_calendar_policy(const Baseline *b, const char **ret_monthly_because) {
-        const Config *config = b->manager->config;
-        CalendarPolicy p = config->baseline.calendar;
-        const char *because = eligibility_monthly_because(b->manager);
-
-        if (because)
-                p.months = CALENDAR_ALL_MONTHS;
-        if (ret_monthly_because)
-                *ret_monthly_because = because;
-        return p;
-}
-
-/**
- * baseline_coverage() - baseline_covered_until() of this machine
- *
- * Where baselines are not planned and none was reached, nobody knows at which one the machine is.
- *
- * Return: microseconds since 1970 UTC; 0: not known.
- */
-uint64_t baseline_coverage(const Baseline *b, const CalendarPolicy *p, uint64_t now_usec) {
-        if (!b->manager->config->baseline.enabled && !b->state.reached)
-                return 0;
-        return baseline_covered_until(&b->state, p, now_usec);
-}
-
-/**
- * baseline_calendar_json() - the year of this machine, for doc/json-shapes.md "Calendar"
- * @year: 1970 to 2199; 0: this one
- * @error: InvalidArgs
- *
- * Return: 0 or a negative errno.
- */
-int baseline_calendar_json(Baseline *b, int year, char **ret, sd_bus_error *error) {
-        CalendarDescription d = { .now_usec = now(), .state = &b->state, .release = b->manager->identity.release };
-        CalendarMonth months[12];
-        CalendarPolicy p;
-        int r;
-
-        p = baseline_calendar_policy(b, &d.monthly_because);
-        d.enabled = b->manager->config->baseline.enabled;
-        d.covered_until_usec = baseline_coverage(b, &p, d.now_usec);
-        if (year == 0)
-                year = calendar_year_at(&p, d.now_usec);
-        r = calendar_year(&p, year, months);
-        if (r == -ERANGE)
-                return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "The calendar has the years %d to %d, not %d",
-                        CIVIL_YEAR_MIN, CIVIL_YEAR_MAX, year);
-        if (r < 0)
-                return r;
-        d.policy = &p;
-        d.months = months;
-        return describe_calendar(&d, ret);
 }
