@@ -60,6 +60,14 @@ static bool pem_ended(void) {
         return ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE;
 }
 
+static int pem_begin(const void *pem, size_t size, BIO **ret) {
+        if (size > INT_MAX)
+                return -EFBIG;
+        ERR_clear_error();
+        *ret = BIO_new_mem_buf(pem, (int) size);
+        return *ret ? 0 : -ENOMEM;
+}
+
 static int pem_finish(const char *name, const char *what, size_t n, sd_bus_error *error) {
         if (n == 0 || !pem_ended())
                 return openssl_fail(error, HOTPATCH_ERROR("TrustStoreInvalid"),
@@ -79,13 +87,10 @@ int signature_store_add_anchors(
                 SignatureStore *s, const char *name, const void *pem, size_t size, sd_bus_error *error) {
         _cleanup_(BIO_free_allp) BIO *in = NULL;
         size_t n = 0;
+        int r = pem_begin(pem, size, &in);
 
-        if (size > INT_MAX)
-                return -EFBIG;
-        ERR_clear_error();
-        in = BIO_new_mem_buf(pem, (int) size);
-        if (!in)
-                return -ENOMEM;
+        if (r < 0)
+                return r;
         for (;; n++) {
                 _cleanup_(X509_freep) X509 *x = PEM_read_bio_X509(in, NULL, no_password, NULL);
 
@@ -110,13 +115,10 @@ int signature_store_add_crls(
                 SignatureStore *s, const char *name, const void *pem, size_t size, sd_bus_error *error) {
         _cleanup_(BIO_free_allp) BIO *in = NULL;
         size_t n = 0;
+        int r = pem_begin(pem, size, &in);
 
-        if (size > INT_MAX)
-                return -EFBIG;
-        ERR_clear_error();
-        in = BIO_new_mem_buf(pem, (int) size);
-        if (!in)
-                return -ENOMEM;
+        if (r < 0)
+                return r;
         for (;; n++) {
                 _cleanup_(X509_CRL_freep) X509_CRL *crl = PEM_read_bio_X509_CRL(in, NULL, no_password, NULL);
 

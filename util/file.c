@@ -72,6 +72,16 @@ int file_pread_all(int fd, void *buf, size_t size, uint64_t offset) {
         return 0;
 }
 
+/* read(2), also when a signal comes; a negative errno where it fails. */
+static ssize_t read_some(int fd, void *buf, size_t size) {
+        ssize_t n;
+
+        do
+                n = read(fd, buf, size);
+        while (n < 0 && errno == EINTR);
+        return n < 0 ? -errno : n;
+}
+
 static int read_up_to(int fd, size_t max, void **ret, size_t *ret_size) {
         _cleanup_free_ uint8_t *buf = NULL;
         size_t size = 0, room = 0;
@@ -93,12 +103,9 @@ static int read_up_to(int fd, size_t max, void **ret, size_t *ret_size) {
                         buf = grown;
                         room = wanted;
                 }
-                n = read(fd, buf + size, room - size);
-                if (n < 0) {
-                        if (errno == EINTR)
-                                continue;
-                        return -errno;
-                }
+                n = read_some(fd, buf + size, room - size);
+                if (n < 0)
+                        return (int) n;
                 if (n == 0)
                         break;
                 size += (size_t) n;
@@ -280,14 +287,11 @@ int file_copy(int fd_in, int fd_out, uint64_t max, uint64_t *ret_size) {
         if (!buf)
                 return -ENOMEM;
         for (;;) {
-                ssize_t n = read(fd_in, buf, COPY_BLOCK);
+                ssize_t n = read_some(fd_in, buf, COPY_BLOCK);
                 int r;
 
-                if (n < 0) {
-                        if (errno == EINTR)
-                                continue;
-                        return -errno;
-                }
+                if (n < 0)
+                        return (int) n;
                 if (n == 0)
                         break;
                 total += (uint64_t) n;

@@ -160,6 +160,16 @@ static int open_parent(Shadow *s, const char *path) {
         return shadow_open(s, parent);
 }
 
+/* Where a file is in the shadow; the folders above it are its own from now on. */
+static int open_place(Shadow *s, const char *path, char **ret) {
+        int r = open_parent(s, path);
+
+        if (r < 0)
+                return r;
+        *ret = path_join(s->folder, path);
+        return *ret ? 0 : -ENOMEM;
+}
+
 /**
  * shadow_write() - put a file into the shadow, new or in a link's place
  * @path: below the root
@@ -168,27 +178,17 @@ static int open_parent(Shadow *s, const char *path) {
  */
 int shadow_write(Shadow *s, const char *path, const void *data, size_t size) {
         _cleanup_free_ char *full = NULL;
-        int r;
+        int r = open_place(s, path, &full);
 
-        r = open_parent(s, path);
-        if (r < 0)
-                return r;
-        full = path_join(s->folder, path);
-        if (!full)
-                return -ENOMEM;
-        return folder_write(full, data, size);
+        return r < 0 ? r : folder_write(full, data, size);
 }
 
 /** shadow_remove() - take a file out of the shadow; 0 or a negative errno */
 int shadow_remove(Shadow *s, const char *path) {
         _cleanup_free_ char *full = NULL;
-        int r;
+        int r = open_place(s, path, &full);
 
-        r = open_parent(s, path);
         if (r < 0)
                 return r;
-        full = path_join(s->folder, path);
-        if (!full)
-                return -ENOMEM;
         return unlink(full) < 0 ? -errno : 0;
 }
