@@ -5,7 +5,7 @@
  * question is a fresh look, one for each turn of the event loop: a switch that was thrown, an anchor that
  * was added counts at once. Only what the kernel cannot change while it runs is kept.
  *
- * A machine that no hotpatch can reach has twelve baselines a year (baseline.c). That a baseline was missed
+ * A machine that no hotpatch can reach has twelve baselines a year (baseline-calendar.c). That a baseline was missed
  * is no such reason: it is what a baseline repairs.
  */
 
