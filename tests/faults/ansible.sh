@@ -15,6 +15,7 @@ set -uo pipefail
 kernel=6.1.0-50-cloud-amd64
 new=6.1.0-56-cloud-amd64
 machines=(one two three)
+part=${1:-}
 place=usr/share/ansible/collections/ansible_collections/hotpatch/hotpatch
 
 prepare() {
@@ -121,7 +122,10 @@ machines_come_up() {
                 # The canary's kernel is to warn.
                 one) options=(--allow-oops) ;;
                 # It has its kernel installed, for a baseline.
-                two) options=(--own-kernel --reboots 1 --memory 1024 --put "$fleet/repository:/srv/new") ;;
+                two)
+                        options=()
+                        [[ $part == rollout ]] || options=(--own-kernel --reboots 1 --memory 1024 --put "$fleet/repository:/srv/new")
+                        ;;
                 *) options=() ;;
                 esac
                 fleet_start "$machine" $kernel ${options[@]+"${options[@]}"}
@@ -137,8 +141,8 @@ ssh_and_one_module() {
                 and .[0].round_trips == 2'
 }
 
-the_second_machine_is_set_up() {
-        play site 0 -l two "$fleet/site.yml"
+they_are_set_up() {
+        play site 0 -l "$(IFS=,; echo "${machines[*]}")" "$fleet/site.yml"
 }
 
 a_machine_is_set_up() {
@@ -231,10 +235,11 @@ baseline() {
         fleet_done "${machines[@]}"
 }
 
-case ${1:-} in
+case $part in
 '') ;;
+rollout) ;;
 baseline) machines=(two) ;;
-*) echo "usage: $0 [baseline]" >&2; exit 2 ;;
+*) echo "usage: $0 [rollout|baseline]" >&2; exit 2 ;;
 esac
 fleet_open
 (set -e; prepare) >"$fleet/log" 2>&1 &
@@ -243,16 +248,21 @@ status=$?
 ((status == 0)) || { report "prepare" $status; fleet_done; }
 check_here "the machines come up" machines_come_up
 ((failed == 0)) || fleet_done "${machines[@]}"
-if [[ ${1:-} == baseline ]]; then
-        check "a machine is set up" the_second_machine_is_set_up
-        baseline
+if [[ -n $part ]]; then
+        check "a role configures them" they_are_set_up
+        [[ $part != baseline ]] || baseline
+else
+        check "ansible reaches them, and a module asks the daemon" ssh_and_one_module
+        check "a role installs and configures, and the second time changes nothing" a_machine_is_set_up
+        check "check mode shows the daemon's plan and does nothing" check_mode_shows_the_plan
 fi
-check "ansible reaches them, and a module asks the daemon" ssh_and_one_module
-check "a role installs and configures, and the second time changes nothing" a_machine_is_set_up
-check "check mode shows the daemon's plan and does nothing" check_mode_shows_the_plan
 check "a rollout from the canary to the rings" a_rollout
 check "a second run changes nothing" a_second_run_changes_nothing
 check "a poisoned hotpatch stops at the canary, which is as it was before" poison_stops_at_the_canary
 check_here "the machine of the second ring ends, and its kernel has nothing to complain of" fleet_end three
 check_here "the canary ends" fleet_end one
+if [[ -n $part ]]; then
+        check_here "the machine of the first ring ends, and its kernel has nothing to complain of" fleet_end two
+        fleet_done "${machines[@]}"
+fi
 baseline
