@@ -92,7 +92,7 @@ a_record_arrives() {
         on one journalctl -q -o json --all _SYSTEMD_UNIT=hotpatchd.service MESSAGE_ID=$applied |
                 jq -cS 'with_entries(select(.key | startswith("__") | not))' >"$fleet/here"
         diff "$fleet/here" "$fleet/there"
-        jq -e '._HOSTNAME == "one" and .HOTPATCH_CVE == "CVE-2026-0001" and .HOTPATCH_PATCH == "hp-example-version-line"' \
+        jq -e '._HOSTNAME == "one" and .HOTPATCH_CVE == ["EXAMPLE-1", "CVE-2026-0001"] and .HOTPATCH_PATCH == "hp-example-version-line"' \
                 "$fleet/there"
         echo "note: $(jq length "$fleet/there") fields of one record"
 }
