@@ -187,10 +187,10 @@ a_second_run_changes_nothing() {
         # The rings are one machine each, so that each has its part of the time for itself.
         jq -rs --argjson begin "$begin" '
                 reduce (group_by(._host) | sort_by(map(._at) | max))[] as $h ({last: $begin, out: []};
-                        ($h | map(._at) | max) as $end |
-                        .out += ["note: no change on \($h[0]._host): \(($end - .last) * 10 | round / 10) s, " +
+                        ($h | map(._at) | max) as $over |
+                        .out += ["note: no change on \($h[0]._host): \(($over - .last) * 10 | round / 10) s, " +
                                 "\($h | length) tasks, \($h | map(.round_trips // 0) | add) round trips (" +
-                                ([$h[] | select(.round_trips) | "\(.round_trips)"] | join(" + ")) + ")"] | .last = $end)
+                                ([$h[] | select(.round_trips) | "\(.round_trips)"] | join(" + ")) + ")"] | .last = $over)
                 | .out[]' "$fleet/again.json"
         echo "note: calls of org.hotpatch.Hotpatch1 seen by dbus-monitor on the canary: $calls"
         begin=$EPOCHREALTIME
