@@ -305,7 +305,7 @@ static int check_no_damaged_intent(const Store *s, sd_bus_error *error) {
 static int check_no_unfinished_job(const Job *j, sd_bus_error *error) {
         if (j->manager->unfinished_job == 0)
                 return 0;
-        return sd_bus_error_setf(error, HOTPATCH_ERROR("StateUnwritable"),
+        return sd_bus_error_setf(error, HOTPATCH_ERROR("JobUnfinished"),
                 "Job %" PRIu32 " could be neither finished nor undone, which the next start of hotpatchd tries again",
                 j->manager->unfinished_job);
 }

@@ -235,6 +235,8 @@ const HotpatchError hotpatch_errors[] = {
             "Restart by hand when it suits, or start systemd-logind."),
         ROW("SpoolFull", ENOSPC, FAILURE,
             "Remove staged bundles from /var/lib/hotpatch/spool."),
+        ROW("JobUnfinished", EBUSY, BUSY,
+            "Mend what it failed of, see 'hotpatchctl history', then run 'systemctl restart hotpatchd.service'."),
         ROW("StateUnwritable", EIO, FAILURE,
             "Free space on or repair the file system that holds /var/lib/hotpatch."),
         ROW("KernelBuildIdUnknown", ENOENT, FAILURE,

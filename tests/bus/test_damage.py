@@ -146,7 +146,7 @@ def test_what_a_job_that_was_given_up_left_is_not_written_over(pki):
         intent = read(w.machine.path('var/lib/hotpatch/intent'))
         assert b'ID=hp-one' in intent
         result = w.root.finish(w.root.apply('hp-two'))
-        assert result[:2] == ('failed', 'StateUnwritable') and 'next start of hotpatchd' in result[2], result
+        assert result[:2] == ('failed', 'JobUnfinished') and 'next start of hotpatchd' in result[2], result
         assert read(w.machine.path('var/lib/hotpatch/intent')) == intent
         w.daemon.stop()
         w.daemon.start()
