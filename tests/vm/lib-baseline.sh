@@ -160,12 +160,16 @@ baselines() {
                 printf '%s\n' "$@")"
 }
 
-# stay_in_the_month: some days may pass, and no other baseline becomes due
+# stay_in_the_month: some days may pass, and no other baseline becomes due. Forwards if need be: what was signed today is
+# not valid before; and the year of this machine begins then.
 stay_in_the_month() {
         local day
 
         day=$(date +%-d)
-        ((day > 1 && day < 22)) || set_clock "$(date -d "$(date +%Y-%m-10)" +%s)"
+        ((day == 1 || day >= 22)) || return 0
+        set_clock "$(date -d "$(date +%Y-%m-02)$( ((day == 1)) || echo ' + 1 month')" +%s)"
+        systemctl stop hotpatchd.service
+        rm -f /var/lib/hotpatch/baseline-state
 }
 
 # next_baseline KEY: name ("month"), "day", "window_begin" … of the first baseline that is to come
