@@ -168,8 +168,10 @@ stay_in_the_month() {
         day=$(date +%-d)
         ((day == 1 || day >= 22)) || return 0
         set_clock "$(date -d "$(date +%Y-%m-02)$( ((day == 1)) || echo ' + 1 month')" +%s)"
-        systemctl stop hotpatchd.service
+        # The clock's change starts hotpatch-calendar.service, and that hotpatchd: not before the state is gone.
+        systemctl mask --quiet --runtime --now hotpatchd.service
         rm -f /var/lib/hotpatch/baseline-state
+        systemctl unmask --quiet --runtime hotpatchd.service
 }
 
 # next_baseline KEY: name ("month"), "day", "window_begin" … of the first baseline that is to come
