@@ -150,26 +150,6 @@ int bus_patch_list(sd_bus_message *call, void *userdata, _unused_ sd_bus_error *
         return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
 }
 
-static int find_record(const Manager *m, const char *id, AdmittedRecord *ret) {
-        AdmittedRecord *records;
-        size_t n;
-        int r;
-
-        r = store_admitted_list(m->store, &records, &n);
-        if (r < 0)
-                return r;
-        r = -ENOENT;
-        for (size_t i = 0; i < n; i++) {
-                if (streq(records[i].id, id)) {
-                        *ret = records[i];
-                        r = 0;
-                } else
-                        admitted_record_done(&records[i]);
-        }
-        free(records);
-        return r;
-}
-
 /* The bundle behind a patch: as it was admitted, else as it is staged. Not having it is no error. */
 static void open_bundle(Manager *m, const Patch *p, const AdmittedRecord *record, Verified **ret) {
         _cleanup_(sd_bus_error_free) sd_bus_error ignored = SD_BUS_ERROR_NULL;
@@ -193,7 +173,7 @@ static int describe(Manager *m, const Patch *p, char **ret) {
         bool admitted;
         Description d;
 
-        admitted = !p->foreign && find_record(m, p->id, &record) >= 0;
+        admitted = !p->foreign && store_admitted_find(m->store, p->id, &record) >= 0;
         open_bundle(m, p, admitted ? &record : NULL, &v);
         d = (Description) {
                 .id = p->id,

@@ -61,13 +61,6 @@ static int outlook_read(const Job *j, Outlook *o) {
         return r < 0 ? r : store_admitted_list(j->manager->store, &o->admitted, &o->n_admitted);
 }
 
-static const AdmittedRecord *outlook_find(const Outlook *o, const char *id) {
-        for (size_t i = 0; i < o->n_admitted; i++)
-                if (streq(o->admitted[i].id, id))
-                        return &o->admitted[i];
-        return NULL;
-}
-
 /* A patch has to stay out only because of what it requires. What it had superseded on a trial of its own comes back in
  * its place, with what this transaction had superseded. */
 static int take_along(const Job *j, const AdmittedRecord *r, const Outlook *o) {
@@ -96,7 +89,7 @@ static int see_to_dependant(const Job *j, const char *id) {
         const AdmittedRecord *record;
         int r = outlook_read(j, &o);
 
-        record = r < 0 ? NULL : outlook_find(&o, id);
+        record = r < 0 ? NULL : admitted_records_find(o.admitted, o.n_admitted, id);
         if (!record)
                 return r;
         if (will_fit(j, record, o.back, o.n_back, o.admitted, o.n_admitted))

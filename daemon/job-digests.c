@@ -23,10 +23,9 @@ static const char *prepared_digest(const Job *j, const char *id) {
 }
 
 static const char *recorded_digest(const AdmittedRecord *records, size_t n, const char *id) {
-        for (size_t i = 0; i < n; i++)
-                if (streq(records[i].id, id))
-                        return records[i].digest;
-        return NULL;
+        const AdmittedRecord *record = admitted_records_find(records, n, id);
+
+        return record ? record->digest : NULL;
 }
 
 static int collect(const Job *j, char *const *ids, const AdmittedRecord *records, size_t n, char ***ret) {

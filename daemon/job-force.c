@@ -28,16 +28,9 @@
 #include "util/strv.h"
 
 static bool record_is_force_safe(const Store *s, const char *id) {
-        AdmittedRecord *records;
-        bool safe = false;
-        size_t n;
+        _cleanup_(admitted_record_done) AdmittedRecord record = {};
 
-        if (store_admitted_list(s, &records, &n) < 0)
-                return false;
-        for (size_t i = 0; i < n; i++)
-                safe = safe || (streq(records[i].id, id) && records[i].force_safe == 1);
-        admitted_records_free(records, n);
-        return safe;
+        return store_admitted_find(s, id, &record) >= 0 && record.force_safe == 1;
 }
 
 /* What the signatures vouch for: in the bundle that is being applied, or in the record made from one. */

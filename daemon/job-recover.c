@@ -29,16 +29,9 @@ static bool is_of_intent(const AdmittedRecord *record, const Intent *intent) {
 }
 
 static bool is_committed(const Store *s, const char *id, const Intent *intent) {
-        AdmittedRecord *records;
-        bool found = false;
-        size_t n;
+        _cleanup_(admitted_record_done) AdmittedRecord record = {};
 
-        if (store_admitted_list(s, &records, &n) < 0)
-                return false;
-        for (size_t i = 0; i < n; i++)
-                found = found || (streq(records[i].id, id) && is_of_intent(&records[i], intent));
-        admitted_records_free(records, n);
-        return found;
+        return store_admitted_find(s, id, &record) >= 0 && is_of_intent(&record, intent);
 }
 
 static int copy_committed(const Store *s, const Intent *intent, char ***ret) {
@@ -121,21 +114,21 @@ static int list_superseded(const Store *s, char *const *by, Intent *intent) {
         return r;
 }
 
-static int trial_seconds(const Manager *m, const AdmittedRecord *record) {
+static uint64_t trial_seconds(const Manager *m, const AdmittedRecord *record) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_close_ int fd = store_admitted_open(m->store, record->id);
         _cleanup_verified_free_ Verified *v = NULL;
 
         if (fd < 0 || admit_open(fd, m->root, &m->config->trust, record->admitted_usec, &v, &error) < 0)
                 return MANIFEST_TRIAL_SECONDS;
-        return (int) verified_manifest(v)->trial_seconds;
+        return verified_manifest(v)->trial_seconds;
 }
 
 /* Interrupted between the last commit and the record of the trial? */
 static int begin_trial(Manager *m, Job *j, sd_bus_error *error) {
         _cleanup_strv_free_ char **modules = NULL, **digests = NULL, **ids = NULL;
         AdmittedRecord *records;
-        uint64_t seconds = 0;
+        uint64_t seconds = 0, its_seconds;
         size_t n;
         int r;
 
@@ -145,8 +138,9 @@ static int begin_trial(Manager *m, Job *j, sd_bus_error *error) {
         for (size_t i = 0; r >= 0 && i < n; i++) {
                 if (!strv_contains(j->committed, records[i].id) || trials_have(m->trials, records[i].id))
                         continue;
-                if ((uint64_t) trial_seconds(m, &records[i]) > seconds)
-                        seconds = (uint64_t) trial_seconds(m, &records[i]);
+                its_seconds = trial_seconds(m, &records[i]);
+                if (its_seconds > seconds)
+                        seconds = its_seconds;
                 r = strv_extend(&ids, records[i].id);
                 if (r >= 0)
                         r = strv_extend(&modules, records[i].module);

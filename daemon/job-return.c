@@ -20,29 +20,11 @@
 #include "daemon/messages.h"
 #include "daemon/readmit.h"
 #include "dbus/errors.h"
+#include "util/str.h"
 #include "util/strv.h"
 
 /* A bundle is read, checked and its module written to a tmpfs. */
 #define RETURN_TIMEOUT_USEC (120 * USEC_PER_SEC)
-
-static int find_record(const Store *s, const char *id, AdmittedRecord *ret) {
-        AdmittedRecord *records;
-        size_t n;
-        int r;
-
-        r = store_admitted_list(s, &records, &n);
-        if (r < 0)
-                return r;
-        r = -ENOENT;
-        for (size_t i = 0; i < n; i++)
-                if (streq(records[i].id, id)) {
-                        *ret = records[i];
-                        records[i] = (AdmittedRecord) {};
-                        r = 0;
-                }
-        admitted_records_free(records, n);
-        return r;
-}
 
 /* As it was admitted: certificates may have expired since. */
 static int extract(const Job *j, const char *id, int output_fd, sd_bus_error *error) {
@@ -51,7 +33,7 @@ static int extract(const Job *j, const char *id, int output_fd, sd_bus_error *er
         const Manager *m = j->manager;
         int r;
 
-        r = find_record(m->store, id, &record);
+        r = store_admitted_find(m->store, id, &record);
         if (r < 0)
                 return r;
         fd = store_admitted_open(m->store, id);
@@ -97,7 +79,7 @@ static int add_steps(const Job *j, Plan *plan, const char *id) {
         LivepatchState state;
         int r;
 
-        r = find_record(j->manager->store, id, &record);
+        r = store_admitted_find(j->manager->store, id, &record);
         if (r < 0)
                 return r;
         r = livepatch_state(j->manager->kernel, record.module, &state);
@@ -231,12 +213,10 @@ void job_error_extend(Job *j, const char *format, ...) {
         int r;
 
         va_start(ap, format);
-        r = vasprintf(&more, format, ap);
+        r = str_vprintf(&more, format, ap);
         va_end(ap);
-        if (r < 0) {
-                more = NULL;
+        if (r < 0)
                 return;
-        }
         (void) sd_bus_error_setf(&longer, j->error.name, "%s%s", strempty(j->error.message), more);
         if (!sd_bus_error_is_set(&longer))
                 return;

@@ -94,13 +94,6 @@ static int check(const Manager *m, const Config *config, const AdmittedRecord *r
         return r < 0 ? r : check_policy(m, config, record, error);
 }
 
-static const AdmittedRecord *find(const AdmittedRecord *records, size_t n, const char *id) {
-        for (size_t i = 0; i < n; i++)
-                if (streq(records[i].id, id))
-                        return &records[i];
-        return NULL;
-}
-
 /**
  * readmit_filter() - which of these patches may be put back?
  * @config: the policy
@@ -122,7 +115,7 @@ int readmit_filter(const Manager *m, const Config *config, char *const *ids, Rea
                 return r;
         for (char *const *id = ids; r >= 0 && id && *id; id++) {
                 _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-                const AdmittedRecord *record = find(records, n, *id);
+                const AdmittedRecord *record = admitted_records_find(records, n, *id);
                 int k = record ? check(m, config, record, out, &error) : 0;
 
                 r = strv_extend(k < 0 ? &out : &in, *id);

@@ -80,6 +80,14 @@ void admitted_records_free(AdmittedRecord *records, size_t n) {
         free(records);
 }
 
+/** admitted_records_find() - the record of an id in such an array; NULL: none */
+const AdmittedRecord *admitted_records_find(const AdmittedRecord *records, size_t n, const char *id) {
+        for (size_t i = 0; i < n; i++)
+                if (streq(records[i].id, id))
+                        return &records[i];
+        return NULL;
+}
+
 /** store_record_name() - "ID.record"; NULL without memory */
 char *store_record_name(const char *id) {
         char *name;
@@ -155,6 +163,11 @@ int store_admitted_clean(const Store *s) {
 
 /* --- the list --- */
 
+/* Nothing is wrong with the file then. */
+static bool is_passing(int r) {
+        return r == -ENOMEM || r == -EMFILE || r == -ENFILE || r == -EINTR;
+}
+
 typedef struct List {
         AdmittedRecord *records;
         size_t n;
@@ -174,8 +187,8 @@ static int list_visit(int dir_fd, const char *name, void *userdata) {
                 return 0;
         id = store_id_of(name, STORE_RECORD_SUFFIX);
         r = id ? store_record_read(dir_fd, id, &record) : -EBADMSG;
-        /* Nothing is wrong with the file then, and a plan without it would rest on half of the truth. */
-        if (r == -ENOMEM || r == -EMFILE || r == -ENFILE || r == -EINTR)
+        /* A plan without it would rest on half of the truth. */
+        if (is_passing(r))
                 return r;
         if (r < 0 && !list->unreadable && !(list->unreadable = strdup(name)))
                 return -ENOMEM;
@@ -282,6 +295,21 @@ int store_admitted_damaged(const Store *s, char ***names) {
 /* --- one bundle --- */
 
 /**
+ * store_admitted_find() - the record of one id
+ * @id: any string
+ * @ret: admitted_record_done() it
+ *
+ * Damage is passed over as store_admitted_list() does: such a record is none.
+ *
+ * Return: 0, -ENOENT when there is none, or another negative errno.
+ */
+int store_admitted_find(const Store *s, const char *id, AdmittedRecord *ret) {
+        int r = manifest_id_is_valid(id) ? store_record_read(s->admitted_fd, id, ret) : -ENOENT;
+
+        return r < 0 && !is_passing(r) ? -ENOENT : r;
+}
+
+/**
  * store_admitted_open() - open an admitted bundle
  *
  * Return: descriptor for reading, -ENOENT when it is not admitted (or its file is gone), -EBADMSG
@@ -303,14 +331,13 @@ int store_admitted_open(const Store *s, const char *id) {
 
 static int admitted_has_room(const Store *s, const char *id) {
         AdmittedRecord *records;
-        bool known = false;
+        bool known;
         size_t n;
         int r = store_admitted_list(s, &records, &n);
 
         if (r < 0)
                 return r;
-        for (size_t i = 0; i < n; i++)
-                known = known || streq(records[i].id, id);
+        known = admitted_records_find(records, n, id);
         admitted_records_free(records, n);
         return known || n < HOTPATCH_ADMITTED_MAX;
 }

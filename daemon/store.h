@@ -138,10 +138,12 @@ int store_admitted_open(const Store *s, const char *id) _must_check_;
 int store_admitted_list(const Store *s, AdmittedRecord **ret, size_t *ret_n) _must_check_;
 int store_admitted_list_all(const Store *s, AdmittedRecord **ret, size_t *ret_n, char **ret_unreadable)
         _must_check_;
+int store_admitted_find(const Store *s, const char *id, AdmittedRecord *ret) _must_check_ _nonnull_(1, 2, 3);
 int store_admitted_next_order(const Store *s, uint64_t *ret) _must_check_;
 int store_admitted_remove(const Store *s, const char *id) _must_check_;
 int store_admitted_demote(const Store *s, const char *id) _must_check_;
 void admitted_records_free(AdmittedRecord *records, size_t n);
+const AdmittedRecord *admitted_records_find(const AdmittedRecord *records, size_t n, const char *id);
 
 /* streams; sequence 0: none yet. ret_digest (of the manifest) may be NULL; *ret_digest may become NULL */
 int store_stream_get(const Store *s, const char *stream, uint64_t *ret, char **ret_digest) _must_check_;

@@ -256,10 +256,9 @@ bool trials_have(const Trials *t, const char *id) {
 }
 
 static uint64_t order_of(const AdmittedRecord *records, size_t n, const char *id) {
-        for (size_t i = 0; i < n; i++)
-                if (streq(records[i].id, id))
-                        return records[i].order;
-        return 0;
+        const AdmittedRecord *record = admitted_records_find(records, n, id);
+
+        return record ? record->order : 0;
 }
 
 /**

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <sys/wait.h>
@@ -173,6 +174,7 @@ START_TEST(test_bad_ids) {
         ck_assert_int_eq(store_spool_remove(store, id), -EINVAL);
         ck_assert_int_lt(store_admitted_commit(store, fd, &r, NULL), 0);
         ck_assert_int_eq(store_admitted_open(store, id), -EINVAL);
+        ck_assert_int_eq(store_admitted_find(store, id, &r), -ENOENT);
         ck_assert_int_eq(store_admitted_remove(store, id), -EINVAL);
         ck_assert_int_eq(store_stream_get(store, id, &n, NULL), -EINVAL);
         ck_assert_int_eq(store_stream_set(store, id, 1, DIGEST_A), -EINVAL);
@@ -233,6 +235,45 @@ START_TEST(test_admitted) {
         ck_assert_int_eq(store_admitted_open(store, "hp-a"), -ENOENT);
         ck_assert(!exists("admitted/hp-a." DIGEST_B ".hpb"));
         assert_content(store_admitted_open(store, "hp-b"), "bundle b");
+}
+END_TEST
+
+/* What the list passes over is not found either; what has nothing to do with the file is told. */
+START_TEST(test_admitted_find) {
+        _cleanup_(admitted_record_done) AdmittedRecord r = {};
+        struct rlimit before, none = {};
+        int k;
+
+        commit("hp-b", DIGEST_B, 2, "bundle b");
+        commit("hp-a", DIGEST_A, 1, "bundle a");
+        commit("hp-d", DIGEST_A, 3, "damaged");
+        put("admitted/hp-d.record", "FORMAT=1\nID=hp-d\nEND=1\n");
+
+        ck_assert_int_eq(store_admitted_find(store, "hp-c", &r), -ENOENT);
+        ck_assert_int_eq(store_admitted_find(store, "hp-d", &r), -ENOENT);
+        ck_assert_ptr_null(r.id);
+
+        ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+        none.rlim_max = before.rlim_max;
+        ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+        k = store_admitted_find(store, "hp-a", &r);
+        ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+        ck_assert_int_eq(k, -EMFILE);
+        ck_assert_ptr_null(r.id);
+
+        ck_assert_int_eq(store_admitted_find(store, "hp-a", &r), 0);
+        ck_assert_str_eq(r.id, "hp-a");
+        ck_assert_str_eq(r.digest, DIGEST_A);
+        ck_assert_uint_eq(r.order, 1);
+}
+END_TEST
+
+START_TEST(test_admitted_records_find) {
+        AdmittedRecord records[] = { { .id = (char *) "hp-a" }, { .id = (char *) "hp-b" } };
+
+        ck_assert_ptr_eq(admitted_records_find(records, ELEMENTSOF(records), "hp-b"), &records[1]);
+        ck_assert_ptr_null(admitted_records_find(records, 1, "hp-b"));
+        ck_assert_ptr_null(admitted_records_find(NULL, 0, "hp-b"));
 }
 END_TEST
 
@@ -471,6 +512,8 @@ static Suite *store_suite(void) {
         tcase_add_loop_test(c, test_bad_ids, 0, ELEMENTSOF(bad_ids));
         tcase_add_test(c, test_spool_full);
         tcase_add_test(c, test_admitted);
+        tcase_add_test(c, test_admitted_find);
+        tcase_add_test(c, test_admitted_records_find);
         tcase_add_test(c, test_commit_refuses);
         tcase_add_test(c, test_damage);
         tcase_add_test(c, test_renamed_record);
