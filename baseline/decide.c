@@ -17,6 +17,11 @@
  * A failed baseline, a missed one too, is not tried again by itself: the same would happen again, to a machine
  * that runs. The next baseline takes its place, or InstallBaseline of an administrator begins it anew. Only where the old
  * kernel came back, nothing has to be tried: it goes on when the new one runs.
+ *
+ * A transition that was forced wants the machine restarted, and soon: nothing more is applied before. So the newest
+ * baseline is gone through once more, out of turn, and ends with a restart also where there is nothing new to install.
+ * Whatever restarts the machine first has done what it was for. One that is in work anyway, or has failed, is not
+ * replaced by it: the former restarts by itself, the latter has to be looked at first.
  */
 
 #include "baseline/restart.h"
@@ -49,6 +54,24 @@ static int say(const Context *c, const char *format, ...) {
         return r;
 }
 
+/* Return: 0 or -ENOMEM, then the sentence is as it was. */
+static int add(const Context *c, const char *format, ...) _printf_(2, 3);
+static int add(const Context *c, const char *format, ...) {
+        _cleanup_free_ char *more = NULL, *old = c->d->text;
+        va_list ap;
+        int r;
+
+        va_start(ap, format);
+        r = str_vprintf(&more, format, ap);
+        va_end(ap);
+        c->d->text = NULL;
+        if (r >= 0)
+                r = say(c, "%s%s", old, more);
+        if (r < 0)
+                c->d->text = TAKE_PTR(old);
+        return r;
+}
+
 static void enter(const Context *c, BaselinePhase phase) {
         c->d->action = BASELINE_ENTER;
         c->d->phase = phase;
@@ -78,6 +101,8 @@ static int missed(const Context *c) {
         CalendarMonth before;
         const char *reached = c->s->reached;
 
+        if (c->s->forced)
+                return fail(c, BASELINE_MISSED, "it could not be installed again in time; the machine still has to restart");
         if (!reached && calendar_baseline_at(c->p, c->s->since_usec, &before) >= 0)
                 reached = before.name;
         enter(c, BASELINE_FAILED);
@@ -137,13 +162,39 @@ static bool is_premature(const Context *c) {
                 calendar_baseline(c->p, c->s->name, &m) >= 0 && m.day_usec > c->f->now_usec;
 }
 
+static bool is_in_work(BaselinePhase phase) {
+        return phase == BASELINE_DUE || phase == BASELINE_PLANNED || phase == BASELINE_DOWNLOADED;
+}
+
 /* Its month was to have a baseline while this machine took no hotpatches, or by another Months=. */
 static bool is_out_of_calendar(const Context *c) {
-        bool begun = c->s->phase == BASELINE_DUE || c->s->phase == BASELINE_PLANNED || c->s->phase == BASELINE_DOWNLOADED;
         int year, month;
 
-        return begun && !c->s->bundle && c->s->deadline_usec == 0 && baseline_name_parse(c->s->name, &year, &month) >= 0 &&
+        return is_in_work(c->s->phase) && !c->s->bundle && c->s->deadline_usec == 0 && baseline_name_parse(c->s->name, &year, &month) >= 0 &&
                 !(c->p->months & (1U << (month - 1)));
+}
+
+/* The restart that it was for has been. */
+static bool is_pointless(const Context *c) {
+        return c->s->forced && !c->f->forced && is_in_work(c->s->phase);
+}
+
+/* Return: 1: out of turn; 0: no */
+static int decide_forced(const Context *c) {
+        CalendarMonth m;
+        int r;
+
+        if (!c->f->forced || c->disabled || (c->s->phase != BASELINE_IDLE && c->s->phase != BASELINE_REACHED))
+                return 0;
+        r = calendar_baseline_at(c->p, c->f->now_usec, &m);
+        if (r < 0)
+                return r == -ENOENT ? 0 : r;
+        enter(c, BASELINE_DUE);
+        c->d->forced = true;
+        c->d->deadline_usec = c->f->now_usec + c->p->deadline_usec;
+        memcpy(c->d->name, m.name, sizeof(m.name));
+        r = say(c, "Baseline %s is due", m.name);
+        return r < 0 ? r : 1;
 }
 
 static int decide_which(const Context *c) {
@@ -170,7 +221,12 @@ static int decide_which(const Context *c) {
                 r = say(c, "Baseline %s is not in the calendar of this machine any more", c->s->name);
                 return r < 0 ? r : 1;
         }
-        return 0;
+        if (is_pointless(c)) {
+                enter(c, BASELINE_IDLE);
+                r = say(c, "Baseline %s is not due any more: the machine was restarted", c->s->name);
+                return r < 0 ? r : 1;
+        }
+        return decide_forced(c);
 }
 
 static int run_backend(const Context *c, BaselineAction action, BaselinePhase next, const char *doing) {
@@ -220,8 +276,9 @@ static int decide_due(const Context *c) {
                 return say(c, "Baseline %s is due, and this machine asks its repositories later on its day", c->s->name);
         }
         if (c->f->run == BASELINE_RUN_DONE && !c->f->run_restart && !missing_kernel(c, c->f->run_kernel)) {
-                enter(c, BASELINE_VERIFYING);
-                return say(c, "Baseline %s has nothing that this machine does not have", c->s->name);
+                enter(c, c->f->forced ? BASELINE_INSTALLED : BASELINE_VERIFYING);
+                return say(c, "Baseline %s has nothing that this machine does not have%s", c->s->name,
+                           c->f->forced ? "; the machine only has to restart" : "");
         }
         return run_backend(c, BASELINE_PLAN, BASELINE_PLANNED, "planned");
 }
@@ -256,7 +313,7 @@ static int decide_downloaded(const Context *c) {
 
 static int decide_ran(const Context *c) {
         bool here = sd_id128_equal(c->f->run_boot_id, c->f->boot_id);
-        bool restart = c->f->run_restart || missing_kernel(c, c->f->run_kernel);
+        bool restart = c->f->run_restart || missing_kernel(c, c->f->run_kernel) || c->f->forced;
 
         /* Who shut the machine down in the meantime has done what was left to do. */
         enter(c, restart && here ? BASELINE_INSTALLED : BASELINE_VERIFYING);
@@ -348,9 +405,7 @@ static bool is_too_late(const Context *c) {
         uint64_t deadline = baseline_deadline(c->s, c->p);
 
         /* Nobody has planned it here; whether the machine came to it in another way is not known. */
-        return !c->disabled && (c->s->phase == BASELINE_DUE || c->s->phase == BASELINE_PLANNED ||
-                c->s->phase == BASELINE_DOWNLOADED) &&
-                deadline > 0 && c->f->now_usec >= deadline && c->f->run != BASELINE_RUN_RUNNING;
+        return !c->disabled && is_in_work(c->s->phase) && deadline > 0 && c->f->now_usec >= deadline && c->f->run != BASELINE_RUN_RUNNING;
 }
 
 static int decide_phase(const Context *c) {
@@ -387,6 +442,16 @@ static int decide_phase(const Context *c) {
         }
 }
 
+/* A person who finds the machine about to restart in a month that has no baseline wants to know why. */
+static int say_why(const Context *c) {
+        bool works = c->d->phase >= BASELINE_DUE && c->d->phase <= BASELINE_RESTARTING;
+        bool out_of_turn = c->d->forced || c->s->forced;
+
+        if (!works || !c->f->forced || (!out_of_turn && c->d->phase < BASELINE_INSTALLED))
+                return 0;
+        return add(c, " (%s: %s)", out_of_turn ? "out of turn" : "needed anyway", c->f->forced);
+}
+
 /**
  * baseline_decide() - the next step
  * @p: the calendar
@@ -411,6 +476,8 @@ int baseline_decide(const CalendarPolicy *p, const char *disabled, const Baselin
                 r = say(&c, "Baseline %s: kernel '%s' runs after all", s->name, f->release);
         } else if (!is_replaceable(s->phase) || (r = decide_which(&c)) == 0)
                 r = is_too_late(&c) ? missed(&c) : decide_phase(&c);
+        if (r >= 0)
+                r = say_why(&c);
         if (r < 0) {
                 baseline_decision_done(&d);
                 return r;

@@ -248,7 +248,7 @@ static void forget_missed(BaselineState *s) {
 /* A baseline that another one took the place of before it was installed. */
 static int leave(BaselineState *s, const BaselineDecision *d, const BaselineFacts *f) {
         /* One of a later month was not missed; the clock was wrong. */
-        if (d->unplanned || !s->name || strcmp(s->name, d->name) > 0 || s->phase == BASELINE_REACHED || s->phase == BASELINE_FAILED)
+        if (d->unplanned || s->forced || !s->name || strcmp(s->name, d->name) > 0 || s->phase == BASELINE_REACHED || s->phase == BASELINE_FAILED)
                 return 0;
         return add_history(s, s->name, causes[BASELINE_MISSED], f->now_usec);
 }
@@ -287,14 +287,17 @@ static void drop_own_restart(BaselineState *s, const BaselineFacts *f) {
 static int begin(BaselineState *s, const BaselineDecision *d, const BaselineFacts *f) {
         int r = 0;
 
-        if (!streq_ptr(s->name, d->name)) {
+        if (!streq_ptr(s->name, d->name))
                 r = leave(s, d, f);
+        /* What the calendar, or a bundle, has said of the same one before was for that time. */
+        if (!streq_ptr(s->name, d->name) || d->forced) {
                 if (r >= 0)
                         r = replace(&s->name, d->name);
                 if (r >= 0)
                         r = replace(&s->bundle, NULL);
-                s->deadline_usec = 0;
+                s->deadline_usec = d->deadline_usec;
         }
+        s->forced = d->forced;
         s->deferrals = s->deferred_until_usec = s->first_restart_usec = s->again_usec = 0;
         drop_own_restart(s, f);
         /* A bundle has named the kernel, and does so in the next try as well. */
@@ -346,6 +349,8 @@ int baseline_enter(BaselineState *s, const BaselineDecision *d, const BaselineFa
                 if (s->cause == BASELINE_MISSED)
                         forget_missed(s);
                 r = replace(&s->name, NULL);
+                s->deadline_usec = 0;
+                s->forced = false;
                 break;
         case BASELINE_DUE:
                 r = begin(s, d, f);
@@ -357,7 +362,8 @@ int baseline_enter(BaselineState *s, const BaselineDecision *d, const BaselineFa
                 if (s->phase == BASELINE_INSTALLING) {
                         r = d->kernel ? replace(&s->kernel, d->kernel) : 0;
                         s->boot_id = f->boot_id;
-                }
+                } else if (s->phase == BASELINE_DUE)
+                        s->boot_id = f->boot_id; /* with nothing to install */
                 drop_own_restart(s, f);
                 break;
         case BASELINE_SCHEDULED:
@@ -374,7 +380,9 @@ int baseline_enter(BaselineState *s, const BaselineDecision *d, const BaselineFa
                 r = reach(s, f);
                 break;
         case BASELINE_FAILED:
-                r = add_history(s, s->name, causes[d->cause], f->now_usec);
+                /* One that was reached before, and only has to be gone through again, is not missed. */
+                if (d->cause != BASELINE_MISSED || !s->forced)
+                        r = add_history(s, s->name, causes[d->cause], f->now_usec);
                 break;
         default:
                 break;

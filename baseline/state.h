@@ -41,6 +41,7 @@ typedef enum BaselineCause {
  * @name: the baseline in work, "2026.10"; NULL when BASELINE_IDLE
  * @bundle: id of the bundle that asked for it out of turn; NULL: the calendar did
  * @deadline_usec: of an unplanned one; 0: the calendar's
+ * @forced: it is out of turn because a transition was forced, and over with that boot
  * @phase_usec: when the phase began
  * @cause, @text: of BASELINE_FAILED, for programs and for people; @text also says why something waits
  * @run: id of the package manager's run that belongs to the phase; null: it was not started yet
@@ -65,6 +66,7 @@ typedef struct BaselineState {
         char *name;
         char *bundle;
         uint64_t deadline_usec;
+        bool forced;
         BaselinePhase phase;
         uint64_t phase_usec;
         BaselineCause cause;
@@ -113,6 +115,7 @@ typedef enum BaselineRun {
  * @run_restart: a restart is needed afterwards; of a plan: there is something to install
  * @unclean: the boot before this one did not end in order
  * @boot_check_failed: what hotpatch-boot-check found; NULL: nothing
+ * @forced: "the transition of module 'x' was forced" in this boot, which has to end; NULL: none was
  */
 typedef struct BaselineFacts {
         uint64_t now_usec;
@@ -129,6 +132,7 @@ typedef struct BaselineFacts {
         bool run_restart;
         bool unclean;
         const char *boot_check_failed;
+        const char *forced;
 } BaselineFacts;
 
 typedef enum BaselineAction {
@@ -145,6 +149,8 @@ typedef enum BaselineAction {
  * @phase, @cause: to enter; with BASELINE_WAIT those there are
  * @name: of the baseline that is entered with BASELINE_DUE
  * @unplanned: what it takes the place of was not planned here, and so is not missed
+ * @forced: it is entered because a transition was forced, with the deadline
+ * @deadline_usec: of that
  * @kernel: with BASELINE_INSTALLED and BASELINE_VERIFYING: the release that must run; NULL: as it was known
  * @again_usec: with BASELINE_DOWNLOADED: not to be installed before
  * @restart_usec: with BASELINE_SCHEDULED: when
@@ -157,6 +163,8 @@ typedef struct BaselineDecision {
         BaselineCause cause;
         char name[BASELINE_NAME_SIZE];
         bool unplanned;
+        bool forced;
+        uint64_t deadline_usec;
         const char *kernel;
         uint64_t restart_usec;
         uint64_t again_usec;

@@ -15,6 +15,7 @@
  * struct Baseline
  * @timer, @wake_usec: when to look again
  * @boot_check: what is not in force after the restart, or NULL
+ * @forced: which transition was forced in this boot, or NULL
  * @damaged: the file cannot be read; nothing is done or written before somebody looked at it
  * @looking: steps follow each other; a step that changes something does not begin anew
  */
@@ -24,6 +25,7 @@ struct Baseline {
         sd_event_source *timer;
         uint64_t wake_usec;
         char *boot_check;
+        char *forced;
         bool damaged;
         bool looking;
 };
@@ -49,7 +51,7 @@ void baseline_tell_outcome(const Baseline *b, const BaselineOutcome *o) _nonnull
 int baseline_commit(Baseline *b, BaselineState *next, sd_bus_error *error) _must_check_ _nonnull_(1, 2);
 void baseline_wake_at(Baseline *b, uint64_t usec) _nonnull_(1);
 void baseline_tell(const Baseline *b) _nonnull_(1);
-int baseline_gather(const Baseline *b, BaselineFacts *ret) _must_check_ _nonnull_(1, 2);
+int baseline_gather(Baseline *b, BaselineFacts *ret) _must_check_ _nonnull_(1, 2);
 int baseline_step(Baseline *b, BaselineState *next, const CalendarPolicy *p, const BaselineFacts *facts)
         _must_check_ _nonnull_(1, 2, 3, 4);
 

@@ -16,6 +16,7 @@
 #include "daemon/record.h"
 #include "daemon/restored.h"
 #include "daemon/store-baseline.h"
+#include "daemon/store-forced.h"
 #include "dbus/errors.h"
 #include "util/str.h"
 
@@ -97,6 +98,7 @@ Baseline *baseline_free(Baseline *b) {
                 return NULL;
         sd_event_source_disable_unref(b->timer);
         free(b->boot_check);
+        free(b->forced);
         baseline_state_done(&b->state);
         free(b);
         return NULL;
@@ -245,8 +247,23 @@ int baseline_step(Baseline *b, BaselineState *next, const CalendarPolicy *p, con
         return r < 0 ? r : goes_on;
 }
 
+/* A record that cannot be read may be of this boot, and books nothing: it would be so after the restart, too. */
+static int find_forced(Baseline *b, BaselineFacts *f) {
+        _cleanup_(forced_done) Forced forced = {};
+        char *text = NULL;
+        int r = store_forced_read(b->manager->store, f->boot_id, &forced);
+
+        if (r >= 0)
+                r = str_printf(&text, "the transition of module '%s' was forced", forced.modules[0]);
+        if (r < 0 && r != -ENOENT && r != -EBADMSG)
+                return r;
+        free(b->forced);
+        f->forced = b->forced = text;
+        return 0;
+}
+
 /** baseline_gather() - what a decision looks at, without the run of the package manager. Return: 0 or a negative errno. */
-int baseline_gather(const Baseline *b, BaselineFacts *ret) {
+int baseline_gather(Baseline *b, BaselineFacts *ret) {
         BaselineFacts facts = {
                 .now_usec = now(),
                 .uptime_usec = clock_usec(CLOCK_BOOTTIME),
@@ -259,6 +276,9 @@ int baseline_gather(const Baseline *b, BaselineFacts *ret) {
         if (r < 0)
                 return r;
         facts.unclean = b->state.phase == BASELINE_VERIFYING && !b->state.clean;
+        r = find_forced(b, &facts);
+        if (r < 0)
+                return r;
         *ret = facts;
         return 0;
 }

@@ -193,6 +193,8 @@ static void force_done(Job *j, int r, const sd_bus_error *error) {
         else if (call)
                 (void) sd_bus_reply_method_return(call, NULL);
         wait_on(j);
+        if (j->forced)
+                baseline_look(j->manager->baseline);
 }
 
 /**

@@ -37,6 +37,7 @@ const Field store_baseline_fields[] = {
         { "NAME", FIELD_STRING, false, STATE(name), baseline_name_is_valid },
         { "BUNDLE", FIELD_STRING, false, STATE(bundle), manifest_id_is_valid },
         { "DEADLINE_USEC", FIELD_U64, true, STATE(deadline_usec), NULL },
+        { "FORCED", FIELD_BOOL, false, STATE(forced), NULL },
         { "PHASE", FIELD_STRING, true, offsetof(BaselineFile, phase), valid_phase },
         { "PHASE_USEC", FIELD_U64, true, STATE(phase_usec), NULL },
         { "CAUSE", FIELD_STRING, true, offsetof(BaselineFile, cause), valid_cause },

@@ -355,6 +355,72 @@ def remembered(w, key):
         return dict(line.split('=', 1) for line in f.read().splitlines() if '=' in line).get(key)
 
 
+def boot_id():
+    with open('/proc/sys/kernel/random/boot_id', encoding='ascii') as f:
+        return f.read().strip().replace('-', '')
+
+
+def baseline_text(w):
+    return json.loads(w.root.call('Calendar', dbus.UInt32(0), signature='u'))['baseline']['text']
+
+
+def force(w, boot=None):
+    """A transition of this boot, or of another, was forced."""
+    w.machine.write('var/lib/hotpatch/forced',
+                    'FORMAT=1\nID=hp-one\nMODULE=hp_one\nBOOT_ID=%s\nFORCED_USEC=1\nCALLER_UID=0\nEND=1\n' % (boot or boot_id()))
+
+
+def test_a_forced_transition_books_a_restart(pki):
+    """With nothing to install as well; and never for what was forced in another boot."""
+    with in_window(pki) as w:
+        runs = w.add(Runs(w, noted(w) + 'echo \'{"type":"done","restart":false}\'\n'))
+        w.daemon.stop()
+        force(w, '0' * 31 + '1')
+        w.daemon.start()
+        w.root = w.client()
+        assert state(w) in ('idle', 'reached') and verbs(w) == [], (state(w), verbs(w))
+        w.daemon.stop()
+        force(w)
+        w.daemon.start()
+        w.root = w.client()
+        wait_for('the restart', lambda: state(w) == 'scheduled')
+        assert verbs(w) == ['plan'], verbs(w)
+        assert baseline_text(w).endswith("(out of turn: the transition of module 'hp_one' was forced)"), baseline_text(w)
+        assert remembered(w, 'FORCED') == '1' and int(remembered(w, 'RESTART_USEC')) > 0
+        # Another daemon does not begin anew; in another boot it is done.
+        w.daemon.stop()
+        w.daemon.start()
+        w.root = w.client()
+        assert state(w) == 'scheduled' and len(runs.started) == 1, runs.started
+        w.daemon.stop()
+        rewrite_boot(w)
+        force(w, '0' * 31 + '1')
+        w.daemon.start()
+        w.root = w.client()
+        wait_for('the end', lambda: state(w) == 'reached')
+        assert len(runs.started) == 1, runs.started
+
+
+def test_a_forced_transition_books_nothing_where_nothing_is_planned(pki):
+    with World(pki) as w:
+        runs = w.add(Runs(w, noted(w) + DONE))
+        force(w)
+        w.start()
+        reasons = [str(r[0]) for r in w.root.get('/org/hotpatch/Hotpatch1', 'org.hotpatch.Hotpatch1.Manager', 'RebootRequired')]
+        assert reasons == ['forced'] and state(w) == 'idle' and runs.started == [], (reasons, state(w), runs.started)
+
+
+def test_a_forced_record_that_cannot_be_read_books_nothing(pki):
+    """It would be so after the restart, too."""
+    with in_window(pki) as w:
+        runs = w.add(Runs(w, noted(w) + DONE))
+        w.daemon.stop()
+        w.machine.write('var/lib/hotpatch/forced', 'MODULE=hp_one\n')
+        w.daemon.start()
+        w.root = w.client()
+        assert state(w) == 'idle' and runs.started == [], (state(w), runs.started)
+
+
 def test_a_bundle_that_was_not_scheduled_keeps_its_name(pki):
     with World(pki, polkit='allow').start() as w:
         w.add(Runs(w, PACKAGE + DONE))
@@ -364,6 +430,15 @@ def test_a_bundle_that_was_not_scheduled_keeps_its_name(pki):
         assert state(w) in ('installed', 'scheduled'), state(w)
         kept = [remembered(w, key) for key in ('NAME', 'BUNDLE', 'DEADLINE_USEC', 'KERNEL')]
         assert kept == ['2026.05', 'base-2026-10', str(DEADLINE), '6.1.0-99-test'], kept
+
+
+def rewrite_boot(w):
+    """What the state says was in another boot."""
+    path = w.machine.path(STATE)
+    with open(path, encoding='utf-8') as f:
+        text = f.read()
+    write(path, text.replace('BOOT_ID=' + boot_id(), 'BOOT_ID=' + '0' * 31 + '2').replace(
+        'RESTART_BOOT=' + boot_id(), 'RESTART_BOOT=' + '0' * 31 + '2'))
 
 
 def in_the_way(w):

@@ -294,7 +294,7 @@ def reboot(w):
 
 
 def test_force_ends_a_stalled_transition_and_stops_patching(pki):
-    with world(pki, config='FreezeAfterSec=0\nTimeoutSec=0\n') as w:
+    with world(pki, config='FreezeAfterSec=0\nTimeoutSec=0\n[Baseline]\nEnable=yes\n') as w:
         job = begin(w, force_safe=True)
         named(w, job)
         make_force_file(w)
@@ -308,6 +308,8 @@ def test_force_ends_a_stalled_transition_and_stops_patching(pki):
         assert 'ID=hp-one\n' in text and 'MODULE=hp_one\n' in text and 'CALLER_UID=0\n' in text, text
         assert reboot(w) == [('forced', "The transition of module 'hp_one' was forced; nothing more is applied "
                               'before the restart')], reboot(w)
+        # The next restart is booked, see test_baseline.py.
+        assert str(w.root.get(ROOT, MANAGER, 'BaselineState')) == 'due'
         finish_stalled(w, job)
         assert w.root.patches()['hp-one'] == 'active'
         # Nothing more is applied, by a new daemon too; what is there can be taken out.

@@ -159,6 +159,121 @@ START_TEST(test_nothing_to_install) {
 }
 END_TEST
 
+#define FORCED "the transition of module 'hp_one' was forced"
+
+/* 2026.07 was reached; in August a transition is forced. */
+static void go_to_forced(void) {
+        state.phase = BASELINE_REACHED;
+        state.name = strdup("2026.07");
+        state.bundle = strdup("base-2026-07");
+        state.reached = strdup("2026.07");
+        state.reached_usec = at(2026, 7, 22, 0, 0);
+        ck_assert_ok(strv_extend(&state.history, "2026.07 reached 1784671200"));
+        facts.now_usec = at(2026, 8, 18, 10, 0);
+        facts.forced = FORCED;
+        step(BASELINE_ENTER, BASELINE_DUE, "Baseline 2026.07 is due (out of turn: " FORCED ")");
+        ck_assert(state.forced);
+        ck_assert_ptr_null(state.bundle);
+        ck_assert_uint_eq(baseline_deadline(&state, &policy), at(2026, 9, 1, 10, 0));
+        step(BASELINE_PLAN, BASELINE_DUE, "out of turn");
+}
+
+START_TEST(test_forced_and_nothing_to_install) {
+        go_to_forced();
+        run(BASELINE_RUN_DONE, NULL);
+        step(BASELINE_ENTER, BASELINE_INSTALLED, "the machine only has to restart (out of turn: " FORCED ")");
+        step(BASELINE_ENTER, BASELINE_SCHEDULED, FORCED);
+        ck_assert_uint_eq(state.restart_usec, at(2026, 8, 18, 22, 0));
+        facts.now_usec = at(2026, 8, 18, 22, 10);
+        facts.boot_id = NEXT_BOOT;
+        facts.forced = NULL;
+        step(BASELINE_ENTER, BASELINE_VERIFYING, "was restarted");
+        step(BASELINE_ENTER, BASELINE_REACHED, "");
+        ck_assert_str_eq(state.reached, "2026.07");
+        /* Once. */
+        waits(BASELINE_REACHED, at(2026, 10, 20, 0, 0), "2026.10");
+}
+END_TEST
+
+START_TEST(test_forced_and_something_to_install) {
+        go_to_forced();
+        run(BASELINE_RUN_DONE, NEW);
+        step(BASELINE_ENTER, BASELINE_PLANNED, FORCED);
+        step(BASELINE_DOWNLOAD, BASELINE_PLANNED, FORCED);
+        run(BASELINE_RUN_DONE, NULL);
+        step(BASELINE_ENTER, BASELINE_DOWNLOADED, FORCED);
+        waits(BASELINE_DOWNLOADED, at(2026, 8, 18, 22, 0), "waits for its window (out of turn: " FORCED ")");
+        facts.now_usec = at(2026, 8, 18, 22, 0);
+        step(BASELINE_INSTALL, BASELINE_INSTALLING, FORCED);
+        run(BASELINE_RUN_DONE, NULL); /* and no new kernel */
+        step(BASELINE_ENTER, BASELINE_INSTALLED, FORCED);
+        facts.now_usec = at(2026, 8, 18, 22, 10);
+        step(BASELINE_ENTER, BASELINE_SCHEDULED, FORCED);
+}
+END_TEST
+
+/* By somebody, before it was installed: that was all it was for. */
+START_TEST(test_forced_and_restarted_meanwhile) {
+        go_to_forced();
+        facts.boot_id = NEXT_BOOT;
+        facts.forced = NULL;
+        step(BASELINE_ENTER, BASELINE_IDLE, "not due any more: the machine was restarted");
+        ck_assert(!state.forced);
+        ck_assert_uint_eq(baseline_deadline(&state, &policy), 0);
+        waits(BASELINE_IDLE, at(2026, 10, 20, 0, 0), "2026.10");
+        ck_assert(startswith(baseline_history_find(&state, "2026.07"), "reached "));
+}
+END_TEST
+
+START_TEST(test_forced_in_the_middle_of_a_baseline) {
+        step(BASELINE_ENTER, BASELINE_DUE, "2026.07");
+        facts.forced = FORCED;
+        step(BASELINE_PLAN, BASELINE_DUE, "");
+        ck_assert(!state.forced);
+        run(BASELINE_RUN_DONE, NULL);
+        step(BASELINE_ENTER, BASELINE_INSTALLED, "the machine only has to restart (needed anyway: " FORCED ")");
+        step(BASELINE_ENTER, BASELINE_SCHEDULED, FORCED);
+}
+END_TEST
+
+START_TEST(test_forced_and_too_late) {
+        go_to_forced();
+        facts.now_usec = at(2026, 9, 1, 10, 0);
+        step(BASELINE_ENTER, BASELINE_FAILED, "could not be installed again in time; the machine still has to restart");
+        ck_assert(startswith(baseline_history_find(&state, "2026.07"), "reached "));
+        facts.now_usec += USEC_PER_DAY;
+        step(BASELINE_WAIT, BASELINE_FAILED, "could not be installed again");
+}
+END_TEST
+
+START_TEST(test_forced_and_the_next_one_is_due) {
+        go_to_forced();
+        policy.deadline_usec = 90 * USEC_PER_DAY;
+        state.deadline_usec = at(2026, 11, 1, 0, 0);
+        facts.now_usec = at(2026, 10, 20, 10, 0);
+        step(BASELINE_ENTER, BASELINE_DUE, "2026.10 is due since");
+        ck_assert(!state.forced && state.deadline_usec == 0);
+        ck_assert(startswith(baseline_history_find(&state, "2026.07"), "reached "));
+}
+END_TEST
+
+START_TEST(test_forced_where_nothing_is_booked) {
+        facts.forced = FORCED;
+        facts.now_usec = at(2026, 6, 1, 0, 0);
+        enabled = false;
+        waits(BASELINE_IDLE, at(2026, 7, 21, 0, 0), "Enable=no");
+        enabled = true;
+        facts.now_usec = at(2026, 7, 21, 10, 0);
+        facts.forced = NULL;
+        go_to_installing();
+        run(BASELINE_RUN_FAILED, NULL);
+        step(BASELINE_ENTER, BASELINE_FAILED, "no space in /boot");
+        /* What is half done has to be looked at first. */
+        facts.forced = FORCED;
+        step(BASELINE_WAIT, BASELINE_FAILED, "no space in /boot");
+}
+END_TEST
+
 START_TEST(test_not_enabled) {
         enabled = false;
         step(BASELINE_ENTER, BASELINE_DUE, "");
@@ -720,6 +835,13 @@ static Suite *baseline_suite(void) {
         tcase_add_checked_fixture(t, setup, teardown);
         tcase_add_test(t, test_a_baseline_is_reached);
         tcase_add_test(t, test_nothing_to_install);
+        tcase_add_test(t, test_forced_and_nothing_to_install);
+        tcase_add_test(t, test_forced_and_something_to_install);
+        tcase_add_test(t, test_forced_and_restarted_meanwhile);
+        tcase_add_test(t, test_forced_in_the_middle_of_a_baseline);
+        tcase_add_test(t, test_forced_and_too_late);
+        tcase_add_test(t, test_forced_and_the_next_one_is_due);
+        tcase_add_test(t, test_forced_where_nothing_is_booked);
         tcase_add_test(t, test_not_enabled);
         tcase_add_test(t, test_not_enabled_says_so);
         tcase_add_test(t, test_coverage_and_the_clock);

@@ -11,7 +11,7 @@ static BaselineState state(void) {
         static char *history[] = { (char *) "2026.04 missed 1777000000", (char *) "2026.07 reached 1784671200", NULL };
 
         return (BaselineState) {
-                .since_usec = 7, .name = (char *) "2026.10", .bundle = (char *) "base-2026-10", .deadline_usec = 9,
+                .since_usec = 7, .name = (char *) "2026.10", .bundle = (char *) "base-2026-10", .deadline_usec = 9, .forced = true,
                 .phase = BASELINE_FAILED, .phase_usec = 11, .cause = BASELINE_OLD_KERNEL_RETURNED,
                 .text = (char *) "Baseline 2026.10: it\ncame back", .kernel = (char *) "6.1.0-56-cloud-amd64",
                 .run = BOOT, .again_usec = 15, .boot_id = BOOT, .restart_usec = 12, .deferrals = 2, .deferred_until_usec = 13,
@@ -32,6 +32,7 @@ START_TEST(test_round_trip) {
         ck_assert_str_eq(back.name, s.name);
         ck_assert_str_eq(back.bundle, s.bundle);
         ck_assert_uint_eq(back.deadline_usec, 9);
+        ck_assert(back.forced);
         ck_assert_int_eq(back.phase, s.phase);
         ck_assert_uint_eq(back.phase_usec, 11);
         ck_assert_int_eq(back.cause, s.cause);
