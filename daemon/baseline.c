@@ -285,7 +285,8 @@ int baseline_gather(Baseline *b, BaselineFacts *ret) {
 
 /*
  * What hotpatch-restore could not bring back under the new kernel; what the policy forbids or other kernels have is no
- * failure of the baseline. For one that needed no restart that is older news.
+ * failure of the baseline. For one that needed no restart that is older news. Of the reason only its sentence: what the
+ * kernel wrote about it stands below that, and is told with the patch.
  */
 static int find_boot_check(Baseline *b, BaselineFacts *f) {
         _cleanup_(restored_done) Restored restored = { 0 };
@@ -298,8 +299,9 @@ static int find_boot_check(Baseline *b, BaselineFacts *f) {
                 return 0;
         for (size_t i = 0; !text && restored.ids && restored.ids[i]; i++)
                 if (streq(restored.results[i], "failed") &&
-                    str_printf(&text, "patch '%s' was not restored after the restart%s%s", restored.ids[i],
-                             *restored.reasons[i] ? ": " : "", restored.reasons[i]) < 0)
+                    str_printf(&text, "patch '%s' was not restored after the restart%s%.*s", restored.ids[i],
+                             *restored.reasons[i] ? ": " : "", (int) strcspn(restored.reasons[i], "\n"),
+                             restored.reasons[i]) < 0)
                         return -ENOMEM;
         f->boot_check_failed = b->boot_check = text;
         return 0;

@@ -429,12 +429,12 @@ def test_a_patch_that_did_not_come_back(pki):
         with World(pki) as w:
             open_window(w)
             installed(w, BOOT_ID='0' * 31 + '1', PHASE='restarting', KERNEL=RELEASE)
-            w.machine.write('run/hotpatch/restored', 'FORMAT=1\nID=hp-one\nRESULT=%s\nREASON=It is gone\nEND=1\n' % result)
+            w.machine.write('run/hotpatch/restored', 'FORMAT=1\nID=hp-one\nRESULT=%s\nREASON=It is gone\\x0alivepatch: and more\nEND=1\n' % result)
             begin(w)
             wait_for('the end', lambda w=w, p=phase: w.root.get(ROOT, MANAGER, 'BaselineState') in ([p] if p else ['verifying', 'reached']))
             if phase:
                 text = str(w.root.get(ROOT, MANAGER, 'BaselineText'))
-                assert "patch 'hp-one' was not restored after the restart: It is gone" in text, text
+                assert text.endswith("patch 'hp-one' was not restored after the restart: It is gone"), text
                 out, _ = ctl(w, 'calendar')
                 assert '1 failed' in out, out
 

@@ -4,7 +4,7 @@
 # third time while that is mended. Each time the machine starts with the old kernel, the state is named, nothing is tried
 # again by itself, and mending works. Then the new kernel runs.
 # kernels: 6.1.0-50-cloud-amd64
-# options: --own-kernel --power-cuts --reboots 5 --timeout 1500
+# options: --own-kernel --power-cuts --reboots 5 --timeout 2400
 # shellcheck disable=SC2154 # variables of lib.sh and lib-guest.sh
 
 new=6.1.0-56-cloud-amd64
@@ -91,7 +91,7 @@ testcase_it_is_mended_and_goes_on() {
         expect_status 0
         run dpkg --audit
         [[ -z $output ]]
-        expect_baseline 600 scheduled
+        expect_baseline 1500 scheduled
         [[ -s /boot/vmlinuz-$new && -s /boot/initrd.img-$new ]]
         [[ $(readlink /vmlinuz) == boot/vmlinuz-$new ]]
         expect_planned_restart

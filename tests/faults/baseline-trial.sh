@@ -3,7 +3,7 @@
 # The new kernel of a baseline runs, and is not well: the machine crashes while that kernel is on trial, and another time a hotpatch
 # cannot be restored under it. Each is named, with a remedy that is one, and the baseline is not tried again by itself.
 # kernels: 6.1.0-50-cloud-amd64
-# options: --own-kernel --reboots 5 --timeout 1500
+# options: --own-kernel --reboots 5 --timeout 2400
 # shellcheck disable=SC2154 # variables of lib.sh and lib-guest.sh
 
 new=6.1.0-56-cloud-amd64
@@ -138,7 +138,7 @@ testcase_the_next_month_ends_that() {
         set_clock $(($(seconds_of "$(next_baseline day) 00:00") + 13 * 3600))
         year
         # The kernel is there; what is left to be done is to run it.
-        expect_baseline 300 scheduled
+        expect_baseline 1500 scheduled
         boots $new
         expect_planned_restart
 }

@@ -3,7 +3,7 @@
 # A machine lives a quarter in minutes: hotpatches, the baseline that the daily timer begins, a restart in the window by
 # systemd-logind, and the month after it.
 # kernels: 6.1.0-50-cloud-amd64
-# options: --own-kernel --reboots 3 --timeout 1500
+# options: --own-kernel --reboots 3 --timeout 2400
 # shellcheck disable=SC2154 # variables of lib.sh and lib-guest.sh
 
 new=6.1.0-56-cloud-amd64
@@ -88,7 +88,7 @@ testcase_the_window() {
         set_clock $((begin - 30))
         baseline_is downloaded
         [[ ! -e /boot/vmlinuz-$new ]]
-        expect_baseline 900 scheduled
+        expect_baseline 1500 scheduled
         [[ -s /boot/vmlinuz-$new && -s /boot/initrd.img-$new && -s /boot/vmlinuz-6.1.0-50-cloud-amd64 ]]
         [[ $(readlink /vmlinuz) == boot/vmlinuz-$new ]]
         [[ -e /run/reboot-required ]]

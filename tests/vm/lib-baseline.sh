@@ -102,8 +102,8 @@ set_clock() {
 
 # property NAME: a string or number of the Manager
 property() {
-        busctl get-property org.hotpatch.Hotpatch1 /org/hotpatch/Hotpatch1 org.hotpatch.Hotpatch1.Manager "$1" |
-                sed -E 's/^[a-z()]+ //; s/^"(.*)"$/\1/'
+        busctl --json=short get-property org.hotpatch.Hotpatch1 /org/hotpatch/Hotpatch1 org.hotpatch.Hotpatch1.Manager "$1" |
+                jq -r '.data | if type == "array" then map(tostring) | join(" ") else . end'
 }
 
 # baseline_is WORD: the property BaselineState
