@@ -184,4 +184,42 @@ testcase_nothing_failed() {
         [[ -z $(ls -A /run/hotpatch/load) && ! -e /var/lib/hotpatch/intent ]]
 }
 
+# of_package ACTION: what dpkg says is not for nobody
+of_package() {
+        run dpkg "$1" hotpatch hotpatch-notifier hotpatch-dev
+        expect_status 0
+        refuse_output '[Ff]ailed|[Rr]efused|[Ee]rror|[Ww]arning|not empty'
+}
+
+testcase_a_removed_package_leaves_no_unit_behind() { # once
+        mkdir -p /var/lib/prometheus/node-exporter /etc/hotpatch/trust.d
+        cp keys/root.pem keys/revocation.crl /etc/hotpatch/trust.d/
+        hotpatchctl apply version.hpb
+        systemctl enable --now hotpatch-metrics.timer
+        systemctl start hotpatch-metrics.service
+        [[ -e /var/lib/prometheus/node-exporter/hotpatch.prom ]]
+        systemctl start hotpatch-boot-check.service
+        of_package --remove
+        expect_output '^hotpatch: in force until the machine restarts.*: hp_version_line$'
+        run systemctl list-units --all --no-legend --plain 'hotpatch*'
+        [[ -z $output ]]
+        run systemctl --failed --no-legend --plain
+        [[ -z $output ]]
+        run busctl --system status org.hotpatch.Hotpatch1
+        ((status != 0))
+        [[ ! -e /run/hotpatch/fixed-cves && ! -e /var/lib/prometheus/node-exporter/hotpatch.prom ]]
+        expect_file /proc/version "$new"
+}
+
+testcase_a_purge_leaves_what_is_the_administrators() { # once
+        of_package --purge
+        run find / -xdev -path /proc -prune -o -path /run/scenario -prune -o -path /usr/lib/hotpatch-vm -prune -o \
+                -iname '*hotpatch*' -print
+        [[ $output == /etc/hotpatch ]] || fail "left behind: $output"
+        run find /run/hotpatch /run/systemd -iname '*hotpatch*'
+        refuse_output '^/run/systemd'
+        run find /etc/hotpatch -mindepth 1 -printf '%P\n'
+        [[ $(sort <<<"$output") == trust.d$'\n'trust.d/revocation.crl$'\n'trust.d/root.pem ]]
+}
+
 . "$(dirname "$0")/lib.sh"
