@@ -414,6 +414,30 @@ def test_vex_fits_the_published_schemas(pki):
         check_published('csaf_json_schema.json', vex(w, '--format=csaf'))
 
 
+def judge_csaf(document):
+    """Return: (exit status, lines) of a validator that has the published schema of CSAF and the standard's own tests"""
+    judge = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'csaf-judge.mjs')
+    p = subprocess.run(['node', judge, os.environ['HOTPATCH_CSAF_VALIDATOR']], input=json.dumps(document), text=True,
+                       stdout=subprocess.PIPE, timeout=60)
+    return p.returncode, p.stdout.splitlines()
+
+
+def test_a_csaf_validator_has_nothing_to_say(pki):
+    with World(pki, polkit='allow').start() as w:
+        apply_two(w)
+        document = vex(w, '--format=csaf')
+    status, lines = judge_csaf(document)
+    # The schema, its strict form, and the mandatory tests.
+    assert status == 0 and len(lines) == 1 and int(lines[0].split()[0]) > 40, lines
+    # What breaks the schema, and what only the standard's words forbid: a product that is not in the tree.
+    for break_it in (lambda d: d['document'].pop('tracking'),
+                     lambda d: d['vulnerabilities'][0]['product_status'].update(fixed=['NOBODY'])):
+        broken = json.loads(json.dumps(document))
+        break_it(broken)
+        status, lines = judge_csaf(broken)
+        assert status == 1 and len(lines) > 1, lines
+
+
 def check_csaf(d):
     """The rules of the profile VEX, CSAF 2.0 section 4.5, and that what is referred to is there."""
     assert d['document']['category'] == 'csaf_vex' and d['document']['publisher']['namespace'].startswith('urn:uuid:')
@@ -444,7 +468,11 @@ def check_published(name, document):
 # What needs material that is not ours to carry is a test where the material is, and elsewhere none at all.
 ELSEWHERE = {
     test_promtool_has_nothing_to_say: (shutil.which('promtool'), 'promtool (package prometheus) is not installed'),
-    test_vex_fits_the_published_schemas: ('HOTPATCH_VEX_SCHEMAS' in os.environ, 'HOTPATCH_VEX_SCHEMAS is not set'),
+    test_a_csaf_validator_has_nothing_to_say: ('HOTPATCH_CSAF_VALIDATOR' in os.environ,
+                                               'HOTPATCH_CSAF_VALIDATOR is not set (tools/test sets it)'),
+    # README.md tells where they were looked for.
+    test_vex_fits_the_published_schemas: ('HOTPATCH_VEX_SCHEMAS' in os.environ,
+                                          'HOTPATCH_VEX_SCHEMAS is not set: no package has the schema of OpenVEX'),
 }
 
 if __name__ == '__main__':
