@@ -134,8 +134,11 @@ expect_baseline() {
         local end=$(($(uptime_seconds) + $1))
 
         until baseline_is "$2"; do
-                (($(uptime_seconds) < end)) ||
+                if (($(uptime_seconds) >= end)); then
+                        cat /var/lib/hotpatch/baseline-state
+                        journalctl -q -o short-precise -n 40 -u 'hotpatch*'
                         fail "expected baseline $2 within $1 seconds, it is $(property BaselineState): $(property BaselineText)"
+                fi
                 sleep 1
         done
 }
