@@ -154,16 +154,18 @@ static int find_due(const Context *c, CalendarMonth *ret) {
         return 0;
 }
 
-/* Only an unplanned one, or one whose day has come, is in work; a clock set back undoes the others. */
-static bool is_premature(const Context *c) {
-        CalendarMonth m;
-
-        return c->s->name && !c->s->bundle && c->s->phase != BASELINE_REACHED &&
-                calendar_baseline(c->p, c->s->name, &m) >= 0 && m.day_usec > c->f->now_usec;
-}
-
 static bool is_in_work(BaselinePhase phase) {
         return phase == BASELINE_DUE || phase == BASELINE_PLANNED || phase == BASELINE_DOWNLOADED;
+}
+
+/* Only an unplanned one, or one whose day has come, is in work or was missed; a clock set back undoes the others. It does
+ * not undo what was done to the machine, as by an installation that the power was taken from. */
+static bool is_premature(const Context *c) {
+        CalendarMonth m;
+        bool undone = is_in_work(c->s->phase) || (c->s->phase == BASELINE_FAILED && c->s->cause == BASELINE_MISSED);
+
+        return undone && c->s->name && !c->s->bundle && calendar_baseline(c->p, c->s->name, &m) >= 0 &&
+                m.day_usec > c->f->now_usec;
 }
 
 /* Its month was to have a baseline while this machine took no hotpatches, or by another Months=. */

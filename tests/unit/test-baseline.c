@@ -726,6 +726,16 @@ START_TEST(test_clock_set_back_forgets_what_was_missed) {
 END_TEST
 
 /* What was done is not undone by a clock. */
+START_TEST(test_clock_set_back_after_a_failure) {
+        fail_installation();
+        waits(BASELINE_FAILED, at(2026, 10, 20, 0, 0), "2026.07");
+        facts.now_usec = at(2026, 7, 1, 12, 0);
+        step(BASELINE_WAIT, BASELINE_FAILED, "2026.07");
+        facts.now_usec = at(2026, 10, 20, 1, 0);
+        step(BASELINE_ENTER, BASELINE_DUE, "2026.10");
+}
+END_TEST
+
 START_TEST(test_clock_set_back_while_installed) {
         go_to_installed();
         facts.now_usec = at(2026, 1, 1, 12, 0);
@@ -880,6 +890,7 @@ static Suite *baseline_suite(void) {
         tcase_add_test(t, test_clock_set_back);
         tcase_add_test(t, test_clock_set_back_before_anything_is_due);
         tcase_add_test(t, test_clock_set_back_forgets_what_was_missed);
+        tcase_add_test(t, test_clock_set_back_after_a_failure);
         tcase_add_test(t, test_clock_set_back_while_installed);
         tcase_add_test(t, test_clock_jumps_over_years);
         tcase_add_test(t, test_unplanned_is_not_replaced);
