@@ -72,6 +72,7 @@ typedef struct ConfigSetting {
 } ConfigSetting;
 
 int config_load(const char *root, Config **ret, char ***ret_warnings) _must_check_ _nonnull_(1, 2, 3);
+int config_check(const char *root, const char *path, char ***ret_warnings) _must_check_ _nonnull_(1, 2, 3);
 Config *config_ref(Config *c) _nonnull_(1);
 Config *config_unref(Config *c);
 DEFINE_TRIVIAL_CLEANUP(Config *, config_unref);

@@ -120,17 +120,23 @@ static int read_file(econf_file *file, const char *path, Config *c, char ***warn
         return 0;
 }
 
-/* libeconf gives the drop-ins of both folders; which one hides which is ours to see. */
-static bool is_hidden(char *const *paths, size_t n, size_t i) {
-        const char *name = strrchr(paths[i], '/') ?: paths[i];
+static const char *name_of(const char *path) {
+        const char *slash = strrchr(path, '/');
 
-        for (size_t j = i + 1; j < n; j++)
-                if (streq(strrchr(paths[j], '/') ?: paths[j], name))
-                        return true;
-        return false;
+        return slash ? slash + 1 : path;
 }
 
-static int read_files(econf_file **files, size_t n, const char *root, Config *c, char ***warnings) {
+/* libeconf gives the drop-ins of both folders; which one hides which is ours to see. */
+static bool is_hidden(char *const *paths, size_t n, size_t i, const char *by) {
+        const char *name = name_of(paths[i]);
+
+        for (size_t j = i + 1; j < n; j++)
+                if (streq(name_of(paths[j]), name))
+                        return true;
+        return by && streq(name_of(by), name);
+}
+
+static int read_files(econf_file **files, size_t n, const char *root, const char *hide, Config *c, char ***warnings) {
         _cleanup_strv_free_ char **paths = NULL;
         size_t skip = strlen(root);
         int r;
@@ -145,7 +151,7 @@ static int read_files(econf_file **files, size_t n, const char *root, Config *c,
         for (size_t i = 0; i < n; i++) {
                 const char *shown = startswith(paths[i], root) ? paths[i] + skip : paths[i];
 
-                if (is_hidden(paths, n, i))
+                if (is_hidden(paths, n, i, hide))
                         continue;
                 r = read_file(files[i], shown, c, warnings);
                 if (r < 0)
@@ -154,7 +160,8 @@ static int read_files(econf_file **files, size_t n, const char *root, Config *c,
         return 0;
 }
 
-static int distrust(econf_err e, const char *root, Config *c, char ***warnings) {
+/* @path: the file, where there is only one */
+static int distrust(econf_err e, const char *root, const char *path, Config *c, char ***warnings) {
         _cleanup_free_ char *file = NULL, *where = NULL;
         const char *shown;
         uint64_t line = 0;
@@ -162,8 +169,8 @@ static int distrust(econf_err e, const char *root, Config *c, char ***warnings) 
         if (e == ECONF_NOMEM)
                 return -ENOMEM;
         econf_errLocation(&file, &line);
-        shown = file && *file ? file : "hotpatchd.conf";
-        if (startswith(shown, root))
+        shown = path ?: file && *file ? file : "hotpatchd.conf";
+        if (!path && startswith(shown, root))
                 shown += strlen(root);
         if (asprintf(&where, "%s:%llu", shown, (unsigned long long) line) < 0) {
                 where = NULL;
@@ -179,20 +186,23 @@ static int distrust(econf_err e, const char *root, Config *c, char ***warnings) 
 }
 
 /* The environment is the only way to tell libeconf. */
+#define JOIN_SAME_ENTRIES "ECONF_JOIN_SAME_ENTRIES"
+
 static econf_err read_history(econf_file ***files, size_t *n, const char *usr, const char *etc) {
         econf_err e;
 
-        if (setenv("ECONF_JOIN_SAME_ENTRIES", "1", 1) < 0)
+        if (setenv(JOIN_SAME_ENTRIES, "1", 1) < 0)
                 return ECONF_NOMEM;
         e = econf_readDirsHistory(files, n, usr, etc, "hotpatchd", "conf", "=", "#");
-        (void) unsetenv("ECONF_JOIN_SAME_ENTRIES");
+        (void) unsetenv(JOIN_SAME_ENTRIES);
         /* libeconf 0.5.1 has freed the list then, and does not say so. */
         if (e != ECONF_SUCCESS && e != ECONF_NOFILE)
                 *files = NULL;
         return e;
 }
 
-static int read_layers(const char *root, Config *c, char ***warnings) {
+/* @hide: not the files of that name */
+static int read_layers(const char *root, const char *hide, Config *c, char ***warnings) {
         _cleanup_free_ char *usr = NULL, *etc = NULL;
         _cleanup_(econf_file_listp) econf_file **files = NULL;
         size_t n = 0;
@@ -205,8 +215,8 @@ static int read_layers(const char *root, Config *c, char ***warnings) {
         if (e == ECONF_NOFILE)
                 return 0;
         if (e != ECONF_SUCCESS)
-                return distrust(e, root, c, warnings);
-        r = read_files(files, n, root, c, warnings);
+                return distrust(e, root, NULL, c, warnings);
+        r = read_files(files, n, root, hide, c, warnings);
         for (size_t i = 0; i < n; i++)
                 econf_freeFile(files[i]);
         return r;
@@ -227,6 +237,24 @@ static int warn_of_late_windows(const Config *c, char ***warnings) {
         return 0;
 }
 
+static int new_config(Config **ret) {
+        _cleanup_config_ Config *c = calloc(1, sizeof(*c));
+        int r;
+
+        if (!c)
+                return -ENOMEM;
+        c->n_ref = 1;
+        r = config_set_defaults(c);
+        if (r >= 0)
+                *ret = TAKE_PTR(c);
+        return r;
+}
+
+/* "/" as a root would make "//usr": harmless, but shown in warnings. */
+static const char *prefix_of(const char *root) {
+        return streq(root, "/") ? "" : root;
+}
+
 /**
  * config_load() - read the configuration
  * @root: root directory
@@ -238,24 +266,69 @@ static int warn_of_late_windows(const Config *c, char ***warnings) {
  */
 int config_load(const char *root, Config **ret, char ***ret_warnings) {
         _cleanup_strv_free_ char **warnings = NULL;
-        _cleanup_config_ Config *c = calloc(1, sizeof(*c));
+        _cleanup_config_ Config *c = NULL;
         int r;
 
-        if (!c)
-                return -ENOMEM;
-        c->n_ref = 1;
-        r = strv_copy(NULL, &warnings);
+        r = new_config(&c);
         if (r >= 0)
-                r = config_set_defaults(c);
-        if (r < 0)
-                return r;
-        /* "/" as a root would make "//usr": harmless, but shown in warnings. */
-        r = read_layers(streq(root, "/") ? "" : root, c, &warnings);
+                r = strv_copy(NULL, &warnings);
+        if (r >= 0)
+                r = read_layers(prefix_of(root), NULL, c, &warnings);
         if (r >= 0)
                 r = warn_of_late_windows(c, &warnings);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(c);
+        *ret_warnings = TAKE_PTR(warnings);
+        return 0;
+}
+
+static int read_one(const char *path, Config *c, char ***warnings) {
+        econf_file *file = NULL;
+        econf_err e;
+        int r;
+
+        if (setenv(JOIN_SAME_ENTRIES, "1", 1) < 0)
+                return -ENOMEM;
+        e = econf_readFile(&file, path, "=", "#");
+        (void) unsetenv(JOIN_SAME_ENTRIES);
+        if (e != ECONF_SUCCESS)
+                return distrust(e, "", path, c, warnings);
+        r = read_file(file, path, c, warnings);
+        econf_freeFile(file);
+        return r;
+}
+
+/**
+ * config_check() - what would be ignored of a file if it were one of the configuration's
+ * @root: root directory of the machine whose configuration it joins; one of the same name is not read
+ * @path: the file, not below @root; the caller has seen that it is one
+ * @ret_warnings: as those of config_load(), of this file, and of what it makes of the whole; never NULL; free
+ *   with strv_free()
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int config_check(const char *root, const char *path, char ***ret_warnings) {
+        _cleanup_strv_free_ char **warnings = NULL, **before = NULL;
+        _cleanup_config_ Config *c = NULL;
+        size_t n;
+        int r;
+
+        r = new_config(&c);
+        if (r >= 0)
+                r = strv_copy(NULL, &warnings);
+        if (r >= 0)
+                r = read_layers(prefix_of(root), path, c, &before);
+        n = strv_length(before);
+        if (r >= 0)
+                r = warn_of_late_windows(c, &before);
+        if (r >= 0)
+                r = read_one(path, c, &warnings);
+        /* What is so without the file is not the file's doing. */
+        if (r >= 0 && strv_length(before) == n)
+                r = warn_of_late_windows(c, &warnings);
+        if (r < 0)
+                return r;
         *ret_warnings = TAKE_PTR(warnings);
         return 0;
 }

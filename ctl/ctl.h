@@ -110,6 +110,7 @@ int verb_check(Ctl *ctl, int argc, char *argv[]);
 int verb_reboot(Ctl *ctl, int argc, char *argv[]);
 int verb_calendar(Ctl *ctl, int argc, char *argv[]);
 int verb_policy(Ctl *ctl, int argc, char *argv[]);
+int policy_check(Ctl *ctl, int argc, char *argv[]);
 int verb_baseline(Ctl *ctl, int argc, char *argv[]);
 int verb_metrics(Ctl *ctl, int argc, char *argv[]);
 int verb_vex(Ctl *ctl, int argc, char *argv[]);

@@ -2,8 +2,8 @@
 
 /*
  * `hotpatchctl policy`: hotpatchd.conf(5) as it is in effect, each setting with the place it comes from,
- * and what in the files was not understood. `hotpatchctl policy reload` has the files read again. With
- * --json the daemon's answer is passed on as it is (doc/json-shapes.md).
+ * and what in the files was not understood. `hotpatchctl policy reload` has the files read again;
+ * `check` is in verb-policy-check.c. With --json the daemon's answer is passed on as it is (doc/json-shapes.md).
  */
 
 #include "ctl/call.h"
@@ -106,8 +106,13 @@ int verb_policy(Ctl *ctl, int argc, char *argv[]) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         int r;
 
+        if (argc > 1 && streq(argv[1], "check"))
+                return argc > 2 ? policy_check(ctl, argc - 2, argv + 2) :
+                                  ctl_usage_of("policy", "'policy check' needs a PATH");
         if (argc > 1 && !streq(argv[1], "reload"))
-                return ctl_usage_of("policy", "'policy' knows 'reload', not '%s'", argv[1]);
+                return ctl_usage_of("policy", "'policy' knows 'reload' and 'check', not '%s'", argv[1]);
+        if (argc > 2)
+                return ctl_usage_of("policy", "'policy reload' takes no argument, and got '%s'", argv[2]);
         r = argc > 1 ? reload(ctl, &error) : show(ctl, &error);
         return r < 0 ? ctl_fail(ctl, NULL, &error, r) : HOTPATCH_EXIT_OK;
 }

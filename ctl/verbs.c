@@ -53,9 +53,11 @@ const VerbEntry ctl_verbs[] = {
                 {"needs-reboot", "", 0, 0, 0, false, verb_needs_reboot,
                                 "must the machine restart? exit status 0 or 11"},
                 {"motd", "", 0, 0, 0, false, verb_motd, "what somebody who logs in should know"},
-                {"policy", "[reload]", 0, 1, 0, false, verb_policy,
-                                "what is configured, and where",
-                                "  reload   read hotpatchd.conf(5) again\n"},
+                {"policy", "[VERB [PATH...]]", 0, UINT_MAX, 0, false, verb_policy,
+                                "what is configured, and where; reload, check",
+                                "  reload          read hotpatchd.conf(5) again\n"
+                                "  check PATH...   would anything in these files be ignored? exit status 0 or 11;\n"
+                                "                  needs no daemon\n"},
                 {"calendar", "[YEAR]", 0, 1, 0, false, verb_calendar,
                                 "which months restart, which do not, what was done"},
                 {"reboot", "[VERB [TIME]]", 0, 2, 0, false, verb_reboot,

@@ -28,7 +28,7 @@ enum hotpatchctl_exit {
         HOTPATCH_EXIT_KERNEL = 8,        /* the kernel refused or could not finish */
         HOTPATCH_EXIT_UNREACHABLE = 9,   /* hotpatchd cannot be reached on the bus */
         HOTPATCH_EXIT_DRIFT = 10,        /* audit: kernel, records and store do not agree */
-        HOTPATCH_EXIT_NO = 11,           /* is-current, needs-reboot: no */
+        HOTPATCH_EXIT_NO = 11,           /* is-current, needs-reboot, policy check: no */
 };
 
 /**

@@ -164,6 +164,10 @@ def test_policy(pki):
         assert changes['changed'] and changes['round_trips'] == 1, changes
         wrong, = play(w, policy(settings={'Policy': {'Hotptach': True}}), code=2)
         assert 'Hotptach' in wrong['msg'], wrong
+        for arguments in ((), ('--check',)):
+            bad, = play(w, policy(settings={'Baseline': {'Months': [1, 4], 'Window': '25:00'}}), code=2, arguments=arguments)
+            assert "50-ansible.conf:5: 'Window' of [Baseline] must be a calendar event" in bad['msg'], bad
+            assert bad['round_trips'] == 0, 'before anything was written, and nobody was asked'
         info, gone = play(w, {'hotpatch.hotpatch.hotpatch_info': {'gather': ['policy']}}, policy(state='absent'))
         values = {s['key']: s['value'] for s in info['policy']['settings']}
         assert values['Ring'] == 'canary', 'the policy of before the failure is in effect again'

@@ -252,6 +252,14 @@ def monitor(run, w, path):
     run.seen.add('monitor')
 
 
+def policy_files(run, w):
+    path = os.path.join(w.bus.directory, '50-site.conf')
+    for text, code in ('[Policy]\nRing=a\n', 0), ('[Policy]\nRign=a\n', 11):
+        write(path, text)
+        assert run('policy', 'check', path, code=code)['valid'] == (code == 0)
+    run('policy', 'check', path + '.none', code=3)
+
+
 def history(run, w):
     """The journal of this machine may not be there; that of tests/bus/test_history.py is made up."""
     directory = os.path.join(w.bus.directory, 'journal')
@@ -285,6 +293,7 @@ def test_every_verb_prints_what_its_schema_says(pki):
         monitor(run, w, path)
         history(run, w)
         run('policy', 'reload')
+        policy_files(run, w)
         run('reboot', 'cancel', code=3)
         assert run('reboot', 'schedule', '+2h')['changed'] is False
         forced(run, w)

@@ -5,6 +5,7 @@
 import json
 import os
 import signal
+import tempfile
 import time
 
 from hotpatchtest import JOB, MANAGER, NO_OPTIONS, NOBODY, ROOT, World, main, read, refused, wait_for
@@ -45,6 +46,38 @@ def test_everybody_may_see_what_is_configured(pki):
         assert 'strictest value' in out and "'Nonsense'" in out, out
         assert ctl_json(w, 'policy')[0]['settings'][0]['key'] == 'SignaturesMin'
         ctl(w, 'policy', 'forget', code=2)
+
+
+def checked(w, text, code, user=NOBODY):
+    """What 'policy check' says of a drop-in of that text."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        path = os.path.join(folder, '50-site.conf')
+        with open(path, 'w', encoding='utf-8') as f:
+            f.write(text)
+        out, _ = ctl(w, 'policy', 'check', path, code=code, user=user)
+    return out.replace(folder + '/', '')
+
+
+def test_a_file_is_looked_at_before_it_is_put_in_place(pki):
+    with World(pki).start() as w:
+        assert checked(w, '[Policy]\nRing=a\n[Baseline]\nWindow=Sat 02:00\n', 0) == 'Nothing in it would be ignored.\n'
+        out = checked(w, '[Policy]\nHotptach=yes\n\n[Baseline]\nWindow=25:00\n', 11)
+        assert "50-site.conf:2: unknown key 'Hotptach' in section [Policy]" in out, out
+        assert "50-site.conf:5: 'Window' of [Baseline] must be a calendar event" in out and len(out.splitlines()) == 2, out
+        assert '50-site.conf:1: ' in checked(w, '[Policy\n', 11)
+        # Each value is fine, and together they are not.
+        assert 'begins after its deadline' in checked(w, '[Baseline]\nDay=first Tue\nWindow=Mon 22:00\nDeadlineSec=1d\n', 11)
+        # What is written there goes to a terminal.
+        assert '\x1b' not in checked(w, '[Policy]\n\x1b[31mRing=a\n', 11)
+        assert settings(w.root)['Ring']['sources'] == [] and 'warnings' not in w.root.properties
+        # The daemon is not asked, and need not be there.
+        assert w.daemon.stop() == 0
+        checked(w, '[Policy]\nRing=a\n', 0)
+        assert 'Is a directory' in ctl(w, 'policy', 'check', '/', code=1)[1]
+        ctl(w, 'policy', 'check', '/nowhere', code=3)
+        ctl(w, 'policy', 'check', code=2)
+        ctl(w, 'policy', 'reload', 'now', code=2)
 
 
 def test_it_is_read_again(pki):

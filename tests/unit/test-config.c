@@ -93,6 +93,40 @@ START_TEST(test_layers) {
 }
 END_TEST
 
+/* A file that joins the others: what is said of them is not said of it, and one of its name makes room. */
+START_TEST(test_check) {
+        _cleanup_free_ char *draft = tree_path(&tree, "draft/50-site.conf");
+        char expected[512];
+
+        tree_file(&tree, ETC, "[Trust]\nSignaturesMin=nine\n");
+        tree_file(&tree, ETC ".d/50-site.conf", "[Baseline]\nDay=first Tue\nWindow=Mon 22:00\nDeadlineSec=1d\n");
+        tree_file(&tree, "draft/50-site.conf", "[Trust]\nSignaturesMin=2\n");
+        ck_assert_ok(config_check(tree.root, draft, &warnings));
+        ck_assert_uint_eq(strv_length(warnings), 0);
+        warnings = strv_free(warnings);
+
+        tree_file(&tree, "draft/50-site.conf", "[Trust]\nSignaturesMin=2\n\n[Policy]\nRign=a\n");
+        ck_assert_ok(config_check(tree.root, draft, &warnings));
+        ck_assert_uint_eq(strv_length(warnings), 1);
+        snprintf(expected, sizeof(expected), "%s:5: unknown key 'Rign' in section [Policy], ignoring it", draft);
+        ck_assert_str_eq(warnings[0], expected);
+        warnings = strv_free(warnings);
+
+        /* What makes a window late may stand in two files. */
+        tree_file(&tree, ETC ".d/50-site.conf", "");
+        tree_file(&tree, ETC ".d/60-more.conf", "[Baseline]\nDay=first Tue\nWindow=Mon 22:00\n");
+        tree_file(&tree, "draft/50-site.conf", "[Baseline]\nDeadlineSec=1d\n");
+        ck_assert_ok(config_check(tree.root, draft, &warnings));
+        ck_assert_uint_eq(strv_length(warnings), 1);
+        ck_assert_ptr_nonnull(strstr(warnings[0], "begins after its deadline"));
+        warnings = strv_free(warnings);
+        /* It was so before. */
+        tree_file(&tree, ETC ".d/70-late.conf", "[Baseline]\nDeadlineSec=1d\n");
+        ck_assert_ok(config_check(tree.root, draft, &warnings));
+        ck_assert_uint_eq(strv_length(warnings), 0);
+}
+END_TEST
+
 START_TEST(test_masked) {
         _cleanup_free_ char *mask = tree_path(&tree, ETC ".d/10-vendor.conf");
 
@@ -467,6 +501,7 @@ static Suite *config_suite(void) {
         tcase_add_test(c, test_nothing);
         tcase_add_test(c, test_all);
         tcase_add_test(c, test_layers);
+        tcase_add_test(c, test_check);
         tcase_add_test(c, test_masked);
         tcase_add_loop_test(c, test_spans, 0, ELEMENTSOF(spans));
         tcase_add_test(c, test_warnings);

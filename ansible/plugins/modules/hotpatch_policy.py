@@ -14,8 +14,9 @@ short_description: The policy of hotpatchd, as a drop-in of hotpatchd.conf(5)
 version_added: 0.1.0
 description:
   - Writes one drop-in, has the daemon read its configuration again, and asks it what is in effect now.
-  - When the daemon has a word against a line of the drop-in, or another file overrides a setting, the task fails
-    with the daemon's own words and the drop-in is as it was before.
+  - Unknown keys and bad values are refused before anything is written, with the line and what would be right there
+    (C(hotpatchctl policy check)).
+  - When another file overrides a setting, the task fails as well and the drop-in is as it was before.
 options:
   settings:
     description:
@@ -39,9 +40,9 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     description:
-      - Tells whether the file would change, and fails when the daemon knows no such section or key, or when a drop-in that
-        comes later decides. What the daemon thinks of a value is known only afterwards.
-    support: partial
+      - Tells whether the file would change, and fails for an unknown section or key, for a bad value, and when a drop-in
+        that comes later decides.
+    support: full
   diff_mode:
     description: Shows the drop-in before and after.
     support: full
@@ -81,8 +82,10 @@ round_trips:
   type: int
 '''
 
+import json
 import os
 import re
+import shutil
 import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
@@ -139,6 +142,23 @@ def write(module, path, text):
     module.set_mode_if_different(path, 0o644, False)
 
 
+def ignored(module, service, path, text):
+    """What hotpatchd would ignore of the drop-in: hotpatchctl reads it by the same code, out of everybody's way."""
+    folder = tempfile.mkdtemp(dir=module.tmpdir)
+    draft = os.path.join(folder, os.path.basename(path))
+    try:
+        with open(draft, 'wb') as stream:
+            stream.write(to_bytes(text))
+        status, out, err = service.run([module.get_bin_path('hotpatchctl', required=True), '--json=short', 'policy',
+                                        'check', draft])
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    # 0: all of it would be taken, 11: not so
+    if status not in (0, 11):
+        raise ServiceError(err.strip() or 'hotpatchctl ended with %d' % status, path=path)
+    return [w.replace(draft + ':', path + ':') for w in json.loads(out)['warnings']]
+
+
 def objections(policy, path, settings):
     """What the daemon has against the drop-in: its warnings, and settings that another place decides."""
     found = [w for w in policy['warnings'] if w.startswith(path + ':')]
@@ -152,7 +172,7 @@ def objections(policy, path, settings):
 
 
 def foreseen(policy, path, settings):
-    """In check mode: what the daemon, asked before, would have against the drop-in. Values it has not seen yet."""
+    """In check mode: what the daemon, asked before, would have against the drop-in."""
     known = dict(((s['section'], s['key']), s['sources']) for s in policy['settings'])
     found = []
     for section in sorted(settings):
@@ -184,6 +204,9 @@ def perform(module, service):
     answer = {'path': path, 'changed': before != after}
     if module._diff:
         answer['diff'] = {'before': before or '', 'after': after or '', 'before_header': path, 'after_header': path}
+    wrong = ignored(module, service, path, after) if after is not None else []
+    if wrong:
+        raise ServiceError('; '.join(wrong), path=path)
     if module.check_mode:
         wrong = foreseen(service.document('GetPolicy'), path, settings) if after is not None else []
         if wrong:
