@@ -127,7 +127,7 @@ static bool is_help(const char *arg) {
  */
 int bundle_verbs_run(const char *name, const BundleVerb *verbs, size_t n, Ctl *ctl, int argc, char *argv[]) {
         if (argc < 2)
-                return ctl_usage("say what to do, 'hotpatchctl %s --help' lists it", name);
+                return ctl_usage_of(name, "say what to do with '%s'", name);
         if (is_help(argv[1])) {
                 help_all(name, verbs, n);
                 return HOTPATCH_EXIT_OK;
@@ -142,5 +142,5 @@ int bundle_verbs_run(const char *name, const BundleVerb *verbs, size_t n, Ctl *c
                         }
                 return verbs[i].run(ctl, &verbs[i], argc - 1, argv + 1);
         }
-        return ctl_usage("'%s' has no verb '%s'", name, argv[1]);
+        return ctl_usage_of(name, "'%s' has no verb '%s'", name, argv[1]);
 }

@@ -303,6 +303,11 @@ static int keep(Reader *reader, const char *arg) {
 }
 
 static int read_verb(Reader *reader, const char *arg) {
+        /* What other programs take for --help; the verb that it is about may follow. */
+        if (streq(arg, "help")) {
+                reader->ctl->help = true;
+                return 0;
+        }
         reader->verb = verb_find(arg);
         if (!reader->verb) {
                 const char *meant = verb_meant(arg);

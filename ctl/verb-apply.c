@@ -199,7 +199,7 @@ int verb_apply(Ctl *ctl, int argc, char *argv[]) {
         if (ctl->dry_run)
                 return verb_plan(ctl, argc, argv);
         if (ctl->wait_trial && !ctl->wait)
-                return ctl_usage("--wait-trial and --no-wait contradict each other");
+                return ctl_usage_of("apply", "--wait-trial and --no-wait contradict each other");
         r = waiter_new(ctl, &w, &error);
         if (r >= 0 && ctl->wait_trial)
                 r = trial_waiter_new(ctl, &trial, &error);
@@ -224,7 +224,7 @@ int verb_remove(Ctl *ctl, int argc, char *argv[]) {
 
         for (int i = 1; i < argc; i++)
                 if (!argument_is_id(argv[i]))
-                        return ctl_usage("'%s' is not an id, see 'hotpatchctl list'", argv[i]);
+                        return ctl_usage_of(argv[0], "'%s' is not an id, see 'hotpatchctl list'", argv[i]);
         if (ctl->dry_run)
                 return plan_removal(ctl, argc, argv);
         r = waiter_new(ctl, &w, &error);
@@ -272,8 +272,7 @@ int verb_cancel(Ctl *ctl, _unused_ int argc, char *argv[]) {
         int r;
 
         if (!argument_is_job(argv[1]))
-                return ctl_usage("'%s' is not the number of a job, see 'hotpatchctl status'",
-                                argv[1]);
+                return ctl_usage_of("cancel", "'%s' is not the number of a job, see 'hotpatchctl status'", argv[1]);
         r = call_job(ctl, argv[1], "Cancel", &error);
         if (r >= 0 && ctl->json)
                 r = call_print_job_told(ctl, argv[1], true);
@@ -300,7 +299,7 @@ int verb_end_trial(Ctl *ctl, int argc, char *argv[]) {
 
         for (int i = 1; i < argc; i++)
                 if (!argument_is_id(argv[i]))
-                        return ctl_usage("'%s' is not an id, see 'hotpatchctl list'", argv[i]);
+                        return ctl_usage_of(argv[0], "'%s' is not an id, see 'hotpatchctl list'", argv[i]);
         r = call_with_ids(ctl, "EndTrial", argv + 1, &reply, &error);
         if (r >= 0 && ctl->json)
                 r = print_ended(ctl, argv + 1);

@@ -36,7 +36,7 @@ int verb_force(Ctl *ctl, _unused_ int argc, char *argv[]) {
         int r;
 
         if (!argument_is_job(argv[1]))
-                return ctl_usage("'%s' is not the number of a job, see 'hotpatchctl status'", argv[1]);
+                return ctl_usage_of("force", "'%s' is not the number of a job, see 'hotpatchctl status'", argv[1]);
         if (!is_wanted(ctl)) {
                 fputs("Nothing was forced.\n", stderr);
                 r = ctl->json ? call_print_job_told(ctl, argv[1], false) : 0;

@@ -225,7 +225,7 @@ int plan_removal(Ctl *ctl, int argc, char *argv[]) {
 int verb_plan(Ctl *ctl, int argc, char *argv[]) {
         for (int i = 1; i < argc && argc > 2; i++)
                 if (argument_is_file(argv[i]))
-                        return ctl_usage("'plan' takes one file or several ids; '%s' can be staged "
+                        return ctl_usage_of("plan", "'plan' takes one file or several ids; '%s' can be staged "
                                          "first",
                                         argv[i]);
         return show_plan(ctl, "Plan", argc, argv);

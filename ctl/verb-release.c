@@ -35,7 +35,7 @@ int verb_release(Ctl *ctl, int argc, char *argv[]) {
 
         for (int i = 1; i < argc; i++)
                 if (!argument_is_id(argv[i]))
-                        return ctl_usage("'%s' is not an id, see 'hotpatchctl list'", argv[i]);
+                        return ctl_usage_of(argv[0], "'%s' is not an id, see 'hotpatchctl list'", argv[i]);
         r = call_with_ids(ctl, "Release", argv + 1, &reply, &error);
         if (r >= 0)
                 r = print_outcome(ctl, argv + 1, NULL);

@@ -526,6 +526,10 @@ def test_a_typing_error_is_understood(pki):
                                    (['reboot', 'never'], "'schedule [TIME]'", 'hotpatchctl reboot --help')):
             _, err = ctl(w, *words, code=2)
             assert said in err and f"  Try '{helps}'." in err, err
+        for words in (['cancel', 'x'], ['force', 'x'], ['remove', 'a b'], ['release', 'a b'], ['bundle', 'foo'], ['key']):
+            _, err = ctl(w, *words, code=2)
+            assert f"  Try 'hotpatchctl {words[0]} --help'." in err, err
+        assert ctl(w, 'help') == ctl(w, '--help') and ctl(w, 'help', 'apply') == ctl(w, 'apply', '--help')
 
 
 def test_before_the_first_baseline(pki):
