@@ -76,6 +76,9 @@ void job_rollback_is_out(Job *j);
 void job_return(Job *j, char *const *ids);
 void job_returned(Job *j);
 void job_return_failed(Job *j, int r, const sd_bus_error *error);
+void job_return_undone(Job *j);
+bool job_return_tries_again(Job *j, int r, const sd_bus_error *error);
+void job_return_give_up(Job *j, int r, const sd_bus_error *error);
 void job_error_extend(Job *j, const char *format, ...) _printf_(2, 3);
 
 /* job-replaced.c */

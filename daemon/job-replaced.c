@@ -98,6 +98,12 @@ void job_replaced_over(Job *j) {
         job_finish_undone(j);
 }
 
+static int list_again(Job *j) {
+        job_wait_stop(j);
+        job_bring_back_replaced(j);
+        return WAIT_OVER;
+}
+
 /**
  * job_bring_back_replaced() - nothing of the job is in the kernel any more, nor in the records
  *
@@ -108,12 +114,16 @@ void job_bring_back_replaced(Job *j) {
         int r;
 
         if (j->returning)
-                return job_replaced_over(j);
-        job_tell_foreign(j, j->replaced_foreign);
+                return job_return_undone(j);
+        if (!j->foreign_told)
+                job_tell_foreign(j, j->replaced_foreign);
+        j->foreign_told = true;
         r = list_missing(j, &ids);
+        if (r < 0 && job_return_tries_again(j, r, NULL) && job_wait_after(j, list_again, JOB_RETRY_USEC) >= 0)
+                return;
         if (r < 0) {
-                j->returning = true;
-                return job_return_failed(j, r, NULL);
+                job_return_give_up(j, r, NULL);
+                return job_replaced_over(j);
         }
         if (!ids)
                 return job_replaced_over(j);

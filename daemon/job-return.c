@@ -7,6 +7,10 @@
  * They are wanted all the time: one that cannot be brought back is put there by the next start of the machine. Nobody
  * can cancel it, and there is no undoing but of what gets stuck on its way in.
  *
+ * A read that fails, or memory that is short, is mostly over a second later, and until then the machine runs with a hole that
+ * was closed before. So after that undoing it is tried again, some times, from the beginning: what is in force by now
+ * is passed over. A verdict (on a signature, say, or the patch's own no) is not asked for twice.
+ *
  * Who comes back is decided by who knows why they left: job-rollback.c, job-replaced.c. Not what has been forbidden
  * meanwhile, see readmit.c.
  */
@@ -25,6 +29,8 @@
 
 /* A bundle is read, checked and its module written to a tmpfs. */
 #define RETURN_TIMEOUT_USEC (120 * USEC_PER_SEC)
+/* A shortage that lasts longer than that is not ours to wait out: others want the kernel, too. */
+#define RETURN_TRIES_MAX 3U
 
 /* As it was admitted: certificates may have expired since. */
 static int extract(const Job *j, const char *id, int output_fd, sd_bus_error *error) {
@@ -37,8 +43,10 @@ static int extract(const Job *j, const char *id, int output_fd, sd_bus_error *er
         if (r < 0)
                 return r;
         fd = store_admitted_open(m->store, id);
-        if (fd < 0)
+        if (fd == -ENOENT)
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("NoSuchBundle"), "The bundle of '%s' is gone", id);
+        if (fd < 0)
+                return fd;
         copy_fd = store_tmpfile(m->store, error);
         if (copy_fd < 0)
                 return copy_fd;
@@ -108,6 +116,7 @@ static int plan_return(Job *j) {
                 if (r < 0)
                         return r;
         }
+        plan_free(j->plan);
         j->plan = TAKE_PTR(plan);
         j->step = 0;
         return 0;
@@ -139,13 +148,18 @@ static void stays_out(void *userdata, const char *id, const char *why) {
 }
 
 /* Wanted they are, all of them; but not whatever else has been decided meanwhile. */
-static int begin(Job *j, char *const *ids) {
+static int begin(Job *j) {
         char name[16];
         int r;
 
-        r = readmit_filter(j->manager, j->config, ids, stays_out, j, &j->returns);
-        if (r < 0 || !j->returns)
-                return r;
+        if (!j->return_filtered) {
+                r = readmit_filter(j->manager, j->config, j->return_ids, stays_out, j, &j->returns);
+                if (r < 0)
+                        return r;
+                j->return_filtered = true;
+        }
+        if (!j->returns)
+                return 0;
         job_set_state(j, JOB_LOADING);
         j->load_dir_fd = safe_close(j->load_dir_fd);
         snprintf(name, sizeof(name), "%" PRIu32, j->id);
@@ -154,6 +168,22 @@ static int begin(Job *j, char *const *ids) {
                 return r;
         return worker_start(j->manager->event, "return", RETURN_TIMEOUT_USEC, extract_all, j, extracted, j,
                 &j->worker);
+}
+
+static void over(Job *j) {
+        if (j->type == JOB_ROLLBACK)
+                job_rollback_over(j);
+        else
+                job_replaced_over(j);
+}
+
+static void go(Job *j) {
+        int r = begin(j);
+
+        if (r < 0)
+                job_return_failed(j, r, NULL);
+        else if (!j->returns)
+                job_returned(j);
 }
 
 /**
@@ -169,21 +199,36 @@ void job_return(Job *j, char *const *ids) {
         j->returning = true;
         /* Who stopped the job wanted what was before. */
         j->cancelled = false;
-        r = begin(j, ids);
+        r = strv_copy(ids, &j->return_ids);
         if (r < 0)
-                job_return_failed(j, r, NULL);
-        else if (!j->returns)
-                job_returned(j);
+                return job_return_failed(j, r, NULL);
+        go(j);
+}
+
+static int try_again(Job *j) {
+        job_wait_stop(j);
+        go(j);
+        return WAIT_OVER;
+}
+
+/** job_return_undone() - what got stuck on its way in is out again: once more, or that was it */
+void job_return_undone(Job *j) {
+        bool again = j->return_again;
+
+        j->return_again = false;
+        j->failures = 0;
+        if (again && job_wait_after(j, try_again, JOB_RETRY_USEC) >= 0)
+                return;
+        if (again)
+                job_return_give_up(j, -ENOMEM, NULL);
+        over(j);
 }
 
 /** job_returned() - all steps of the return are done */
 void job_returned(Job *j) {
         for (char **id = j->returns; id && *id; id++)
                 job_record(j, HOTPATCH_MESSAGE_APPLIED, LOG_NOTICE, *id, NULL, "Patch '%s' is active again", *id);
-        if (j->type == JOB_ROLLBACK)
-                job_rollback_over(j);
-        else
-                job_replaced_over(j);
+        over(j);
 }
 
 /* What got stuck stays in the list of what is undone. */
@@ -225,20 +270,62 @@ void job_error_extend(Job *j, const char *format, ...) {
         longer = SD_BUS_ERROR_NULL;
 }
 
+/* A verdict says the same the next time; a transition that does not end has had its time. */
+static bool may_pass(int r) {
+        switch (-r) {
+        case EKEYREJECTED:
+        case EKEYEXPIRED:
+        case EKEYREVOKED:
+        case ENOKEY:
+        case ENOEXEC:
+        case EPERM:
+        case ENOENT:
+        case ECANCELED:
+        case ETIME:
+                return false;
+        default:
+                return true;
+        }
+}
+
 /**
- * job_return_failed() - something of the return did not work
+ * job_return_tries_again() - is it worth another try?
  * @r: negative errno
- * @error: the refusal, or NULL
  *
- * What came back into force stays, what got stuck on its way in goes out again; all of it stays wanted.
+ * Counts it, and says so.
  */
-void job_return_failed(Job *j, int r, const sd_bus_error *error) {
+bool job_return_tries_again(Job *j, int r, const sd_bus_error *error) {
+        if (!may_pass(r) || ++j->return_tries >= RETURN_TRIES_MAX)
+                return false;
+        job_record(j, HOTPATCH_MESSAGE_UNDO_FAILED, LOG_WARNING, j->ids ? j->ids[0] : NULL, NULL,
+                "What '%s' had %s could not be brought back, and it is tried again: %s",
+                j->ids ? j->ids[0] : "it", how_it_left(j),
+                sd_bus_error_is_set(error) && error->message ? error->message : strerror(-r));
+        return true;
+}
+
+/** job_return_give_up() - it is not tried any more: say so in the job, and in the journal */
+void job_return_give_up(Job *j, int r, const sd_bus_error *error) {
         job_error_extend(j, "; what it had %s could not be brought back: %s",
                 how_it_left(j),
                 sd_bus_error_is_set(error) && error->message ? error->message : strerror(-r));
         j->return_failed = true;
         job_record(j, HOTPATCH_MESSAGE_UNDO_FAILED, LOG_CRIT, j->ids ? j->ids[0] : NULL, NULL, "%s",
                 strempty(j->error.message));
+}
+
+/**
+ * job_return_failed() - something of the return did not work
+ * @r: negative errno
+ * @error: the refusal, or NULL
+ *
+ * What came back into force stays, what got stuck on its way in goes out again, and then it is tried once more or not; all
+ * of it stays wanted.
+ */
+void job_return_failed(Job *j, int r, const sd_bus_error *error) {
+        j->return_again = j->returning && job_return_tries_again(j, r, error);
+        if (!j->return_again)
+                job_return_give_up(j, r, error);
         if (j->returning)
                 keep_what_is_back(j);
         job_undo(j);

@@ -75,12 +75,26 @@ static void strike(const Job *j) {
                                 clock_usec(CLOCK_REALTIME), strempty(t->reason), NULL) < 0);
 }
 
+static int bring_back(Job *j) {
+        int r = restore_records(j);
+
+        job_wait_stop(j);
+        j->wanted_back = r >= 0;
+        if (r < 0 && job_return_tries_again(j, r, NULL) && job_wait_after(j, bring_back, JOB_RETRY_USEC) >= 0)
+                return WAIT_OVER;
+        if (r < 0)
+                job_return_give_up(j, r, NULL);
+        if (r < 0 || !j->rollback.returns)
+                job_rollback_over(j);
+        else
+                job_return(j, j->rollback.returns);
+        return WAIT_OVER;
+}
+
 /** job_rollback_is_out() - everything is out of the kernel, and its records are gone */
 void job_rollback_is_out(Job *j) {
-        int r;
-
         if (j->returning)
-                return job_rollback_over(j);
+                return job_return_undone(j);
         for (char **id = j->committed; id && *id; id++) {
                 trials_drop_patch(j->manager->trials, *id, "it required a patch that failed its trial");
                 job_record(j, HOTPATCH_MESSAGE_REMOVED, LOG_WARNING, *id, NULL, "Patch '%s' was taken out", *id);
@@ -90,13 +104,7 @@ void job_rollback_is_out(Job *j) {
         j->returning = true;
         strv_free(j->committed);
         j->committed = NULL;
-        r = restore_records(j);
-        j->wanted_back = r >= 0;
-        if (r < 0)
-                return job_return_failed(j, r, NULL);
-        if (!j->rollback.returns)
-                return job_rollback_over(j);
-        job_return(j, j->rollback.returns);
+        (void) bring_back(j);
 }
 
 /* --- out --- */

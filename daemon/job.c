@@ -161,6 +161,7 @@ Job *job_free(Job *j) {
         trial_record_done(&j->rollback);
         strv_free(j->replaced);
         strv_free(j->replaced_foreign);
+        strv_free(j->return_ids);
         strv_free(j->returns);
         forced_done(&j->forced_before);
         free(j->path);

@@ -65,8 +65,12 @@ typedef enum JobResult {
  * @rollback: the trial that failed; of a rollback only
  * @replaced: patches that its module takes out of force with its transition, in the order of application
  * @replaced_foreign: modules of others that it takes out so
+ * @foreign_told: that these do not come back
  * @returning: what failed is out; what it had superseded or replaced is on its way in
- * @returns: that
+ * @return_ids, @returns: that; without what may not
+ * @return_filtered: it is known what may not
+ * @return_tries: how often something of it did not work
+ * @return_again: it is tried again when what got stuck is out
  * @wanted_back: of a rollback: the records of that lie in admitted/ again
  * @return_failed: some of that could not be brought back
  * @call_*: the blocking call that a worker makes for it; late: it should have come back long ago
@@ -110,8 +114,13 @@ typedef struct Job {
         TrialRecord rollback;
         char **replaced;
         char **replaced_foreign;
+        bool foreign_told;
         bool returning;
+        char **return_ids;
         char **returns;
+        bool return_filtered;
+        unsigned return_tries;
+        bool return_again;
         bool wanted_back;
         bool return_failed;
 

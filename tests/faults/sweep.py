@@ -187,8 +187,6 @@ class Rollback(Operation):
     order = ('hp-one', 'hp-top', 'hp-two')
     blamed = {'hp-two'}
     tried = False
-    # What cannot be read when it is to come back stays wanted and out of force until the machine starts anew.
-    kinds = KILLS
 
     def begin(self, w):
         def job():
