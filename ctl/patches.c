@@ -45,6 +45,7 @@ static int patch_to_value(const PatchInfo *p, Value **ret) {
                         value_set_bool(v, "foreign", p->foreign) < 0 ||
                         value_set_time(v, "applied", p->applied_usec) < 0 ||
                         value_set_time(v, "trial_until", p->trial_until_usec) < 0 ||
+                        value_set_string(v, "trial_kind", or_null(strempty(p->trial_kind))) < 0 ||
                         value_set_integer(v, "tripped", p->tripped) < 0 ||
                         value_set_bool(v, "wanted", p->wanted) < 0 ||
                         value_set_bool(v, "quarantined", p->quarantined) < 0 ||

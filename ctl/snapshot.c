@@ -52,6 +52,7 @@ static const Property patch_properties[] = {
         { "Sequence", 't', offsetof(PatchInfo, sequence) },
         { "AppliedUSec", 't', offsetof(PatchInfo, applied_usec) },
         { "Tripped", 't', offsetof(PatchInfo, tripped) },
+        { "TrialKind", 's', offsetof(PatchInfo, trial_kind) },
         { "TrialUntilUSec", 't', offsetof(PatchInfo, trial_until_usec) },
         { "Foreign", 'b', offsetof(PatchInfo, foreign) },
         { "Wanted", 'b', offsetof(PatchInfo, wanted) },

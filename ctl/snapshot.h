@@ -84,6 +84,7 @@ typedef struct PatchInfo {
         uint64_t applied_usec;
         uint64_t tripped;
         uint64_t trial_until_usec;
+        char *trial_kind;
         bool foreign;
         bool wanted;
         bool quarantined;

@@ -33,7 +33,7 @@ struct TrialWaiter {
         sd_event_source *timer;
 };
 
-/** trial_words() - "on trial until 14:02"; empty when it is not on trial; NULL without memory */
+/** trial_words() - "on trial until 14:02[, for signs that name it]"; empty when it is not on trial; NULL without memory */
 char *trial_words(const PatchInfo *p) {
         time_t until = (time_t) (p->trial_until_usec / USEC_PER_SEC), now = time(NULL);
         struct tm tm;
@@ -44,7 +44,8 @@ char *trial_words(const PatchInfo *p) {
         /* A day when it is not within one. */
         if (strftime(clock, sizeof(clock), until - now < 20 * 3600 ? "%H:%M" : "%Y-%m-%d %H:%M", &tm) == 0)
                 return strdup("");
-        return asprintf(&words, "on trial until %s", clock) < 0 ? NULL : words;
+        return asprintf(&words, "on trial until %s%s", clock,
+                        streq_ptr(p->trial_kind, "return") ? ", for signs that name it" : "") < 0 ? NULL : words;
 }
 
 /** trial_waiter_free() - wait no more. Return: NULL */

@@ -160,7 +160,9 @@ static int show_trial(const Ctl *ctl, const Value *v) {
                 return 0;
         if (time_format_local(usec, &local) < 0)
                 return -ENOMEM;
-        return field_printf(ctl, "On trial", STYLE_YELLOW, "until %s", local);
+        return field_printf(ctl, "On trial", STYLE_YELLOW, "until %s%s", local,
+                        streq_ptr(value_string(v, "trial_kind"), "return") ?
+                        "; it came back by a rollback, and only signs that name it count" : "");
 }
 
 /* Who made it of what. The manifest that says so is signed. */

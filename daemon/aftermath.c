@@ -14,6 +14,8 @@
  *                                                         and would have; the patch stays wanted; with the
  *                                                         second strike it is quarantined, and what it had
  *                                                         superseded is wanted again
+ *   trial of what came     likewise: it has been in force before, and is restored like all that is wanted
+ *   back by a rollback
  *   trial that had failed  as after a crash, with its own reason for the strike: it was being rolled back
  *
  * Why a patch whose Apply was never seen to end well does not come back: a machine that panics 15 s
@@ -200,12 +202,13 @@ static bool was_power_cut(const Aftermath *a, const TrialRecord *t) {
 }
 
 static int settle_crashed_trial(const Aftermath *a, const TrialRecord *t) {
-        bool restore = streq(t->kind, "restore");
+        bool restore = !streq(t->kind, "apply");
         int r;
 
         r = strike_all(a, t->ids, t->digests, t->boot_id,
-                restore ? "the patch, put back at its start, was on trial"
-                        : "the patch was on trial after it had been applied",
+                !restore                  ? "the patch was on trial after it had been applied"
+                : streq(t->kind, "return") ? "the patch, put back in the place of one that had failed, was on trial"
+                                          : "the patch, put back at its start, was on trial",
                 t->started_usec, restore && was_power_cut(a, t));
         if (r < 0)
                 return r;

@@ -81,6 +81,7 @@ const sd_bus_vtable bus_patch_vtable[] = {
                 SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("TrialUntilUSec", "t", NULL, offsetof(Patch, trial_until_usec),
                 SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("TrialKind", "s", NULL, offsetof(Patch, trial_kind), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Tripped", "t", NULL, offsetof(Patch, tripped),
                 SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Wanted", "b", get_wanted, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
@@ -192,6 +193,7 @@ static int describe(Manager *m, const Patch *p, char **ret) {
                 .restore_result = *p->restore_result ? p->restore_result : NULL,
                 .restore_reason = *p->restore_reason ? p->restore_reason : NULL,
                 .trial_until_usec = p->trial_until_usec,
+                .trial_kind = *p->trial_kind ? p->trial_kind : NULL,
         };
         if (v)
                 d.signers = verified_signers(v, &d.n_signers);

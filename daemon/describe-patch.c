@@ -152,7 +152,7 @@ int describe_patch(const Description *d, char **ret) {
         uint64_t sequence = m ? m->sequence : record ? record->sequence : 0;
 
         return describe_end(json_pack("{s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o,"
-                                " s:o, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+                                " s:o, s:o, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
                                 "id", describe_string(d->id),
                                 "title", describe_string(m ? m->title : record ? record->title : NULL),
                                 "description", describe_string(m ? m->description : NULL),
@@ -170,6 +170,7 @@ int describe_patch(const Description *d, char **ret) {
                                 "admitted", describe_time(record ? record->admitted_usec : 0),
                                 "applied", describe_time(record ? record->applied_usec : 0),
                                 "trial_until", describe_time(d->trial_until_usec),
+                                "trial_kind", describe_string(d->trial_kind),
                                 "tripped", describe_integer(d->tripped),
                                 "wanted", record != NULL,
                                 "quarantined", d->quarantined,

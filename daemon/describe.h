@@ -36,6 +36,7 @@ typedef struct Description {
         const char *restore_result; /* of this boot; NULL: it was not wanted then */
         const char *restore_reason;
         uint64_t trial_until_usec;    /* 0: not on trial */
+        const char *trial_kind;       /* "apply", "restore", "return"; NULL: not on trial */
 } Description;
 
 /**

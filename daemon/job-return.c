@@ -122,13 +122,23 @@ static int plan_return(Job *j) {
         return 0;
 }
 
+/* What was only replaced, and comes back with the undoing of an Apply, is where it was, with the trial that it had. */
+static int begin_trial(const Job *j, sd_bus_error *error) {
+        return j->type == JOB_ROLLBACK ? trials_begin_return(j->manager->trials, j, j->returns, error) : 0;
+}
+
 static void extracted(void *userdata, int r, const sd_bus_error *error, _unused_ const void *output,
                 _unused_ size_t size) {
+        _cleanup_(sd_bus_error_free) sd_bus_error unwritable = SD_BUS_ERROR_NULL;
         Job *j = userdata;
 
         j->worker = worker_free(j->worker);
         if (r >= 0)
                 r = plan_return(j);
+        if (r >= 0) {
+                r = begin_trial(j, &unwritable);
+                error = &unwritable;
+        }
         if (r < 0)
                 return job_return_failed(j, r, error);
         job_run(j);
@@ -171,10 +181,10 @@ static int begin(Job *j) {
 }
 
 static void over(Job *j) {
-        if (j->type == JOB_ROLLBACK)
-                job_rollback_over(j);
-        else
-                job_replaced_over(j);
+        if (j->type != JOB_ROLLBACK)
+                return job_replaced_over(j);
+        trials_returned(j->manager->trials, j->returns);
+        job_rollback_over(j);
 }
 
 static void go(Job *j) {

@@ -83,6 +83,7 @@ static int add_record(Manager *m, PatchSet *s, const AdmittedRecord *record) {
         p->sequence = record->sequence;
         p->applied_usec = record->applied_usec;
         p->trial_until_usec = trials_until(m->trials, record->id);
+        p->trial_kind = trials_kind(m->trials, record->id);
         r = strv_copy(record->fixes, &p->fixes);
         if (r < 0)
                 return r;

@@ -100,7 +100,7 @@ static int patch_new(Manager *m, const char *id, Patch **ret) {
 
         if (!p)
                 return -ENOMEM;
-        *p = (Patch) { .manager = m, .state = PATCH_STAGED };
+        *p = (Patch) { .manager = m, .state = PATCH_STAGED, .trial_kind = "" };
         if (patch_set_string(&p->id, id) < 0 || patch_set_string(&p->title, NULL) < 0 ||
             patch_set_string(&p->severity, NULL) < 0 || patch_set_string(&p->stream, NULL) < 0 ||
             patch_set_string(&p->module, NULL) < 0 || patch_set_string(&p->digest, NULL) < 0 ||
@@ -220,7 +220,7 @@ static bool same_objects(const Patch *a, const Patch *b) {
 
 /* Return: whether anything did. */
 static bool signal_change(Patch *p, const Patch *old) {
-        char *properties[8 + 1] = {}; /* and NULL */
+        char *properties[9 + 1] = {}; /* and NULL */
         size_t n = 0;
 
         if (p->state != old->state) {
@@ -232,6 +232,8 @@ static bool signal_change(Patch *p, const Patch *old) {
                 properties[n++] = (char *) "AppliedUSec";
         if (p->trial_until_usec != old->trial_until_usec)
                 properties[n++] = (char *) "TrialUntilUSec";
+        if (!streq(p->trial_kind, old->trial_kind))
+                properties[n++] = (char *) "TrialKind";
         if (p->tripped != old->tripped)
                 properties[n++] = (char *) "Tripped";
         if (!same_objects(p, old))

@@ -54,6 +54,7 @@ typedef struct Patch {
         uint64_t applied_usec;
         uint64_t tripped;
         uint64_t trial_until_usec;
+        const char *trial_kind; /* static; "": none */
         bool quarantined;
         char **strikes;
         char *restore_result;

@@ -14,7 +14,7 @@
 #include "util/strv.h"
 
 static bool valid_kind(const char *s) {
-        return streq(s, "apply") || streq(s, "restore");
+        return streq(s, "apply") || streq(s, "restore") || streq(s, "return");
 }
 
 static bool valid_service(const char *s) {

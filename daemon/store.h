@@ -73,7 +73,7 @@ void intent_done(Intent *i);
 /** struct TrialRecord - patches that are being watched; strings owned */
 typedef struct TrialRecord {
         char *transaction;
-        char *kind; /* "apply" or "restore" */
+        char *kind; /* "apply", "restore", or "return": it came back by a rollback */
         sd_id128_t boot_id;
         uint64_t started_usec;        /* CLOCK_REALTIME */
         uint64_t until_boottime_usec; /* CLOCK_BOOTTIME of boot_id */

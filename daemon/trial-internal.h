@@ -80,6 +80,12 @@ static inline bool trial_is_running(const Trial *t) {
         return !t->failed;
 }
 
+/* Only a sign that names it counts: it has come back by a rollback, for which nobody has to vouch a second time. One
+ * that names nobody would take out one good patch after the other. */
+static inline bool trial_must_be_named(const Trial *t) {
+        return streq(t->record.kind, "return");
+}
+
 /* trial.c */
 void trial_say(const Trial *t, const char *message_id, int priority, const char *format, ...) _printf_(4, 5);
 void trials_say_blind(const char *module, const char *format, ...) _nonnull_(2) _printf_(2, 3);

@@ -12,6 +12,7 @@
 #include <syslog.h>
 
 #include "daemon/bus.h"
+#include "daemon/dump.h"
 #include "daemon/job.h"
 #include "daemon/messages.h"
 #include "daemon/trial-checks.h"
@@ -19,7 +20,11 @@
 #include "daemon/trial-selftest.h"
 #include "daemon/trial-units.h"
 #include "dbus/errors.h"
+#include "livepatch/state.h"
 #include "util/strv.h"
+
+/* As long as a trial after a start of the machine lasts at most: it has been in force before, see restore-trial.c. */
+#define RETURN_TRIAL_USEC (10 * 60 * USEC_PER_SEC)
 
 /* --- those that were given up --- */
 
@@ -137,13 +142,13 @@ static uint64_t clamp_length(const TrialPolicy *policy, uint64_t usec) {
         return usec > policy->max_usec ? policy->max_usec : usec;
 }
 
-static int fill_record(Trials *t, const Job *j, char **ids, char **modules, char **digests, uint64_t usec,
-                TrialRecord *ret) {
+static int fill_record(Trials *t, const Job *j, const char *kind, char **ids, char **modules, char **digests,
+                uint64_t usec, TrialRecord *ret) {
         int r;
 
         *ret = (TrialRecord) {
                 .transaction = strdup(j->transaction),
-                .kind = strdup("apply"),
+                .kind = strdup(kind),
                 .started_usec = clock_usec(CLOCK_REALTIME),
                 .until_boottime_usec = clock_usec(CLOCK_BOOTTIME) + usec,
                 .until_realtime_usec = clock_usec(CLOCK_REALTIME) + usec,
@@ -160,11 +165,25 @@ static int fill_record(Trials *t, const Job *j, char **ids, char **modules, char
                 r = strv_copy(ids, &ret->ids);
         if (r >= 0)
                 r = strv_copy(modules, &ret->modules);
+        return r < 0 ? r : strv_copy(digests, &ret->digests);
+}
+
+/* The first write is on disk before it is known here; without it there is no trial. */
+static int add_trial(Trials *t, TrialRecord *record, sd_bus_error *error) {
+        _cleanup_free_ char *transaction = strdup(record->transaction);
+        int r = transaction ? store_trial_write(t->manager->store, record, error) : -ENOMEM;
+
         if (r >= 0)
-                r = strv_copy(j->replaced_foreign, &ret->replaced_foreign);
-        if (r >= 0)
-                r = strv_copy(digests, &ret->digests);
-        return r < 0 ? r : trial_units_copy(t->units, &ret->services);
+                r = trials_add(t, record);
+        if (r < 0) {
+                if (transaction)
+                        (void) (store_trial_remove(t->manager->store, transaction) < 0);
+                return r;
+        }
+        if (trial_set_timer(t->list[t->n - 1]) < 0)
+                t->list[t->n - 1]->due = true; /* it ends with this job */
+        trials_watch(t);
+        return 0;
 }
 
 /**
@@ -199,19 +218,16 @@ int trials_begin(Trials *t, const Job *j, char **ids, char **modules, char **dig
          * records that are committed. From here on a sign finds a trial. */
         if (j->cancelled)
                 return -ECANCELED;
-        r = fill_record(t, j, ids, modules, digests, usec, &record);
+        r = fill_record(t, j, "apply", ids, modules, digests, usec, &record);
         if (r >= 0)
-                r = store_trial_write(t->manager->store, &record, error);
+                r = strv_copy(j->replaced_foreign, &record.replaced_foreign);
         if (r >= 0)
-                r = trials_add(t, &record);
-        if (r < 0) {
-                (void) (store_trial_remove(t->manager->store, j->transaction) < 0);
+                r = trial_units_copy(t->units, &record.services);
+        if (r >= 0)
+                r = add_trial(t, &record, error);
+        if (r < 0)
                 return r;
-        }
         (void) (trials_forgive(t, ids, j->transaction, forgiven) < 0); /* the next start tries again */
-        if (trial_set_timer(t->list[t->n - 1]) < 0)
-                t->list[t->n - 1]->due = true; /* it ends with this job */
-        trials_watch(t);
         trial_checks_run(t->checks);
         trial_self_tests_run(t->self_tests);
         trial_say(t->list[t->n - 1], HOTPATCH_MESSAGE_TRIAL_BEGUN, LOG_NOTICE,
@@ -220,8 +236,6 @@ int trials_begin(Trials *t, const Job *j, char **ids, char **modules, char **dig
         return 0;
 }
 
-/* --- a job goes on --- */
-
 /* There may be one that has failed, too. */
 static Trial *find_running(const Trials *t, const char *id) {
         for (size_t i = 0; i < t->n; i++)
@@ -229,6 +243,98 @@ static Trial *find_running(const Trials *t, const char *id) {
                         return t->list[i];
         return NULL;
 }
+
+/* Who is about to come back and not on trial yet: a daemon before us may have come some way. */
+static int find_returns(const Trials *t, char *const *ids, char ***ret_ids, char ***modules, char ***digests) {
+        for (; ids && *ids; ids++) {
+                _cleanup_(admitted_record_done) AdmittedRecord record = {};
+                int r;
+
+                if (trials_have(t, *ids))
+                        continue;
+                r = store_admitted_find(t->manager->store, *ids, &record);
+                if (r >= 0)
+                        r = strv_extend(ret_ids, record.id);
+                if (r >= 0)
+                        r = strv_extend(modules, record.module);
+                if (r >= 0)
+                        r = strv_extend(digests, record.digest);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+/* How the kernel is now is what the patch that failed has left. */
+static int begin_return(Trials *t, const Job *j, char **ids, char **modules, char **digests, uint64_t usec,
+                sd_bus_error *error) {
+        _cleanup_(trial_record_done) TrialRecord record = {};
+        int r;
+
+        begin_from_now(t);
+        r = fill_record(t, j, "return", ids, modules, digests, usec, &record);
+        if (r < 0)
+                return r;
+        record.dumps = dump_expected(kernel_root_fd(t->manager->kernel));
+        r = add_trial(t, &record, error);
+        if (r < 0)
+                return r;
+        trial_say(t->list[t->n - 1], HOTPATCH_MESSAGE_TRIAL_BEGUN, LOG_NOTICE,
+                "The patches that come back are on trial for %" PRIu64 " seconds, for what names them", usec / USEC_PER_SEC);
+        return 0;
+}
+
+/**
+ * trials_begin_return() - a rollback is about to bring patches back: watch them, too
+ * @j: the rollback
+ * @ids: wanted again
+ * @error: StateUnwritable; then they must not be loaded
+ *
+ * Before their modules are given to the kernel: it is these that a crash from then on is held against. Nothing when they
+ * are on trial already, or when policy makes the time 0.
+ *
+ * Return: 0 or a negative errno.
+ */
+int trials_begin_return(Trials *t, const Job *j, char *const *ids, sd_bus_error *error) {
+        _cleanup_strv_free_ char **new_ids = NULL, **modules = NULL, **digests = NULL;
+        uint64_t usec = clamp_length(&t->manager->config->trial, RETURN_TRIAL_USEC);
+        int r;
+
+        if (usec == 0 || trials_find(t, j->transaction))
+                return 0;
+        r = find_returns(t, ids, &new_ids, &modules, &digests);
+        return r < 0 || !new_ids ? r : begin_return(t, j, new_ids, modules, digests, usec, error);
+}
+
+static bool is_in_force(const Trials *t, const char *id) {
+        _cleanup_(admitted_record_done) AdmittedRecord record = {};
+        LivepatchState state;
+
+        return store_admitted_find(t->manager->store, id, &record) >= 0 &&
+                livepatch_state(t->manager->kernel, record.module, &state) >= 0 && state == LIVEPATCH_PATCHED;
+}
+
+/* It never came, and nobody was told. */
+static void forget_return(Trials *t, Trial *trial, const char *id) {
+        for (size_t i = 0; i < t->n; i++)
+                if (t->list[i] == trial && strv_length(trial->record.ids) == 1)
+                        return trials_forget(t, i);
+        trial_record_drop(&trial->record, id);
+        (void) (store_trial_write(t->manager->store, &trial->record, NULL) < 0);
+}
+
+/** trials_returned() - they are in force, or it is not tried any more */
+void trials_returned(Trials *t, char *const *ids) {
+        for (; ids && *ids; ids++) {
+                Trial *trial = find_running(t, *ids);
+
+                if (trial && trial_must_be_named(trial) && !is_in_force(t, *ids))
+                        forget_return(t, trial, *ids);
+        }
+        trial_self_tests_run(t->self_tests);
+}
+
+/* --- a job goes on --- */
 
 /** trials_transaction() - the transaction whose trial this patch is on, and has not failed; or NULL */
 const char *trials_transaction(const Trials *t, const char *id) {
@@ -400,6 +506,15 @@ void trials_gave_up(Trials *t, const char *transaction) {
 }
 
 /* --- for the bus --- */
+
+/** trials_kind() - what the trial of a patch began with: "apply", "restore", "return"; "" when it is not on trial */
+const char *trials_kind(const Trials *t, const char *id) {
+        const Trial *trial = find_running(t, id);
+
+        if (!trial)
+                return "";
+        return trial_must_be_named(trial) ? "return" : streq(trial->record.kind, "restore") ? "restore" : "apply";
+}
 
 /** trials_until() - when the trial of a patch ends, CLOCK_REALTIME; 0: it is not on trial */
 uint64_t trials_until(const Trials *t, const char *id) {

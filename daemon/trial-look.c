@@ -141,7 +141,7 @@ static void look_at_kernel_memory(Trials *t) {
                 Trial *trial = t->list[i];
                 uint64_t before = trial->record.kernel_memory;
 
-                if (trial->failed)
+                if (trial->failed || trial_must_be_named(trial))
                         continue;
                 if (before == 0) {
                         /* A patch that was put back at the start of the machine, when most drivers were still to come. */

@@ -125,7 +125,8 @@ static void complete_records(TrialUnits *u) {
         for (size_t i = 0; i < t->n; i++) {
                 TrialRecord *r = &t->list[i]->record;
 
-                if (trial_is_running(t->list[i]) && !r->services && trial_units_copy(u, &r->services) >= 0 && r->services)
+                if (trial_is_running(t->list[i]) && !trial_must_be_named(t->list[i]) && !r->services &&
+                    trial_units_copy(u, &r->services) >= 0 && r->services)
                         (void) (store_trial_write(t->manager->store, r, NULL) < 0);
         }
 }

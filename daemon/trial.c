@@ -14,7 +14,8 @@
  *   ended    somebody removed or superseded its patches, or said that he is content
  *
  * A sign belongs to the trial whose patch it names; one that names nobody belongs to the youngest, as
- * what changed last is what most likely did it.
+ * what changed last is what most likely did it. What a rollback has brought back is on trial, too, for signs that
+ * name it: it was good before, and services that flap, say, must not take out one good patch after the other.
  *
  * What jobs and callers say to them is in trial-job.c.
  */
@@ -341,10 +342,16 @@ void trial_fail(Trial *t, const char *reason) {
         roll_back(trials);
 }
 
-/** trials_youngest() - the running trial that began last, of those that had begun at a kernel log record */
+/**
+ * trials_youngest() - whom a sign that names nobody is held against
+ * @sequence: of the kernel log record that it is; UINT64_MAX: of none
+ *
+ * Return: the running trial that began last, of those that had begun by then and that need not be named; or NULL.
+ */
 Trial *trials_youngest(const Trials *t, uint64_t sequence) {
         for (size_t i = t->n; i-- > 0;)
-                if (trial_is_running(t->list[i]) && t->list[i]->record.kmsg_sequence <= sequence)
+                if (trial_is_running(t->list[i]) && !trial_must_be_named(t->list[i]) &&
+                    t->list[i]->record.kmsg_sequence <= sequence)
                         return t->list[i];
         return NULL;
 }

@@ -27,6 +27,8 @@ void trials_job_plans(Trials *t) _nonnull_(1);
 void trials_job_begins(Trials *t) _nonnull_(1);
 int trials_begin(Trials *t, const Job *j, char **ids, char **modules, char **digests, uint64_t seconds,
                 sd_bus_error *error) _must_check_ _nonnull_(1, 2);
+int trials_begin_return(Trials *t, const Job *j, char *const *ids, sd_bus_error *error) _must_check_ _nonnull_(1, 2);
+void trials_returned(Trials *t, char *const *ids) _nonnull_(1);
 bool trials_know(const Trials *t, const char *transaction) _nonnull_(1, 2);
 bool trials_failed(const Trials *t, const char *id) _nonnull_(1, 2);
 bool trials_have(const Trials *t, const char *id) _nonnull_(1, 2);
@@ -40,5 +42,6 @@ void trials_rolled_back(Trials *t, const char *transaction, const char *reason) 
 void trials_gave_up(Trials *t, const char *transaction) _nonnull_(1, 2);
 
 /* for the bus */
+const char *trials_kind(const Trials *t, const char *id) _nonnull_(1, 2);
 uint64_t trials_until(const Trials *t, const char *id) _nonnull_(1, 2);
 int trials_end(Trials *t, char *const *ids, sd_bus_error *error) _must_check_ _nonnull_(1, 2);

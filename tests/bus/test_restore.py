@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import tempfile
 
-from hotpatchtest import (BUILD, DAEMON, PATCH, RELEASE, Pki, World, main, read, refused, tar_member, wait_for, write)
+from hotpatchtest import (BUILD, DAEMON, PATCH, RELEASE, Pki, World, main, read, refused, tar_member, wait_for, warn, write)
 
 OTHER_RELEASE = '6.1.0-51-cloud-amd64'
 BOOT = open('/proc/sys/kernel/random/boot_id', encoding='ascii').read().strip()
@@ -373,6 +373,27 @@ def test_a_bad_sign_takes_out_only_what_it_names(pki):
         assert patch(w, 'hp-two')['Wanted'] and len(trials(w)) == 1, trials(w)
         gone = w.root.get('/org/hotpatch/Hotpatch1', 'org.hotpatch.Hotpatch1.Manager', 'RolledBack')
         assert [str(i) for i, _, _ in gone] == ['hp-one'], gone
+
+
+def test_a_crash_with_what_a_rollback_has_brought_back(pki):
+    """It has been in force before, so it is restored; and each crash is a strike."""
+    with World(pki) as w:
+        w.machine.open_log()
+        w.start()
+        w.machine.stage('hp-one')
+        w.machine.stage('hp-two', supersedes=['hp-one'])
+        for i in ('hp-one', 'hp-two'):
+            assert w.root.finish(w.root.apply(i))[0] == 'done'
+        w.machine.say(*warn('hp_two'))
+        wait_for('the rollback', lambda: w.machine.loaded() == ['hp_one'] and w.root.patches()['hp-one'] == 'active' and
+                 len(trials(w)) == 1)
+        assert strikes(w, 'hp-one') == 0
+        reboot(w, clean=False)
+        got = patch(w, 'hp-one')
+        assert got['RestoreResult'] == 'restored' and got['TrialKind'] == 'restore', got
+        assert len(got['Strikes']) == 1 and 'put back in the place of one that had failed' in got['Strikes'][0], got
+        reboot(w, clean=False)
+        assert patch(w, 'hp-one')['Quarantined'] and w.machine.loaded() == []
 
 
 def test_a_quarantine_brings_back_what_was_superseded(pki):

@@ -3,8 +3,10 @@
 # seconds: 170
 """Trials: they pass, they fail by each sign, they outlive the daemon, and what was superseded comes back."""
 
+import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -26,8 +28,25 @@ def until(w, name):
     return int(w.root.get(PATCH_PATH + name.replace('-', '_2d'), PATCH, 'TrialUntilUSec'))
 
 
+def all_records(w):
+    folder = w.machine.path('var/lib/hotpatch/trials')
+    for name in os.listdir(folder):
+        with contextlib.suppress(FileNotFoundError):
+            yield name, read(os.path.join(folder, name)).decode()
+
+
 def records(w):
-    return os.listdir(w.machine.path('var/lib/hotpatch/trials'))
+    """Trials, but for those of what a rollback has brought back."""
+    return [name for name, text in all_records(w) if 'KIND=return\n' not in text]
+
+
+def returned(w):
+    """ids on a trial because a rollback has brought them back"""
+    return [re.findall('^ID=(.*)$', text, re.M) for _, text in all_records(w) if 'KIND=return\n' in text]
+
+
+def kind(w, name):
+    return str(w.root.get(PATCH_PATH + name.replace('-', '_2d'), PATCH, 'TrialKind'))
 
 
 def superseded(w):
@@ -248,6 +267,7 @@ def test_what_was_superseded_cannot_come_back(pki):
         result = w.root.finish((job[0], job[7]))
         assert result[:2] == ('failed', 'TrialFailed') and result[2].count('could not be brought back') == 1, result
         clean(w)
+        assert returned(w) == []
         # It is wanted all the same.
         assert os.path.exists(w.machine.path('var/lib/hotpatch/admitted/hp-one.record'))
 
@@ -273,6 +293,64 @@ def test_what_was_superseded_comes_back_at_the_second_try(pki):
         assert result[0] == 'done' and 'brought back' not in result[2], result
         clean(w, ['hp_one'])
         assert w.root.patches() == {'hp-one': 'active', 'hp-two': 'staged'}, w.root.patches()
+        assert returned(w) == [['hp-one']], returned(w)
+
+
+def bring_back(w):
+    """hp-one has passed its trial, and is there in the place of hp-two, which has not."""
+    w.machine.stage('hp-one')
+    w.machine.stage('hp-two', supersedes=['hp-one'])
+    apply(w, 'hp-one')
+    assert kind(w, 'hp-one') == 'apply'
+    w.root.call('EndTrial', ['hp-one'], NO_OPTIONS)
+    assert w.root.trial()[1] == 'passed' and kind(w, 'hp-one') == ''
+    apply(w, 'hp-two')
+    w.machine.say(*warn('hp_two'))
+    assert w.root.trial()[:2] == (['hp-two'], 'failed')
+    clean(w, ['hp_one'])
+    assert returned(w) == [['hp-one']] and kind(w, 'hp-one') == 'return', returned(w)
+    assert until(w, 'hp-one') / 1e6 > time.time()
+
+
+def test_what_comes_back_is_on_trial_for_what_names_it(pki):
+    with start(pki) as w:
+        w.machine.write('proc/sys/kernel/tainted', '0\n')
+        bring_back(w)
+        # It is so on the disk.
+        w.daemon.kill()
+        w.machine.write('proc/sys/kernel/tainted', '32\n')
+        w.daemon.start()
+        w.root = w.client()
+        assert kind(w, 'hp-one') == 'return'
+        # An oops that names nobody would take out any other.
+        w.machine.say(*OOPS)
+        w.machine.say(*warn('hp_one'))
+        ids, result, reason = w.root.trial()
+        assert (ids, result) == (['hp-one'], 'failed') and 'something is odd' in reason, reason
+        clean(w)
+        assert returned(w) == [] and w.root.patches() == {'hp-one': 'staged', 'hp-two': 'staged'}, w.root.patches()
+        assert [i for i, _ in rolled_back(w)] == ['hp-one', 'hp-two'], rolled_back(w)
+
+
+def test_what_comes_back_passes_its_trial(pki):
+    """And a newer one that is on trial beside it is the one that what names nobody is held against."""
+    with start(pki) as w:
+        bring_back(w)
+        w.machine.stage('hp-three', functions=(('vmlinux', 'hp_third'),))
+        apply(w, 'hp-three')
+        w.machine.say(*OOPS)
+        assert w.root.trial()[:2] == (['hp-three'], 'failed')
+        clean(w, ['hp_one'])
+        w.root.call('EndTrial', ['hp-one'], NO_OPTIONS)
+        assert w.root.trial() == (['hp-one'], 'passed', '')
+        assert returned(w) == [] and kind(w, 'hp-one') == ''
+
+
+def test_hotpatchctl_says_that_it_must_be_named(pki):
+    with start(pki) as w:
+        bring_back(w)
+        assert ', for signs that name it' in ctl(w, 'status'), ctl(w, 'status')
+        assert 'it came back by a rollback, and only signs that name it count' in ctl(w, 'show', 'hp-one')
 
 
 def test_what_was_forbidden_meanwhile_does_not_come_back(pki):
