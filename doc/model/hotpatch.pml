@@ -225,7 +225,7 @@ inline pass_return() {
 #ifdef SUPERSEDES
         if
         :: has(set, 1) && admitted[0] ->
-                superseded[0] = true;
+                superseded[0] = trial[0] != APPLY; /* one that has not stood its own trial does not come back */
                 open_intent(REMOVE, 1)
         :: else -> close_intent()
         fi
@@ -497,7 +497,7 @@ inline settle_intent() {
         if
         :: intent == APPLY && (admitted[0] || !has(intent_set, 0)) && (admitted[1] || !has(intent_set, 1)) ->
 #ifdef SUPERSEDES
-                if :: has(intent_set, 1) && admitted[0] -> superseded[0] = true; admitted[0] = false :: else fi
+                if :: has(intent_set, 1) && admitted[0] -> superseded[0] = trial[0] != APPLY; admitted[0] = false :: else fi
 #else
                 skip
 #endif
