@@ -39,7 +39,9 @@ int main(int argc, char *argv[]) {
         r = run(&ctl, argc, argv);
         ctl_done(&ctl);
         /* A full disk behind stdout must not look like success. */
-        if ((fflush(stdout) != 0 || ferror(stdout)) && r == HOTPATCH_EXIT_OK)
+        if ((fflush(stdout) != 0 || ferror(stdout)) && r == HOTPATCH_EXIT_OK) {
+                fputs("hotpatchctl: The output cannot be written\n", stderr);
                 r = HOTPATCH_EXIT_FAILURE;
+        }
         return r;
 }

@@ -518,6 +518,15 @@ def test_a_refusal_fits_a_terminal(pki):
         assert max(map(len, lines_on_screen(out))) <= 80, out
 
 
+def test_a_full_disk_behind_the_output_is_told(pki):
+    with World(pki).start() as w:
+        for words in ['status'], ['list', '--json'], ['metrics'], ['--help']:
+            with open('/dev/full', 'w', encoding='utf-8') as full:
+                done = subprocess.run([CTL, *words], env=environment(w), stdin=subprocess.DEVNULL, stdout=full,
+                                      stderr=subprocess.PIPE, text=True, timeout=PATIENCE, check=False)
+            assert done.returncode == 1 and done.stderr.startswith('hotpatchctl: '), (words, done)
+
+
 def test_a_typing_error_is_understood(pki):
     with World(pki) as w:
         for words, said, helps in ((['statsu'], "is it 'status'?", 'hotpatchctl --help'), (['xyzzy'], "no verb 'xyzzy'\n", 'hotpatchctl --help'),
