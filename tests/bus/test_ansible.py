@@ -9,8 +9,11 @@ import os
 import shutil
 import subprocess
 import threading
+import time
 
 from hotpatchtest import BUILD, ERROR, PATIENCE, SOURCE, World, main, wait_for, write
+from logindmock import Logind
+from test_baseline import DONE, PACKAGE, Runs
 from test_trial import warn
 
 SLOW = 4 * PATIENCE
@@ -44,6 +47,15 @@ def play(w, *tasks, code=0, arguments=()):
         env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=SLOW, check=False, cwd=directory)
     assert done.returncode == code, (done.returncode, done.stdout[-3000:], done.stderr[-3000:])
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{')]
+
+
+def play_with_mocks(w, *tasks, **kwargs):
+    """As play(), where what is played by this process (systemd, logind) has to answer meanwhile."""
+    results = []
+    playing = threading.Thread(target=lambda: results.append(play(w, *tasks, **kwargs)))
+    playing.start()
+    wait_for('the end of the play', lambda: not playing.is_alive(), SLOW)
+    return results[0]
 
 
 def hotpatch(**arguments):
@@ -172,6 +184,48 @@ def test_policy(pki):
         values = {s['key']: s['value'] for s in info['policy']['settings']}
         assert values['Ring'] == 'canary', 'the policy of before the failure is in effect again'
         assert gone['changed']
+
+
+def test_a_baseline(pki):
+    with World(pki, polkit='allow') as w:
+        w.start()
+        verbs, there = w.machine.path('verbs'), w.machine.path('there')
+        runs = w.add(Runs(w, 'echo $1 >>%s\n[ -e %s ] || %s[ "$1" != install ] || touch %s\n%s'
+                          % (verbs, there, PACKAGE, there, DONE)))
+        logind = w.add(Logind(w.bus))
+
+        def asked():
+            text = open(verbs, encoding='utf-8').read().split()
+            os.unlink(verbs)
+            return text
+        foreseen, = play_with_mocks(w, baseline(state='installed'), arguments=('--check', '--diff'))
+        assert foreseen['changed'] and 'install linux-image-6.1.0-99-test 1' in foreseen['diff']['after'], foreseen
+        assert asked() == ['plan'] and foreseen['reboot_required'] == []
+        planned, fetched, installed, again = play_with_mocks(w, *(baseline(state=s) for s in ('planned', 'downloaded', 'installed', 'installed')))
+        assert not planned['changed'] and fetched['changed'] and installed['changed'] and not again['changed']
+        steps = asked()
+        # Each asks for the plan first, fetching makes its own again, and the second time there is nothing but the plan.
+        assert steps == ['plan', 'plan', 'plan', 'download', 'plan', 'install', 'plan'], steps
+        assert installed['result']['kernel'] == '6.1.0-99-test', installed
+        assert [r['reason'] for r in again['reboot_required']] == ['baseline'], again
+        # The restart: planned once, for another time, taken back once.
+        soon = int(time.time()) + 7200
+        results = play_with_mocks(w, *(baseline(state='restart_planned', when=t) for t in (soon, soon, soon + 600)),
+                       baseline(state='cancelled'), baseline(state='cancelled'))
+        assert [r['changed'] for r in results] == [True, False, True, True, False], results
+        assert [r['restart_usec'] // 10**6 for r in results] == [soon, soon, soon + 600, 0, 0], results
+        assert logind.scheduled[0] == '' and len(runs.started) == 7, (logind.scheduled, runs.started)
+
+
+def test_a_baseline_that_fails(pki):
+    with World(pki, polkit='allow') as w:
+        w.start()
+        w.add(Runs(w, 'case $1 in install) echo \'{"type":"failed","cause":"packages-broken","text":"a script failed"}\'; exit 1 ;; esac\n'
+                   + PACKAGE + DONE))
+        failed, = play_with_mocks(w, baseline(state='installed'), code=2)
+        assert 'a script failed' in failed['msg'], failed
+        late, = play_with_mocks(w, baseline(state='deferred', when=int(time.time()) + 3600), code=2)
+        assert late['msg'] and not late['changed'], late
 
 
 if __name__ == '__main__':
