@@ -280,9 +280,21 @@ static int check_content(const SignatureInput *in, CMS_ContentInfo *cms, unsigne
         return 0;
 }
 
-/* From bytes to a signer and his certificate, of which nothing is true yet. @ret_si and @ret_leaf belong to @ret. */
-static int read_form(const SignatureInput *in, CMS_ContentInfo **ret, CMS_SignerInfo **ret_si, X509 **ret_leaf,
-                sd_bus_error *error) {
+/* A signature, its signer and his certificate, which belong to it, and the certificates that came along. */
+typedef struct Parts {
+        CMS_ContentInfo *cms;
+        CMS_SignerInfo *si;
+        X509 *leaf;
+        STACK_OF(X509) *certificates;
+} Parts;
+
+static void parts_done(Parts *p) {
+        x509_list_freep(&p->certificates);
+        CMS_ContentInfo_freep(&p->cms);
+}
+
+/* From bytes to a signer and his certificate, of which nothing is true yet. */
+static int read_form(const SignatureInput *in, Parts *ret, sd_bus_error *error) {
         _cleanup_(CMS_ContentInfo_freep) CMS_ContentInfo *cms = NULL;
         CMS_SignerInfo *si;
         X509 *leaf = NULL;
@@ -311,9 +323,22 @@ static int read_form(const SignatureInput *in, CMS_ContentInfo **ret, CMS_Signer
                 r = check_key(in, leaf, error);
         if (r < 0)
                 return r;
-        *ret = TAKE_PTR(cms);
-        *ret_si = si;
-        *ret_leaf = leaf;
+        *ret = (Parts) { .cms = TAKE_PTR(cms), .si = si, .leaf = leaf };
+        return 0;
+}
+
+/* @flags: what CMS_verify() is to leave out */
+static int read_signed(const SignatureInput *in, unsigned flags, Parts *ret, sd_bus_error *error) {
+        _cleanup_(parts_done) Parts p = {};
+        int r = read_form(in, &p, error);
+
+        if (r >= 0)
+                r = check_content(in, p.cms, flags, error);
+        if (r < 0)
+                return r;
+        p.certificates = CMS_get1_certs(p.cms);
+        *ret = p;
+        p = (Parts) {};
         return 0;
 }
 
@@ -330,22 +355,12 @@ static int read_form(const SignatureInput *in, CMS_ContentInfo **ret, CMS_Signer
  */
 int signature_verify(const SignatureStore *s, const SignatureInput *in, uint64_t now_usec,
                 bool require_crl, Signer *ret, sd_bus_error *error) {
-        _cleanup_(CMS_ContentInfo_freep) CMS_ContentInfo *cms = NULL;
-        _cleanup_(x509_list_freep) STACK_OF(X509) *certificates = NULL;
-        CMS_SignerInfo *si;
-        X509 *leaf;
-        int r;
+        _cleanup_(parts_done) Parts p = {};
+        int r = read_signed(in, 0, &p, error);
 
-        r = read_form(in, &cms, &si, &leaf, error);
         if (r >= 0)
-                r = check_content(in, cms, 0, error);
-        if (r < 0)
-                return r;
-        certificates = CMS_get1_certs(cms);
-        r = signature_check_chain(s, in, leaf, certificates, now_usec, require_crl, error);
-        if (r < 0)
-                return r;
-        return signer_fill(in, si, leaf, ret, error);
+                r = signature_check_chain(s, in, p.leaf, p.certificates, now_usec, require_crl, error);
+        return r < 0 ? r : signer_fill(in, p.si, p.leaf, ret, error);
 }
 
 /**
@@ -358,17 +373,8 @@ int signature_verify(const SignatureStore *s, const SignatureInput *in, uint64_t
  */
 int signature_rehearse(const SignatureStore *s, const SignatureInput *in, uint64_t now_usec,
                 bool require_crl, sd_bus_error *error) {
-        _cleanup_(CMS_ContentInfo_freep) CMS_ContentInfo *cms = NULL;
-        _cleanup_(x509_list_freep) STACK_OF(X509) *certificates = NULL;
-        CMS_SignerInfo *si;
-        X509 *leaf;
-        int r;
+        _cleanup_(parts_done) Parts p = {};
+        int r = read_signed(in, CMS_NO_ATTR_VERIFY, &p, error);
 
-        r = read_form(in, &cms, &si, &leaf, error);
-        if (r >= 0)
-                r = check_content(in, cms, CMS_NO_ATTR_VERIFY, error);
-        if (r < 0)
-                return r;
-        certificates = CMS_get1_certs(cms);
-        return signature_rehearse_chain(s, in, leaf, certificates, now_usec, require_crl, error);
+        return r < 0 ? r : signature_rehearse_chain(s, in, p.leaf, p.certificates, now_usec, require_crl, error);
 }

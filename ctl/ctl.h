@@ -84,8 +84,9 @@ int ctl_bus(Ctl *ctl, sd_bus **ret, sd_bus_error *error) _must_check_ _nonnull_(
 
 /* fail.c */
 int ctl_fail(const Ctl *ctl, const char *subject, const sd_bus_error *error, int r);
-int ctl_usage(const char *format, ...) _printf_(1, 2);
 int ctl_usage_of(const char *verb, const char *format, ...) _printf_(2, 3);
+/* of no verb that is known */
+#define ctl_usage(...) ctl_usage_of(NULL, __VA_ARGS__)
 
 /* verb-*.c */
 int verb_status(Ctl *ctl, int argc, char *argv[]);

@@ -78,41 +78,24 @@ int ctl_fail(const Ctl *ctl, const char *subject, const sd_bus_error *error, int
         return row ? row->exit : HOTPATCH_EXIT_FAILURE;
 }
 
-static _printf_(2, 0) int usage(const char *verb, const char *format, va_list ap) {
+/**
+ * ctl_usage_of() - tell that the command line is wrong
+ * @verb: whose help has the answer; NULL: it is not known
+ * @format: what is wrong, one sentence without a full stop
+ *
+ * Return: HOTPATCH_EXIT_USAGE.
+ */
+int ctl_usage_of(const char *verb, const char *format, ...) {
         _cleanup_free_ char *message = NULL, *clean = NULL;
+        va_list ap;
 
+        va_start(ap, format);
         (void) (str_vprintf(&message, format, ap) < 0);
+        va_end(ap);
         clean = text_line(message);
         fprintf(stderr, "hotpatchctl: %s\n", strempty(clean));
         /* Some say themselves where to read on. */
         if (!strstr(strempty(clean), "--help'"))
                 fprintf(stderr, "  Try 'hotpatchctl %s%s--help'.\n", strempty(verb), verb ? " " : "");
         return HOTPATCH_EXIT_USAGE;
-}
-
-/**
- * ctl_usage() - tell that the command line is wrong
- * @format: what is wrong, one sentence without a full stop
- *
- * Return: HOTPATCH_EXIT_USAGE.
- */
-int ctl_usage(const char *format, ...) {
-        va_list ap;
-        int r;
-
-        va_start(ap, format);
-        r = usage(NULL, format, ap);
-        va_end(ap);
-        return r;
-}
-
-/** ctl_usage_of() - as ctl_usage(), with the verb whose help has the answer; NULL: it is not known */
-int ctl_usage_of(const char *verb, const char *format, ...) {
-        va_list ap;
-        int r;
-
-        va_start(ap, format);
-        r = usage(verb, format, ap);
-        va_end(ap);
-        return r;
 }

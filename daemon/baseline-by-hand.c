@@ -13,24 +13,24 @@
 #include "daemon/manager.h"
 #include "util/str.h"
 
-/* The baseline that a person's run belongs to is in work from now on. */
-static int begin_by_hand(const Baseline *b, const RunResult *result, const CalendarPolicy *p, const BaselineFacts *facts,
+/* The baseline that a person's run belongs to is in work from now on. Also on failure @ret is to be freed. */
+static int begin_by_hand(Baseline *b, const RunResult *result, const CalendarPolicy *p, BaselineFacts *ret_facts,
                 BaselineState *ret) {
         BaselineDecision d = { .action = BASELINE_ENTER, .phase = BASELINE_DUE, .text = (char *) "Begun by hand" };
         CalendarMonth m;
-        int r = baseline_state_copy(&b->state, ret);
+        int r = baseline_prepare(b, ret_facts, ret);
 
         if (r < 0)
                 return r;
         if (baseline_name_is_valid(result->baseline))
                 memcpy(d.name, result->baseline, sizeof(d.name));
         else {
-                r = calendar_baseline_at(p, facts->now_usec, &m);
+                r = calendar_baseline_at(p, ret_facts->now_usec, &m);
                 if (r < 0)
                         return r;
                 memcpy(d.name, m.name, sizeof(d.name));
         }
-        r = baseline_enter(ret, &d, facts);
+        r = baseline_enter(ret, &d, ret_facts);
         /* One that was scheduled is known already, with the kernel that it promises. */
         if (r >= 0 && result->bundle && !streq_ptr(ret->bundle, result->bundle))
                 r = baseline_ask(ret, result->bundle, NULL, result->deadline_usec);
@@ -45,10 +45,8 @@ static int adopt(Baseline *b, const RunResult *result) {
         bool promised = b->state.phase >= BASELINE_INSTALLED && b->state.phase <= BASELINE_RESTARTING;
         _cleanup_(baseline_state_done) BaselineState next = { 0 };
         BaselineFacts facts;
-        int r = baseline_gather(b, &facts);
+        int r = begin_by_hand(b, result, &p, &facts, &next);
 
-        if (r >= 0)
-                r = begin_by_hand(b, result, &p, &facts, &next);
         if (r >= 0)
                 r = baseline_enter(&next, &d, &facts);
         if (r < 0)
@@ -67,10 +65,8 @@ static int fail_interrupted(Baseline *b, const RunResult *result) {
         BaselineDecision d = { .action = BASELINE_ENTER, .phase = BASELINE_FAILED, .cause = BASELINE_INTERRUPTED };
         _cleanup_(baseline_state_done) BaselineState next = { 0 };
         BaselineFacts facts;
-        int r = baseline_gather(b, &facts);
+        int r = begin_by_hand(b, result, &p, &facts, &next);
 
-        if (r >= 0)
-                r = begin_by_hand(b, result, &p, &facts, &next);
         if (r >= 0)
                 r = str_printf(&d.text, "Baseline %s: the installation began and did not end", next.name);
         if (r >= 0)
@@ -111,10 +107,8 @@ int baseline_begin_again(Baseline *b) {
         BaselineDecision d = { .action = BASELINE_ENTER, .phase = BASELINE_DUE, .text = (char *) "Mended, and to be completed" };
         _cleanup_(baseline_state_done) BaselineState next = { 0 };
         BaselineFacts facts;
-        int r = baseline_gather(b, &facts);
+        int r = baseline_prepare(b, &facts, &next);
 
-        if (r >= 0)
-                r = baseline_state_copy(&b->state, &next);
         if (r < 0)
                 return r;
         (void) snprintf(d.name, sizeof(d.name), "%s", b->state.name);

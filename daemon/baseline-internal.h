@@ -51,7 +51,8 @@ void baseline_tell_outcome(const Baseline *b, const BaselineOutcome *o) _nonnull
 int baseline_commit(Baseline *b, BaselineState *next, sd_bus_error *error) _must_check_ _nonnull_(1, 2);
 void baseline_wake_at(Baseline *b, uint64_t usec) _nonnull_(1);
 void baseline_tell(const Baseline *b) _nonnull_(1);
-int baseline_gather(Baseline *b, BaselineFacts *ret) _must_check_ _nonnull_(1, 2);
+int baseline_prepare(Baseline *b, BaselineFacts *ret_facts, BaselineState *ret_next)
+        _must_check_ _nonnull_(1, 2, 3);
 int baseline_step(Baseline *b, BaselineState *next, const CalendarPolicy *p, const BaselineFacts *facts)
         _must_check_ _nonnull_(1, 2, 3, 4);
 

@@ -79,10 +79,8 @@ int baseline_fail_start(Baseline *b, const sd_bus_error *error) {
         BaselineDecision d = { .action = BASELINE_WAIT, .phase = b->state.phase };
         _cleanup_(baseline_state_done) BaselineState next = { 0 };
         BaselineFacts facts;
-        int r = baseline_gather(b, &facts);
+        int r = baseline_prepare(b, &facts, &next);
 
-        if (r >= 0)
-                r = baseline_state_copy(&b->state, &next);
         if (r < 0)
                 return r;
         if (b->state.phase == BASELINE_INSTALLING) {

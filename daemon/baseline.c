@@ -262,8 +262,8 @@ static int find_forced(Baseline *b, BaselineFacts *f) {
         return 0;
 }
 
-/** baseline_gather() - what a decision looks at, without the run of the package manager. Return: 0 or a negative errno. */
-int baseline_gather(Baseline *b, BaselineFacts *ret) {
+/* What a decision looks at, without the run of the package manager. */
+static int gather(Baseline *b, BaselineFacts *ret) {
         BaselineFacts facts = {
                 .now_usec = now(),
                 .uptime_usec = clock_usec(CLOCK_BOOTTIME),
@@ -281,6 +281,19 @@ int baseline_gather(Baseline *b, BaselineFacts *ret) {
                 return r;
         *ret = facts;
         return 0;
+}
+
+/**
+ * baseline_prepare() - before something is changed that the steps do not come to
+ * @ret_facts: what a decision looks at, without the run of the package manager
+ * @ret_next: a copy of the state; baseline_state_done() it
+ *
+ * Return: 0 or a negative errno.
+ */
+int baseline_prepare(Baseline *b, BaselineFacts *ret_facts, BaselineState *ret_next) {
+        int r = gather(b, ret_facts);
+
+        return r < 0 ? r : baseline_state_copy(&b->state, ret_next);
 }
 
 /*
@@ -324,7 +337,7 @@ void baseline_look(Baseline *b) {
                 _cleanup_(run_result_freep) RunResult *result = NULL;
                 BaselineFacts facts;
 
-                r = baseline_gather(b, &facts);
+                r = gather(b, &facts);
                 if (r >= 0)
                         r = find_boot_check(b, &facts);
                 if (r >= 0)
@@ -392,9 +405,7 @@ int baseline_schedule(Baseline *b, const char *name, const char *bundle, const c
         if (phase >= BASELINE_INSTALLING && phase <= BASELINE_VERIFYING)
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("Busy"), "Baseline %s is not over yet", strempty(b->state.name));
         (void) snprintf(d.name, sizeof(d.name), "%s", name);
-        r = baseline_gather(b, &facts);
-        if (r >= 0)
-                r = baseline_state_copy(&b->state, &next);
+        r = baseline_prepare(b, &facts, &next);
         if (r >= 0)
                 r = baseline_enter(&next, &d, &facts);
         if (r >= 0)
