@@ -371,11 +371,9 @@ static int decide_verifying(const Context *c) {
         if (c->s->kernel && strverscmp(c->f->release, c->s->kernel) < 0) {
                 _cleanup_free_ char *reason = NULL;
 
-                if (asprintf(&reason, "kernel '%s' was installed, but '%s' runs after the restart", c->s->kernel,
-                             c->f->release) < 0) {
-                        reason = NULL;
+                if (str_printf(&reason, "kernel '%s' was installed, but '%s' runs after the restart", c->s->kernel,
+                             c->f->release) < 0)
                         return -ENOMEM;
-                }
                 return fail(c, BASELINE_OLD_KERNEL_RETURNED, reason);
         }
         if (c->f->boot_check_failed)

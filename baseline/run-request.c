@@ -8,6 +8,7 @@
 
 #include "baseline/run-json.h"
 #include "util/limits.h"
+#include "util/str.h"
 
 #define WHAT "The request for a baseline run"
 /* apt's own default for unattended runs is ten minutes at most; an hour is somebody who forgot. */
@@ -157,5 +158,5 @@ int run_request_format(const RunRequest *r, char **ret) {
         text = root ? json_dumps(root, JSON_COMPACT) : NULL;
         if (!text)
                 return -ENOMEM;
-        return asprintf(ret, "%s\n", text) < 0 ? -ENOMEM : 0;
+        return str_printf(ret, "%s\n", text);
 }

@@ -16,6 +16,7 @@
 #include "baseline/run-transcript.h"
 #include "dbus/errors.h"
 #include "util/limits.h"
+#include "util/str.h"
 #include "util/strv.h"
 
 #define WHAT "A line of the baseline backend"
@@ -227,7 +228,7 @@ int run_transcript_line(RunTranscript *t, const char *line, size_t size, sd_bus_
 int run_transcript_end(RunTranscript *t, int wait_status) {
         bool clean = WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0;
         _cleanup_free_ char *text = NULL;
-        int n;
+        int r;
 
         if (t->result->outcome == RUN_FAILED)
                 return 0;
@@ -235,16 +236,15 @@ int run_transcript_end(RunTranscript *t, int wait_status) {
                 return 0;
         t->result->outcome = RUN_RUNNING;
         if (WIFSIGNALED(wait_status))
-                n = asprintf(&text, "The backend '%s' was ended by signal %d", t->result->backend, WTERMSIG(wait_status));
+                r = str_printf(&text, "The backend '%s' was ended by signal %d", t->result->backend,
+                        WTERMSIG(wait_status));
         else if (clean)
-                n = asprintf(&text, "The backend '%s' ended without a last word", t->result->backend);
+                r = str_printf(&text, "The backend '%s' ended without a last word", t->result->backend);
         else
-                n = asprintf(&text, "The backend '%s' ended with status %d and does not say why", t->result->backend,
+                r = str_printf(&text, "The backend '%s' ended with status %d and does not say why", t->result->backend,
                         WEXITSTATUS(wait_status));
-        if (n < 0) {
-                text = NULL;
-                return -ENOMEM;
-        }
+        if (r < 0)
+                return r;
         /* Somebody ended it, with what it had begun half done. */
         return run_result_fail(t->result,
                 WIFSIGNALED(wait_status) && (t->result->verb == RUN_INSTALL || t->result->verb == RUN_MEND)

@@ -202,7 +202,7 @@ static void inhibit(Run *run) {
         _cleanup_free_ char *why = NULL;
 
         if (!run->runner->inhibit || !changes_packages(run) ||
-            asprintf(&why, "Packages of baseline %s are being installed", run->request->baseline) < 0)
+            str_printf(&why, "Packages of baseline %s are being installed", run->request->baseline) < 0)
                 return;
         run->inhibit_fd = inhibit_take(why);
         if (run->inhibit_fd < 0)

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 
 #include "baseline/state.h"
+#include "util/str.h"
 #include "util/strv.h"
 
 static const char *const phases[_BASELINE_PHASE_MAX] = {
@@ -160,10 +161,8 @@ static int replace(char **field, const char *value) {
 static int add_history(BaselineState *s, const char *name, const char *ending, uint64_t now_usec) {
         _cleanup_free_ char *line = NULL;
 
-        if (asprintf(&line, "%s %s %" PRIu64, name, ending, now_usec / USEC_PER_SEC) < 0) {
-                line = NULL;
+        if (str_printf(&line, "%s %s %" PRIu64, name, ending, now_usec / USEC_PER_SEC) < 0)
                 return -ENOMEM;
-        }
         if (strv_contains(s->history, line))
                 return 0;
         if (strv_length(s->history) >= HOTPATCH_BASELINE_HISTORY_MAX) {
@@ -199,10 +198,8 @@ int baseline_add_retired(BaselineState *s, const char *id) {
         _cleanup_free_ char *line = NULL;
         char **kept = s->retired;
 
-        if (asprintf(&line, "%s %s", s->name, id) < 0) {
-                line = NULL;
+        if (str_printf(&line, "%s %s", s->name, id) < 0)
                 return -ENOMEM;
-        }
         /* Once for each, by the last that did. */
         for (char **old = s->retired; old && *old; old++)
                 if (streq(*old + BASELINE_NAME_SIZE, id))

@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "util/str.h"
 #include "util/strv.h"
 
 static int make_environment(char ***ret) {
@@ -28,10 +29,8 @@ static int make_environment(char ***ret) {
 
                 if (!getenv(kept[i]))
                         continue;
-                if (asprintf(&s, "%s=%s", kept[i], getenv(kept[i])) < 0) {
-                        s = NULL;
+                if (str_printf(&s, "%s=%s", kept[i], getenv(kept[i])) < 0)
                         return -ENOMEM;
-                }
                 r = strv_extend(&v, s);
                 if (r < 0)
                         return r;

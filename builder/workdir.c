@@ -3,6 +3,7 @@
 /* Temporary folders: make(1) wants absolute paths without surprises, and nobody else a look inside. */
 
 #include "builder/workdir.h"
+#include "util/str.h"
 
 #include <ftw.h>
 #include <sys/stat.h>
@@ -30,10 +31,8 @@ int workdir_make(const char *prefix, char **ret) {
         _cleanup_free_ char *path = NULL;
         char *real;
 
-        if (asprintf(&path, "%s/%s.XXXXXX", getenv("TMPDIR") ?: "/tmp", prefix) < 0) {
-                path = NULL;
+        if (str_printf(&path, "%s/%s.XXXXXX", getenv("TMPDIR") ?: "/tmp", prefix) < 0)
                 return -ENOMEM;
-        }
         if (!mkdtemp(path))
                 return -errno;
         real = realpath(path, NULL);

@@ -9,6 +9,7 @@
 #include "bundle/manifest.h"
 #include "util/hex.h"
 #include "util/json.h"
+#include "util/str.h"
 
 static void set_optional(json_t **object, const char *key, const char *value) {
         if (value)
@@ -179,7 +180,7 @@ int manifest_format(const Manifest *m, char **ret, size_t *ret_size) {
         if (!root)
                 return -EINVAL;
         text = json_dumps(root, JSON_INDENT(2) | JSON_SORT_KEYS);
-        if (!text || asprintf(&whole, "%s\n", text) < 0)
+        if (!text || str_printf(&whole, "%s\n", text) < 0)
                 return -ENOMEM;
         *ret_size = strlen(whole);
         *ret = TAKE_PTR(whole);

@@ -20,6 +20,7 @@
 #include "bundle/patchfile-read.h"
 #include "dbus/errors.h"
 #include "util/limits.h"
+#include "util/str.h"
 #include "util/strv.h"
 
 static bool char_in(char c, const char *others) {
@@ -235,7 +236,7 @@ static int check_symbols(const PatchFile *p, const PatchPlace *top, sd_bus_error
 int patch_module_name(const char *id, char **ret) {
         char *name;
 
-        if (asprintf(&name, "%s%s", startswith(id, "hp-") ? "" : "hp_", id) < 0)
+        if (str_printf(&name, "%s%s", startswith(id, "hp-") ? "" : "hp_", id) < 0)
                 return -ENOMEM;
         for (char *c = name; *c; c++)
                 if (!char_in(*c, "_"))

@@ -26,6 +26,7 @@
 #include "bundle/pki.h"
 #include "dbus/errors.h"
 #include "util/file.h"
+#include "util/str.h"
 
 #define USEC_PER_DAY (UINT64_C(24) * 60 * 60 * USEC_PER_SEC)
 
@@ -294,7 +295,7 @@ static int identities_new(
                 _cleanup_free_ char *full = NULL;
                 int r;
 
-                if (asprintf(&full, "%s %s", name, levels[i].suffix) < 0)
+                if (str_printf(&full, "%s %s", name, levels[i].suffix) < 0)
                         return -ENOMEM;
                 r = identity_new(
                         &(IdentityTemplate) {
@@ -312,7 +313,7 @@ static int identities_new(
 static int join(char *a, char *b, char **ret) {
         _cleanup_free_ char *first = a, *second = b;
 
-        return asprintf(ret, "%s%s", first, second) < 0 ? -ENOMEM : 0;
+        return str_printf(ret, "%s%s", first, second);
 }
 
 static int outputs_fill(Identity *const id[static _LEVELS], uint64_t now_usec, Output *o) {

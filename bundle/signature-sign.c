@@ -17,6 +17,7 @@
 #include "bundle/openssl-types.h"
 #include "bundle/signature-sign.h"
 #include "dbus/errors.h"
+#include "util/str.h"
 
 #define fail(error, ...) openssl_fail((error), SD_BUS_ERROR_INVALID_ARGS, __VA_ARGS__)
 
@@ -143,5 +144,5 @@ char *signing_certificate_beside(const char *key) {
         size_t n = strlen(key), stem = n > 4 && streq(key + n - 4, ".key") ? n - 4 : n;
         char *path;
 
-        return asprintf(&path, "%.*s.pem", (int) stem, key) < 0 ? NULL : path;
+        return str_printf(&path, "%.*s.pem", (int) stem, key) < 0 ? NULL : path;
 }

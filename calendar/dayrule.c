@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "calendar/dayrule.h"
+#include "util/str.h"
 
 /* Less than the shortest month: the days of different months stay in order. */
 #define DAY_RULE_PLUS_MAX 27
@@ -83,15 +84,12 @@ int day_rule_parse(const char *s, DayRule *ret) {
 /** day_rule_format() - "second Tue +7d"; Return: 0 or -ENOMEM */
 int day_rule_format(const DayRule *rule, char **ret) {
         char plus[16] = "";
-        int n;
 
         if (rule->plus_days > 0)
                 (void) snprintf(plus, sizeof(plus), " +%dd", rule->plus_days);
         if (rule->nth > 0)
-                n = asprintf(ret, "%s %.3s%s", ordinals[rule->nth - 1], weekday_to_string(rule->weekday), plus);
-        else
-                n = asprintf(ret, "%d%s", rule->day, plus);
-        return n < 0 ? -ENOMEM : 0;
+                return str_printf(ret, "%s %.3s%s", ordinals[rule->nth - 1], weekday_to_string(rule->weekday), plus);
+        return str_printf(ret, "%d%s", rule->day, plus);
 }
 
 /** day_rule_apply() - the day that a month's rule means; midnight, perhaps in the month after */

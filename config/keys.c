@@ -13,6 +13,7 @@
 
 #include "config/keys.h"
 #include "util/limits.h"
+#include "util/str.h"
 #include "util/strv.h"
 
 static void *field(const ConfigKey *key, Config *c) {
@@ -53,7 +54,7 @@ static int parse_number(const ConfigKey *key, const char *value, Config *c) {
 }
 
 static int format_number(const ConfigKey *key, const Config *c, char **ret) {
-        return asprintf(ret, "%u", *(const unsigned *) const_field(key, c)) < 0 ? -ENOMEM : 0;
+        return str_printf(ret, "%u", *(const unsigned *) const_field(key, c));
 }
 
 static int parse_percent(const ConfigKey *key, const char *value, Config *c) {
@@ -468,15 +469,12 @@ const char *config_distrusted(const Config *c, const char *section, const char *
 int config_denial(const Config *c, char **ret) {
         const ConfigOrigin *o = &c->origins[config_key_find("Policy", "Hotpatch")];
         const char *where = o->where ? *o->where : "the configuration";
-        int r;
 
         if (c->hotpatch) {
                 *ret = NULL;
                 return 0;
         }
         if (o->strictest)
-                r = asprintf(ret, "'Hotpatch' cannot be read at %s, which counts as 'no'", where);
-        else
-                r = asprintf(ret, "'Hotpatch=no' is set at %s", where);
-        return r < 0 ? -ENOMEM : 0;
+                return str_printf(ret, "'Hotpatch' cannot be read at %s, which counts as 'no'", where);
+        return str_printf(ret, "'Hotpatch=no' is set at %s", where);
 }

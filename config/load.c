@@ -20,6 +20,7 @@
 
 #include "calendar/year.h"
 #include "config/keys.h"
+#include "util/str.h"
 #include "util/strv.h"
 
 #define USR_DIRECTORY "/usr/lib/hotpatch"
@@ -70,10 +71,8 @@ static int read_key(econf_file *file, const char *path, const char *group, const
 
         if (econf_getExtValue(file, group, name, &ext) == ECONF_SUCCESS && ext)
                 line = ext->line_number;
-        if (asprintf(&where, "%s:%llu", path, line) < 0) {
-                where = NULL;
+        if (str_printf(&where, "%s:%llu", path, line) < 0)
                 return -ENOMEM;
-        }
         if (i >= n_config_keys)
                 return warn(warnings, "%s: unknown key '%s' in section [%s], ignoring it", where, name, group);
         value = read_value(file, group, name);
@@ -172,10 +171,8 @@ static int distrust(econf_err e, const char *root, const char *path, Config *c, 
         shown = path ?: file && *file ? file : "hotpatchd.conf";
         if (!path && startswith(shown, root))
                 shown += strlen(root);
-        if (asprintf(&where, "%s:%llu", shown, (unsigned long long) line) < 0) {
-                where = NULL;
+        if (str_printf(&where, "%s:%llu", shown, (unsigned long long) line) < 0)
                 return -ENOMEM;
-        }
         for (size_t i = 0; i < n_config_keys; i++) {
                 int r = config_key_distrust(c, i, where);
                 if (r < 0)
@@ -209,7 +206,7 @@ static int read_layers(const char *root, const char *hide, Config *c, char ***wa
         econf_err e;
         int r;
 
-        if (asprintf(&usr, "%s" USR_DIRECTORY, root) < 0 || asprintf(&etc, "%s" ETC_DIRECTORY, root) < 0)
+        if (str_printf(&usr, "%s" USR_DIRECTORY, root) < 0 || str_printf(&etc, "%s" ETC_DIRECTORY, root) < 0)
                 return -ENOMEM;
         e = read_history(&files, &n, usr, etc);
         if (e == ECONF_NOFILE)

@@ -100,7 +100,7 @@ int value_format_span(uint64_t usec, char **ret) {
         }
         while (i > 1 && usec % units[i].usec != 0)
                 i--;
-        return asprintf(ret, "%llu%s", (unsigned long long) (usec / units[i].usec), units[i].unit) < 0 ? -ENOMEM : 0;
+        return str_printf(ret, "%llu%s", (unsigned long long) (usec / units[i].usec), units[i].unit);
 }
 
 /** value_parse_flags() - words, separated by blanks; upper and lower case are one. Return: 0 or -EINVAL. */

@@ -10,6 +10,7 @@
 #include "ctl/blockers.h"
 #include "ctl/structs.h"
 #include "ctl/text.h"
+#include "util/str.h"
 #include "util/strv.h"
 
 /* More lines than a screen has help nobody; --json has all. */
@@ -136,7 +137,7 @@ int blocker_list_lines(const BlockerList *l, const char *note, char ***ret) {
         if (r >= 0 && note && *note && l->n > 0) {
                 _cleanup_free_ char *text = NULL;
 
-                r = asprintf(&text, "(%s)", note) < 0 ? -ENOMEM : strv_extend(&lines, text);
+                r = str_printf(&text, "(%s)", note) < 0 ? -ENOMEM : strv_extend(&lines, text);
         }
         if (r < 0)
                 return r;

@@ -21,6 +21,7 @@
 #include "ctl/json.h"
 #include "ctl/text.h"
 #include "livepatch/inspect.h"
+#include "util/str.h"
 #include "util/strv.h"
 
 typedef struct CreateOptions {
@@ -247,30 +248,19 @@ static int copy_objects(const Creation *c, const ModuleInfo *info, ManifestTarge
 
 /* MODULE-RELEASE.ko, in the letters that a member's name may have */
 static char *member_name(const ModuleInfo *info) {
+        _cleanup_free_ char *stem = NULL;
         char *name;
-        int n = asprintf(&name, "%s-%s", info->name, info->release);
 
-        if (n < 0)
+        if (str_printf(&stem, "%s-%s", info->name, info->release) < 0)
                 return NULL;
-        for (char *p = name; *p; p++)
+        for (char *p = stem; *p; p++)
                 if (*p >= 'A' && *p <= 'Z')
                         *p = (char) (*p - 'A' + 'a');
                 else if (!strchr("abcdefghijklmnopqrstuvwxyz0123456789._-+", *p))
                         *p = '-';
-        if (*name == '_')
-                *name = '0';
-        if ((size_t) n > HOTPATCH_MEMBER_NAME_MAX - 3)
-                name[HOTPATCH_MEMBER_NAME_MAX - 3] = 0;
-        else {
-                char *grown = realloc(name, (size_t) n + sizeof(".ko"));
-
-                if (!grown) {
-                        free(name);
-                        return NULL;
-                }
-                name = grown;
-        }
-        return strcat(name, ".ko");
+        if (*stem == '_')
+                *stem = '0';
+        return str_printf(&name, "%.*s.ko", (int) (HOTPATCH_MEMBER_NAME_MAX - 3), stem) < 0 ? NULL : name;
 }
 
 static int fill_target(
@@ -403,10 +393,8 @@ static int create(const Ctl *ctl, const CreateOptions *o, char **paths, const ch
                 r = fill_rest(&c, error);
         if (r < 0)
                 return r;
-        if (asprintf(&output, "%s.hpb", c.manifest->id) < 0) {
-                output = NULL;
+        if (str_printf(&output, "%s.hpb", c.manifest->id) < 0)
                 return -ENOMEM;
-        }
         r = write_bundle(&c, o->output ?: output, error);
         return r < 0 ? r : print_created(ctl, o->output ?: output, c.manifest);
 }

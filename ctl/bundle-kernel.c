@@ -20,6 +20,7 @@
 #include "livepatch/note.h"
 #include "livepatch/vmlinuz.h"
 #include "util/file.h"
+#include "util/str.h"
 #include "util/strv.h"
 
 /* The PT_NOTE segments of a 64-bit little-endian vmlinux. */
@@ -45,9 +46,8 @@ static int elf_build_id(const uint8_t *data, size_t size, char **ret) {
 /* init/version.c: "Linux version RELEASE (" */
 static bool has_banner(const uint8_t *data, size_t size, const char *release) {
         _cleanup_free_ char *banner = NULL;
-        int n = asprintf(&banner, "Linux version %s (", release);
 
-        return n > 0 && memmem(data, size, banner, (size_t) n);
+        return str_printf(&banner, "Linux version %s (", release) >= 0 && memmem(data, size, banner, strlen(banner));
 }
 
 /* Returns 0, -ENOENT for an image of another release, -EBADMSG for none that we understand. */
@@ -134,7 +134,7 @@ static int look_into_system(const KernelSources *s, const char *release, Finding
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-                if (asprintf(&path, places[i], strempty(s->root), release) < 0)
+                if (str_printf(&path, places[i], strempty(s->root), release) < 0)
                         return -ENOMEM;
 #pragma GCC diagnostic pop
                 /* Places that were not asked for may hold anything. */
@@ -145,7 +145,7 @@ static int look_into_system(const KernelSources *s, const char *release, Finding
                 _cleanup_free_ char *path = NULL;
                 char *id;
 
-                if (asprintf(&path, "%s/vmlinux", *h) < 0)
+                if (str_printf(&path, "%s/vmlinux", *h) < 0)
                         return -ENOMEM;
                 if (image_build_id(path, release, &id) >= 0)
                         r = finding_add(f, id, path, release, error);
@@ -199,7 +199,7 @@ static int module_path_walked(const char *folder, const char *module, char **ret
         FTS *fts;
         int r = -ENOENT;
 
-        if (asprintf(&kernel, "%s/kernel", folder) < 0)
+        if (str_printf(&kernel, "%s/kernel", folder) < 0)
                 return -ENOMEM;
         fts = fts_open((char *[]) { kernel, NULL }, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
         if (!fts)
@@ -217,7 +217,7 @@ static int module_path(const KernelSources *s, const char *release, const char *
         _cleanup_free_ char *folder = NULL;
         int r;
 
-        if (asprintf(&folder, "%s/lib/modules/%s", strempty(s->root), release) < 0)
+        if (str_printf(&folder, "%s/lib/modules/%s", strempty(s->root), release) < 0)
                 return -ENOMEM;
         r = module_file_find(folder, module, ret);
         return r < 0 ? module_path_walked(folder, module, ret) : r;

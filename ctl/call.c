@@ -14,6 +14,7 @@
 #include "ctl/json.h"
 #include "ctl/progress.h"
 #include "dbus/names.h"
+#include "util/str.h"
 
 /**
  * call_new() - begin a call of a method of the Manager
@@ -187,7 +188,7 @@ int call_job(Ctl *ctl, const char *job, const char *method, sd_bus_error *error)
         sd_bus *bus;
         int r;
 
-        if (asprintf(&path, HOTPATCH_JOB_PATH "/%s", job) < 0)
+        if (str_printf(&path, HOTPATCH_JOB_PATH "/%s", job) < 0)
                 return -ENOMEM;
         r = ctl_bus(ctl, &bus, error);
         if (r < 0)

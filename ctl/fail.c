@@ -47,8 +47,7 @@ static void print_text(
                 const Ctl *ctl, const char *subject, const char *message, const char *remedy) {
         _cleanup_free_ char *what = text_line(subject), *why = text_sanitize(message), *all = NULL;
 
-        if (asprintf(&all, "%s%s%s", strempty(what), what && *what ? ": " : "", strempty(why)) < 0)
-                all = NULL;
+        (void) (str_printf(&all, "%s%s%s", strempty(what), what && *what ? ": " : "", strempty(why)) < 0);
         /* Lines of the kernel log come in a message; they must not look like lines of ours. */
         print_wrapped("hotpatchctl:", all ?: "out of memory", style_on(ctl->colour_stderr, STYLE_RED),
                 style_off(ctl->colour_stderr, STYLE_RED));

@@ -13,6 +13,7 @@
 
 #include "ctl/json.h"
 #include "ctl/text.h"
+#include "util/str.h"
 
 void value_unref(Value *v) {
         json_decref(v);
@@ -149,7 +150,7 @@ static size_t form(const Ctl *ctl) {
 int value_to_text(const Ctl *ctl, const Value *v, char **ret) {
         _cleanup_free_ char *text = json_dumps(v, form(ctl) | JSON_REAL_PRECISION(16));
 
-        if (!text || asprintf(ret, "%s\n", text) < 0)
+        if (!text || str_printf(ret, "%s\n", text) < 0)
                 return -ENOMEM;
         return 0;
 }

@@ -10,6 +10,7 @@
 
 #include "ctl/progress.h"
 #include "ctl/text.h"
+#include "util/str.h"
 #include "util/strv.h"
 
 #define BAR_MAX 30U
@@ -41,7 +42,7 @@ int progress_format(const JobInfo *job, unsigned width, char **ret) {
         _cleanup_free_ char *state = text_sanitize(job->state);
         unsigned bar, filled;
         char *line;
-        int n;
+        int n, r;
 
         if (!state)
                 return -ENOMEM;
@@ -52,12 +53,12 @@ int progress_format(const JobInfo *job, unsigned width, char **ret) {
                 bar = BAR_MAX;
         filled = (unsigned) (share * bar + 0.5);
         if (bar > 0)
-                n = asprintf(&line, "%-11.32s [%.*s%*s] %3.0f %%", state, (int) filled,
+                r = str_printf(&line, "%-11.32s [%.*s%*s] %3.0f %%", state, (int) filled,
                         "##############################", (int) (bar - filled), "", share * 100);
         else
-                n = asprintf(&line, "%.16s %3.0f %%", state, share * 100);
-        if (n < 0)
-                return -ENOMEM;
+                r = str_printf(&line, "%.16s %3.0f %%", state, share * 100);
+        if (r < 0)
+                return r;
         *ret = line;
         return 0;
 }

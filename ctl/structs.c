@@ -6,6 +6,7 @@
  */
 
 #include "ctl/structs.h"
+#include "util/str.h"
 
 /**
  * structs_read() - take over a variant of an array of structures
@@ -19,7 +20,7 @@ int structs_read(sd_bus_message *m, const char *element, StructRead read_one, vo
         _cleanup_free_ char *array = NULL;
         int r;
 
-        if (asprintf(&array, "a%s", element) < 0)
+        if (str_printf(&array, "a%s", element) < 0)
                 return -ENOMEM;
         r = sd_bus_message_enter_container(m, 'v', array);
         if (r >= 0)

@@ -438,14 +438,8 @@ static int say_running(const Snapshot *s, Summary *to) {
         if (r < 0)
                 return r;
         if (n > 0)
-                r = asprintf(&to->running, "Linux %s with %s", s->manager.release, ids);
-        else
-                r = asprintf(&to->running, "Linux %s as it was started", s->manager.release);
-        if (r < 0) {
-                to->running = NULL;
-                return -ENOMEM;
-        }
-        return 0;
+                return str_printf(&to->running, "Linux %s with %s", s->manager.release, ids);
+        return str_printf(&to->running, "Linux %s as it was started", s->manager.release);
 }
 
 /**

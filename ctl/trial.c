@@ -18,6 +18,7 @@
 #include "ctl/text.h"
 #include "ctl/trial.h"
 #include "dbus/names.h"
+#include "util/str.h"
 #include "util/strv.h"
 
 struct TrialWaiter {
@@ -44,7 +45,7 @@ char *trial_words(const PatchInfo *p) {
         /* A day when it is not within one. */
         if (strftime(clock, sizeof(clock), until - now < 20 * 3600 ? "%H:%M" : "%Y-%m-%d %H:%M", &tm) == 0)
                 return strdup("");
-        return asprintf(&words, "on trial until %s%s", clock,
+        return str_printf(&words, "on trial until %s%s", clock,
                         streq_ptr(p->trial_kind, "return") ? ", for signs that name it" : "") < 0 ? NULL : words;
 }
 

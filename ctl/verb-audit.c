@@ -15,6 +15,7 @@
 #include "ctl/json.h"
 #include "ctl/patches.h"
 #include "ctl/table.h"
+#include "util/str.h"
 
 static Style bundle_style(const char *bundle) {
         if (streq(bundle, "good"))
@@ -47,7 +48,7 @@ static int last_text(const Value *patch, char **ret) {
 
         if (when && time_parse(when, 0, &usec) >= 0 && time_format_local(usec, &local) < 0)
                 return -ENOMEM;
-        return asprintf(ret, "%s%s%s", strempty(event), local ? " " : "", strempty(local)) < 0 ? -ENOMEM : 0;
+        return str_printf(ret, "%s%s%s", strempty(event), local ? " " : "", strempty(local));
 }
 
 static const char *whose(const Value *patch) {

@@ -13,6 +13,7 @@
 #include "ctl/bundle-verbs.h"
 #include "util/file.h"
 #include "util/limits.h"
+#include "util/str.h"
 
 static const BundleVerb verbs[] = {
         { "create", "MODULE.ko...", "make an unsigned bundle of patch modules", bundle_create_options, bundle_create },
@@ -130,10 +131,8 @@ int output_file_open(OutputFile *f, const char *path, sd_bus_error *error) {
         /* Renaming over a device, as root, would replace it for everybody. */
         if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
                 return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "'%s' is not a regular file", path);
-        if (asprintf(&f->temporary, "%s.XXXXXX", path) < 0) {
-                f->temporary = NULL;
+        if (str_printf(&f->temporary, "%s.XXXXXX", path) < 0)
                 return -ENOMEM;
-        }
         f->fd = mkostemp(f->temporary, O_CLOEXEC);
         if (f->fd >= 0)
                 return 0;

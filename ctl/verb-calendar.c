@@ -12,6 +12,7 @@
 #include "ctl/fields.h"
 #include "ctl/json.h"
 #include "ctl/table.h"
+#include "util/str.h"
 
 static Style state_style(const char *state) {
         static const char *const good[] = { "reached", "superseded" }, *const quiet[] = { "coming", "before", "not-planned", "" };
@@ -56,8 +57,8 @@ static int window_text(const Value *month, char **ret) {
         if (r < 0)
                 return r;
         /* "2026-10-20 22:00:00" */
-        return asprintf(ret, "%.5s to %.*s", from + 11, end_usec - begin_usec < 24 * 3600 * USEC_PER_SEC ? 5 : 16,
-                to + (end_usec - begin_usec < 24 * 3600 * USEC_PER_SEC ? 11 : 0)) < 0 ? -ENOMEM : 0;
+        return str_printf(ret, "%.5s to %.*s", from + 11, end_usec - begin_usec < 24 * 3600 * USEC_PER_SEC ? 5 : 16,
+                to + (end_usec - begin_usec < 24 * 3600 * USEC_PER_SEC ? 11 : 0));
 }
 
 static int state_text(const Value *month, char **ret) {
@@ -66,7 +67,7 @@ static int state_text(const Value *month, char **ret) {
 
         if (r < 0)
                 return r;
-        return asprintf(ret, "%s%s%s", strempty(value_string(month, "state")), *when ? ", " : "", when) < 0 ? -ENOMEM : 0;
+        return str_printf(ret, "%s%s%s", strempty(value_string(month, "state")), *when ? ", " : "", when);
 }
 
 static int add_month(Table *t, const Value *month) {

@@ -13,6 +13,7 @@
 #include "ctl/fields.h"
 #include "ctl/table.h"
 #include "dbus/names.h"
+#include "util/str.h"
 #include "util/strv.h"
 
 /** struct Descriptions - what Describe answered for each patch of a snapshot; NULL: nothing */
@@ -97,12 +98,8 @@ static Style state_style(CveState state) {
 /* What it is; where the state does not say why, that first. */
 static int what(const Cve *c, char **ret) {
         bool why = c->state == CVE_OPEN && c->reason;
-        int n = asprintf(ret, "%s%s%s", why ? c->reason : "", why && c->summary ? ": " : "", strempty(c->summary));
 
-        if (n >= 0)
-                return 0;
-        *ret = NULL;
-        return -ENOMEM;
+        return str_printf(ret, "%s%s%s", why ? c->reason : "", why && c->summary ? ": " : "", strempty(c->summary));
 }
 
 static int add_row(Table *t, const Cve *c) {
@@ -163,10 +160,8 @@ static int print_sums(const Ctl *ctl, const CveList *l) {
                         return r;
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral" /* from the table above */
-                if (asprintf(&text, rows[i].text, ids) < 0) {
-                        text = NULL;
+                if (str_printf(&text, rows[i].text, ids) < 0)
                         return -ENOMEM;
-                }
 #pragma GCC diagnostic pop
                 r = field_printf(ctl, rows[i].label, state_style(rows[i].state), "%zu %s", n, text);
         }

@@ -7,6 +7,7 @@
 #include "ctl/patches.h"
 #include "ctl/table.h"
 #include "ctl/trial.h"
+#include "util/str.h"
 
 /* Narrower terminals do without the module, so that there is room for the title. */
 #define WIDTH_FOR_MODULE 100U
@@ -45,13 +46,11 @@ static int add_patch(Table *t, const PatchInfo *p, bool narrow) {
         if (!trial)
                 return -ENOMEM;
         if (narrow && *trial) /* and active; status has the time */
-                r = asprintf(&state, "on trial");
+                r = str_printf(&state, "on trial");
         else
-                r = asprintf(&state, "%s%s%s", state_word(p), *trial ? ", " : "", trial);
-        if (r < 0) {
-                state = NULL;
-                return -ENOMEM;
-        }
+                r = str_printf(&state, "%s%s%s", state_word(p), *trial ? ", " : "", trial);
+        if (r < 0)
+                return r;
         if (!p->foreign)
                 snprintf(sequence, sizeof(sequence), "%" PRIu64, p->sequence);
         r = table_add_row(t);

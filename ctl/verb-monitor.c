@@ -17,6 +17,7 @@
 #include "ctl/text.h"
 #include "ctl/view.h"
 #include "dbus/names.h"
+#include "util/str.h"
 #include "util/strv.h"
 
 typedef struct Monitor {
@@ -76,11 +77,9 @@ static int print_event(Monitor *monitor, const char *line, Value *event) {
         clean = text_sanitize(line);
         if (!clean)
                 return -ENOMEM;
-        if (asprintf(&text, "%s%s%s  %s", style_on(monitor->ctl->colour, STYLE_DIM), time_text,
-                style_off(monitor->ctl->colour, STYLE_DIM), clean) < 0) {
-                text = NULL;
+        if (str_printf(&text, "%s%s%s  %s", style_on(monitor->ctl->colour, STYLE_DIM), time_text,
+                style_off(monitor->ctl->colour, STYLE_DIM), clean) < 0)
                 return -ENOMEM;
-        }
         if (monitor->view) {
                 r = view_add(monitor->view, text);
                 return r < 0 ? r : redraw(monitor, true);
@@ -99,10 +98,8 @@ static int event_new(const char *name, const char *path, Value **ret, char **ret
                 kind = "patch";
         else if (sd_bus_path_decode(path, HOTPATCH_JOB_PATH, &id) > 0)
                 kind = "job";
-        if (asprintf(&object, "%s%s%s", kind ?: "hotpatchd", kind ? " " : "", strempty(id)) < 0) {
-                object = NULL;
+        if (str_printf(&object, "%s%s%s", kind ?: "hotpatchd", kind ? " " : "", strempty(id)) < 0)
                 return -ENOMEM;
-        }
         r = value_set_string(event, "event", name);
         if (r >= 0 && streq_ptr(kind, "job"))
                 r = value_set_integer(event, kind, strtoul(id, NULL, 10));
@@ -124,7 +121,7 @@ static int on_job_new(sd_bus_message *m, void *userdata, _unused_ sd_bus_error *
         if (sd_bus_message_read(m, "uo", &id, &path) < 0 ||
                         event_new("job-new", path, &event, &object) < 0)
                 return 0;
-        if (asprintf(&line, "%s: new", object) < 0)
+        if (str_printf(&line, "%s: new", object) < 0)
                 return -ENOMEM;
         return print_event(userdata, line, TAKE_PTR(event));
 }
@@ -141,7 +138,7 @@ static int on_job_removed(sd_bus_message *m, void *userdata, _unused_ sd_bus_err
         if (value_set_string(event, "result", result) < 0 ||
                         value_set_string(event, "error_name", *name ? name : NULL) < 0 ||
                         value_set_string(event, "error_message", *message ? message : NULL) < 0 ||
-                        asprintf(&line, "%s: %s%s%s", object, result, *message ? ", " : "",
+                        str_printf(&line, "%s: %s%s%s", object, result, *message ? ", " : "",
                                         message) < 0)
                 return -ENOMEM;
         return print_event(userdata, line, TAKE_PTR(event));
@@ -185,7 +182,7 @@ static int on_trial_ended(sd_bus_message *m, void *userdata, _unused_ sd_bus_err
                 return 0;
         if (value_set_strv(event, "patches", ids) < 0 || value_set_string(event, "result", result) < 0 ||
             value_set_string(event, "reason", *reason ? reason : NULL) < 0 ||
-            asprintf(&line, "patch %s%s: trial %s%s%s", ids && *ids ? *ids : "",
+            str_printf(&line, "patch %s%s: trial %s%s%s", ids && *ids ? *ids : "",
                     strv_length(ids) > 1 ? " and others" : "", result, *reason ? ", " : "", reason) < 0)
                 return -ENOMEM;
         return print_event(userdata, line, TAKE_PTR(event));
@@ -364,7 +361,7 @@ static int on_properties(sd_bus_message *m, void *userdata, _unused_ sd_bus_erro
                 return -ENOMEM;
         if (read_properties(m, properties, &list) < 0 || (!*list && !((Monitor *) userdata)->ctl->json))
                 return 0;
-        if (asprintf(&line, "%s:%s", object, list) < 0)
+        if (str_printf(&line, "%s:%s", object, list) < 0)
                 return -ENOMEM;
         return print_event(userdata, line, TAKE_PTR(event));
 }
@@ -379,7 +376,7 @@ static int on_interfaces(sd_bus_message *m, void *userdata, _unused_ sd_bus_erro
                         event_new(added ? "object-added" : "object-removed", path, &event,
                                         &object) < 0)
                 return 0;
-        if (asprintf(&line, "%s: %s", object, added ? "appeared" : "is gone") < 0)
+        if (str_printf(&line, "%s: %s", object, added ? "appeared" : "is gone") < 0)
                 return -ENOMEM;
         return print_event(userdata, line, TAKE_PTR(event));
 }

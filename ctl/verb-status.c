@@ -12,6 +12,7 @@
 #include "ctl/patches.h"
 #include "ctl/status.h"
 #include "ctl/trial.h"
+#include "util/str.h"
 #include "util/strv.h"
 
 static int print_summary(const Ctl *ctl, const Summary *summary) {
@@ -37,10 +38,10 @@ static int print_kernel(const Ctl *ctl, const ManagerInfo *m) {
         _cleanup_free_ char *kernel = NULL, *gates = NULL;
         int r;
 
-        if (asprintf(&kernel, "%s, %s, build-id %.12s", m->release, m->arch,
+        if (str_printf(&kernel, "%s, %s, build-id %.12s", m->release, m->arch,
                     *m->build_id ? m->build_id : "unknown") < 0)
                 return -ENOMEM;
-        if (asprintf(&gates, "livepatch %s, lockdown %s, module signatures %s, hotpatching %s",
+        if (str_printf(&gates, "livepatch %s, lockdown %s, module signatures %s, hotpatching %s",
                             m->supported ? "supported" : "NOT supported",
                             *m->lockdown ? m->lockdown : "none",
                             m->signature_required ? "required" : "not required",
@@ -129,7 +130,7 @@ static int print_jobs(const Ctl *ctl, const Snapshot *s) {
 
                 if (!job_is_running(j))
                         continue;
-                if (asprintf(&text, "%" PRIu32 ": %s %s%s%s, %.0f %%", j->id, j->type,
+                if (str_printf(&text, "%" PRIu32 ": %s %s%s%s, %.0f %%", j->id, j->type,
                             j->patches && *j->patches ? *j->patches : "",
                             strv_length(j->patches) > 1 ? " and others: " : ": ", j->state,
                             j->progress * 100) < 0)

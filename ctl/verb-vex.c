@@ -17,6 +17,7 @@
 #include "ctl/vex.h"
 #include "util/file.h"
 #include "util/limits.h"
+#include "util/str.h"
 
 /* systemd-id128 new: another id of this machine for each purpose, see sd_id128_get_machine_app_specific(3). */
 #define VEX_APPLICATION SD_ID128_MAKE(5c, 0e, 7b, 1d, 64, 9f, 4a, 53, 8e, 21, f7, 0b, 3c, 92, d6, 18)
@@ -84,10 +85,8 @@ static int make(const Ctl *ctl, const Value *status, Value **ret, sd_bus_error *
                 r = read_ids(document, machine);
         if (r < 0)
                 return r;
-        if (asprintf(&author, "Administrators of %s", host) < 0) {
-                author = NULL;
+        if (str_printf(&author, "Administrators of %s", host) < 0)
                 return -ENOMEM;
-        }
         f.author = ctl->author ?: author;
         f.host = host;
         f.document_id = document;

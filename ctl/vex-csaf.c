@@ -10,6 +10,7 @@
 
 #include "ctl/vex.h"
 #include "util/cve.h"
+#include "util/str.h"
 
 #define KERNEL_PRODUCT "KERNEL"
 
@@ -37,8 +38,7 @@ static int set_publisher(const VexFacts *f, Value *document) {
         _cleanup_free_ char *namespace = NULL;
         Value *publisher = object_of("category", "user", "name", f->author);
 
-        if (asprintf(&namespace, "urn:uuid:%s", f->machine_id) < 0) {
-                namespace = NULL;
+        if (str_printf(&namespace, "urn:uuid:%s", f->machine_id) < 0) {
                 value_unref(publisher);
                 return -ENOMEM;
         }
@@ -71,10 +71,8 @@ static int set_document(const VexFacts *f, Value *root) {
 
         if (value_set(root, "document", document) < 0)
                 return -ENOMEM;
-        if (asprintf(&title, "Fixed by hotpatches in the running kernel of %s", f->host) < 0) {
-                title = NULL;
+        if (str_printf(&title, "Fixed by hotpatches in the running kernel of %s", f->host) < 0)
                 return -ENOMEM;
-        }
         if (value_set_string(document, "title", title) < 0 || set_publisher(f, document) < 0)
                 return -ENOMEM;
         return set_tracking(f, document);
@@ -88,7 +86,7 @@ static const char *patch_id(const Value *patch) {
 static char *combined_id(const Value *patch) {
         char *id;
 
-        return asprintf(&id, KERNEL_PRODUCT "+%s", patch_id(patch)) < 0 ? NULL : id;
+        return str_printf(&id, KERNEL_PRODUCT "+%s", patch_id(patch)) < 0 ? NULL : id;
 }
 
 static int add_relationship(const Value *patch, Value *relationships) {
@@ -97,10 +95,8 @@ static int add_relationship(const Value *patch, Value *relationships) {
 
         if (value_append(relationships, v) < 0 || !id)
                 return -ENOMEM;
-        if (asprintf(&name, "The running kernel with the hotpatch %s", patch_id(patch)) < 0) {
-                name = NULL;
+        if (str_printf(&name, "The running kernel with the hotpatch %s", patch_id(patch)) < 0)
                 return -ENOMEM;
-        }
         if (value_set_string(v, "relates_to_product_reference", KERNEL_PRODUCT) < 0)
                 return -ENOMEM;
         return value_set(v, "full_product_name", object_of("product_id", id, "name", name));

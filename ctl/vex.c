@@ -17,6 +17,7 @@
  */
 
 #include "ctl/vex.h"
+#include "util/str.h"
 
 /** vex_patch_fixes() - is @fix among those of the patch? */
 bool vex_patch_fixes(const Value *patch, const char *fix) {
@@ -99,10 +100,8 @@ static int add_statement(const VexFacts *f, const char *fix, Value *statements) 
 static int set_head(const VexFacts *f, Value *document) {
         _cleanup_free_ char *id = NULL;
 
-        if (asprintf(&id, "urn:uuid:%s", f->document_id) < 0) {
-                id = NULL;
+        if (str_printf(&id, "urn:uuid:%s", f->document_id) < 0)
                 return -ENOMEM;
-        }
         if (value_set_string(document, "@context", "https://openvex.dev/ns/v0.2.0") < 0 ||
             value_set_string(document, "@id", id) < 0 || value_set_string(document, "author", f->author) < 0 ||
             value_set_time(document, "timestamp", f->now_usec) < 0 || value_set_integer(document, "version", 1) < 0 ||

@@ -27,6 +27,7 @@
 #include "livepatch/inspect.h"
 #include "util/file.h"
 #include "util/limits.h"
+#include "util/str.h"
 #include "util/strv.h"
 
 #define COPY_BLOCK ((size_t) 64 * 1024)
@@ -229,7 +230,7 @@ static int admit_module(const AdmitRequest *q, const Verified *v, int output_fd,
         /* For another kernel: the plan says so, where it matters. */
         if (!t)
                 return 0;
-        if (asprintf(&name, "%s.ko", t->module) < 0)
+        if (str_printf(&name, "%s.ko", t->module) < 0)
                 return -ENOMEM;
         fd = create_module_file(q->load_dir_fd, name, error);
         if (fd < 0)

@@ -39,6 +39,7 @@
 #include "daemon/record.h"
 #include "daemon/returns.h"
 #include "util/limits.h"
+#include "util/str.h"
 #include "util/strv.h"
 
 /** struct Aftermath - one settlement */
@@ -60,7 +61,7 @@ typedef struct Aftermath {
 char *aftermath_restore_transaction(sd_id128_t boot_id, uint64_t order) {
         char *name;
 
-        return asprintf(&name, SD_ID128_FORMAT_STR "-restore-%" PRIu64, SD_ID128_FORMAT_VAL(boot_id), order) < 0
+        return str_printf(&name, SD_ID128_FORMAT_STR "-restore-%" PRIu64, SD_ID128_FORMAT_VAL(boot_id), order) < 0
                 ? NULL : name;
 }
 
@@ -95,8 +96,9 @@ static char *spell_reason(const char *doing, uint64_t started_usec, bool half) {
 
         if (manifest_time_format(started_usec, when) < 0)
                 snprintf(when, sizeof(when), "an unknown time");
-        return asprintf(&reason, "The machine went down without a shutdown while %s, which began at %s%s", doing, when,
-                half ? "; its kernel left no word, as after a power cut, so this counts half" : "") < 0 ? NULL : reason;
+        return str_printf(&reason, "The machine went down without a shutdown while %s, which began at %s%s", doing,
+                        when, half ? "; its kernel left no word, as after a power cut, so this counts half" : "") < 0
+                ? NULL : reason;
 }
 
 typedef int (*AddStrike)(const Store *s, const char *id, const char *digest, const char *cause, uint64_t when_usec,

@@ -22,6 +22,7 @@
 #include "livepatch/hooks.h"
 #include "livepatch/modulefile.h"
 #include "livepatch/state.h"
+#include "util/str.h"
 #include "util/strv.h"
 
 /* --- one bundle --- */
@@ -155,7 +156,7 @@ static int check_target_on_disk(const AuditQuestion *q, const AdmittedRecord *re
         _cleanup_free_ char *folder = NULL, *path = NULL, *build_id = NULL;
         int r;
 
-        if (asprintf(&folder, "%s/lib/modules/%s", streq(q->root, "/") ? "" : q->root, q->identity->release) < 0)
+        if (str_printf(&folder, "%s/lib/modules/%s", streq(q->root, "/") ? "" : q->root, q->identity->release) < 0)
                 return -ENOMEM;
         r = module_file_find(folder, o->name, &path);
         if (r >= 0)

@@ -21,6 +21,7 @@
 #include "daemon/authorize.h"
 #include "dbus/errors.h"
 #include "util/limits.h"
+#include "util/str.h"
 #include "util/strv.h"
 
 #define POLKIT_NAME "org.freedesktop.PolicyKit1"
@@ -168,7 +169,7 @@ static int append_details(sd_bus_message *m, const Request *request) {
         for (char **id = request->ids; id && *id; id++) {
                 char *joined;
 
-                if (asprintf(&joined, "%s%s%s", strempty(ids), ids ? " " : "", *id) < 0)
+                if (str_printf(&joined, "%s%s%s", strempty(ids), ids ? " " : "", *id) < 0)
                         return -ENOMEM;
                 free(ids);
                 ids = joined;

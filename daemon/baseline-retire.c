@@ -20,6 +20,7 @@
 #include "daemon/messages.h"
 #include "daemon/record.h"
 #include "daemon/restored.h"
+#include "util/str.h"
 #include "util/strv.h"
 
 /** baseline_outcome_done() - free what it owns */
@@ -127,13 +128,11 @@ int baseline_judge_patches(const Baseline *b, const BaselineState *s, BaselineOu
 /* @why: it is kept; NULL: it is retired */
 static void tell(const char *id, const char *baseline, const char *why) {
         _cleanup_free_ char *sentence = NULL;
-        int n = why ? asprintf(&sentence, "The patch '%s' is kept at baseline %s, because %s", id, baseline, why)
-                    : asprintf(&sentence, "The kernel contains the patch '%s': retired by baseline %s", id, baseline);
+        int r = why ? str_printf(&sentence, "The patch '%s' is kept at baseline %s, because %s", id, baseline, why)
+                    : str_printf(&sentence, "The kernel contains the patch '%s': retired by baseline %s", id, baseline);
 
-        if (n < 0) {
-                sentence = NULL;
+        if (r < 0)
                 return;
-        }
         (void) record_write(&(Record) {
                 .message_id = why ? HOTPATCH_MESSAGE_PATCH_KEPT : HOTPATCH_MESSAGE_PATCH_RETIRED,
                 .priority = LOG_NOTICE,

@@ -7,6 +7,7 @@
  */
 
 #include "daemon/blockers-text.h"
+#include "util/str.h"
 #include "util/strv.h"
 
 /* So many groups of tasks are named in a sentence. */
@@ -45,18 +46,18 @@ int blocker_advice(const Blocker *b, bool may_freeze, char **ret) {
         else if (b->kernel_thread)
                 text = strdup("wait, or apply at another time: nothing can wake a kernel thread from outside");
         else if (is_deaf(b) && unit) {
-                if (asprintf(&text, "look at what %s waits for: a device or file system does not answer", unit) < 0)
+                if (str_printf(&text, "look at what %s waits for: a device or file system does not answer", unit) < 0)
                         return -ENOMEM;
         } else if (is_deaf(b))
                 text = strdup("look at what it waits for: a device or file system does not answer");
         else if (may_freeze) {
-                if (asprintf(&text, "wait: %s is paused for a moment soon; or restart it", unit) < 0)
+                if (str_printf(&text, "wait: %s is paused for a moment soon; or restart it", unit) < 0)
                         return -ENOMEM;
         } else if (unit && startswith(unit, "session-")) {
-                if (asprintf(&text, "wait: the kernel wakes it after 15 seconds; or end it, it is of %s", unit) < 0)
+                if (str_printf(&text, "wait: the kernel wakes it after 15 seconds; or end it, it is of %s", unit) < 0)
                         return -ENOMEM;
         } else if (unit) {
-                if (asprintf(&text, "wait: the kernel wakes it after 15 seconds; or restart %s", unit) < 0)
+                if (str_printf(&text, "wait: the kernel wakes it after 15 seconds; or restart %s", unit) < 0)
                         return -ENOMEM;
         } else
                 text = strdup("wait: the kernel wakes it after 15 seconds; or end it");

@@ -12,6 +12,7 @@
 #include "daemon/baseline.h"
 #include "daemon/eligibility.h"
 #include "daemon/manager.h"
+#include "util/str.h"
 
 static int add_anchors(const Manager *m, const Config *c, EligibilityFacts *f) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
@@ -120,8 +121,8 @@ static int why_monthly(const Config *c, const EligibilityTable *t, char **ret) {
                 return copy("hotpatches are not allowed on this machine", ret);
         if (row->check == CHECK_LIVEPATCH)
                 return copy("the kernel of this machine cannot take hotpatches", ret);
-        return asprintf(ret, "this machine is not eligible for hotpatches (%s: %s, needed: %s)",
-                        eligibility_check_to_string(row->check), row->found, row->needed) < 0 ? -ENOMEM : 0;
+        return str_printf(ret, "this machine is not eligible for hotpatches (%s: %s, needed: %s)",
+                        eligibility_check_to_string(row->check), row->found, row->needed);
 }
 
 /* The table as of this turn of the event loop. */

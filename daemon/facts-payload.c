@@ -7,6 +7,7 @@
 
 #include "daemon/facts-internal.h"
 #include "livepatch/keyring.h"
+#include "util/str.h"
 
 /** facts_payloads_free() - free an array of payloads */
 void facts_payloads_free(PlanPayload *payloads, size_t n) {
@@ -16,14 +17,10 @@ void facts_payloads_free(PlanPayload *payloads, size_t n) {
 }
 
 static int describe_signer(const ModuleSignature *s, char **ret) {
-        int r;
-
         if (s->key_id)
-                r = asprintf(ret, "the key with the id %s", s->key_id);
-        else
-                r = asprintf(ret, "'%s' with the serial number %s", s->signer ?: "somebody without a name",
-                                strempty(s->serial));
-        return r < 0 ? -ENOMEM : 0;
+                return str_printf(ret, "the key with the id %s", s->key_id);
+        return str_printf(ret, "'%s' with the serial number %s", s->signer ?: "somebody without a name",
+                        strempty(s->serial));
 }
 
 static int fill_payload(const Kernel *k, const Payload *p, PlanPayload *ret) {

@@ -28,6 +28,7 @@
 #include "daemon/rundir.h"
 #include "daemon/timer.h"
 #include "util/file.h"
+#include "util/str.h"
 #include "util/strv.h"
 
 #define TOLD_FILE "findings"
@@ -54,7 +55,7 @@ struct Findings {
 static char *key_of(const Finding *f) {
         char *key;
 
-        return asprintf(&key, "%s\t%s\t%s", finding_kind_to_string(f->kind), f->patch, f->object) < 0 ? NULL : key;
+        return str_printf(&key, "%s\t%s\t%s", finding_kind_to_string(f->kind), f->patch, f->object) < 0 ? NULL : key;
 }
 
 static void told_read(Findings *f) {

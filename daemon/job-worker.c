@@ -20,6 +20,7 @@
 #include "daemon/timer.h"
 #include "livepatch/load.h"
 #include "livepatch/state.h"
+#include "util/str.h"
 
 /* A module's init and callbacks are code of the patch author's; minutes mean that they hang. */
 #define CALL_TIMEOUT_USEC (120 * USEC_PER_SEC)
@@ -92,11 +93,9 @@ int job_append_blockers(const Job *j, sd_bus_message *reply) {
 
         if (j->stall || !j->call_late || !j->worker)
                 return stall_append(j->stall, reply);
-        if (asprintf(&advice, "the kernel has not come back from %s module '%s': wait, or restart the machine; nothing can "
-                     "stop it before", j->call_doing, j->call_module) < 0) {
-                advice = NULL;
+        if (str_printf(&advice, "the kernel has not come back from %s module '%s': wait, or restart the machine; "
+                     "nothing can stop it before", j->call_doing, j->call_module) < 0)
                 return -ENOMEM;
-        }
         r = sd_bus_message_open_container(reply, 'a', "(uusssss)");
         if (r >= 0)
                 r = sd_bus_message_append(reply, "(uusssss)", (uint32_t) worker_pid(j->worker),

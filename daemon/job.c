@@ -20,6 +20,7 @@
 #include "daemon/record.h"
 #include "dbus/errors.h"
 #include "dbus/names.h"
+#include "util/str.h"
 #include "util/strv.h"
 
 /* A person sees four steps a second as movement; more is only traffic. */
@@ -72,7 +73,7 @@ static int make_transaction(uint32_t id, char **ret) {
         r = sd_id128_get_boot(&boot);
         if (r < 0)
                 return r;
-        return asprintf(ret, SD_ID128_FORMAT_STR "-%" PRIu32, SD_ID128_FORMAT_VAL(boot), id) < 0 ? -ENOMEM : 0;
+        return str_printf(ret, SD_ID128_FORMAT_STR "-%" PRIu32, SD_ID128_FORMAT_VAL(boot), id);
 }
 
 /* A number that could not be written down may come again, and its trial may still be on. */
@@ -120,7 +121,7 @@ int job_new(Manager *m, JobType type, Job **ret) {
         r = take_number(j);
         if (r < 0)
                 return r;
-        if (asprintf(&j->path, "%s/%" PRIu32, HOTPATCH_JOB_PATH, j->id) < 0)
+        if (str_printf(&j->path, "%s/%" PRIu32, HOTPATCH_JOB_PATH, j->id) < 0)
                 return -ENOMEM;
         *ret = TAKE_PTR(j);
         return 0;
@@ -482,8 +483,7 @@ bool job_make_room(Manager *m, const char *reason) {
         if (j->type != JOB_APPLY || j->past_return || j->unclean || j->returning || j->cancelled ||
             j->state == JOB_REVERSING)
                 return true;
-        if (asprintf(&text, "Another patch has to be taken out first: %s", strempty(reason)) < 0)
-                text = NULL;
+        (void) (str_printf(&text, "Another patch has to be taken out first: %s", strempty(reason)) < 0);
         job_record(j, HOTPATCH_MESSAGE_JOB_CANCEL, LOG_NOTICE, j->ids ? j->ids[0] : NULL, NULL,
                 "Job %" PRIu32 " is being cancelled: %s", j->id, strempty(text));
         stop(j, HOTPATCH_ERROR("Cancelled"), text ?: "Another patch has to be taken out first");

@@ -22,6 +22,7 @@
 #include "livepatch/load.h"
 #include "livepatch/state.h"
 #include "util/file.h"
+#include "util/str.h"
 #include "util/strv.h"
 
 /* Each unload takes the kernel some milliseconds, more under emulation. */
@@ -117,7 +118,7 @@ static int unload(void *userdata, int output_fd, _unused_ sd_bus_error *error) {
 
                 if (r < 0)
                         continue;
-                if (asprintf(&line, "%s\n", *module) < 0)
+                if (str_printf(&line, "%s\n", *module) < 0)
                         return -ENOMEM;
                 r = file_write_all(output_fd, line, strlen(line));
                 if (r < 0)

@@ -12,6 +12,7 @@
 #include "daemon/loaddir.h"
 #include "daemon/rundir.h"
 #include "util/file.h"
+#include "util/str.h"
 
 static const char load_dir[] = "run/hotpatch/load";
 
@@ -97,7 +98,7 @@ void loaddir_clear(int root_fd) {
 char *loaddir_module_path(const char *root, const char *name, const char *module) {
         char *path;
 
-        return asprintf(&path, "%s/%s/%s/%s.ko", streq(root, "/") ? "" : root, load_dir, name, module) < 0
+        return str_printf(&path, "%s/%s/%s/%s.ko", streq(root, "/") ? "" : root, load_dir, name, module) < 0
                 ? NULL : path;
 }
 

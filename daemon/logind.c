@@ -14,6 +14,7 @@
 
 #include "daemon/logind.h"
 #include "util/limits.h"
+#include "util/str.h"
 
 #define LOGIND_NAME "org.freedesktop.login1"
 #define LOGIND_PATH "/org/freedesktop/login1"
@@ -180,10 +181,8 @@ static int read_inhibitors(Logind *l, sd_bus_message *reply) {
 
         while (r >= 0 && (r = sd_bus_message_read(reply, "(ssssuu)", &what, &who, &why, &mode, &uid, &pid)) > 0)
                 if (!l->view.inhibitor && streq(mode, "block") && is_of_shutdown(what) &&
-                    asprintf(&l->view.inhibitor, "'%.*s' (%.*s)", (int) HOTPATCH_ID_MAX, who, 256, why) < 0) {
-                        l->view.inhibitor = NULL;
+                    str_printf(&l->view.inhibitor, "'%.*s' (%.*s)", (int) HOTPATCH_ID_MAX, who, 256, why) < 0)
                         return -ENOMEM;
-                }
         return r;
 }
 

@@ -25,6 +25,7 @@
 #include "daemon/quarantine.h"
 #include "daemon/restored.h"
 #include "livepatch/state.h"
+#include "util/str.h"
 #include "util/strv.h"
 
 /* Whose is a loaded module? A bundle that is only staged has a module of that name too, but no claim. */
@@ -215,7 +216,7 @@ static int add_foreign(Manager *m, PatchSet *s) {
                 if (r > 0)
                         continue;
                 /* Somebody else's module may be called as one of our ids. */
-                if (asprintf(&id, "%s%s", *module, patch_find(s, *module) ? ".foreign" : "") < 0)
+                if (str_printf(&id, "%s%s", *module, patch_find(s, *module) ? ".foreign" : "") < 0)
                         return -ENOMEM;
                 r = patch_set_add(m, s, id, &p);
                 if (r < 0)
@@ -234,10 +235,10 @@ static int file_key(int fd, char **ret) {
 
         if (fstat(fd, &st) < 0)
                 return -errno;
-        return asprintf(ret, "%ju:%ju:%jd:%jd.%09ld:%jd.%09ld",
+        return str_printf(ret, "%ju:%ju:%jd:%jd.%09ld:%jd.%09ld",
                 (uintmax_t) st.st_dev, (uintmax_t) st.st_ino, (intmax_t) st.st_size,
                 (intmax_t) st.st_mtim.tv_sec, st.st_mtim.tv_nsec,
-                (intmax_t) st.st_ctim.tv_sec, st.st_ctim.tv_nsec) < 0 ? -ENOMEM : 0;
+                (intmax_t) st.st_ctim.tv_sec, st.st_ctim.tv_nsec);
 }
 
 /* A file that is no good bundle stays listed, without a title: Plan and Apply say what is wrong. */

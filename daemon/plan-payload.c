@@ -17,6 +17,7 @@
 #include <inttypes.h>
 
 #include "daemon/plan-internal.h"
+#include "util/str.h"
 
 /* --- signature --- */
 
@@ -51,7 +52,7 @@ static int check_key(PlanBuild *b, const PlanItem *item, const PlanPayload *p) {
         _cleanup_free_ char *found = NULL, *what = NULL;
         int r;
 
-        if (asprintf(&found, "by %s%s%s, %s%s", p->name ? "'" : "", p->name ?: p->signer, p->name ? "'" : "",
+        if (str_printf(&found, "by %s%s%s, %s%s", p->name ? "'" : "", p->name ?: p->signer, p->name ? "'" : "",
                      p->key == CERTAINLY && p->ring ? "in " :
                      p->key == CERTAINLY ? "which the kernel has" :
                      p->key == CERTAINLY_NOT ? "which the kernel does not have" : "perhaps not the kernel's",
@@ -63,7 +64,7 @@ static int check_key(PlanBuild *b, const PlanItem *item, const PlanPayload *p) {
         r = note_signature(b, item, !required || p->key != CERTAINLY_NOT, found);
         if (r < 0 || !required || p->key != CERTAINLY_NOT)
                 return r;
-        if (asprintf(&what, "is signed by %s, which is in none of the kernel's keyrings", p->signer) < 0)
+        if (str_printf(&what, "is signed by %s, which is in none of the kernel's keyrings", p->signer) < 0)
                 return -ENOMEM;
         return refuse_signature(b, item, what);
 }

@@ -13,6 +13,7 @@
  */
 
 #include "daemon/plan-internal.h"
+#include "util/str.h"
 
 static bool is_item(const PlanBuild *b, const PlanPatch *p) {
         for (size_t i = 0; i < b->n_items; i++)
@@ -38,7 +39,7 @@ void plan_mark_replaced(PlanBuild *b) {
 static int names_add(char **names, const char *name) {
         char *joined;
 
-        if (asprintf(&joined, "%s%s'%s'", strempty(*names), *names ? ", " : "", name) < 0)
+        if (str_printf(&joined, "%s%s'%s'", strempty(*names), *names ? ", " : "", name) < 0)
                 return -ENOMEM;
         free(*names);
         *names = joined;

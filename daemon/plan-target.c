@@ -10,6 +10,7 @@
  */
 
 #include "daemon/plan-internal.h"
+#include "util/str.h"
 
 /* --- the machine --- */
 
@@ -112,7 +113,7 @@ static int check_others(PlanBuild *b) {
                 _cleanup_free_ char *found = NULL;
                 int r;
 
-                if (asprintf(&found, "%s: %s", o->name, o->sign) < 0)
+                if (str_printf(&found, "%s: %s", o->name, o->sign) < 0)
                         return -ENOMEM;
                 r = o->hidden ? plan_condition(b->plan, NULL, false, found, "none", "other-patchers")
                               : plan_note(b->plan, NULL, found, "none", "other-patchers");

@@ -25,17 +25,16 @@
 #include "livepatch/state.h"
 #include "util/file.h"
 #include "util/limits.h"
+#include "util/str.h"
 #include "util/strv.h"
 
 static int add(RebootReason reason, void *userdata, const char *id, const char *format, const char *name) {
         _cleanup_free_ char *text = NULL;
 
-        if (asprintf(&text, "%s'%s'%s", format, name,
+        if (str_printf(&text, "%s'%s'%s", format, name,
                     streq(id, "forced") ? " was forced; nothing more is applied before the restart"
-                                        : " has no effect any more but stays in memory until the restart") < 0) {
-                text = NULL;
+                                        : " has no effect any more but stays in memory until the restart") < 0)
                 return -ENOMEM;
-        }
         return reason(userdata, id, text);
 }
 
@@ -59,10 +58,8 @@ static int add_baseline(const Manager *m, RebootReason reason, void *userdata) {
 
         if (s->phase != BASELINE_INSTALLED && s->phase != BASELINE_SCHEDULED && s->phase != BASELINE_RESTARTING)
                 return 0;
-        if (asprintf(&text, "Baseline %s is installed and comes into force with a restart", s->name) < 0) {
-                text = NULL;
+        if (str_printf(&text, "Baseline %s is installed and comes into force with a restart", s->name) < 0)
                 return -ENOMEM;
-        }
         return reason(userdata, "baseline", text);
 }
 
@@ -116,7 +113,7 @@ void reboot_look(Manager *m) {
 
 /* /run/reboot-required, and the packages that want it. Names of packages are all that is believed. */
 static int add_packages(const Manager *m, RebootReason reason, void *userdata) {
-        int root_fd = kernel_root_fd(m->kernel), n;
+        int root_fd = kernel_root_fd(m->kernel), r;
         _cleanup_free_ char *text = NULL;
         _cleanup_free_ void *packages = NULL;
         char *first;
@@ -128,13 +125,11 @@ static int add_packages(const Manager *m, RebootReason reason, void *userdata) {
         if (first)
                 first[strcspn(first, "\n")] = 0;
         if (first && run_package_is_valid(first))
-                n = asprintf(&text, "Packages were installed that ask for a restart, '%s' first", first);
+                r = str_printf(&text, "Packages were installed that ask for a restart, '%s' first", first);
         else
-                n = asprintf(&text, "Packages were installed that ask for a restart");
-        if (n < 0) {
-                text = NULL;
-                return -ENOMEM;
-        }
+                r = str_printf(&text, "Packages were installed that ask for a restart");
+        if (r < 0)
+                return r;
         return reason(userdata, "packages", text);
 }
 

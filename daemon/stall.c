@@ -32,6 +32,7 @@
 #include "livepatch/klog-follow.h"
 #include "util/file.h"
 #include "util/limits.h"
+#include "util/str.h"
 #include "util/strv.h"
 
 /* An ordinary transition has ended by then, on 6.1 in one or two tries of a second; and two seconds is
@@ -159,11 +160,8 @@ static int merge_answer(Stall *s) {
         if (r < 0)
                 return r;
         s->answered = true;
-        if (!streq(debug, "on") &&
-            asprintf(&why, "the kernel does not tell its reasons: %s", debug) < 0) {
-                why = NULL;
+        if (!streq(debug, "on") && str_printf(&why, "the kernel does not tell its reasons: %s", debug) < 0)
                 return -ENOMEM;
-        }
         r = set_missing(s, why);
         if (r < 0)
                 return r;
@@ -211,7 +209,7 @@ static int start_reader(Stall *s) {
         _cleanup_free_ char *folder = NULL;
         int r;
 
-        if (asprintf(&folder, "%s/%s", streq(m->root, "/") ? "" : m->root, READER_FOLDER) < 0)
+        if (str_printf(&folder, "%s/%s", streq(m->root, "/") ? "" : m->root, READER_FOLDER) < 0)
                 return -ENOMEM;
         r = systemd_start_unit(m->systemd, READER_UNIT, READ_TIMEOUT_USEC, on_read, s, &s->reader);
         if (r < 0)
@@ -425,7 +423,7 @@ int stall_note(const Stall *s, char **ret) {
         if (s && s->blockers.n_more > 0)
                 (void) snprintf(more, sizeof(more), "%u more tasks are not named%s", s->blockers.n_more,
                         s->missing ? "; " : "");
-        if (asprintf(&text, "%s%s", more, s ? strempty(s->missing) : "") < 0)
+        if (str_printf(&text, "%s%s", more, s ? strempty(s->missing) : "") < 0)
                 return -ENOMEM;
         *ret = text;
         return 0;

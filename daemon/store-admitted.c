@@ -18,6 +18,7 @@
 #include "daemon/store-internal.h"
 #include "dbus/errors.h"
 #include "util/limits.h"
+#include "util/str.h"
 #include "util/strv.h"
 
 static bool valid_severity(const char *s) {
@@ -92,14 +93,14 @@ const AdmittedRecord *admitted_records_find(const AdmittedRecord *records, size_
 char *store_record_name(const char *id) {
         char *name;
 
-        return asprintf(&name, "%s" STORE_RECORD_SUFFIX, id) < 0 ? NULL : name;
+        return str_printf(&name, "%s" STORE_RECORD_SUFFIX, id) < 0 ? NULL : name;
 }
 
 /** store_bundle_name() - "ID.DIGEST.hpb"; NULL without memory */
 char *store_bundle_name(const char *id, const char *digest) {
         char *name;
 
-        return asprintf(&name, "%s.%s" STORE_BUNDLE_SUFFIX, id, digest) < 0 ? NULL : name;
+        return str_printf(&name, "%s.%s" STORE_BUNDLE_SUFFIX, id, digest) < 0 ? NULL : name;
 }
 
 /** store_record_read() - Return: 0, -ENOENT, -EBADMSG when it is damaged or another's, or another errno. */
@@ -418,7 +419,7 @@ int store_admitted_remove(const Store *s, const char *id) {
 int store_stage_again(const Store *s, int from_fd, const AdmittedRecord *record) {
         _cleanup_free_ char *from = store_bundle_name(record->id, record->digest), *to = NULL;
 
-        if (!from || asprintf(&to, "%s" STORE_BUNDLE_SUFFIX, record->id) < 0)
+        if (!from || str_printf(&to, "%s" STORE_BUNDLE_SUFFIX, record->id) < 0)
                 return -ENOMEM;
         if (linkat(from_fd, from, s->spool_fd, to, 0) < 0 && errno != EEXIST && errno != ENOENT)
                 return -errno;

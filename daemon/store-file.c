@@ -19,6 +19,7 @@
 #include "dbus/errors.h"
 #include "util/file.h"
 #include "util/limits.h"
+#include "util/str.h"
 
 /* --- what values may be --- */
 
@@ -190,7 +191,7 @@ int store_link(_unused_ const Store *s, int fd, int dir_fd, const char *name) {
         _cleanup_free_ char *temporary = NULL;
         int r;
 
-        if (asprintf(&temporary, STORE_TEMPORARY_PREFIX "%s", name) < 0)
+        if (str_printf(&temporary, STORE_TEMPORARY_PREFIX "%s", name) < 0)
                 return -ENOMEM;
         if (fsync(fd) < 0)
                 return -errno;

@@ -16,6 +16,7 @@
 #include "daemon/store-forced.h"
 #include "daemon/store-internal.h"
 #include "dbus/errors.h"
+#include "util/str.h"
 
 #define FORCED "forced"
 
@@ -89,7 +90,7 @@ int store_forced_why(const Store *s, char **ret) {
                 return r;
         if (r == -EBADMSG)
                 text = strdup("the file '/var/lib/hotpatch/forced' cannot be read");
-        else if (r >= 0 && asprintf(&text, "the transition of module '%s' was forced", f.modules[0]) < 0)
+        else if (r >= 0 && str_printf(&text, "the transition of module '%s' was forced", f.modules[0]) < 0)
                 return -ENOMEM;
         if (r != -ENOENT && !text)
                 return -ENOMEM;

@@ -17,6 +17,7 @@
 #include "daemon/store-internal.h"
 #include "dbus/errors.h"
 #include "util/limits.h"
+#include "util/str.h"
 #include "util/strv.h"
 
 static int refuse_id(const char *id, sd_bus_error *error) {
@@ -29,7 +30,7 @@ static int refuse_id(const char *id, sd_bus_error *error) {
 static char *spool_name(const char *id) {
         char *name;
 
-        return asprintf(&name, "%s" STORE_BUNDLE_SUFFIX, id) < 0 ? NULL : name;
+        return str_printf(&name, "%s" STORE_BUNDLE_SUFFIX, id) < 0 ? NULL : name;
 }
 
 /**

@@ -15,6 +15,7 @@
 #include "bundle/manifest.h"
 #include "daemon/store-internal.h"
 #include "util/limits.h"
+#include "util/str.h"
 #include "util/strv.h"
 
 const Field store_strike_fields[] = {
@@ -61,7 +62,7 @@ bool strike_record_is_quarantined(const StrikeRecord *r) {
 static char *file_name(const char *id, const char *digest) {
         char *name;
 
-        return asprintf(&name, "%s.%s", id, digest) < 0 ? NULL : name;
+        return str_printf(&name, "%s.%s", id, digest) < 0 ? NULL : name;
 }
 
 static int strike_read(const Store *s, const char *name, StrikeRecord *ret) {

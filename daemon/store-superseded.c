@@ -18,6 +18,7 @@
 #include "bundle/manifest.h"
 #include "daemon/store-internal.h"
 #include "util/limits.h"
+#include "util/str.h"
 
 static int open_folder(const Store *s, const char *transaction) {
         int fd;
@@ -344,7 +345,7 @@ static int collect_damaged(_unused_ int dir_fd, const char *name, void *userdata
 
         if (fd < 0)
                 return store_damage_add(d->names, "superseded/%s", name);
-        if (asprintf(&prefix, "superseded/%s", name) < 0)
+        if (str_printf(&prefix, "superseded/%s", name) < 0)
                 return -ENOMEM;
         return store_record_damaged(fd, prefix, d->names);
 }

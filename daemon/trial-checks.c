@@ -16,6 +16,7 @@
 #include "daemon/check-name.h"
 #include "daemon/trial-checks.h"
 #include "util/file.h"
+#include "util/str.h"
 
 /* The unit gives up before (TimeoutStartSec=); this is for a systemd that does not. */
 #define START_TIMEOUT_USEC (120 * USEC_PER_SEC)
@@ -82,16 +83,13 @@ static char *read_output(const TrialChecks *c, const char *name) {
 static void failed(TrialChecks *c, const char *name, const char *result) {
         _cleanup_free_ char *output = read_output(c, name), *reason = NULL;
         Trial *trial = trials_youngest(c->trials, UINT64_MAX);
-        int r;
 
         if (!trial)
                 return;
         if (output)
-                r = asprintf(&reason, "the check '%s' failed: %s", name, output);
+                (void) (str_printf(&reason, "the check '%s' failed: %s", name, output) < 0);
         else
-                r = asprintf(&reason, "the check '%s' failed (%s)", name, result);
-        if (r < 0)
-                reason = NULL;
+                (void) (str_printf(&reason, "the check '%s' failed (%s)", name, result) < 0);
         trial_fail(trial, reason ?: "a check failed");
 }
 
@@ -104,8 +102,8 @@ static bool is_sign(const char *result) {
 static void warn_not_run(const char *name, const char *result, const char *why) {
         _cleanup_free_ char *text = NULL;
 
-        if (result && asprintf(&text, "systemd ended its start as '%s'", result) < 0)
-                text = NULL;
+        if (result)
+                (void) (str_printf(&text, "systemd ended its start as '%s'", result) < 0);
         warn(name, text ?: why);
 }
 
@@ -140,10 +138,8 @@ static void start(TrialChecks *c, const char *name) {
                         check = &c->running[i];
         if (!check)
                 return warn(name, "there are too many");
-        if (asprintf(&unit, "hotpatch-check@%s.service", name) < 0) {
-                unit = NULL;
+        if (str_printf(&unit, "hotpatch-check@%s.service", name) < 0)
                 return;
-        }
         check->checks = c;
         check->name = strdup(name);
         if (!check->name)

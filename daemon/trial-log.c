@@ -19,6 +19,7 @@
 #include "daemon/timer.h"
 #include "daemon/trial-internal.h"
 #include "livepatch/state.h"
+#include "util/str.h"
 
 /* The lines of a report come at once; the slowest console takes 100 ms for one of them. */
 #define QUIET_USEC (200 * USEC_PER_MSEC)
@@ -91,8 +92,8 @@ static void on_sign(Trials *t, const KernelSign *sign) {
                 trial = trials_youngest(t, sign->sequence);
         if (!of_job && !trial)
                 return;
-        if (kernel_sign_describe(sign, &text) < 0 || asprintf(&reason, "the kernel reported a %s", text) < 0)
-                reason = NULL;
+        if (kernel_sign_describe(sign, &text) >= 0)
+                (void) (str_printf(&reason, "the kernel reported a %s", text) < 0);
         if (of_job) {
                 trial_look_consume(t);
                 job_reverse(manager_running_job(t->manager), reason ?: "the kernel complained about it");

@@ -28,6 +28,7 @@
 #include "daemon/timer.h"
 #include "daemon/trial-internal.h"
 #include "util/file.h"
+#include "util/str.h"
 
 #define LOOK_USEC (5 * USEC_PER_SEC)
 /* avg10 forgets in ten seconds; three looks are fifteen. What leaked does not come back in that time either. */
@@ -66,8 +67,8 @@ void trial_look_at_taint(Trials *t) {
                 if (fresh & TAINT_BIT(i))
                         *p++ = taint_letters[i];
         *p = 0;
-        if (asprintf(&reason, "the kernel has marked itself as tainted: %s (new bits %" PRIu64 ")", letters, fresh) < 0)
-                reason = NULL;
+        (void) (str_printf(&reason, "the kernel has marked itself as tainted: %s (new bits %" PRIu64 ")", letters,
+                        fresh) < 0);
         trial_fail(trial, reason ?: "the kernel has marked itself as tainted");
 }
 
@@ -109,9 +110,8 @@ static void look_at_pressure(Trials *t) {
         trial = trials_youngest(t, UINT64_MAX);
         if (!trial)
                 return;
-        if (asprintf(&reason, "all tasks have waited for %s %u percent of the time, more than %u", looks[i].what, found,
-                        looks[i].limit) < 0)
-                reason = NULL;
+        (void) (str_printf(&reason, "all tasks have waited for %s %u percent of the time, more than %u",
+                        looks[i].what, found, looks[i].limit) < 0);
         trial_fail(trial, reason ?: "the machine is short of memory");
 }
 
@@ -125,9 +125,8 @@ uint64_t trial_kernel_memory(const Trials *t) {
 static void fail_for_memory(Trial *trial, uint64_t grown) {
         _cleanup_free_ char *reason = NULL;
 
-        if (asprintf(&reason, "the kernel keeps %" PRIu64 " MiB more memory for itself than before, more than %u percent "
-                        "of all", grown / 1024, trial->trials->manager->config->trial.kernel_memory) < 0)
-                reason = NULL;
+        (void) (str_printf(&reason, "the kernel keeps %" PRIu64 " MiB more memory for itself than before, more than "
+                        "%u percent of all", grown / 1024, trial->trials->manager->config->trial.kernel_memory) < 0);
         trial_fail(trial, reason ?: "the kernel keeps more and more memory for itself");
 }
 

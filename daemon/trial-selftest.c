@@ -16,6 +16,7 @@
 #include "daemon/worker.h"
 #include "livepatch/selftest.h"
 #include "util/file.h"
+#include "util/str.h"
 #include "util/strv.h"
 
 /* The runtime gives its tripwires 30 s; the rest is the author's. */
@@ -104,8 +105,8 @@ static int on_timeout(_unused_ sd_event_source *source, _unused_ uint64_t usec, 
         TrialSelfTests *s = userdata;
         _cleanup_free_ char *module = take_first(s), *reason = NULL;
 
-        if (asprintf(&reason, "the self-test of module '%s' did not answer within %u seconds", module, ANSWER_SEC) < 0)
-                reason = NULL;
+        (void) (str_printf(&reason, "the self-test of module '%s' did not answer within %u seconds", module,
+                        ANSWER_SEC) < 0);
         fail(s, module, reason ?: "a self-test did not answer");
         return 0;
 }

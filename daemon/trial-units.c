@@ -19,6 +19,7 @@
 #include "daemon/job.h"
 #include "daemon/trial-units.h"
 #include "util/limits.h"
+#include "util/str.h"
 #include "util/strv.h"
 
 #define LIST_TIMEOUT_USEC (10 * USEC_PER_SEC)
@@ -67,8 +68,7 @@ static void blame(Trials *t, Trial *trial, const char *unit) {
         Job *j = job_at_work(t);
 
         records_forget(t, unit);
-        if (asprintf(&reason, "the unit '%s', which was running before, has failed", unit) < 0)
-                reason = NULL;
+        (void) (str_printf(&reason, "the unit '%s', which was running before, has failed", unit) < 0);
         if (j)
                 job_reverse(j, reason ?: "a unit has failed");
         else if (trial)

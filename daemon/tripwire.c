@@ -33,6 +33,7 @@
 #include "livepatch/tripwires.h"
 #include "util/file.h"
 #include "util/limits.h"
+#include "util/str.h"
 #include "util/strv.h"
 
 #define TOLD_DIR "run/hotpatch/tripwires"
@@ -71,7 +72,7 @@ static uint64_t module_inode(const Manager *m, const char *module) {
         _cleanup_free_ char *path = NULL;
         struct stat st;
 
-        if (asprintf(&path, "sys/module/%s", module) < 0 ||
+        if (str_printf(&path, "sys/module/%s", module) < 0 ||
             fstatat(kernel_root_fd(m->kernel), path, &st, AT_SYMLINK_NOFOLLOW) < 0)
                 return 0;
         return st.st_ino;
@@ -85,7 +86,7 @@ static void told_read(Tripwire *t, const Manager *m, const char *module) {
         uint64_t inode;
         char *end;
 
-        if (asprintf(&path, TOLD_DIR "/%s", module) < 0 ||
+        if (str_printf(&path, TOLD_DIR "/%s", module) < 0 ||
             file_read_at(kernel_root_fd(m->kernel), path, HOTPATCH_TRIPWIRES_MAX, &content, NULL) < 0)
                 return;
         errno = 0;

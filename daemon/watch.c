@@ -36,6 +36,7 @@
 #include "livepatch/klp-message.h"
 #include "livepatch/state.h"
 #include "util/file.h"
+#include "util/str.h"
 #include "util/strv.h"
 
 #define SEQUENCE_FILE "kernel-log"
@@ -139,10 +140,8 @@ static void record_event(const Watch *w, const KlpMessage *message) {
 static void remember_refused(Watch *w, const KlpMessage *message) {
         _cleanup_free_ char *pair = NULL;
 
-        if (asprintf(&pair, "%s %s", message->patch, message->module) < 0) {
-                pair = NULL;
+        if (str_printf(&pair, "%s %s", message->patch, message->module) < 0)
                 return;
-        }
         if (!strv_contains(w->refused, pair) && strv_extend(&w->refused, pair) >= 0)
                 refused_write(w);
 }
@@ -181,10 +180,8 @@ static void modules_watch(Watch *w) {
         const Manager *m = w->manager;
         _cleanup_free_ char *path = NULL;
 
-        if (asprintf(&path, "%s/lib/modules/%s", streq(m->root, "/") ? "" : m->root, m->identity.release) < 0) {
-                path = NULL;
+        if (str_printf(&path, "%s/lib/modules/%s", streq(m->root, "/") ? "" : m->root, m->identity.release) < 0)
                 return;
-        }
         (void) sd_event_add_inotify(m->event, &w->modules, path, IN_MOVED_TO | IN_CLOSE_WRITE | IN_ONLYDIR,
                 on_modules, w);
 }

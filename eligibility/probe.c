@@ -14,6 +14,7 @@
 #include "livepatch/identity.h"
 #include "util/file.h"
 #include "util/limits.h"
+#include "util/str.h"
 
 /* UEFI specification 2.10, section 3.3: the global variables; efivarfs puts four bytes of attributes in
  * front of the value (Documentation/filesystems/efivarfs.rst). */
@@ -87,10 +88,8 @@ static int probe_tpm(int root_fd) {
                 if (!startswith(e->d_name, "tpm") || startswith(e->d_name, "tpmrm"))
                         continue;
                 /* Documentation/ABI/stable/sysfs-class-tpm, since 5.6 */
-                if (asprintf(&path, "%s/tpm_version_major", e->d_name) < 0) {
-                        path = NULL;
+                if (str_printf(&path, "%s/tpm_version_major", e->d_name) < 0)
                         return -ENOMEM;
-                }
                 if (file_read_line_at(dirfd(d), path, &line) < 0)
                         continue;
                 version = atoi(line);

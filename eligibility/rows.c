@@ -60,10 +60,8 @@ static int judge_architecture(const EligibilityFacts *f, const Config *policy, F
 
         if (streq(strempty(f->arch), "x86_64"))
                 return found(to, ELIGIBILITY_OK, f->arch);
-        if (asprintf(&text, "%s, %s", strempty(f->arch), preview ? "wanted as a preview" : "not supported yet") < 0) {
-                text = NULL;
+        if (str_printf(&text, "%s, %s", strempty(f->arch), preview ? "wanted as a preview" : "not supported yet") < 0)
                 return -ENOMEM;
-        }
         return found(to, preview ? ELIGIBILITY_OK : ELIGIBILITY_MISSING, text);
 }
 
@@ -114,10 +112,8 @@ static int judge_virtualization(const EligibilityFacts *f, _unused_ const Config
 
         if (!f->virtualization)
                 return found(to, ELIGIBILITY_UNKNOWN, "unknown");
-        if (asprintf(&container, "container: %s", f->virtualization) < 0) {
-                container = NULL;
+        if (str_printf(&container, "container: %s", f->virtualization) < 0)
                 return -ENOMEM;
-        }
         return found_bool(to, !f->container, f->virtualization, container);
 }
 
@@ -135,10 +131,8 @@ static int judge_baseline(const EligibilityFacts *f, _unused_ const Config *poli
 
         if (f->baseline == POSSESSION_UNKNOWN)
                 return found(to, ELIGIBILITY_UNKNOWN, f->baseline_found ?: "none is known");
-        if (asprintf(&late, "%s, and %s was due", f->baseline_found ?: "none", strempty(f->baseline_needed)) < 0) {
-                late = NULL;
+        if (str_printf(&late, "%s, and %s was due", f->baseline_found ?: "none", strempty(f->baseline_needed)) < 0)
                 return -ENOMEM;
-        }
         return found_bool(to, f->baseline == POSSESSION_YES, f->baseline_found ?: "reached", late);
 }
 

@@ -25,6 +25,7 @@
 #include "livepatch/blockers.h"
 #include "util/file.h"
 #include "util/limits.h"
+#include "util/str.h"
 #include "util/strv.h"
 
 /* --- the stack --- */
@@ -124,7 +125,7 @@ static int set_function(Blocker *b, const char *name, size_t length) {
 static const char *find_frame(const Blocker *b, const char *module, bool patched, char *const *functions) {
         _cleanup_free_ char *tail = NULL;
 
-        if (asprintf(&tail, " [%s]", module) < 0)
+        if (str_printf(&tail, " [%s]", module) < 0)
                 return NULL;
         for (char **frame = b->stack; frame && *frame; frame++) {
                 _cleanup_free_ char *name = strndup(*frame, strcspn(*frame, " "));

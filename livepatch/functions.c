@@ -10,6 +10,7 @@
 
 #include "livepatch/functions.h"
 #include "util/file.h"
+#include "util/str.h"
 #include "util/strv.h"
 
 static int add_function(InspectedObject **objects, size_t *n, const char *object, const char *entry) {
@@ -62,7 +63,7 @@ int livepatch_functions(const Kernel *k, const char *module, InspectedObject **r
 
         if (!kernel_module_name_valid(module))
                 return -EINVAL;
-        if (asprintf(&path, "sys/kernel/livepatch/%s", module) < 0)
+        if (str_printf(&path, "sys/kernel/livepatch/%s", module) < 0)
                 return -ENOMEM;
         r = directory_open_at(kernel_root_fd(k), path, O_NOFOLLOW, &d);
         if (r < 0)

@@ -27,6 +27,7 @@
 #include "livepatch/kernel.h"
 #include "livepatch/klptable.h"
 #include "util/limits.h"
+#include "util/str.h"
 #include "util/strv.h"
 
 #define INVALID(error, ...) sd_bus_error_setf((error), HOTPATCH_ERROR("ModuleInvalid"), __VA_ARGS__)
@@ -73,10 +74,10 @@ int inspected_objects_add(InspectedObject **objects, size_t *n, const char *obje
         _cleanup_free_ char *name = NULL;
         int r;
 
-        r = sympos > 0 ? asprintf(&name, "%s,%" PRIu64, function, sympos)
-                       : asprintf(&name, "%s", function);
+        r = sympos > 0 ? str_printf(&name, "%s,%" PRIu64, function, sympos)
+                       : str_printf(&name, "%s", function);
         if (r < 0)
-                return -ENOMEM;
+                return r;
         if (!o) {
                 if (*n >= HOTPATCH_OBJECTS_MAX)
                         return -E2BIG;

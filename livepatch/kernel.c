@@ -19,6 +19,7 @@
 #include "livepatch/load.h"
 #include "util/file.h"
 #include "util/limits.h"
+#include "util/str.h"
 
 struct Kernel {
         int root_fd;
@@ -114,7 +115,7 @@ int kernel_module_path(const char *prefix, const char *module, const char *file,
 
         if (!kernel_module_name_valid(module))
                 return -EINVAL;
-        if (asprintf(&path, "%s/%s%s%s", prefix, module, file ? "/" : "", strempty(file)) < 0)
+        if (str_printf(&path, "%s/%s%s%s", prefix, module, file ? "/" : "", strempty(file)) < 0)
                 return -ENOMEM;
         *ret = path;
         return 0;

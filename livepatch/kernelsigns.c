@@ -21,6 +21,7 @@
 
 #include "livepatch/headline.h"
 #include "livepatch/kernelsigns.h"
+#include "util/str.h"
 
 /* Lines of one report come without a pause; a console at 9600 baud needs 100 ms for a long one. */
 #define REPORT_GAP_USEC (2 * USEC_PER_SEC)
@@ -323,7 +324,7 @@ int kernel_sign_describe(const KernelSign *s, char **ret) {
         const char *text = *s->detail ? s->detail : s->text;
         char *description;
 
-        if (asprintf(&description, "%s%s%s%s%s%s: %s", kinds[s->kind], f ? " in " : "",
+        if (str_printf(&description, "%s%s%s%s%s%s: %s", kinds[s->kind], f ? " in " : "",
                         f ? f->function : "", f && f->module ? " [" : "", f && f->module ? f->module : "",
                         f && f->module ? "]" : "", text) < 0)
                 return -ENOMEM;

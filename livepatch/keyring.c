@@ -28,6 +28,7 @@
 #include "livepatch/keyring.h"
 #include "livepatch/lines.h"
 #include "util/limits.h"
+#include "util/str.h"
 
 /* A search goes on into the rings in a ring, and the first two are in the last: what is found there is in no other. */
 static const char *const rings[] = {
@@ -133,7 +134,7 @@ static int ask_kernel(const Keys *keys, const char **ret_ring) {
         _cleanup_free_ char *id = NULL;
         bool asked = false;
 
-        if (asprintf(&id, "ex:%s", s->key_id ?: s->issuer_serial) < 0)
+        if (str_printf(&id, "ex:%s", s->key_id ?: s->issuer_serial) < 0)
                 return -ENOMEM;
         for (size_t i = 0; i < ELEMENTSOF(rings); i++) {
                 int r = keys->serials[i] != 0 ? ring_has(keys->serials[i], id) : 0;

@@ -20,6 +20,7 @@
 #include "livepatch/modsig.h"
 #include "util/hex.h"
 #include "util/limits.h"
+#include "util/str.h"
 
 #define TAG_INTEGER 0x02
 #define TAG_OID 0x06
@@ -129,7 +130,7 @@ static int hex_join(Der a, Der b, char **ret) {
 
         if (!first || !second)
                 return -ENOMEM;
-        return asprintf(ret, "%s%s", first, second) < 0 ? -ENOMEM : 0;
+        return str_printf(ret, "%s%s", first, second);
 }
 
 /* Return: 1, 0 when it is no signer, -ENOMEM. */

@@ -15,6 +15,7 @@
 #include "livepatch/modulefile.h"
 #include "livepatch/vmlinuz.h"
 #include "util/file.h"
+#include "util/str.h"
 
 #define MODULES_DEP_MAX ((size_t) 16 * 1024 * 1024)
 
@@ -45,7 +46,7 @@ int module_file_find(const char *folder, const char *module, char **ret) {
         _cleanup_free_ void *text = NULL;
         int r;
 
-        if (asprintf(&deps, "%s/modules.dep", folder) < 0)
+        if (str_printf(&deps, "%s/modules.dep", folder) < 0)
                 return -ENOMEM;
         r = file_read_at(AT_FDCWD, deps, MODULES_DEP_MAX, &text, NULL);
         if (r < 0)
@@ -54,7 +55,7 @@ int module_file_find(const char *folder, const char *module, char **ret) {
                 size_t n = strcspn(line, ":\n");
 
                 if (line[n] == ':' && module_file_is(line, n, module))
-                        return asprintf(ret, "%s/%.*s", folder, (int) n, line) < 0 ? -ENOMEM : 0;
+                        return str_printf(ret, "%s/%.*s", folder, (int) n, line);
         }
         return -ENOENT;
 }

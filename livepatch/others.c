@@ -20,6 +20,7 @@
 #include "livepatch/others.h"
 #include "util/file.h"
 #include "util/limits.h"
+#include "util/str.h"
 
 /* A machine with more is no machine any more. */
 #define OTHERS_MAX 64U
@@ -61,7 +62,7 @@ static int found_add(Found *f, const struct Product *p, bool hidden, const char 
         if (!grown)
                 return -ENOMEM;
         f->others = grown;
-        if (asprintf(&sign, "%s%s%s", before, what, after) < 0)
+        if (str_printf(&sign, "%s%s%s", before, what, after) < 0)
                 return -ENOMEM;
         f->others[f->n++] = (OtherPatcher) { .name = p->name, .sign = sign, .hidden = hidden };
         return 0;
@@ -73,7 +74,7 @@ static int find_units(const Kernel *k, Found *f) {
                         _cleanup_free_ char *path = NULL;
                         int r;
 
-                        if (asprintf(&path, "run/systemd/units/invocation:%s", *unit) < 0)
+                        if (str_printf(&path, "run/systemd/units/invocation:%s", *unit) < 0)
                                 return -ENOMEM;
                         if (faccessat(kernel_root_fd(k), path, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
                                 continue;

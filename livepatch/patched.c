@@ -13,6 +13,7 @@
 #include "livepatch/patched.h"
 #include "util/file.h"
 #include "util/limits.h"
+#include "util/str.h"
 
 /** patched_state_to_string() - the word of the D-Bus contract */
 const char *patched_state_to_string(PatchedState s) {
@@ -39,7 +40,7 @@ static int object_state(const Kernel *k, const char *module, const char *object,
 
         if (loaded < 0)
                 return loaded;
-        if (asprintf(&path, "sys/kernel/livepatch/%s/%s/patched", module, object) < 0)
+        if (str_printf(&path, "sys/kernel/livepatch/%s/%s/patched", module, object) < 0)
                 return -ENOMEM;
         r = file_read_line_at(kernel_root_fd(k), path, &patched);
         if (r == -ENOMEM)

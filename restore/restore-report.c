@@ -11,6 +11,7 @@
 #include "daemon/messages.h"
 #include "daemon/record.h"
 #include "restore/restore-internal.h"
+#include "util/str.h"
 
 typedef struct Outcome {
         const char *result;
@@ -44,15 +45,11 @@ static void write_record(const Restore *r, const AdmittedRecord *record, const O
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral" /* from the table above */
-        if (asprintf(&beginning, o->text, record->id) < 0) {
-                beginning = NULL;
+        if (str_printf(&beginning, o->text, record->id) < 0)
                 return;
-        }
 #pragma GCC diagnostic pop
-        if (asprintf(&text, "%s%s%s", beginning, *reason ? ": " : "", reason) < 0) {
-                text = NULL;
+        if (str_printf(&text, "%s%s%s", beginning, *reason ? ": " : "", reason) < 0)
                 return;
-        }
         (void) record_write(&(Record) {
                 .message_id = o->message_id,
                 .priority = o->priority,

@@ -17,6 +17,7 @@
 #include "builder/workdir.h"
 #include "bundle/signature-sign.h"
 #include "dbus/errors.h"
+#include "util/str.h"
 #include "util/strv.h"
 
 uint64_t build_now_usec(void) {
@@ -87,10 +88,8 @@ static int find_image(Build *b, const char *object, const Image **ret, sd_bus_er
 static int load_symvers(const Build *b, Symvers **ret, sd_bus_error *error) {
         _cleanup_free_ char *path = NULL;
 
-        if (asprintf(&path, "%s/Module.symvers", b->tree->headers) < 0) {
-                path = NULL;
+        if (str_printf(&path, "%s/Module.symvers", b->tree->headers) < 0)
                 return -ENOMEM;
-        }
         return symvers_load(path, ret, error);
 }
 
@@ -114,10 +113,8 @@ static int examine_units(Build *b, const UnitContext *context, sd_bus_error *err
 
 /* The two folders that Kbuild fills: one to look at the author's files, one for the module. */
 static int prepare_kbuild(const Build *b, const char *folder, const KernelHeaders *headers, Kbuild *ret, char **ret_path) {
-        if (asprintf(ret_path, "%s/%s", b->work_dir, folder) < 0) {
-                *ret_path = NULL;
+        if (str_printf(ret_path, "%s/%s", b->work_dir, folder) < 0)
                 return -ENOMEM;
-        }
         if (mkdir(*ret_path, 0755) < 0)
                 return -errno;
         *ret = (Kbuild) {

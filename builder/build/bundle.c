@@ -24,6 +24,7 @@
 #include "util/file.h"
 #include "util/hex.h"
 #include "util/limits.h"
+#include "util/str.h"
 #include "util/strv.h"
 
 static int read_input(const char *path, size_t max, void **ret, size_t *ret_size, sd_bus_error *error) {
@@ -77,11 +78,7 @@ static int format_masked(const Match *match, char **ret) {
 }
 
 static int name_original(const ImageSymbol *s, char **ret) {
-        int r = s->n_same > 1 ? asprintf(ret, "%s,%u", s->name, s->position) : asprintf(ret, "%s", s->name);
-
-        if (r < 0)
-                *ret = NULL;
-        return r < 0 ? -ENOMEM : 0;
+        return s->n_same > 1 ? str_printf(ret, "%s,%u", s->name, s->position) : str_printf(ret, "%s", s->name);
 }
 
 static int add_original(ManifestObject *o, const char *source, const Match *match) {
@@ -141,8 +138,7 @@ static int fill_target(const Build *b, const ModuleInfo *info, ManifestTarget *t
         t->release = strdup(b->tree->release);
         t->build_id = strdup(b->kernel->build_id);
         t->module = strdup(b->patch->module);
-        if (asprintf(&t->member, "%s-%s.ko", b->patch->module, b->tree->release) < 0)
-                t->member = NULL;
+        (void) (str_printf(&t->member, "%s-%s.ko", b->patch->module, b->tree->release) < 0);
         t->replace = info->replace;
         t->objects = calloc(info->n_objects + 1, sizeof(*t->objects));
         if (!t->arch || !t->release || !t->build_id || !t->module || !t->member || !t->objects)

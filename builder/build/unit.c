@@ -10,6 +10,7 @@
 
 #include "builder/compare/inlined.h"
 #include "builder/rules/rules.h"
+#include "util/str.h"
 
 static bool changes_code(const Changes *c, uint32_t symbol) {
         const SymbolChange *s = c->symbols + symbol;
@@ -137,10 +138,8 @@ int unit_extract(BuildUnit *u, const UnitContext *c, const Provided *provided, u
         if (!u->proved)
                 return 0;
         begin(u, c);
-        if (asprintf(&u->extracted_path, "%s/unit-%u.o", c->work_dir, number) < 0) {
-                u->extracted_path = NULL;
+        if (str_printf(&u->extracted_path, "%s/unit-%u.o", c->work_dir, number) < 0)
                 return -ENOMEM;
-        }
         return extract(&in, u->extracted_path, &u->extracted, c->findings, error);
 }
 

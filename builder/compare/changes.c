@@ -19,6 +19,7 @@
 
 #include "builder/compare/compare-internal.h"
 #include "dbus/errors.h"
+#include "util/str.h"
 #include "util/strv.h"
 
 /** changes_free() - free the result, not the objects. Return: NULL */
@@ -80,7 +81,7 @@ static int compare_function(Comparison *x, uint32_t before, uint32_t after) {
 
         if (symbol_kind(x->before, before) != symbol_kind(x->after, after)) {
                 change->kind = CHANGE_CHANGED;
-                return asprintf(&change->why, "is in section '%s' and was in '%s'",
+                return str_printf(&change->why, "is in section '%s' and was in '%s'",
                         x->after->sections[x->after->symbols[after].section].name,
                         x->before->sections[x->before->symbols[before].section].name) < 0 ? -ENOMEM : 0;
         }
@@ -114,7 +115,7 @@ static int say_once(SymbolChange *change, const char *part) {
         change->kind = CHANGE_CHANGED;
         if (change->why)
                 return 0;
-        return asprintf(&change->why, "belongs to '%s', which changed", part) < 0 ? -ENOMEM : 0;
+        return str_printf(&change->why, "belongs to '%s', which changed", part) < 0 ? -ENOMEM : 0;
 }
 
 static int join_parts(Changes *c) {

@@ -17,6 +17,7 @@
 #include <libelf.h>
 
 #include "dbus/errors.h"
+#include "util/str.h"
 
 /** output_done() - free what the output owns */
 void output_done(Output *o) {
@@ -272,10 +273,8 @@ static int add_relocations_of(Writer *w, size_t section) {
                         .r_addend = rel->addend,
                 };
         }
-        if (asprintf(&name, ".rela%s", s->name) < 0) {
-                name = NULL;
+        if (str_printf(&name, ".rela%s", s->name) < 0)
                 return -ENOMEM;
-        }
         return add_section(w, (Elf64_Shdr) {
                 .sh_type = SHT_RELA,
                 .sh_flags = SHF_INFO_LINK,

@@ -21,6 +21,7 @@
 #include "builder/extract/extract-internal.h"
 
 #include "util/limits.h"
+#include "util/str.h"
 #include "util/strv.h"
 
 /* include/linux/static_call_types.h */
@@ -142,7 +143,7 @@ int original_find(Extractor *e, uint32_t function, const ImageSymbol **ret) {
 int replacement_name(const Extractor *e, const char *name, char **ret) {
         char *made;
 
-        if (asprintf(&made, "hotpatch_%u_%s", e->in->number, name) < 0)
+        if (str_printf(&made, "hotpatch_%u_%s", e->in->number, name) < 0)
                 return -ENOMEM;
         for (char *c = made; *c; c++)
                 if (*c == '.')
@@ -173,8 +174,8 @@ static int add_late(Extractor *e, uint32_t symbol, const Origin *from, size_t *r
 
         if (keeps_name(e, symbol, from->object))
                 name = strdup(symbol_name(e, symbol));
-        else if (asprintf(&name, "hotpatch.%u.%s", e->in->number, symbol_name(e, symbol)) < 0)
-                name = NULL;
+        else
+                (void) (str_printf(&name, "hotpatch.%u.%s", e->in->number, symbol_name(e, symbol)) < 0);
         if (!name)
                 return -ENOMEM;
         s.name = strdup(name);
@@ -251,10 +252,8 @@ static bool is_late_export(const Symvers *symvers, const char *name) {
                 return true;
         if (!rest)
                 return false;
-        if (asprintf(&key, STATIC_CALL_KEY "%s", rest) < 0) {
-                key = NULL;
+        if (str_printf(&key, STATIC_CALL_KEY "%s", rest) < 0)
                 return true;
-        }
         return symvers_find(symvers, key);
 }
 

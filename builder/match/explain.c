@@ -25,20 +25,16 @@ int explain(Body *b, const char *format, ...) {
 
 /* What cannot be decoded. */
 static int plain_bytes(const uint8_t *code, size_t size, char **ret) {
-        int r;
-
         if (size == 0)
-                r = asprintf(ret, "nothing");
-        else
-                r = asprintf(ret, size > 1 ? "bytes %02x %02x …" : "byte %02x", code[0], size > 1 ? code[1] : 0);
-        return r < 0 ? -ENOMEM : 0;
+                return str_printf(ret, "nothing");
+        return str_printf(ret, size > 1 ? "bytes %02x %02x …" : "byte %02x", code[0], size > 1 ? code[1] : 0);
 }
 
 /* An instruction, and which symbol (of the object or the image) it refers to, if it does. */
 static int with_symbol(char *text, const char *symbol, char **ret) {
         _cleanup_free_ char *instruction = text;
 
-        return asprintf(ret, symbol ? "%s <%s>" : "%s", instruction, symbol) < 0 ? -ENOMEM : 0;
+        return str_printf(ret, symbol ? "%s <%s>" : "%s", instruction, symbol);
 }
 
 static int format_ours(const Matcher *m, uint32_t section, uint64_t offset, char **ret) {
@@ -124,10 +120,8 @@ int explain_reference(const Matcher *m, Body *b, uint32_t section, Point at, uin
         r = format_theirs(m, at.address, &theirs);
         if (r < 0)
                 return r;
-        if (known->set && asprintf(&elsewhere, ", which is at 0x%" PRIx64, known->address) < 0) {
-                elsewhere = NULL;
+        if (known->set && str_printf(&elsewhere, ", which is at 0x%" PRIx64, known->address) < 0)
                 return -ENOMEM;
-        }
         return explain(b, "compiled here refers to '%s'%s at %s+0x%" PRIx64 ", the image at +0x%" PRIx64
                        " (0x%" PRIx64 ", '%s') to 0x%" PRIx64 " in '%s'",
                        m->object->symbols[symbol].name, strempty(elsewhere), where, offset, image_offset, at.address,

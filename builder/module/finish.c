@@ -8,15 +8,14 @@
 
 #include "builder/module/postlink.h"
 #include "builder/module/symvers.h"
+#include "util/str.h"
 #include "util/strv.h"
 
 static int load_symvers(const KernelHeaders *h, Symvers **ret, sd_bus_error *error) {
         _cleanup_free_ char *path = NULL;
 
-        if (asprintf(&path, "%s/Module.symvers", h->folder) < 0) {
-                path = NULL;
+        if (str_printf(&path, "%s/Module.symvers", h->folder) < 0)
                 return -ENOMEM;
-        }
         return symvers_load(path, ret, error);
 }
 

@@ -20,6 +20,7 @@
 
 #include "dbus/errors.h"
 #include "util/file.h"
+#include "util/str.h"
 
 static int read_line(const char *folder, const char *name, char **ret) {
         _cleanup_free_ char *path = path_join(folder, name);
@@ -66,10 +67,8 @@ static int find_makefile(const char *folder, char **ret) {
         }
         *base = '\0';
         base = strrchr(include, '/');
-        if (asprintf(&path, "%s/../%s/Makefile", folder, base ? base + 1 : include) < 0) {
-                path = NULL;
+        if (str_printf(&path, "%s/../%s/Makefile", folder, base ? base + 1 : include) < 0)
                 return -ENOMEM;
-        }
         /* Not beside it: then make may find it where the line says. */
         *ret = access(path, R_OK) == 0 ? TAKE_PTR(path) : NULL;
         return 0;
@@ -131,11 +130,9 @@ int kernel_headers_find(const char *release, KernelHeaders **ret, sd_bus_error *
                 _cleanup_free_ char *path = NULL;
                 const char *begin = strchr(patterns[i], '%');
 
-                if (asprintf(&path, "%.*s%s%s", (int) (begin - patterns[i]), patterns[i], release,
-                                    begin + 2) < 0) {
-                        path = NULL;
+                if (str_printf(&path, "%.*s%s%s", (int) (begin - patterns[i]), patterns[i], release,
+                                    begin + 2) < 0)
                         return -ENOMEM;
-                }
                 if (access(path, F_OK) == 0)
                         return kernel_headers_open(path, ret, error);
         }

@@ -19,6 +19,7 @@
 #include "dbus/errors.h"
 #include "util/file.h"
 #include "util/limits.h"
+#include "util/str.h"
 #include "util/strv.h"
 
 #define MODULE_MAX (64U * 1024 * 1024)
@@ -116,10 +117,8 @@ static int load_patch(const char *folder, PatchFile **ret, sd_bus_error *error) 
         size_t size;
         int r;
 
-        if (asprintf(&path, "%s/patch.json", folder) < 0) {
-                path = NULL;
+        if (str_printf(&path, "%s/patch.json", folder) < 0)
                 return -ENOMEM;
-        }
         r = file_read_at(AT_FDCWD, path, HOTPATCH_MANIFEST_MAX, &text, &size);
         if (r < 0)
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("PatchFileInvalid"),
@@ -146,10 +145,8 @@ static int publish(const char *module, const Options *o, const PatchFile *p, con
         size_t size;
         int r;
 
-        if (asprintf(&name, "%s-%s.ko", p->module, h->release) < 0) {
-                name = NULL;
+        if (str_printf(&name, "%s-%s.ko", p->module, h->release) < 0)
                 return -ENOMEM;
-        }
         r = file_read_at(AT_FDCWD, module, MODULE_MAX, &data, &size);
         if (r < 0)
                 return r;

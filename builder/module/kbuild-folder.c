@@ -20,6 +20,7 @@
 #include "builder/module/table.h"
 #include "dbus/errors.h"
 #include "util/file.h"
+#include "util/str.h"
 #include "util/strv.h"
 
 #define SOURCE_MAX (4U * 1024 * 1024)
@@ -355,10 +356,8 @@ int kbuild_lay_out_with(const Kbuild *b, char ***ret_objects, sd_bus_error *erro
         for (char **s = sources; r >= 0 && s && *s; s++) {
                 _cleanup_free_ char *object = NULL;
 
-                if (asprintf(&object, "patch/%.*s.o", (int) strlen(*s) - 2, *s) < 0) {
-                        object = NULL;
+                if (str_printf(&object, "patch/%.*s.o", (int) strlen(*s) - 2, *s) < 0)
                         return -ENOMEM;
-                }
                 r = strv_extend(&objects, object);
         }
         if (r >= 0)

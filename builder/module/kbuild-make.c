@@ -15,15 +15,14 @@
 #include "builder/module/kbuild-internal.h"
 #include "builder/run.h"
 #include "dbus/errors.h"
+#include "util/str.h"
 #include "util/strv.h"
 
 static int format_argument(char ***v, const char *name, const char *value) {
         _cleanup_free_ char *s = NULL;
 
-        if (asprintf(&s, "%s%s", name, value) < 0) {
-                s = NULL;
+        if (str_printf(&s, "%s%s", name, value) < 0)
                 return -ENOMEM;
-        }
         return strv_extend(v, s);
 }
 
@@ -35,11 +34,9 @@ static int map_paths(const Kbuild *b, char ***v) {
         _cleanup_free_ char *map = NULL;
         const char *folder = b->headers->folder;
 
-        if (asprintf(&map, "KCFLAGS=-ffile-prefix-map=%s/= -ffile-prefix-map=%.*s/=/usr/src/", b->work_dir,
-                            (int) (strrchr(folder, '/') - folder), folder) < 0) {
-                map = NULL;
+        if (str_printf(&map, "KCFLAGS=-ffile-prefix-map=%s/= -ffile-prefix-map=%.*s/=/usr/src/", b->work_dir,
+                            (int) (strrchr(folder, '/') - folder), folder) < 0)
                 return -ENOMEM;
-        }
         return strv_extend(v, map);
 }
 

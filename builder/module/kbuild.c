@@ -4,6 +4,7 @@
 
 #include "builder/module/kbuild-internal.h"
 #include "util/file.h"
+#include "util/str.h"
 #include "util/strv.h"
 
 /**
@@ -25,10 +26,8 @@ int kbuild_run(const Kbuild *b, char **ret_module, sd_bus_error *error) {
         r = kbuild_make(b, modules, error);
         if (r < 0)
                 return r;
-        if (asprintf(&module, "%s/%s.ko", b->work_dir, b->patch->module) < 0) {
-                module = NULL;
+        if (str_printf(&module, "%s/%s.ko", b->work_dir, b->patch->module) < 0)
                 return -ENOMEM;
-        }
         *ret_module = TAKE_PTR(module);
         return 0;
 }

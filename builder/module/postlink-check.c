@@ -12,6 +12,7 @@
 #include "bundle/digest.h"
 #include "dbus/errors.h"
 #include "livepatch/inspect.h"
+#include "util/str.h"
 #include "util/strv.h"
 
 /* Relocations against livepatch's symbols are in its sections, and no others are. */
@@ -66,11 +67,9 @@ static int check_note(const ModuleInfo *info, const PatchFile *p, sd_bus_error *
 static bool info_has_function(const ModuleInfo *info, const PatchFunction *f) {
         _cleanup_free_ char *name = NULL;
 
-        if (f->sympos ? asprintf(&name, "%s,%" PRIu64, f->function, f->sympos) < 0
-                      : asprintf(&name, "%s", f->function) < 0) {
-                name = NULL;
+        if (f->sympos ? str_printf(&name, "%s,%" PRIu64, f->function, f->sympos) < 0
+                      : str_printf(&name, "%s", f->function) < 0)
                 return false;
-        }
         for (size_t i = 0; i < info->n_objects; i++)
                 if (streq(info->objects[i].name, f->object) &&
                                 strv_contains(info->objects[i].functions, name))

@@ -10,6 +10,7 @@
 #include <inttypes.h>
 
 #include "dbus/errors.h"
+#include "util/str.h"
 #include "util/strv.h"
 
 /** link_done() - free what it has; the file stays open */
@@ -115,10 +116,8 @@ static int rename_symbols(Link *l, FILE *strings, size_t base, sd_bus_error *err
                         continue;
                 if (!gelf_getsym(data, (int) i, &sym))
                         return link_refuse(error, "the symbol table");
-                if (asprintf(&line, "%s:%s,%" PRIu64, late->object, late->name, late->sympos) < 0) {
-                        line = NULL;
+                if (str_printf(&line, "%s:%s,%" PRIu64, late->object, late->name, late->sympos) < 0)
                         return -ENOMEM;
-                }
                 r = strv_extend(&l->report, line);
                 if (r < 0)
                         return r;

@@ -24,6 +24,7 @@
 #include "builder/module/table.h"
 #include "dbus/errors.h"
 #include "util/limits.h"
+#include "util/str.h"
 #include "util/strv.h"
 
 static const PatchSymbol *find_symbol(const PatchFile *p, const char *name) {
@@ -140,11 +141,9 @@ static int group_get(Link *l, const char *owner, size_t target, size_t capacity,
         _cleanup_free_ char *name = NULL;
         Group *grown;
 
-        if (asprintf(&name, KLP_RELA "%s.%s", owner,
-                            link_section_name(l, elf_getscn(l->elf, target))) < 0) {
-                name = NULL;
+        if (str_printf(&name, KLP_RELA "%s.%s", owner,
+                            link_section_name(l, elf_getscn(l->elf, target))) < 0)
                 return -ENOMEM;
-        }
         for (size_t i = 0; i < l->n_groups; i++)
                 if (l->groups[i].target == target && streq(l->groups[i].name, name)) {
                         *ret = l->groups + i;

@@ -14,6 +14,7 @@
  */
 
 #include "builder/rules/internal.h"
+#include "util/str.h"
 
 /* Several functions of a name: enough if one can be redirected; matching finds out which it is. */
 bool image_has_site(const Image *image, const char *name, bool *ret_found) {
@@ -141,10 +142,8 @@ static int mark(Changes *c, uint32_t symbol, const char *callee) {
         if (s->kind != CHANGE_SAME)
                 return 0;
         free(s->why);
-        if (asprintf(&s->why, "calls '%s', which cannot be redirected itself", callee) < 0) {
-                s->why = NULL;
+        if (str_printf(&s->why, "calls '%s', which cannot be redirected itself", callee) < 0)
                 return -ENOMEM;
-        }
         s->kind = CHANGE_CHANGED;
         return 1;
 }

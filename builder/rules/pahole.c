@@ -9,6 +9,7 @@
 
 #include "builder/run.h"
 #include "dbus/errors.h"
+#include "util/str.h"
 
 /* The first line that pahole says, for the message. */
 static void keep_first(const char *line, void *userdata) {
@@ -31,14 +32,10 @@ int pahole_read(const char *object, const char *work_dir, Types **ret, sd_bus_er
         _cleanup_free_ char *path = NULL, *option = NULL, *said = NULL;
         int r;
 
-        if (asprintf(&path, "%s/types.btf", work_dir) < 0) {
-                path = NULL;
+        if (str_printf(&path, "%s/types.btf", work_dir) < 0)
                 return -ENOMEM;
-        }
-        if (asprintf(&option, "--btf_encode_detached=%s", path) < 0) {
-                option = NULL;
+        if (str_printf(&option, "--btf_encode_detached=%s", path) < 0)
                 return -ENOMEM;
-        }
         r = run_program(&(Run) {
                 .arguments = (char *[]) { (char *) "pahole", option, (char *) "--btf_gen_floats",
                         (char *) "--lang_exclude=rust", (char *) "--skip_encoding_btf_vars",

@@ -24,6 +24,7 @@
 
 #include "dbus/errors.h"
 #include "util/file.h"
+#include "util/str.h"
 
 static int make_folders(const char *path, mode_t mode) {
         _cleanup_free_ char *copy = strdup(path);
@@ -114,10 +115,8 @@ int cache_lock(const char *cache, const char *key, bool exclusive, bool quiet, i
         _cleanup_free_ char *path = NULL;
         _cleanup_close_ int fd = -EBADF;
 
-        if (asprintf(&path, "%s/%s.lock", cache, key) < 0) {
-                path = NULL;
+        if (str_printf(&path, "%s/%s.lock", cache, key) < 0)
                 return -ENOMEM;
-        }
         fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
         if (fd < 0)
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("BuildCacheUnusable"),

@@ -20,6 +20,7 @@
 #include "util/file.h"
 #include "util/hex.h"
 #include "util/limits.h"
+#include "util/str.h"
 #include "util/strv.h"
 
 #define CACHE_VERSION "hotpatch object 1"
@@ -28,7 +29,7 @@
 static int entry_path(const Tree *t, const char *target, const char *suffix, char **ret) {
         char *path, *name;
 
-        if (asprintf(&path, "%s/%s%s", t->objects, target, suffix) < 0)
+        if (str_printf(&path, "%s/%s%s", t->objects, target, suffix) < 0)
                 return -ENOMEM;
         name = path + strlen(t->objects) + 1;
         for (char *c = name; *c; c++)
@@ -92,10 +93,8 @@ static int add_makefiles(Digest *d, const Tree *t, const char *target) {
                 for (size_t i = 0; i < ELEMENTSOF(names); i++) {
                         _cleanup_free_ char *path = NULL;
 
-                        if (asprintf(&path, "%s%s%s", folder, *folder ? "/" : "", names[i]) < 0) {
-                                path = NULL;
+                        if (str_printf(&path, "%s%s%s", folder, *folder ? "/" : "", names[i]) < 0)
                                 return -ENOMEM;
-                        }
                         r = add_file(d, t->folder, path);
                         if (r < 0)
                                 return r;
@@ -178,10 +177,8 @@ static int copy_object(const char *from, const char *to) {
 
         if (in < 0)
                 return -errno;
-        if (asprintf(&temporary, "%s.XXXXXX", to) < 0) {
-                temporary = NULL;
+        if (str_printf(&temporary, "%s.XXXXXX", to) < 0)
                 return -ENOMEM;
-        }
         out = mkostemp(temporary, O_CLOEXEC);
         if (out < 0)
                 return -errno;

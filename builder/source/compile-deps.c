@@ -11,6 +11,7 @@
 
 #include "util/file.h"
 #include "util/limits.h"
+#include "util/str.h"
 #include "util/strv.h"
 
 /**
@@ -79,10 +80,8 @@ int object_command_read(const char *tree, const char *target, ObjectCommand *ret
         _cleanup_free_ void *text = NULL;
         int r;
 
-        if (asprintf(&path, "%s/%.*s.%s.cmd", tree, (int) (name - target), target, name) < 0) {
-                path = NULL;
+        if (str_printf(&path, "%s/%.*s.%s.cmd", tree, (int) (name - target), target, name) < 0)
                 return -ENOMEM;
-        }
         r = file_read_at(AT_FDCWD, path, HOTPATCH_COMMAND_FILE_MAX, &text, NULL);
         if (r < 0)
                 return r;

@@ -21,6 +21,7 @@
 #include "builder/run.h"
 #include "builder/source/folder.h"
 #include "util/file.h"
+#include "util/str.h"
 #include "util/strv.h"
 
 #define LOG_MAX ((size_t) 16 * 1024 * 1024)
@@ -67,10 +68,8 @@ static int remove_targets(const MakeRun *m, const char *side, char *const *targe
         for (; targets && *targets; targets++) {
                 _cleanup_free_ char *path = NULL;
 
-                if (asprintf(&path, "%s/%s/%s", m->work, side, *targets) < 0) {
-                        path = NULL;
+                if (str_printf(&path, "%s/%s/%s", m->work, side, *targets) < 0)
                         return -ENOMEM;
-                }
                 if (unlink(path) < 0 && errno != ENOENT)
                         return -errno;
         }
@@ -82,10 +81,8 @@ static int check_targets(const MakeRun *m, const char *side, char *const *target
         for (; targets && *targets && *ret; targets++) {
                 _cleanup_free_ char *path = NULL;
 
-                if (asprintf(&path, "%s/%s/%s", m->work, side, *targets) < 0) {
-                        path = NULL;
+                if (str_printf(&path, "%s/%s/%s", m->work, side, *targets) < 0)
                         return -ENOMEM;
-                }
                 *ret = access(path, R_OK) == 0;
         }
         return 0;
@@ -110,10 +107,8 @@ int make_show(const MakeRun *m, const char *side) {
         _cleanup_free_ void *text = NULL;
         int r;
 
-        if (asprintf(&path, "%s/%s.log", m->work, side) < 0) {
-                path = NULL;
+        if (str_printf(&path, "%s/%s.log", m->work, side) < 0)
                 return -ENOMEM;
-        }
         r = file_read_at(AT_FDCWD, path, LOG_MAX, &text, NULL);
         if (r < 0)
                 return r;
@@ -140,7 +135,7 @@ int make_targets(const MakeRun *m, MakeResult *ret, sd_bus_error *error) {
         *ret = (MakeResult) { true, true };
         if (!wanted(m->before) && !wanted(m->after))
                 return 0;
-        if (!makefile || asprintf(&jobs, "-j%ld", cpus > 0 ? cpus : 1) < 0)
+        if (!makefile || str_printf(&jobs, "-j%ld", cpus > 0 ? cpus : 1) < 0)
                 return -ENOMEM;
         r = remove_targets(m, "before", m->before);
         if (r == 0)

@@ -17,6 +17,7 @@
 #include "builder/source/shadow-lines.h"
 #include "util/file.h"
 #include "util/limits.h"
+#include "util/str.h"
 #include "util/strv.h"
 
 /** step_done() - free what it has; the folder stays */
@@ -188,10 +189,8 @@ int step_open_dependencies(Step *s, const char *target, char *const *deps) {
                 file = fix_find(s->fix, normal);
                 if (!file || file->removed)
                         continue;
-                if (asprintf(&full, "%s/after/%s", s->work, *deps) < 0) {
-                        full = NULL;
+                if (str_printf(&full, "%s/after/%s", s->work, *deps) < 0)
                         return -ENOMEM;
-                }
                 real = realpath(full, NULL);
                 if (real && startswith(real, s->work))
                         continue;

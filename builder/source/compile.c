@@ -27,6 +27,7 @@
 #include "dbus/errors.h"
 #include "util/file.h"
 #include "util/limits.h"
+#include "util/str.h"
 #include "util/strv.h"
 
 /* So many candidates more than objects are taken are preprocessed to know how many there are. */
@@ -268,21 +269,17 @@ static int keep_before(Step *s, char *const *before) {
 }
 
 static int name_files(const Step *s, CompiledUnit *u) {
-        if (!u->before && asprintf(&u->before, "%s/before/%s", s->work, u->path) < 0)
-                u->before = NULL;
-        if (asprintf(&u->after, "%s/after/%s", s->work, u->path) < 0)
-                u->after = NULL;
-        return u->before && u->after ? 0 : -ENOMEM;
+        int r = u->before ? 0 : str_printf(&u->before, "%s/before/%s", s->work, u->path);
+
+        return r < 0 ? r : str_printf(&u->after, "%s/after/%s", s->work, u->path);
 }
 
 /* Gives up what an object was compiled to, so that make compiles it again. */
 static int forget_objects(const Step *s, CompiledUnit *u) {
         _cleanup_free_ char *before = NULL;
 
-        if (asprintf(&before, "%s/before/%s", s->work, u->path) < 0) {
-                before = NULL;
+        if (str_printf(&before, "%s/before/%s", s->work, u->path) < 0)
                 return -ENOMEM;
-        }
         if ((unlink(before) < 0 && errno != ENOENT) || (unlink(u->after) < 0 && errno != ENOENT))
                 return -errno;
         free(u->before);

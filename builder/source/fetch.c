@@ -14,6 +14,7 @@
 #include "builder/source/step.h"
 #include "dbus/errors.h"
 #include "util/file.h"
+#include "util/str.h"
 #include "util/strv.h"
 
 static void keep_installed(const char *line, void *userdata) {
@@ -85,10 +86,8 @@ int package_file_read(const char *deb, PackageList *ret, sd_bus_error *error) {
 static int add_argument(char ***arguments, const Package *p, bool quiet) {
         _cleanup_free_ char *s = NULL;
 
-        if (asprintf(&s, "%s=%s", p->name, p->version) < 0) {
-                s = NULL;
+        if (str_printf(&s, "%s=%s", p->name, p->version) < 0)
                 return -ENOMEM;
-        }
         if (!quiet)
                 fprintf(stderr, "fetching %s %s (%.1f MiB) …\n", p->name, p->version,
                         (double) p->size / (1024 * 1024));
@@ -100,10 +99,8 @@ static int download(const PackageList *l, const char *folder, bool quiet, sd_bus
         _cleanup_free_ char *what = NULL;
         int r;
 
-        if (asprintf(&what, "Cannot download '%s' %s", l->items[0].name, l->items[0].version) < 0) {
-                what = NULL;
+        if (str_printf(&what, "Cannot download '%s' %s", l->items[0].name, l->items[0].version) < 0)
                 return -ENOMEM;
-        }
         r = strv_extend(&arguments, "apt-get");
         if (r >= 0)
                 r = strv_extend(&arguments, "download");
@@ -137,10 +134,8 @@ int package_unpack(const char *deb, const char *folder, sd_bus_error *error) {
 
         if (!documents)
                 return -ENOMEM;
-        if (asprintf(&what, "Cannot unpack '%s'", deb) < 0) {
-                what = NULL;
+        if (str_printf(&what, "Cannot unpack '%s'", deb) < 0)
                 return -ENOMEM;
-        }
         r = step_run(&(Step) {
                 .arguments = (char *const[]) { (char *) "dpkg-deb", (char *) "--extract", (char *) deb,
                         (char *) folder, NULL },

@@ -33,6 +33,7 @@
 #include "livepatch/vmlinuz.h"
 #include "util/file.h"
 #include "util/hex.h"
+#include "util/str.h"
 
 #define CONFIG_MAX ((size_t) 4 * 1024 * 1024)
 
@@ -75,10 +76,8 @@ static int open_headers(const Fill *f, sd_bus_error *error) {
         _cleanup_free_ char *folder = NULL;
         int r;
 
-        if (asprintf(&folder, "%s/headers/usr/src/linux-headers-%s", f->entry, f->tree->release) < 0) {
-                folder = NULL;
+        if (str_printf(&folder, "%s/headers/usr/src/linux-headers-%s", f->entry, f->tree->release) < 0)
                 return -ENOMEM;
-        }
         r = kernel_headers_open(folder, &h, error);
         if (r < 0)
                 return r;
@@ -210,10 +209,8 @@ static int unpack_source(const Fill *f, sd_bus_error *error) {
         r = find_file(f, archives, ELEMENTSOF(archives), &archive, error);
         if (r < 0)
                 return r;
-        if (asprintf(&what, "Cannot unpack '%s'", archive) < 0) {
-                what = NULL;
+        if (str_printf(&what, "Cannot unpack '%s'", archive) < 0)
                 return -ENOMEM;
-        }
         return step_run(&(Step) {
                 .arguments = (char *const[]) { (char *) "tar", (char *) "--extract", (char *) "--file", archive,
                         (char *) "--directory", f->tree->folder, (char *) "--strip-components=1",
@@ -255,10 +252,8 @@ static int fill_source(const Fill *f, sd_bus_error *error) {
                 return r;
         if (f->origin->given)
                 r = copy_string(f->origin->source_version, &t->source_version);
-        else if (asprintf(&t->source_version, "linux %s", f->packages->source.items[0].version) < 0) {
-                t->source_version = NULL;
-                r = -ENOMEM;
-        }
+        else
+                r = str_printf(&t->source_version, "linux %s", f->packages->source.items[0].version);
         if (r < 0)
                 return r;
         if (!f->origin->given_folder)

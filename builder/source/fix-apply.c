@@ -19,6 +19,7 @@
 #include "dbus/errors.h"
 #include "util/file.h"
 #include "util/limits.h"
+#include "util/str.h"
 
 /** struct Application - one diff being applied */
 typedef struct Application {
@@ -133,10 +134,8 @@ static int find_before(const Application *a, const char *tree, const char *curre
 static int write_diff(const Application *a, const char *path) {
         _cleanup_free_ char *text = NULL;
 
-        if (asprintf(&text, "--- a/%s\n+++ b/%s\n%s", a->path, a->path, a->diff->hunks) < 0) {
-                text = NULL;
+        if (str_printf(&text, "--- a/%s\n+++ b/%s\n%s", a->path, a->path, a->diff->hunks) < 0)
                 return -ENOMEM;
-        }
         return folder_write(path, text, strlen(text));
 }
 

@@ -16,6 +16,7 @@
 #include "builder/source/fix-path.h"
 #include "dbus/errors.h"
 #include "util/limits.h"
+#include "util/str.h"
 #include "util/strv.h"
 
 typedef struct Reader {
@@ -324,10 +325,8 @@ static int read_hunks(Reader *r, FixDiff *d) {
         if (d->n_hunks == 0)
                 return refuse(r, "no hunk follows the names of the file");
         end = r->next;
-        if (asprintf(&d->hunks, "%.*s%s", (int) (end - begin), begin, complete ? "" : "\n") < 0) {
-                d->hunks = NULL;
+        if (str_printf(&d->hunks, "%.*s%s", (int) (end - begin), begin, complete ? "" : "\n") < 0)
                 return -ENOMEM;
-        }
         return 0;
 }
 
@@ -338,8 +337,7 @@ static int read_diff(Reader *r) {
         int k;
 
         old = header_name(r);
-        if (asprintf(&where, "'%s', line %zu", r->name, r->number) < 0)
-                where = NULL;
+        (void) (str_printf(&where, "'%s', line %zu", r->name, r->number) < 0);
         (void) next_line(r);
         new = header_name(r);
         if (!old || !new || !where)

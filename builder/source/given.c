@@ -23,6 +23,7 @@
 
 #include "dbus/errors.h"
 #include "util/file.h"
+#include "util/str.h"
 
 /* The top Makefile is 75 KiB. */
 #define MAKEFILE_MAX ((size_t) 1024 * 1024)
@@ -224,5 +225,5 @@ int given_version(const char *folder, char **ret, sd_bus_error *error) {
         if (n < ELEMENTSOF(names))
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("KernelSourceMismatch"),
                         "'%s' is not the source of a kernel", folder);
-        return asprintf(ret, "%u.%u.%u", numbers[0], numbers[1], numbers[2]) < 0 ? -ENOMEM : 0;
+        return str_printf(ret, "%u.%u.%u", numbers[0], numbers[1], numbers[2]);
 }

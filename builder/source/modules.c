@@ -12,6 +12,7 @@
 
 #include "builder/source/tree.h"
 #include "util/file.h"
+#include "util/str.h"
 
 /* Four thousand lines of 60 bytes in a distribution's kernel. */
 #define ORDER_MAX ((size_t) 4 * 1024 * 1024)
@@ -43,10 +44,8 @@ static int find_file(const char *folder, const char *line, char **ret) {
         for (size_t i = 0; i < ELEMENTSOF(suffixes); i++) {
                 _cleanup_free_ char *path = NULL;
 
-                if (asprintf(&path, "%s/%s%s", folder, line, suffixes[i]) < 0) {
-                        path = NULL;
+                if (str_printf(&path, "%s/%s%s", folder, line, suffixes[i]) < 0)
                         return -ENOMEM;
-                }
                 if (access(path, R_OK) == 0) {
                         *ret = TAKE_PTR(path);
                         return 0;

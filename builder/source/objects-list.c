@@ -22,6 +22,7 @@
 #include "dbus/errors.h"
 #include "util/file.h"
 #include "util/limits.h"
+#include "util/str.h"
 #include "util/strv.h"
 
 /* In the first line of the file; goes up with every change of the makefile below. */
@@ -162,8 +163,8 @@ static int make_list(const Tree *t, const char *shadow, const char *work, char *
         Heard h = { .announced_folders = 1 };
         int r;
 
-        if (!makefile || asprintf(&cc, "CC=%s", t->compiler) < 0 || asprintf(&file, "hp-file=%s", makefile) < 0 ||
-                        asprintf(&jobs, "-j%ld", cpus > 0 ? cpus : 1) < 0)
+        if (!makefile || str_printf(&cc, "CC=%s", t->compiler) < 0 || str_printf(&file, "hp-file=%s", makefile) < 0 ||
+                        str_printf(&jobs, "-j%ld", cpus > 0 ? cpus : 1) < 0)
                 return -ENOMEM;
         r = folder_write(makefile, list_makefile, strlen(list_makefile));
         if (r < 0)
@@ -201,7 +202,7 @@ static int read_list(const Tree *t, char **ret) {
         _cleanup_free_ void *text = NULL;
         int r;
 
-        if (!path || asprintf(&expected, LIST_VERSION " %s\n", t->config_sha256) < 0)
+        if (!path || str_printf(&expected, LIST_VERSION " %s\n", t->config_sha256) < 0)
                 return -ENOMEM;
         r = file_read_at(AT_FDCWD, path, HOTPATCH_OBJECT_LIST_MAX, &text, NULL);
         if (r < 0)

@@ -27,6 +27,7 @@
 #include "dbus/errors.h"
 #include "util/file.h"
 #include "util/hex.h"
+#include "util/str.h"
 
 /* Of a digest, in a folder's name. */
 #define NAME_DIGITS 12
@@ -38,10 +39,8 @@ static int installed_version(const char *release, char **ret) {
         for (size_t i = 0; i < ELEMENTSOF(suffixes) && r == 0; i++) {
                 _cleanup_free_ char *name = NULL;
 
-                if (asprintf(&name, "linux-image-%s%s", release, suffixes[i]) < 0) {
-                        name = NULL;
+                if (str_printf(&name, "linux-image-%s%s", release, suffixes[i]) < 0)
                         return -ENOMEM;
-                }
                 r = package_installed_version(name, ret);
         }
         return r;
@@ -66,10 +65,8 @@ static int find_packages(const TreeOptions *o, const char *cache, Origin *ret, s
                 if (!ret->version)
                         return -ENOMEM;
         }
-        if (asprintf(&ret->key, "%s_%s", o->release, ret->version) < 0) {
-                ret->key = NULL;
+        if (str_printf(&ret->key, "%s_%s", o->release, ret->version) < 0)
                 return -ENOMEM;
-        }
         return 0;
 }
 
@@ -81,14 +78,10 @@ static int find_installed_image(const char *release, Origin *ret) {
                 _cleanup_free_ char *kernel = NULL, *modules = NULL, *order = NULL;
                 const char *mark = strchr(kernels[i], '%');
 
-                if (asprintf(&kernel, "%.*s%s%s", (int) (mark - kernels[i]), kernels[i], release, mark + 2) < 0) {
-                        kernel = NULL;
+                if (str_printf(&kernel, "%.*s%s%s", (int) (mark - kernels[i]), kernels[i], release, mark + 2) < 0)
                         return -ENOMEM;
-                }
-                if (asprintf(&modules, "/lib/modules/%s", release) < 0) {
-                        modules = NULL;
+                if (str_printf(&modules, "/lib/modules/%s", release) < 0)
                         return -ENOMEM;
-                }
                 order = path_join(modules, "modules.order");
                 if (!order)
                         return -ENOMEM;
@@ -174,10 +167,8 @@ static int make_key(const char *release, Origin *ret) {
         hex = hex_encode(digest, sizeof(digest));
         if (!hex)
                 return -ENOMEM;
-        if (asprintf(&ret->key, "%s_given-%.*s", release, NAME_DIGITS, hex) < 0) {
-                ret->key = NULL;
+        if (str_printf(&ret->key, "%s_given-%.*s", release, NAME_DIGITS, hex) < 0)
                 return -ENOMEM;
-        }
         return 0;
 }
 
@@ -202,10 +193,8 @@ static int read_folder(const char *release, Origin *ret, sd_bus_error *error) {
         r = check_series(release, ret, version, error);
         if (r < 0)
                 return r;
-        if (asprintf(&ret->source_version, "linux %s", version) < 0) {
-                ret->source_version = NULL;
+        if (str_printf(&ret->source_version, "linux %s", version) < 0)
                 return -ENOMEM;
-        }
         return 0;
 }
 
@@ -225,10 +214,8 @@ static int read_package(const char *release, Origin *ret, sd_bus_error *error) {
         r = check_series(release, ret, p->version, error);
         if (r < 0)
                 return r;
-        if (asprintf(&ret->source_version, "linux %s", p->version) < 0) {
-                ret->source_version = NULL;
+        if (str_printf(&ret->source_version, "linux %s", p->version) < 0)
                 return -ENOMEM;
-        }
         ret->version = strdup(p->version);
         return ret->version ? 0 : -ENOMEM;
 }
@@ -260,11 +247,8 @@ static int find_cached(const TreeOptions *o, const char *cache, Origin *ret) {
                 return 0;
         if (!ret->version)
                 r = cache_newest(cache, o->release, &key);
-        else if (asprintf(&key, "%s_%s", o->release, ret->version) < 0) {
-                key = NULL;
-                r = -ENOMEM;
-        } else
-                r = 1;
+        else
+                r = str_printf(&key, "%s_%s", o->release, ret->version) < 0 ? -ENOMEM : 1;
         if (r <= 0)
                 return r;
         entry = path_join(cache, key);

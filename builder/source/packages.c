@@ -16,6 +16,7 @@
 
 #include "builder/run.h"
 #include "dbus/errors.h"
+#include "util/str.h"
 #include "util/strv.h"
 
 static void package_done(Package *p) {
@@ -170,7 +171,7 @@ static int refuse_missing(const char *name, const char *version, const Query *q,
 
                 if (!streq_ptr(q->list.items[i].name, name))
                         continue;
-                if (asprintf(&longer, "%s%s%s", others, *others ? ", " : "",
+                if (str_printf(&longer, "%s%s%s", others, *others ? ", " : "",
                                     strempty(q->list.items[i].version)) < 0)
                         return -ENOMEM;
                 free(others);
@@ -242,10 +243,8 @@ static int find_headers(const char *release, const char *version, KernelPackages
         const char *source_version;
         int r;
 
-        if (asprintf(&name, "linux-headers-%s", release) < 0) {
-                name = NULL;
+        if (str_printf(&name, "linux-headers-%s", release) < 0)
                 return -ENOMEM;
-        }
         r = find_one(name, version, &k->headers, &q, error);
         if (r < 0)
                 return r;
@@ -270,7 +269,7 @@ int package_source_name(const char *version, char **ret) {
 
         if (!isdigit((unsigned char) *version) || sscanf(version, "%u.%u%n", &major, &minor, &end) != 2)
                 return -EINVAL;
-        return asprintf(ret, "linux-source-%u.%u", major, minor) < 0 ? -ENOMEM : 0;
+        return str_printf(ret, "linux-source-%u.%u", major, minor);
 }
 
 static int find_source(KernelPackages *k, sd_bus_error *error) {
@@ -299,10 +298,8 @@ static int find_image(const char *release, const char *version, PackageList *to,
                 const Package *p;
                 int r;
 
-                if (asprintf(&name, "linux-image-%s%s", release, patterns[i]) < 0) {
-                        name = NULL;
+                if (str_printf(&name, "linux-image-%s%s", release, patterns[i]) < 0)
                         return -ENOMEM;
-                }
                 r = query(name, &q, error);
                 if (r < 0)
                         return r;

@@ -18,6 +18,7 @@
 #include "builder/source/step.h"
 #include "dbus/errors.h"
 #include "util/file.h"
+#include "util/str.h"
 
 /* Module.symvers of a distribution is 3 MiB, its .config 250 KiB. */
 #define FILE_MAX ((size_t) 64 * 1024 * 1024)
@@ -73,18 +74,12 @@ static int copy_configuration(const Preparation *p, sd_bus_error *error) {
 static int run_make(const Preparation *p, sd_bus_error *error) {
         _cleanup_free_ char *cc = NULL, *jobs = NULL, *what = NULL;
 
-        if (asprintf(&cc, "CC=%s", p->compiler) < 0) {
-                cc = NULL;
+        if (str_printf(&cc, "CC=%s", p->compiler) < 0)
                 return -ENOMEM;
-        }
-        if (asprintf(&jobs, "-j%ld", sysconf(_SC_NPROCESSORS_ONLN)) < 0) {
-                jobs = NULL;
+        if (str_printf(&jobs, "-j%ld", sysconf(_SC_NPROCESSORS_ONLN)) < 0)
                 return -ENOMEM;
-        }
-        if (asprintf(&what, "Preparing the source of kernel '%s' failed", p->release) < 0) {
-                what = NULL;
+        if (str_printf(&what, "Preparing the source of kernel '%s' failed", p->release) < 0)
                 return -ENOMEM;
-        }
         return step_run(&(Step) {
                 .arguments = (char *const[]) { (char *) "make", jobs, cc, (char *) "olddefconfig",
                         (char *) "prepare", (char *) "modules_prepare", NULL },
@@ -196,10 +191,8 @@ int prepare_check_headers(const char *release, const char *headers, sd_bus_error
         if (r < 0)
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("KernelHeadersMissing"),
                         "'%s' is no folder of kernel headers: %s: %s", headers, path, strerror(-r));
-        if (asprintf(&wanted, "#define UTS_RELEASE \"%s\"", release) < 0) {
-                wanted = NULL;
+        if (str_printf(&wanted, "#define UTS_RELEASE \"%s\"", release) < 0)
                 return -ENOMEM;
-        }
         if (!streq(line, wanted))
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("KernelSourceMismatch"),
                         "The headers in '%s' are not those of kernel '%s': '%s'", headers, release, line);
