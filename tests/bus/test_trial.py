@@ -626,15 +626,21 @@ def test_a_warning_during_the_commit_takes_it_out(pki):
         assert w.root.patches() == {'hp-two': 'staged'} and admitted(w) == []
 
 
+def replace_and_warn(w, module):
+    """hp-two takes the place of all, among them hp-one on trial; before its commit the kernel warns of a module."""
+    w.machine.stage('hp-one')
+    apply(w, 'hp-one')
+    w.machine.kernel.stall = True
+    w.machine.kernel.replacing = 'hp_two'
+    w.machine.stage('hp-two', replace=True, supersedes=['hp-one'])
+    job = w.root.apply('hp-two')
+    say_before_commit(w, job, *warn(module))
+    return job
+
+
 def test_a_warning_during_the_commit_of_what_replaces_all(pki):
     with start(pki) as w:
-        w.machine.stage('hp-one')
-        apply(w, 'hp-one')
-        w.machine.kernel.stall = True
-        w.machine.kernel.replacing = 'hp_two'
-        w.machine.stage('hp-two', replace=True, supersedes=['hp-one'])
-        job = w.root.apply('hp-two')
-        say_before_commit(w, job, *warn('hp_two'))
+        job = replace_and_warn(w, 'hp_two')
         result = w.root.finish(job)
         assert result[:2] == ('failed', 'TrialFailed') and result[2].endswith('is in force again'), result
         assert w.machine.livepatches() == w.machine.loaded() == ['hp_one']
@@ -645,13 +651,7 @@ def test_a_warning_during_the_commit_of_what_replaces_all(pki):
 def test_the_trial_of_what_is_replaced_fails_during_the_commit(pki):
     """It is not brought back to be taken out at once."""
     with start(pki) as w:
-        w.machine.stage('hp-one')
-        apply(w, 'hp-one')
-        w.machine.kernel.stall = True
-        w.machine.kernel.replacing = 'hp_two'
-        w.machine.stage('hp-two', replace=True, supersedes=['hp-one'])
-        job = w.root.apply('hp-two')
-        say_before_commit(w, job, *warn('hp_one'))
+        job = replace_and_warn(w, 'hp_one')
         assert w.root.finish(job)[:2] == ('cancelled', 'Cancelled')
         assert w.root.trial()[:2] == (['hp-one'], 'failed')
         clean(w)

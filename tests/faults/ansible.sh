@@ -242,10 +242,7 @@ baseline) machines=(two) ;;
 *) echo "usage: $0 [rollout|baseline]" >&2; exit 2 ;;
 esac
 fleet_open
-(set -e; prepare) >"$fleet/log" 2>&1 &
-wait $!
-status=$?
-((status == 0)) || { report "prepare" $status; fleet_done; }
+fleet_prepare
 check_here "the machines come up" machines_come_up
 ((failed == 0)) || fleet_done "${machines[@]}"
 if [[ -n $part ]]; then

@@ -23,12 +23,7 @@ testcase_a_kernel_is_installed_that_does_not_boot() {
         stay_in_the_month
         baselines DeadlineSec=60d Busy= TrialSec=10s
         note_boot
-        run hotpatchctl baseline plan
-        expect_status 0
-        expect_output "linux-image-$new"
-        run hotpatchctl baseline install
-        expect_status 0
-        expect_baseline 60 scheduled
+        install_baseline "linux-image-$new"
         # Half of an initramfs, as a full disk leaves it.
         cp /boot/initrd.img-$new /var/lib/whole
         truncate -s 4096 /boot/initrd.img-$new

@@ -91,12 +91,7 @@ testcase_a_kernel_is_installed() {
         use_repository repository
         stay_in_the_month
         year
-        run hotpatchctl baseline plan
-        expect_status 0
-        expect_output "linux-image-$new"
-        run hotpatchctl baseline install
-        expect_status 0
-        expect_baseline 60 scheduled
+        install_baseline "linux-image-$new"
 }
 
 testcase_nothing_was_denied_to_the_package_manager() {

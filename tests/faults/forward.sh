@@ -121,10 +121,7 @@ a_stranger_gets_nothing() {
 }
 
 fleet_open
-(set -e; prepare) >"$fleet/log" 2>&1 &
-wait $!
-status=$?
-((status == 0)) || { report "prepare" $status; fleet_done; }
+fleet_prepare
 check_here "two machines come up" machines_come_up
 ((failed == 0)) || fleet_done one two
 check "the collector and the sender begin" the_units_begin

@@ -38,6 +38,15 @@ Host *
 CONFIG
 }
 
+# fleet_prepare: call prepare(), in a shell of its own, which ends at the first failing command; without it there is no test
+fleet_prepare() {
+        local status=0
+
+        (set -e; prepare) >"$fleet/log" 2>&1 &
+        wait $! || status=$?
+        ((status == 0)) || { report "prepare" $status; fleet_done; }
+}
+
 # free_port: one of 127.0.0.1 below those that the kernel gives away by itself
 free_port() {
         local port

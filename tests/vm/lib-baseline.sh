@@ -177,6 +177,16 @@ stay_in_the_month() {
         systemctl unmask --quiet --runtime hotpatchd.service
 }
 
+# install_baseline SHOWN: by hand; the plan shows that, and a restart is scheduled
+install_baseline() {
+        run hotpatchctl baseline plan
+        expect_status 0
+        expect_output "$1"
+        run hotpatchctl baseline install
+        expect_status 0
+        expect_baseline 60 scheduled
+}
+
 # next_baseline KEY: name ("month"), "day", "window_begin" … of the first baseline that is to come
 next_baseline() {
         calendar "[.[].months[] | select(.kind == \"baseline\" and .state == \"coming\")][0].$1"
