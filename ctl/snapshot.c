@@ -2,22 +2,15 @@
 
 /*
  * Reads the objects of hotpatchd: GetAll() of the manager, GetManagedObjects() for the rest. Each
- * kind of object has a table of its properties; a property that is not in the table was added by a
- * newer daemon and is skipped, one that does not come stays empty.
+ * kind of object has a table of its properties, see property.c.
  */
 
 #include <time.h>
 
+#include "ctl/property.h"
 #include "ctl/snapshot.h"
-#include "ctl/structs.h"
 #include "dbus/names.h"
 #include "util/strv.h"
-
-typedef struct Property {
-        const char *name;
-        char type; /* s, b, u, t, d, A for as, F for findings, B for blockers, R for reasons, or L for rollbacks */
-        size_t offset;
-} Property;
 
 static const Property manager_properties[] = {
         { "Version", 's', offsetof(ManagerInfo, version) },
@@ -76,215 +69,6 @@ static const Property job_properties[] = {
         { "Id", 'u', offsetof(JobInfo, id) },
 };
 
-static void findings_done(FindingList *l) {
-        for (size_t i = 0; i < l->n; i++) {
-                free(l->items[i].kind);
-                free(l->items[i].severity);
-                free(l->items[i].patch);
-                free(l->items[i].object);
-                free(l->items[i].sentence);
-                free(l->items[i].remedy);
-        }
-        free(l->items);
-        *l = (FindingList) { 0 };
-}
-
-static void reboot_done(RebootList *l) {
-        for (size_t i = 0; i < l->n; i++) {
-                free(l->items[i].reason);
-                free(l->items[i].sentence);
-        }
-        free(l->items);
-        *l = (RebootList) { 0 };
-}
-
-static void rollbacks_done(RollbackList *l) {
-        for (size_t i = 0; i < l->n; i++) {
-                free(l->items[i].patch);
-                free(l->items[i].reason);
-        }
-        free(l->items);
-        *l = (RollbackList) { 0 };
-}
-
-static void properties_done(const Property *table, size_t n, void *object) {
-        for (size_t i = 0; i < n; i++) {
-                void *field = (char *) object + table[i].offset;
-
-                if (table[i].type == 's')
-                        free(*(char **) field);
-                else if (table[i].type == 'A')
-                        strv_free(*(char ***) field);
-                else if (table[i].type == 'F')
-                        findings_done(field);
-                else if (table[i].type == 'L')
-                        rollbacks_done(field);
-                else if (table[i].type == 'B')
-                        blocker_list_done(field);
-                else if (table[i].type == 'R')
-                        reboot_done(field);
-        }
-}
-
-/* Strings are never NULL, whatever the daemon left out. */
-static int properties_init(const Property *table, size_t n, void *object) {
-        for (size_t i = 0; i < n; i++) {
-                char **field = (char **) ((char *) object + table[i].offset);
-
-                if (table[i].type != 's' || *field)
-                        continue;
-                *field = strdup("");
-                if (!*field)
-                        return -ENOMEM;
-        }
-        return 0;
-}
-
-static int read_finding(sd_bus_message *m, void *list) {
-        FindingList *l = list;
-        const char *kind, *severity, *patch, *object, *sentence, *remedy;
-        FindingInfo *grown, *f;
-        int r;
-
-        r = sd_bus_message_read(m, "(ssssss)", &kind, &severity, &patch, &object, &sentence, &remedy);
-        if (r <= 0)
-                return r;
-        grown = structs_grow(l->items, &l->n, sizeof(*grown));
-        if (!grown)
-                return -ENOMEM;
-        l->items = grown;
-        f = &grown[l->n - 1];
-        *f = (FindingInfo) { strdup(kind), strdup(severity), strdup(patch), strdup(object),
-                strdup(sentence), strdup(remedy) };
-        return f->kind && f->severity && f->patch && f->object && f->sentence && f->remedy ? 1 : -ENOMEM;
-}
-
-static int read_reason(sd_bus_message *m, void *list) {
-        RebootList *l = list;
-        const char *reason, *sentence;
-        RebootInfo *grown, *f;
-        int r;
-
-        r = sd_bus_message_read(m, "(ss)", &reason, &sentence);
-        if (r <= 0)
-                return r;
-        grown = structs_grow(l->items, &l->n, sizeof(*grown));
-        if (!grown)
-                return -ENOMEM;
-        l->items = grown;
-        f = &grown[l->n - 1];
-        *f = (RebootInfo) { strdup(reason), strdup(sentence) };
-        return f->reason && f->sentence ? 1 : -ENOMEM;
-}
-
-static int read_rollback(sd_bus_message *m, void *list) {
-        RollbackList *l = list;
-        const char *patch, *reason;
-        RollbackInfo *grown, *i;
-        uint64_t when;
-        int r;
-
-        r = sd_bus_message_read(m, "(sts)", &patch, &when, &reason);
-        if (r <= 0)
-                return r;
-        grown = structs_grow(l->items, &l->n, sizeof(*grown));
-        if (!grown)
-                return -ENOMEM;
-        l->items = grown;
-        i = &grown[l->n - 1];
-        *i = (RollbackInfo) { strdup(patch), when, strdup(reason) };
-        return i->patch && i->reason ? 1 : -ENOMEM;
-}
-
-static int read_value(sd_bus_message *m, char type, void *field) {
-        const char *s;
-        char *copy;
-        int b, r;
-
-        switch (type) {
-        case 's':
-                r = sd_bus_message_read(m, "v", "s", &s);
-                if (r < 0)
-                        return r;
-                copy = strdup(s);
-                if (!copy)
-                        return -ENOMEM;
-                free(*(char **) field);
-                *(char **) field = copy;
-                return 0;
-        case 'A': {
-                char **v = NULL;
-
-                r = sd_bus_message_enter_container(m, 'v', "as");
-                if (r < 0)
-                        return r;
-                r = sd_bus_message_read_strv(m, &v);
-                if (r < 0)
-                        return r;
-                strv_free(*(char ***) field);
-                *(char ***) field = v;
-                return sd_bus_message_exit_container(m);
-        }
-        case 'F':
-                findings_done(field);
-                return structs_read(m, "(ssssss)", read_finding, field);
-        case 'L':
-                rollbacks_done(field);
-                return structs_read(m, "(sts)", read_rollback, field);
-        case 'B':
-                return blocker_list_read(m, field);
-        case 'R':
-                reboot_done(field);
-                return structs_read(m, "(ss)", read_reason, field);
-        case 'W': {
-                const char *by, *waits;
-
-                return sd_bus_message_read(m, "v", "(tss)", field, &by, &waits);
-        }
-        case 'b':
-                r = sd_bus_message_read(m, "v", "b", &b);
-                if (r >= 0)
-                        *(bool *) field = b;
-                return r;
-        default:
-                return sd_bus_message_read(m, "v", (char[]) { type, '\0' }, field);
-        }
-}
-
-static int read_property(sd_bus_message *m, const Property *table, size_t n, void *object) {
-        const char *name;
-        int r;
-
-        r = sd_bus_message_read(m, "s", &name);
-        if (r < 0)
-                return r;
-        for (size_t i = 0; i < n; i++)
-                if (streq(table[i].name, name))
-                        return read_value(m, table[i].type, (char *) object + table[i].offset);
-        return sd_bus_message_skip(m, "v");
-}
-
-/* a{sv} at the current position of @m into @object */
-static int read_properties(sd_bus_message *m, const Property *table, size_t n, void *object) {
-        int r;
-
-        r = sd_bus_message_enter_container(m, 'a', "{sv}");
-        if (r < 0)
-                return r;
-        while ((r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
-                r = read_property(m, table, n, object);
-                if (r < 0)
-                        return r;
-                r = sd_bus_message_exit_container(m);
-                if (r < 0)
-                        return r;
-        }
-        if (r < 0)
-                return r;
-        r = sd_bus_message_exit_container(m);
-        return r < 0 ? r : properties_init(table, n, object);
-}
-
 /**
  * job_read_properties() - take over the a{sv} at the current position of a message
  * @m: answer of GetAll() or a PropertiesChanged signal
@@ -293,7 +77,7 @@ static int read_properties(sd_bus_message *m, const Property *table, size_t n, v
  * Return: 0 or a negative errno.
  */
 int job_read_properties(sd_bus_message *m, JobInfo *job) {
-        return read_properties(m, job_properties, ELEMENTSOF(job_properties), job);
+        return properties_read(m, job_properties, ELEMENTSOF(job_properties), job);
 }
 
 /** job_info_done() - free what a JobInfo holds */
@@ -324,7 +108,7 @@ static int read_patch(sd_bus_message *m, Snapshot *s) {
                 return -ENOMEM;
         s->patches = patches;
         patches[s->n_patches] = (PatchInfo) { 0 };
-        return read_properties(m, patch_properties, ELEMENTSOF(patch_properties),
+        return properties_read(m, patch_properties, ELEMENTSOF(patch_properties),
                         &patches[s->n_patches++]);
 }
 
@@ -412,7 +196,7 @@ static int read_manager(sd_bus *bus, Snapshot *s, sd_bus_error *error) {
                         HOTPATCH_MANAGER_INTERFACE);
         if (r < 0)
                 return r;
-        return read_properties(
+        return properties_read(
                         reply, manager_properties, ELEMENTSOF(manager_properties), &s->manager);
 }
 
