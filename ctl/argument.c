@@ -25,6 +25,19 @@ bool argument_is_id(const char *arg) {
                 strlen(arg) <= HOTPATCH_ID_MAX;
 }
 
+/**
+ * argument_check_ids() - do only ids follow the verb?
+ * @argv: the verb, and what follows
+ *
+ * Return: an exit code; if it is not HOTPATCH_EXIT_OK, that was told.
+ */
+int argument_check_ids(char *const *argv) {
+        for (char *const *arg = argv + 1; *arg; arg++)
+                if (!argument_is_id(*arg))
+                        return ctl_usage_of(*argv, "'%s' is not an id, see 'hotpatchctl list'", *arg);
+        return HOTPATCH_EXIT_OK;
+}
+
 /** argument_is_file() - whether `apply` and `plan` take it as a file */
 bool argument_is_file(const char *arg) {
         size_t n = strlen(arg);
@@ -56,6 +69,13 @@ static int copy_stdin(int *ret_fd, sd_bus_error *error) {
 /** argument_is_job() - is it a number that a job could have? */
 bool argument_is_job(const char *arg) {
         return *arg && strspn(arg, "0123456789") == strlen(arg) && strlen(arg) <= strlen("4294967295");
+}
+
+/** argument_check_job() - as argument_check_ids(), for the one number of a job */
+int argument_check_job(char *const *argv) {
+        if (!argument_is_job(argv[1]))
+                return ctl_usage_of(*argv, "'%s' is not the number of a job, see 'hotpatchctl status'", argv[1]);
+        return HOTPATCH_EXIT_OK;
 }
 
 /**

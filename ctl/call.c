@@ -175,14 +175,7 @@ int call_status(Ctl *ctl, Value **ret, sd_bus_error *error) {
         return r < 0 ? r : value_parse(text, ret);
 }
 
-/**
- * call_job() - call a method of a job that takes and returns nothing
- * @job: its number
- * @error: NoSuchJob, or why the job does not do it
- *
- * Return: 0 or a negative errno.
- */
-int call_job(Ctl *ctl, const char *job, const char *method, sd_bus_error *error) {
+static int call_job(Ctl *ctl, const char *job, const char *method, sd_bus_error *error) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL, *reply = NULL;
         _cleanup_free_ char *path = NULL;
         sd_bus *bus;
@@ -202,4 +195,24 @@ int call_job(Ctl *ctl, const char *job, const char *method, sd_bus_error *error)
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("NoSuchJob"), "There is no such job");
         }
         return r;
+}
+
+/**
+ * call_tell_job() - call a method of a job that takes and returns nothing
+ * @job: its number
+ *
+ * With --json the answer is printed, too; a refusal in any case.
+ *
+ * Return: an exit code.
+ */
+int call_tell_job(Ctl *ctl, const char *job, const char *method) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        char subject[16];
+        int r;
+
+        r = call_job(ctl, job, method, &error);
+        if (r >= 0 && ctl->json)
+                r = call_print_job_told(ctl, job, true);
+        snprintf(subject, sizeof(subject), "job %s", job);
+        return r < 0 ? ctl_fail(ctl, subject, &error, r) : HOTPATCH_EXIT_OK;
 }

@@ -213,58 +213,60 @@ static int find_closed_gates(const Snapshot *s, Summary *to) {
 }
 
 /* Patches in a state that wants a person: one row each. */
-static int find_states(const Snapshot *s, Summary *to) {
-        static const struct {
-                PatchTest test;
-                Level level;
-                const char *safety; /* takes the ids */
-                const char *todo;   /* takes the ids, as words of a command */
-                const char *between;
-        } rows[] = {
-                { is_failed, LEVEL_ALERT, "Not in force, because it failed: %s",
-                  "See why with 'hotpatchctl history', then 'hotpatchctl apply %s'", " " },
-                { is_pinned, LEVEL_ALERT, "Switched off, but in memory until the restart: %s",
-                  "Restart the machine to be rid of %s", ", " },
-                { is_missing, LEVEL_ALERT, "Wanted, but not in force: %s",
-                  "See why with 'hotpatchctl show %1$s', then 'hotpatchctl apply %1$s'", " " },
-                { is_forbidden, LEVEL_ALERT, "Not restored, because the policy of this machine forbids it: %s",
-                  "Change 'Forbid' of [Policy] in hotpatchd.conf and apply it again, or 'hotpatchctl remove %s'", " " },
-                { is_quarantined, LEVEL_ALERT, "Quarantined, because the machine went down with it twice: %s",
-                  "See why with 'hotpatchctl show %1$s'; get a corrected bundle, or try it again after 'hotpatchctl release %1$s'", " " },
-                { is_struck, LEVEL_ATTENTION, "Not in force, because the machine went down while it was new: %s",
-                  "See why with 'hotpatchctl show %s' and 'journalctl -b -1 -k -e' before you apply it again", " " },
-                { is_for_other_kernel, LEVEL_ATTENTION, "Kept for another kernel, not in force here: %s",
-                  "Get bundles for this kernel, if it is to stay, in place of %s", ", " },
-                { is_inactive, LEVEL_ATTENTION, "Loaded without effect: %s",
-                  "Be rid of it with 'hotpatchctl remove %1$s', or 'hotpatchctl apply %1$s' again", " " },
-                { is_waiting, LEVEL_ATTENTION, "Staged for this kernel, not applied yet: %s",
-                  "Apply what waits: hotpatchctl apply %s", " " },
-        };
+typedef struct State {
+        PatchTest test;
+        Level level;
+        const char *safety; /* takes the ids */
+        const char *todo;   /* takes the ids, as words of a command */
+        const char *between;
+} State;
 
-        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
-                _cleanup_free_ char *ids = NULL;
-                size_t n;
-                int r;
+static const State states[] = {
+        { is_failed, LEVEL_ALERT, "Not in force, because it failed: %s",
+          "See why with 'hotpatchctl history', then 'hotpatchctl apply %s'", " " },
+        { is_pinned, LEVEL_ALERT, "Switched off, but in memory until the restart: %s",
+          "Restart the machine to be rid of %s", ", " },
+        { is_missing, LEVEL_ALERT, "Wanted, but not in force: %s",
+          "See why with 'hotpatchctl show %1$s', then 'hotpatchctl apply %1$s'", " " },
+        { is_forbidden, LEVEL_ALERT, "Not restored, because the policy of this machine forbids it: %s",
+          "Change 'Forbid' of [Policy] in hotpatchd.conf and apply it again, or 'hotpatchctl remove %s'", " " },
+        { is_quarantined, LEVEL_ALERT, "Quarantined, because the machine went down with it twice: %s",
+          "See why with 'hotpatchctl show %1$s'; get a corrected bundle, or try it again after 'hotpatchctl release %1$s'", " " },
+        { is_struck, LEVEL_ATTENTION, "Not in force, because the machine went down while it was new: %s",
+          "See why with 'hotpatchctl show %s' and 'journalctl -b -1 -k -e' before you apply it again", " " },
+        { is_for_other_kernel, LEVEL_ATTENTION, "Kept for another kernel, not in force here: %s",
+          "Get bundles for this kernel, if it is to stay, in place of %s", ", " },
+        { is_inactive, LEVEL_ATTENTION, "Loaded without effect: %s",
+          "Be rid of it with 'hotpatchctl remove %1$s', or 'hotpatchctl apply %1$s' again", " " },
+        { is_waiting, LEVEL_ATTENTION, "Staged for this kernel, not applied yet: %s",
+          "Apply what waits: hotpatchctl apply %s", " " },
+};
 
-                /* As it should be, when hotpatching is switched off or not allowed. */
-                if (rows[i].test == is_missing && (*s->manager.disabled || *s->manager.denied))
-                        continue;
-                r = ids_of(s, rows[i].test, rows[i].between, &ids, &n);
-                if (r < 0)
-                        return r;
-                if (n == 0)
-                        continue;
-                fall_behind(to, rows[i].level);
+static int find_state(const Snapshot *s, const State *state, Summary *to) {
+        _cleanup_free_ char *ids = NULL;
+        size_t n;
+        int r;
+
+        /* As it should be, when hotpatching is switched off or not allowed. */
+        if (state->test == is_missing && (*s->manager.disabled || *s->manager.denied))
+                return 0;
+        r = ids_of(s, state->test, state->between, &ids, &n);
+        if (r < 0 || n == 0)
+                return r;
+        fall_behind(to, state->level);
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral" /* from the table above */
-                r = set_safety(to, rows[i].safety, ids);
-                if (r >= 0)
-                        r = add_todo(to, rows[i].todo, ids);
+        r = set_safety(to, state->safety, ids);
+        return r < 0 ? r : add_todo(to, state->todo, ids);
 #pragma GCC diagnostic pop
-                if (r < 0)
-                        return r;
-        }
-        return 0;
+}
+
+static int find_states(const Snapshot *s, Summary *to) {
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(states); i++)
+                r = find_state(s, &states[i], to);
+        return r;
 }
 
 /* What hotpatchd found that is not as its records say; things that are only good to know are not for here. */

@@ -220,11 +220,10 @@ int verb_remove(Ctl *ctl, int argc, char *argv[]) {
         _cleanup_waiter_ Waiter *w = NULL;
         const char *subject = argc == 2 ? argv[1] : NULL;
         double started = seconds_now();
-        int r;
+        int r = argument_check_ids(argv);
 
-        for (int i = 1; i < argc; i++)
-                if (!argument_is_id(argv[i]))
-                        return ctl_usage_of(argv[0], "'%s' is not an id, see 'hotpatchctl list'", argv[i]);
+        if (r != HOTPATCH_EXIT_OK)
+                return r;
         if (ctl->dry_run)
                 return plan_removal(ctl, argc, argv);
         r = waiter_new(ctl, &w, &error);
@@ -267,21 +266,13 @@ int verb_stage(Ctl *ctl, int argc, char *argv[]) {
 }
 
 int verb_cancel(Ctl *ctl, _unused_ int argc, char *argv[]) {
-        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-        char subject[16];
-        int r;
+        int code = argument_check_job(argv);
 
-        if (!argument_is_job(argv[1]))
-                return ctl_usage_of("cancel", "'%s' is not the number of a job, see 'hotpatchctl status'", argv[1]);
-        r = call_job(ctl, argv[1], "Cancel", &error);
-        if (r >= 0 && ctl->json)
-                r = call_print_job_told(ctl, argv[1], true);
-        snprintf(subject, sizeof(subject), "job %s", argv[1]);
-        if (r < 0)
-                return ctl_fail(ctl, subject, &error, r);
-        if (!ctl->quiet && !ctl->json)
+        if (code == HOTPATCH_EXIT_OK)
+                code = call_tell_job(ctl, argv[1], "Cancel");
+        if (code == HOTPATCH_EXIT_OK && !ctl->quiet && !ctl->json)
                 printf("Job %s was told to stop and to undo what it did.\n", argv[1]);
-        return HOTPATCH_EXIT_OK;
+        return code;
 }
 
 static int print_ended(const Ctl *ctl, char *const *ids) {
@@ -295,11 +286,10 @@ static int print_ended(const Ctl *ctl, char *const *ids) {
 int verb_end_trial(Ctl *ctl, int argc, char *argv[]) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-        int r;
+        int r = argument_check_ids(argv);
 
-        for (int i = 1; i < argc; i++)
-                if (!argument_is_id(argv[i]))
-                        return ctl_usage_of(argv[0], "'%s' is not an id, see 'hotpatchctl list'", argv[i]);
+        if (r != HOTPATCH_EXIT_OK)
+                return r;
         r = call_with_ids(ctl, "EndTrial", argv + 1, &reply, &error);
         if (r >= 0 && ctl->json)
                 r = print_ended(ctl, argv + 1);

@@ -31,24 +31,17 @@ static bool is_wanted(const Ctl *ctl) {
 }
 
 int verb_force(Ctl *ctl, _unused_ int argc, char *argv[]) {
-        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-        char subject[16];
-        int r;
+        int r, code = argument_check_job(argv);
 
-        if (!argument_is_job(argv[1]))
-                return ctl_usage_of("force", "'%s' is not the number of a job, see 'hotpatchctl status'", argv[1]);
+        if (code != HOTPATCH_EXIT_OK)
+                return code;
         if (!is_wanted(ctl)) {
                 fputs("Nothing was forced.\n", stderr);
                 r = ctl->json ? call_print_job_told(ctl, argv[1], false) : 0;
                 return r < 0 ? ctl_fail(ctl, NULL, NULL, r) : HOTPATCH_EXIT_FAILURE;
         }
-        r = call_job(ctl, argv[1], "Force", &error);
-        if (r >= 0 && ctl->json)
-                r = call_print_job_told(ctl, argv[1], true);
-        snprintf(subject, sizeof(subject), "job %s", argv[1]);
-        if (r < 0)
-                return ctl_fail(ctl, subject, &error, r);
-        if (!ctl->quiet && !ctl->json)
+        code = call_tell_job(ctl, argv[1], "Force");
+        if (code == HOTPATCH_EXIT_OK && !ctl->quiet && !ctl->json)
                 printf("The transition of job %s was forced. Restart the machine when it suits.\n", argv[1]);
-        return HOTPATCH_EXIT_OK;
+        return code;
 }

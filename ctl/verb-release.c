@@ -31,11 +31,10 @@ static int print_outcome(const Ctl *ctl, char *const *ids, const char *nothing) 
 int verb_release(Ctl *ctl, int argc, char *argv[]) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-        int r;
+        int r = argument_check_ids(argv);
 
-        for (int i = 1; i < argc; i++)
-                if (!argument_is_id(argv[i]))
-                        return ctl_usage_of(argv[0], "'%s' is not an id, see 'hotpatchctl list'", argv[i]);
+        if (r != HOTPATCH_EXIT_OK)
+                return r;
         r = call_with_ids(ctl, "Release", argv + 1, &reply, &error);
         if (r >= 0)
                 r = print_outcome(ctl, argv + 1, NULL);
