@@ -326,21 +326,10 @@ static void plan_restart(BaselineState *s, uint64_t usec, const BaselineFacts *f
         s->handed_over = s->taken_over = false;
 }
 
-/**
- * baseline_enter() - carry a decision over into the state
- * @s: a copy of the state; on failure it may be half changed and must be thrown away
- * @d: what baseline_decide() said; its sentence is kept also where the phase stays
- * @f: the facts that were decided on
- *
- * Return: 0 or -ENOMEM.
- */
-int baseline_enter(BaselineState *s, const BaselineDecision *d, const BaselineFacts *f) {
-        int r = replace(&s->text, d->text);
+/* What the phase itself changes, while the state still has the one before. */
+static int enter_phase(BaselineState *s, const BaselineDecision *d, const BaselineFacts *f) {
+        int r = 0;
 
-        if (r >= 0 && s->text && strlen(s->text) > HOTPATCH_BASELINE_TEXT_MAX)
-                s->text[HOTPATCH_BASELINE_TEXT_MAX] = '\0';
-        if (r < 0 || (d->phase == s->phase && d->action != BASELINE_ENTER))
-                return r;
         switch (d->phase) {
         case BASELINE_IDLE:
                 if (s->cause == BASELINE_MISSED)
@@ -384,6 +373,25 @@ int baseline_enter(BaselineState *s, const BaselineDecision *d, const BaselineFa
         default:
                 break;
         }
+        return r;
+}
+
+/**
+ * baseline_enter() - carry a decision over into the state
+ * @s: a copy of the state; on failure it may be half changed and must be thrown away
+ * @d: what baseline_decide() said; its sentence is kept also where the phase stays
+ * @f: the facts that were decided on
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int baseline_enter(BaselineState *s, const BaselineDecision *d, const BaselineFacts *f) {
+        int r = replace(&s->text, d->text);
+
+        if (r >= 0 && s->text && strlen(s->text) > HOTPATCH_BASELINE_TEXT_MAX)
+                s->text[HOTPATCH_BASELINE_TEXT_MAX] = '\0';
+        if (r < 0 || (d->phase == s->phase && d->action != BASELINE_ENTER))
+                return r;
+        r = enter_phase(s, d, f);
         s->run = SD_ID128_NULL;
         s->phase = d->phase;
         s->cause = d->cause;

@@ -290,6 +290,21 @@ static int parse_json(const void *data, size_t size, json_t **ret, sd_bus_error 
         return 0;
 }
 
+/** patch_file_new() - a patch without a content yet. Return: 0 or -ENOMEM. */
+int patch_file_new(PatchFile **ret) {
+        _cleanup_patch_file_free_ PatchFile *p = calloc(1, sizeof(*p));
+
+        if (!p)
+                return -ENOMEM;
+        p->manifest = calloc(1, sizeof(*p->manifest));
+        if (!p->manifest)
+                return -ENOMEM;
+        p->manifest->kind = MANIFEST_HOTPATCH;
+        p->manifest->trial_seconds = MANIFEST_TRIAL_SECONDS;
+        *ret = TAKE_PTR(p);
+        return 0;
+}
+
 /**
  * patch_file_parse() - read the text of patch.json
  * @data: text, UTF-8
@@ -308,14 +323,9 @@ int patch_file_parse(const void *data, size_t size, PatchFile **ret, sd_bus_erro
         r = parse_json(data, size, &json, error);
         if (r < 0)
                 return r;
-        p = calloc(1, sizeof(*p));
-        if (!p)
-                return -ENOMEM;
-        p->manifest = calloc(1, sizeof(*p->manifest));
-        if (!p->manifest)
-                return -ENOMEM;
-        p->manifest->kind = MANIFEST_HOTPATCH;
-        p->manifest->trial_seconds = MANIFEST_TRIAL_SECONDS;
+        r = patch_file_new(&p);
+        if (r < 0)
+                return r;
         r = patch_read_keys(patch_keys, json, &top, p, error);
         if (r < 0)
                 return r;

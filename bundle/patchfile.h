@@ -75,5 +75,6 @@ DEFINE_TRIVIAL_CLEANUP(PatchFile *, patch_file_free);
 #define _cleanup_patch_file_free_ _cleanup_(patch_file_freep)
 
 int patch_module_name(const char *id, char **ret) _must_check_ _nonnull_(1, 2);
+int patch_file_new(PatchFile **ret) _must_check_ _nonnull_(1);
 int patch_file_parse(const void *data, size_t size, PatchFile **ret, sd_bus_error *error)
         _must_check_ _nonnull_(1, 3);

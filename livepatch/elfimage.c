@@ -295,9 +295,33 @@ static int symbols_read(Reader *r, size_t *ret_index) {
         return 0;
 }
 
+static int relocations_append(Reader *r, size_t index, const GElf_Shdr *h, Elf_Data *data, size_t n) {
+        ElfImage *image = r->image;
+        ElfRelocation *grown = reallocarray(image->relocations, image->n_relocations + n, sizeof(*grown));
+
+        if (!grown)
+                return -ENOMEM;
+        image->relocations = grown;
+        for (size_t i = 0; i < n; i++) {
+                GElf_Rela a;
+
+                if (!gelf_getrela(data, (int) i, &a) || GELF_R_SYM(a.r_info) >= image->n_symbols ||
+                    a.r_offset >= image->sections[h->sh_info].size)
+                        return INVALID(r->error, "The module's section '%s' has a broken entry",
+                                image->sections[index].name);
+                grown[image->n_relocations++] = (ElfRelocation) {
+                        .offset = a.r_offset,
+                        .addend = a.r_addend,
+                        .section = h->sh_info,
+                        .symbol = (uint32_t) GELF_R_SYM(a.r_info),
+                        .pointer = GELF_R_TYPE(a.r_info) == r->machine->pointer,
+                };
+        }
+        return 0;
+}
+
 static int relocations_read_section(Reader *r, size_t index, size_t symtab) {
         ElfImage *image = r->image;
-        ElfRelocation *grown;
         GElf_Shdr h;
         Elf_Data *data;
         size_t n;
@@ -319,28 +343,7 @@ static int relocations_read_section(Reader *r, size_t index, size_t symtab) {
         if (h.sh_link != symtab)
                 return INVALID(r->error, "The module's section '%s' has no symbols",
                         image->sections[index].name);
-        if (n == 0)
-                return 0;
-        grown = reallocarray(image->relocations, image->n_relocations + n, sizeof(*grown));
-        if (!grown)
-                return -ENOMEM;
-        image->relocations = grown;
-        for (size_t i = 0; i < n; i++) {
-                GElf_Rela a;
-
-                if (!gelf_getrela(data, (int) i, &a) || GELF_R_SYM(a.r_info) >= image->n_symbols ||
-                    a.r_offset >= image->sections[h.sh_info].size)
-                        return INVALID(r->error, "The module's section '%s' has a broken entry",
-                                image->sections[index].name);
-                grown[image->n_relocations++] = (ElfRelocation) {
-                        .offset = a.r_offset,
-                        .addend = a.r_addend,
-                        .section = h.sh_info,
-                        .symbol = (uint32_t) GELF_R_SYM(a.r_info),
-                        .pointer = GELF_R_TYPE(a.r_info) == r->machine->pointer,
-                };
-        }
-        return 0;
+        return n == 0 ? 0 : relocations_append(r, index, &h, data, n);
 }
 
 static int compare_relocations(const void *a, const void *b) {

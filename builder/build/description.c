@@ -56,21 +56,6 @@ static int set_module(PatchFile *p, sd_bus_error *error) {
         return 0;
 }
 
-/* A patch without a content yet. */
-static int new_patch(PatchFile **ret) {
-        _cleanup_patch_file_free_ PatchFile *p = calloc(1, sizeof(*p));
-
-        if (!p)
-                return -ENOMEM;
-        p->manifest = calloc(1, sizeof(*p->manifest));
-        if (!p->manifest)
-                return -ENOMEM;
-        p->manifest->kind = MANIFEST_HOTPATCH;
-        p->manifest->trial_seconds = MANIFEST_TRIAL_SECONDS;
-        *ret = TAKE_PTR(p);
-        return 0;
-}
-
 /* "Change of a(), b() and 3 more" */
 static int title_of_functions(const PatchFile *p, char **ret) {
         size_t shown = p->n_functions < 3 ? p->n_functions : 3, size;
@@ -207,7 +192,7 @@ int describe_check(const Build *b, sd_bus_error *error) {
         _cleanup_patch_file_free_ PatchFile *p = NULL;
         int r;
 
-        r = new_patch(&p);
+        r = patch_file_new(&p);
         return r < 0 ? r : set_options(b, p, error);
 }
 
@@ -223,7 +208,7 @@ int describe_patch(const Build *b, PatchFile **ret, sd_bus_error *error) {
         _cleanup_patch_file_free_ PatchFile *p = NULL;
         int r;
 
-        r = new_patch(&p);
+        r = patch_file_new(&p);
         if (r >= 0)
                 r = set_options(b, p, error);
         if (r >= 0)

@@ -61,24 +61,26 @@ static int check_options(const Options *o) {
         return 1;
 }
 
+enum { ARG_HEADERS = 256, ARG_RUNTIME, ARG_VERSION };
+
+static const struct option long_options[] = {
+        { "kernel", required_argument, NULL, 'k' },
+        { "headers", required_argument, NULL, ARG_HEADERS },
+        { "output", required_argument, NULL, 'o' },
+        { "runtime", required_argument, NULL, ARG_RUNTIME },
+        { "debug-info", no_argument, NULL, 'g' },
+        { "verbose", no_argument, NULL, 'v' },
+        { "help", no_argument, NULL, 'h' },
+        { "version", no_argument, NULL, ARG_VERSION },
+        {},
+};
+
 /* Returns 1 to go on, 0 when all is said, or a negative errno. */
 static int parse_options(int argc, char **argv, Options *o) {
-        enum { ARG_HEADERS = 256, ARG_RUNTIME, ARG_VERSION };
-        static const struct option options[] = {
-                { "kernel", required_argument, NULL, 'k' },
-                { "headers", required_argument, NULL, ARG_HEADERS },
-                { "output", required_argument, NULL, 'o' },
-                { "runtime", required_argument, NULL, ARG_RUNTIME },
-                { "debug-info", no_argument, NULL, 'g' },
-                { "verbose", no_argument, NULL, 'v' },
-                { "help", no_argument, NULL, 'h' },
-                { "version", no_argument, NULL, ARG_VERSION },
-                {},
-        };
         int c;
 
         argv[0] = program_invocation_short_name; /* what getopt's own messages begin with */
-        while ((c = getopt_long(argc, argv, "k:o:gvh", options, NULL)) >= 0)
+        while ((c = getopt_long(argc, argv, "k:o:gvh", long_options, NULL)) >= 0)
                 switch (c) {
                 case 'k':
                         o->kernel = optarg;

@@ -142,6 +142,42 @@ static void scanner_line(Scanner *s, const char *line, size_t length) {
         scan_characters(s, line, end);
 }
 
+/** struct Keeper - what is written, and how far it is */
+typedef struct Keeper {
+        FILE *f;
+        const LineChange *change, *end;
+        size_t number;   /* what the compiler counts */
+        size_t new, old; /* in the file with the fix, and without */
+        Scanner scanner;
+} Keeper;
+
+/* Returns true in the lines of a change. */
+static bool keeper_follow_changes(Keeper *k) {
+        /* A change without new lines is one that is over when it begins. */
+        for (; k->change < k->end && k->new >= k->change->new + k->change->new_n; k->change++) {
+                k->old = k->change->old + k->change->old_n + (k->new - k->change->new - k->change->new_n);
+                scanner_moved(&k->scanner);
+        }
+        return k->change < k->end && k->new >= k->change->new;
+}
+
+static void keeper_line(Keeper *k, const char *line, size_t length) {
+        Scanner *s = &k->scanner;
+
+        if (keeper_follow_changes(k))
+                scanner_moved(s);
+        else if ((k->number != k->old || s->unsure) && scanner_safe(s)) {
+                fprintf(k->f, "#line %zu\n", k->old);
+                k->number = k->old;
+                s->unsure = false;
+        }
+        fwrite(line, 1, length, k->f);
+        scanner_line(s, line, length);
+        k->new++;
+        k->number++;
+        k->old++;
+}
+
 /**
  * lines_keep() - insert the directives
  * @after: the file with the fix
@@ -152,45 +188,23 @@ static void scanner_line(Scanner *s, const char *line, size_t length) {
  */
 int lines_keep(const char *after, size_t size, const LineChange *changes, size_t n_changes, char **ret,
                 size_t *ret_size) {
-        const LineChange *change = changes, *end = changes + n_changes;
-        size_t number = 1; /* what the compiler counts */
-        size_t new = 1, old = 1;
-        Scanner s = {};
+        Keeper k = { .change = changes, .end = changes + n_changes, .number = 1, .new = 1, .old = 1 };
         char *text = NULL;
         size_t text_size;
-        FILE *f = open_memstream(&text, &text_size);
 
-        if (!f)
+        k.f = open_memstream(&text, &text_size);
+        if (!k.f)
                 return -ENOMEM;
         for (const char *line = after; line < after + size;) {
                 const char *newline = memchr(line, '\n', size - (size_t) (line - after));
                 size_t length = newline ? (size_t) (newline - line) : size - (size_t) (line - after);
-                bool changed;
 
-                /* A change without new lines is one that is over when it begins. */
-                while (change < end && new >= change->new + change->new_n) {
-                        old = change->old + change->old_n + (new - change->new - change->new_n);
-                        scanner_moved(&s);
-                        change++;
-                }
-                changed = change < end && new >= change->new;
-                if (changed)
-                        scanner_moved(&s);
-                else if ((number != old || s.unsure) && scanner_safe(&s)) {
-                        fprintf(f, "#line %zu\n", old);
-                        number = old;
-                        s.unsure = false;
-                }
-                fwrite(line, 1, length, f);
+                keeper_line(&k, line, length);
                 if (newline)
-                        fputc('\n', f);
-                scanner_line(&s, line, length);
+                        fputc('\n', k.f);
                 line += length + 1;
-                new++;
-                number++;
-                old++;
         }
-        if (ferror(f) | fclose(f)) {
+        if (ferror(k.f) | fclose(k.f)) {
                 free(text);
                 return -ENOMEM;
         }
