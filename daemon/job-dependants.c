@@ -103,14 +103,21 @@ static int see_to_dependant(const Job *j, const char *id) {
  *
  * What left only because it requires what failed, and will have what it requires, goes to what comes back.
  *
- * Return: 0 or a negative errno.
+ * Return: 0 or a negative errno; then it is to be called again, up to JOB_RETURN_TRIES_MAX times.
  */
 int job_rollback_forget(Job *j, const char *id) {
+        bool last_try = j->return_tries + 1 >= JOB_RETURN_TRIES_MAX;
         const Store *s = j->manager->store;
         int r = strv_contains(j->rollback.ids, id) ? 0 : see_to_dependant(j, id);
 
-        if (r > 0 && store_superseded_retire(s, j->rollback.transaction, id) >= 0)
-                return 0;
+        if (r > 0) {
+                r = store_superseded_retire(s, j->rollback.transaction, id);
+                if (r >= 0)
+                        return 0;
+        }
+        /* To forget it would be for good. */
+        if (r < 0 && !last_try)
+                return r;
         /* Its bundle stays at hand; that the patch is not wanted any more counts for more. */
         r = store_admitted_demote(s, id);
         return r < 0 ? store_admitted_remove(s, id) : 0;

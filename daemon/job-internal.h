@@ -17,6 +17,9 @@
  * function, kernel.modules_disabled is set, /sys is read-only, or the kernel is broken. */
 #define JOB_FAILURES_MAX 20U
 #define JOB_RETRY_USEC USEC_PER_SEC
+/* What brings patches back is tried so often. A shortage that lasts longer than that is not ours to wait out: others
+ * want the kernel, too. */
+#define JOB_RETURN_TRIES_MAX 3U
 
 /* job.c */
 int job_new(Manager *m, JobType type, Job **ret) _must_check_;
@@ -71,6 +74,9 @@ int job_rollback_forget(Job *j, const char *id) _must_check_;
 /* job-rollback.c */
 void job_rollback_over(Job *j);
 void job_rollback_is_out(Job *j);
+
+/* job-restore.c */
+void job_restore_over(Job *j);
 
 /* job-return.c */
 void job_return(Job *j, char *const *ids);

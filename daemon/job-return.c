@@ -29,8 +29,6 @@
 
 /* A bundle is read, checked and its module written to a tmpfs. */
 #define RETURN_TIMEOUT_USEC (120 * USEC_PER_SEC)
-/* A shortage that lasts longer than that is not ours to wait out: others want the kernel, too. */
-#define RETURN_TRIES_MAX 3U
 
 /* As it was admitted: certificates may have expired since. */
 static int extract(const Job *j, const char *id, int output_fd, sd_bus_error *error) {
@@ -124,7 +122,8 @@ static int plan_return(Job *j) {
 
 /* What was only replaced, and comes back with the undoing of an Apply, is where it was, with the trial that it had. */
 static int begin_trial(const Job *j, sd_bus_error *error) {
-        return j->type == JOB_ROLLBACK ? trials_begin_return(j->manager->trials, j, j->returns, error) : 0;
+        return j->type == JOB_ROLLBACK || j->type == JOB_RESTORE ?
+                trials_begin_return(j->manager->trials, j, j->returns, error) : 0;
 }
 
 static void extracted(void *userdata, int r, const sd_bus_error *error, _unused_ const void *output,
@@ -144,14 +143,27 @@ static void extracted(void *userdata, int r, const sd_bus_error *error, _unused_
         job_run(j);
 }
 
+/* Of one that nobody took out there is only itself to be spoken of. */
+static void refuse_restore(Job *j, int r, const char *why) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+
+        j->return_failed = true;
+        (void) sd_bus_error_set(&error, HOTPATCH_ERROR("NotRestored"), why);
+        job_set_error(j, r, &error);
+        job_record(j, HOTPATCH_MESSAGE_RESTORE_FAILED, LOG_ERR, j->ids[0], NULL, "Patch '%s' could not be restored: %s",
+                j->ids[0], why);
+}
+
 static const char *how_it_left(const Job *j) {
-        return j->type == JOB_ROLLBACK ? "superseded" : "replaced";
+        return j->type == JOB_ROLLBACK ? "superseded" : j->type == JOB_RESTORE ? "closed" : "replaced";
 }
 
 /* ReadmitTold */
 static void stays_out(void *userdata, const char *id, const char *why) {
         Job *j = userdata;
 
+        if (j->type == JOB_RESTORE)
+                return refuse_restore(j, -EPERM, why);
         job_error_extend(j, "; '%s', which it had %s, is not put back: %s", id, how_it_left(j), why);
         job_record(j, HOTPATCH_MESSAGE_UNDO_FAILED, LOG_WARNING, id, NULL, "Patch '%s' is not put back: %s", id, why);
         j->return_failed = true;
@@ -181,10 +193,13 @@ static int begin(Job *j) {
 }
 
 static void over(Job *j) {
-        if (j->type != JOB_ROLLBACK)
+        if (j->type != JOB_ROLLBACK && j->type != JOB_RESTORE)
                 return job_replaced_over(j);
-        trials_returned(j->manager->trials, j->returns);
-        job_rollback_over(j);
+        trials_returned(j->manager->trials, j, j->returns);
+        if (j->type == JOB_RESTORE)
+                job_restore_over(j);
+        else
+                job_rollback_over(j);
 }
 
 static void go(Job *j) {
@@ -237,7 +252,8 @@ void job_return_undone(Job *j) {
 /** job_returned() - all steps of the return are done */
 void job_returned(Job *j) {
         for (char **id = j->returns; id && *id; id++)
-                job_record(j, HOTPATCH_MESSAGE_APPLIED, LOG_NOTICE, *id, NULL, "Patch '%s' is active again", *id);
+                job_record(j, j->type == JOB_RESTORE ? HOTPATCH_MESSAGE_RESTORED : HOTPATCH_MESSAGE_APPLIED, LOG_NOTICE,
+                        *id, NULL, "Patch '%s' is active again", *id);
         over(j);
 }
 
@@ -305,10 +321,10 @@ static bool may_pass(int r) {
  * Counts it, and says so.
  */
 bool job_return_tries_again(Job *j, int r, const sd_bus_error *error) {
-        if (!may_pass(r) || ++j->return_tries >= RETURN_TRIES_MAX)
+        if (!may_pass(r) || ++j->return_tries >= JOB_RETURN_TRIES_MAX)
                 return false;
-        job_record(j, HOTPATCH_MESSAGE_UNDO_FAILED, LOG_WARNING, j->ids ? j->ids[0] : NULL, NULL,
-                "What '%s' had %s could not be brought back, and it is tried again: %s",
+        job_record(j, j->type == JOB_RESTORE ? HOTPATCH_MESSAGE_RESTORE_FAILED : HOTPATCH_MESSAGE_UNDO_FAILED, LOG_WARNING,
+                j->ids ? j->ids[0] : NULL, NULL, "What '%s' had %s could not be brought back, and it is tried again: %s",
                 j->ids ? j->ids[0] : "it", how_it_left(j),
                 sd_bus_error_is_set(error) && error->message ? error->message : strerror(-r));
         return true;
@@ -316,6 +332,8 @@ bool job_return_tries_again(Job *j, int r, const sd_bus_error *error) {
 
 /** job_return_give_up() - it is not tried any more: say so in the job, and in the journal */
 void job_return_give_up(Job *j, int r, const sd_bus_error *error) {
+        if (j->type == JOB_RESTORE)
+                return refuse_restore(j, r, sd_bus_error_is_set(error) && error->message ? error->message : strerror(-r));
         job_error_extend(j, "; what it had %s could not be brought back: %s",
                 how_it_left(j),
                 sd_bus_error_is_set(error) && error->message ? error->message : strerror(-r));

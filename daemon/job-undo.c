@@ -128,8 +128,12 @@ static int all_undone(Job *j) {
                                                 : store_admitted_remove(j->manager->store, id);
 
                 /* The last one may be the one that could not be written. */
-                if (r < 0 && r != -ENOENT)
-                        return give_up_record(j, id);
+                if (r >= 0 || r == -ENOENT)
+                        continue;
+                if (j->type == JOB_ROLLBACK && job_return_tries_again(j, r, NULL) &&
+                    job_wait_after(j, look, JOB_RETRY_USEC) >= 0)
+                        return WAIT_OVER;
+                return give_up_record(j, id);
         }
         if (j->type == JOB_ROLLBACK) {
                 job_rollback_is_out(j);

@@ -30,6 +30,7 @@ static const char *const job_types[_JOB_TYPE_MAX] = {
         [JOB_APPLY] = "apply",
         [JOB_REMOVE] = "remove",
         [JOB_ROLLBACK] = "rollback",
+        [JOB_RESTORE] = "restore",
 };
 
 static const char *const job_states[_JOB_STATE_MAX] = {
@@ -427,7 +428,7 @@ int job_cancel(Job *j, sd_bus_error *error) {
         if (j->state == JOB_FINISHED)
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("NotCancellable"),
                         "Job %" PRIu32 " has ended", j->id);
-        if (j->past_return || j->unclean || j->returning || j->type == JOB_ROLLBACK)
+        if (j->past_return || j->unclean || j->returning || j->type == JOB_ROLLBACK || j->type == JOB_RESTORE)
                 return sd_bus_error_setf(error, HOTPATCH_ERROR("NotCancellable"),
                         "Job %" PRIu32 " is past the point of no return", j->id);
         if (j->cancelled || j->state == JOB_REVERSING)

@@ -24,6 +24,7 @@ typedef enum JobType {
         JOB_APPLY,
         JOB_REMOVE,
         JOB_ROLLBACK,
+        JOB_RESTORE,
         _JOB_TYPE_MAX,
         _JOB_TYPE_INVALID = -EINVAL,
 } JobType;
@@ -160,6 +161,7 @@ int job_force_check(const Job *j, sd_bus_error *error) _must_check_ _nonnull_(1)
 int job_force(Job *j, const Request *request, sd_bus_error *error) _must_check_ _nonnull_(1, 2);
 bool job_make_room(Manager *m, const char *reason) _nonnull_(1);
 void job_reverse(Job *j, const char *reason) _nonnull_(1, 2);
+int job_start_restore(Manager *m, const AdmittedRecord *record) _must_check_ _nonnull_(1, 2);
 int job_start_rollback(Manager *m, const TrialRecord *trial, char *const *out_ids, char *const *out_modules)
         _must_check_ _nonnull_(1, 2);
 int job_recover(Manager *m) _must_check_ _nonnull_(1);

@@ -20,6 +20,7 @@
 #include "daemon/policy.h"
 #include "daemon/quarantine.h"
 #include "daemon/record.h"
+#include "daemon/restore-rest.h"
 #include "daemon/switch.h"
 #include "dbus/errors.h"
 #include "util/strv.h"
@@ -220,7 +221,7 @@ bool manager_is_idle(const Manager *m) {
         return !manager_running_job(m) && !m->queries && authorizer_pending(m->authorizer) == 0 &&
                 !patches_pending(m) && !freezer_is_busy(m->freezer) && !trials_pending(m->trials) &&
                 !baseline_call_pending(m) && !baseline_pending(m->baseline) && !restart_pending(m->restart) &&
-                !audit_pending(m->audit) && !leftovers_pending(m);
+                !audit_pending(m->audit) && !leftovers_pending(m) && !restore_rest_pending(m);
 }
 
 /* FreezerTold */
@@ -339,6 +340,7 @@ Manager *manager_free(Manager *m) {
         while (m->queries)
                 query_free(m->queries);
         m->leftovers = leftovers_free(m->leftovers);
+        m->restore_rest = restore_rest_free(m->restore_rest);
         for (size_t i = 0; i < m->n_jobs; i++)
                 job_free(m->jobs[i]);
         eligibility_forget(&m->eligibility);
@@ -415,6 +417,7 @@ int manager_start(Manager *m) {
                 return r;
         trials_start(m->trials);
         leftovers_sweep(m);
+        restore_rest_start(m);
         baseline_recover(m->baseline);
         return patches_refresh(m);
 }

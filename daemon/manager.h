@@ -54,6 +54,7 @@ struct Manager {
         Trials *trials;
         Baseline *baseline;
         Restart *restart;
+        struct RestoreRest *restore_rest; /* NULL: nothing was postponed */
 
         PatchSet patches;
         char **spool_ids; /* when the spool was last listed for @patches; NULL: it has to be */

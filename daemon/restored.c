@@ -15,7 +15,7 @@
 
 static bool valid_result(const char *s) {
         static const char *const results[] = {
-                "restored", "present", "unfinished", "other-kernel", "denied", "quarantined", "forbidden",
+                "restored", "present", "unfinished", "postponed", "other-kernel", "denied", "quarantined", "forbidden",
                 "failed",
         };
 
@@ -78,4 +78,40 @@ int restored_read(int root_fd, Restored *ret) {
         }
         *ret = restored;
         return 0;
+}
+
+/** restored_find() - what became of a patch: a word, or NULL */
+const char *restored_find(const Restored *r, const char *id) {
+        for (size_t i = 0; r->ids && r->ids[i]; i++)
+                if (streq(r->ids[i], id))
+                        return r->results[i];
+        return NULL;
+}
+
+static int replace(char **field, const char *value) {
+        char *copy = strdup(value);
+
+        if (!copy)
+                return -ENOMEM;
+        free(*field);
+        *field = copy;
+        return 0;
+}
+
+/** restored_replace() - say something else of a patch in the report of this boot. Return: 0, -ENOENT, or a negative errno. */
+int restored_replace(int root_fd, const char *id, const char *result, const char *reason) {
+        _cleanup_(restored_done) Restored restored = { 0 };
+        int r = restored_read(root_fd, &restored);
+
+        if (r < 0)
+                return r;
+        for (size_t i = 0; restored.ids && restored.ids[i]; i++) {
+                if (!streq(restored.ids[i], id))
+                        continue;
+                r = replace(&restored.results[i], result);
+                if (r >= 0)
+                        r = replace(&restored.reasons[i], reason);
+                return r < 0 ? r : restored_write(root_fd, &restored);
+        }
+        return -ENOENT;
 }

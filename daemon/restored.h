@@ -20,3 +20,5 @@ int restored_add(Restored *r, const char *id, const char *result, const char *re
         _nonnull_(1, 2, 3);
 int restored_write(int root_fd, const Restored *r) _must_check_ _nonnull_(2);
 int restored_read(int root_fd, Restored *ret) _must_check_ _nonnull_(2);
+const char *restored_find(const Restored *r, const char *id) _nonnull_(1, 2);
+int restored_replace(int root_fd, const char *id, const char *result, const char *reason) _must_check_ _nonnull_(2, 3, 4);

@@ -63,6 +63,7 @@ struct Trials {
         sd_event_source *look;
         sd_event_source *interval;
         sd_event_source *next;
+        unsigned looks; /* since a trial is on */
         unsigned pressed; /* looks in a row at which the pressure was too high */
 
         TrialUnits *units;

@@ -272,7 +272,7 @@ static int begin_return(Trials *t, const Job *j, char **ids, char **modules, cha
         int r;
 
         begin_from_now(t);
-        r = fill_record(t, j, "return", ids, modules, digests, usec, &record);
+        r = fill_record(t, j, j->type == JOB_RESTORE ? "restore" : "return", ids, modules, digests, usec, &record);
         if (r < 0)
                 return r;
         record.dumps = dump_expected(kernel_root_fd(t->manager->kernel));
@@ -280,13 +280,14 @@ static int begin_return(Trials *t, const Job *j, char **ids, char **modules, cha
         if (r < 0)
                 return r;
         trial_say(t->list[t->n - 1], HOTPATCH_MESSAGE_TRIAL_BEGUN, LOG_NOTICE,
-                "The patches that come back are on trial for %" PRIu64 " seconds, for what names them", usec / USEC_PER_SEC);
+                "The patches that come back are on trial for %" PRIu64 " seconds%s", usec / USEC_PER_SEC,
+                j->type == JOB_RESTORE ? "" : ", for what names them");
         return 0;
 }
 
 /**
- * trials_begin_return() - a rollback is about to bring patches back: watch them, too
- * @j: the rollback
+ * trials_begin_return() - a rollback is about to bring patches back, or what a restore postponed comes: watch them, too
+ * @j: the job
  * @ids: wanted again
  * @error: StateUnwritable; then they must not be loaded
  *
@@ -323,12 +324,13 @@ static void forget_return(Trials *t, Trial *trial, const char *id) {
         (void) (store_trial_write(t->manager->store, &trial->record, NULL) < 0);
 }
 
-/** trials_returned() - they are in force, or it is not tried any more */
-void trials_returned(Trials *t, char *const *ids) {
+/** trials_returned() - they are in force, or @j does not try it any more */
+void trials_returned(Trials *t, const Job *j, char *const *ids) {
         for (; ids && *ids; ids++) {
                 Trial *trial = find_running(t, *ids);
 
-                if (trial && trial_must_be_named(trial) && !is_in_force(t, *ids))
+                if (trial && (trial_must_be_named(trial) || streq(trial->record.transaction, j->transaction)) &&
+                    !is_in_force(t, *ids))
                         forget_return(t, trial, *ids);
         }
         trial_self_tests_run(t->self_tests);

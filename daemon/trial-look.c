@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Trials: what sends no event and has to be looked at, every few seconds while a trial is on.
+ * Trials: what sends no event and has to be looked at while a trial is on: taint each second, the rest every few seconds.
  *
  * Taint is the kernel's own memory of what happened to it. It backs up the log, which may overflow or
  * be cleared. The bits that loading any module sets do not count (whoever loads a module in that time is not the
@@ -30,7 +30,10 @@
 #include "util/file.h"
 #include "util/str.h"
 
-#define LOOK_USEC (5 * USEC_PER_SEC)
+/* One short line that the kernel makes of a word in memory; whoever waits for the reversal waits a second at most. */
+#define LOOK_USEC USEC_PER_SEC
+/* Averages over ten seconds, and sums over the whole machine, are no better for being read more often. */
+#define LOOKS_PER_MEASUREMENT 5U
 /* avg10 forgets in ten seconds; three looks are fifteen. What leaked does not come back in that time either. */
 #define LOOKS_IN_A_ROW 3U
 
@@ -200,10 +203,12 @@ void trial_look_at_dump(Trials *t) {
 static void look(Trials *t) {
         unsigned signs = t->manager->config->trial.signs;
 
-        trial_look_at_dump(t);
         /* The log, where it has the report, knows better whose it is. */
         if (!trial_log_read(t))
                 trial_look_at_taint(t);
+        if (++t->looks % LOOKS_PER_MEASUREMENT != 0)
+                return;
+        trial_look_at_dump(t);
         if (signs & TRIAL_SIGN_PRESSURE)
                 look_at_pressure(t);
         if (signs & TRIAL_SIGN_KERNEL_MEMORY)
@@ -220,7 +225,7 @@ static int on_look(sd_event_source *source, _unused_ uint64_t usec, void *userda
 
 /** trial_look_start() - look every few seconds from now on. Return: 0 or a negative errno. */
 int trial_look_start(Trials *t) {
-        t->pressed = 0;
+        t->pressed = t->looks = 0;
         return timer_arm(t->manager->event, &t->look, LOOK_USEC, USEC_PER_SEC, on_look, t);
 }
 

@@ -187,6 +187,8 @@ const HotpatchError hotpatch_errors[] = {
             "Wait until the job has ended, then remove the patch."),
         ROW("Interrupted", ECANCELED, FAILURE,
             "Run it again; hotpatchd was interrupted and undid what it had begun."),
+        ROW("NotRestored", ECANCELED, KERNEL,
+            "See why with 'hotpatchctl show'; when that is mended, apply it again, or wait for the next start of the machine."),
         ROW("TrialFailed", ECANCELED, KERNEL,
             "Do not apply it again before its vendor has looked at the sign; the journal has the details."),
         ROW("NotOnTrial", ENOENT, NOT_FOUND,

@@ -8,7 +8,7 @@
  * superseded, say) waits for the next round; rounds end when one brings nothing.
  *
  * Time is bounded. A transition that has not ended by then goes on by itself, and the daemon shows it; the
- * kernel takes no other patch until it has ended.
+ * kernel takes no other patch until it has ended. Those are postponed, and the daemon's to put back.
  */
 
 #include <sys/mman.h>
@@ -102,6 +102,23 @@ static bool is_forbidden(const Restore *r, const sd_bus_error *error) {
         return sd_bus_error_has_name(error, HOTPATCH_ERROR("ForbiddenByPolicy")) && !r->config->forbid_unreadable;
 }
 
+static bool is_on_its_way(const Restore *r, const char *id) {
+        const char *result = restored_find(&r->report, id);
+
+        return result && (streq(result, "postponed") || streq(result, "unfinished"));
+}
+
+/* Nothing speaks against it but that the kernel has no time: hotpatchd puts it back later, see daemon/restore-rest.c. */
+static bool is_postponed(const Restore *r, const Candidate *c, const sd_bus_error *error) {
+        if (sd_bus_error_has_names(error, HOTPATCH_ERROR("TransitionInProgress"), HOTPATCH_ERROR("TransitionStalled")))
+                return true;
+        if (sd_bus_error_has_name(error, HOTPATCH_ERROR("MissingRequirement")))
+                for (char **id = c->record->requires; id && *id; id++)
+                        if (is_on_its_way(r, *id))
+                                return true;
+        return false;
+}
+
 /* Return: 1 when the candidate is done, 0 when it waits for another one, or -ENOMEM. */
 static int try(Restore *r, Candidate *c, bool last_round) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
@@ -118,7 +135,9 @@ static int try(Restore *r, Candidate *c, bool last_round) {
                 k = sd_bus_error_set(&error, HOTPATCH_ERROR("TransitionStalled"),
                         "There was no time left for it at the start of the machine");
         if (k < 0)
-                restore_outcome(r, c, is_forbidden(r, &error) ? "forbidden" : "failed", k, &error);
+                restore_outcome(r, c, is_forbidden(r, &error)        ? "forbidden"
+                                      : is_postponed(r, c, &error) ? "postponed"
+                                                                   : "failed", k, &error);
         else
                 load(r, c);
         return 1;

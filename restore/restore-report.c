@@ -28,6 +28,7 @@ static const Outcome outcomes[] = {
         { "quarantined", HOTPATCH_MESSAGE_NOT_RESTORED, LOG_WARNING, "The patch '%s' is not restored" },
         { "forbidden", HOTPATCH_MESSAGE_NOT_RESTORED, LOG_WARNING, "The patch '%s' is not restored" },
         { "unfinished", HOTPATCH_MESSAGE_RESTORE_FAILED, LOG_WARNING, "The patch '%s' is not in force yet" },
+        { "postponed", HOTPATCH_MESSAGE_NOT_RESTORED, LOG_NOTICE, "The patch '%s' is not restored yet" },
         { "failed", HOTPATCH_MESSAGE_RESTORE_FAILED, LOG_ERR, "The patch '%s' could not be restored" },
 };
 

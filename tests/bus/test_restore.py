@@ -491,6 +491,81 @@ def test_a_transition_that_does_not_end_is_left_behind(pki):
         assert restore(w, '--check')[0] == 0
 
 
+def stalled(pki):
+    """hp-one's transition does not end at the start of the machine; hp-two and hp-three (which requires it) come behind it."""
+    w = applied(pki, 'hp-one')
+    w.machine.stage('hp-two', functions=(('vmlinux', 'hp_other'),))
+    w.machine.stage('hp-three', functions=(('vmlinux', 'hp_third'),), requires=['hp-two'])
+    for i in ('hp-two', 'hp-three'):
+        assert w.root.finish(w.root.apply(i))[0] == 'done'
+    w.machine.kernel.stall = True
+    reboot(w)
+    assert [patch(w, i)['RestoreResult'] for i in ('hp-one', 'hp-two', 'hp-three')] == ['unfinished', 'postponed', 'postponed']
+    return w
+
+
+def test_what_was_postponed_is_put_back(pki):
+    with stalled(pki) as w:
+        assert w.machine.loaded() == ['hp_one']
+        # Nobody is kept out meanwhile.
+        assert all(j[2] == 'finished' for j in w.root.call('ListJobs'))
+        w.machine.kernel.stall = False
+        wait_for('the rest', lambda: set(w.root.patches().values()) == {'active'})
+        wait_for('the report', lambda: patch(w, 'hp-three')['RestoreResult'] == 'restored')
+        assert patch(w, 'hp-two')['RestoreResult'] == 'restored' and patch(w, 'hp-two')['TrialKind'] == 'restore'
+        rest = [j for j in w.root.call('ListJobs') if j[1] == 'restore']
+        assert len(rest) == 2 and all(j[4] == 'done' for j in rest), rest
+        assert len(trials(w)) == 3 and w.machine.leftovers() == []
+        assert restore(w, '--check')[0] == 0
+        # Once: another daemon has nothing to do.
+        w.daemon.kill()
+        w.daemon.start()
+        w.root = w.client()
+        assert [j for j in w.root.call('ListJobs') if j[1] == 'restore'] == []
+
+
+def test_what_was_postponed_and_is_refused(pki):
+    """By the rules of a restore, and once: what requires it stays out, too."""
+    with stalled(pki) as w:
+        w.machine.write('fake/insert-errno-hp_two', '22\n')
+        w.machine.kernel.stall = False
+        wait_for('the end', lambda: [patch(w, i)['RestoreResult'] for i in ('hp-two', 'hp-three')] == ['failed'] * 2)
+        assert "requires 'hp-two'" in patch(w, 'hp-three')['RestoreReason'], patch(w, 'hp-three')
+        os.unlink(w.machine.path('fake/insert-errno-hp_two'))
+        w.daemon.kill()
+        w.daemon.start()
+        w.root = w.client()
+        assert w.machine.loaded() == ['hp_one'] and len(trials(w)) == 1, (w.machine.loaded(), trials(w))
+        assert [j for j in w.root.call('ListJobs') if j[1] == 'restore'] == []
+        assert patch(w, 'hp-two')['Wanted'] and strikes(w, 'hp-two') == 0
+
+
+def test_what_was_postponed_and_is_switched_off_meanwhile(pki):
+    with stalled(pki) as w:
+        w.machine.write('etc/hotpatch/disable', '')
+        w.machine.kernel.stall = False
+        wait_for('the end', lambda: patch(w, 'hp-two')['RestoreResult'] == 'failed')
+        assert 'switched off' in patch(w, 'hp-two')['RestoreReason'] and w.machine.loaded() == ['hp_one']
+
+
+def test_killed_while_it_puts_back_what_was_postponed(pki):
+    """Not a second time, whoever did it; the next start of the machine restores it, and nobody has a strike for a kill."""
+    with stalled(pki) as w:
+        w.machine.write('fake/insert-msec', '2000\n')
+        w.machine.kernel.stall = False
+        wait_for('the job', lambda: [j for j in w.root.call('ListJobs') if j[1] == 'restore'])
+        wait_for('the record of its trial', lambda: len(trials(w)) == 2)
+        w.daemon.kill()
+        os.unlink(w.machine.path('fake/insert-msec'))
+        w.daemon.start()
+        w.root = w.client()
+        wait_for('the other', lambda: patch(w, 'hp-three')['RestoreResult'] == 'failed' or 'hp_two' in w.machine.loaded())
+        assert patch(w, 'hp-two')['RestoreResult'] == 'failed'
+        reboot(w)
+        wait_for('all', lambda: set(w.root.patches().values()) == {'active'})
+        assert strikes(w, 'hp-two') == 0
+
+
 def test_a_damaged_strike_is_a_quarantine(pki):
     with applied(pki, 'hp-one') as w:
         digest = re.search('DIGEST=(.*)', read(w.machine.path('var/lib/hotpatch/admitted/hp-one.record')).decode())[1]
