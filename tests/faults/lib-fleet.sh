@@ -69,7 +69,7 @@ fleet_start() {
         # A word for ssh, as it looks the port up.
         printf '[127.0.0.1]:%s %s\n' "$port" "$(cut -d ' ' -f 1,2 "$fleet/guest/host.key.pub")" >>"$fleet/known_hosts"
         sed -i "1i Host $name\n        Port $port" "$fleet/ssh_config"
-        "$top/tools/vm" --kernel "$kernel" --with "$fleet_packages" --forward "$port:22" --memory 512 --timeout 2100 \
+        "$top/tools/vm" --kernel "$kernel" --with "$fleet_packages" --forward "$port:22" --memory 512 --timeout 5400 \
                 --put "$fleet/guest:/run/fleet" "$@" -- bash /run/fleet/lib-fleet-guest.sh "$name" \
                 >"$fleet/$name.log" 2>&1 </dev/null &
         fleet_guest[$name]=$!
