@@ -9,9 +9,12 @@
  */
 
 #include <fcntl.h>
+#include <stdio_ext.h>
 
 #include "eligibility/probe-internal.h"
 #include "livepatch/identity.h"
+#include "livepatch/lines.h"
+#include "livepatch/symbolindex.h"
 #include "util/file.h"
 #include "util/limits.h"
 #include "util/str.h"
@@ -109,38 +112,62 @@ static uint64_t probe_memory(int root_fd) {
         return (uint64_t) kib * 1024;
 }
 
+/* What the first plan of this boot found and kept. Return: 0 or a negative errno. */
+static int stacks_from_index(const Kernel *k, Possession *ret) {
+        _cleanup_symbol_index_free_ SymbolIndex *index = NULL;
+        int r = symbol_index_load(k, &index);
+
+        if (r < 0)
+                return r;
+        *ret = symbol_index_find(index, "vmlinux", RELIABLE_STACKS).matches > 0 ? POSSESSION_YES : POSSESSION_NO;
+        return 0;
+}
+
+static Possession stacks_from_list(FILE *f) {
+        _cleanup_free_ char *line = NULL;
+        Possession found = POSSESSION_UNKNOWN;
+        size_t room = 0;
+
+        for (size_t i = 0; found != POSSESSION_YES && i < HOTPATCH_KALLSYMS_MAX && getline(&line, &room, f) >= 0; i++) {
+                const char *rest = line;
+                Word name;
+
+                /* "ADDRESS TYPE NAME", and "[MODULE]" behind it for a module's */
+                (void) word_next(&rest);
+                (void) word_next(&rest);
+                name = word_next(&rest);
+                if (name.l > 0 && *rest == '\n')
+                        found = word_is(name, RELIABLE_STACKS) ? POSSESSION_YES : POSSESSION_NO;
+        }
+        return found;
+}
+
 /**
  * eligibility_probe_stacks() - does the kernel trace stacks reliably?
  * @k: the kernel
  * @ret: the answer
  *
- * Reads /proc/kallsyms up to the function that makes it so, some ten milliseconds; all of it, some hundred,
- * on a kernel that does not have it. The answer is the same as long as the kernel runs.
+ * Without the index of a plan of this boot it reads /proc/kallsyms up to the function that makes it so, some ten
+ * milliseconds; all of it, some hundred, on a kernel that does not have it. Each start of hotpatchd would wait for that.
+ * The answer is the same as long as the kernel runs.
  *
  * Return: 0 or -ENOMEM.
  */
 int eligibility_probe_stacks(const Kernel *k, Possession *ret) {
-        int fd = openat(kernel_root_fd(k), "proc/kallsyms", O_RDONLY | O_CLOEXEC);
-        _cleanup_fclose_ FILE *f = fd >= 0 ? fdopen(fd, "re") : NULL;
-        char line[HOTPATCH_SYMBOL_MAX + 128], name[HOTPATCH_SYMBOL_MAX + 1], next;
-        Possession found = POSSESSION_UNKNOWN;
+        _cleanup_fclose_ FILE *f = NULL;
+        int fd, r = stacks_from_index(k, ret);
 
+        if (r >= 0 || r == -ENOMEM)
+                return r;
+        fd = openat(kernel_root_fd(k), "proc/kallsyms", O_RDONLY | O_CLOEXEC);
+        f = fd >= 0 ? fdopen(fd, "re") : NULL;
         if (!f) {
                 safe_close(fd);
                 *ret = POSSESSION_UNKNOWN;
                 return fd >= 0 ? -ENOMEM : 0;
         }
-        for (size_t i = 0; i < HOTPATCH_KALLSYMS_MAX && fgets(line, sizeof(line), f); i++) {
-                /* "ADDRESS TYPE NAME", and "[MODULE]" behind it for a module's */
-                if (sscanf(line, "%*s %*c %511s%c", name, &next) != 2 || next != '\n')
-                        continue;
-                found = POSSESSION_NO;
-                if (streq(name, RELIABLE_STACKS)) {
-                        found = POSSESSION_YES;
-                        break;
-                }
-        }
-        *ret = found;
+        (void) __fsetlocking(f, FSETLOCKING_BYCALLER);
+        *ret = stacks_from_list(f);
         return 0;
 }
 

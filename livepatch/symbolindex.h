@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* All functions of the running kernel by name, kept for the rest of the boot. For symbols.c. */
+/* All functions of the running kernel by name, kept for the rest of the boot. Made for
+ * symbols.c; whoever has a question about vmlinux alone may load it. */
 
 #include "livepatch/kernel.h"
 

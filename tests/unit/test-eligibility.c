@@ -2,6 +2,7 @@
 
 #include "config/config.h"
 #include "eligibility/rows.h"
+#include "livepatch/symbols.h"
 #include "tests/unit/tree.h"
 #include "util/limits.h"
 #include "util/strv.h"
@@ -73,6 +74,32 @@ START_TEST(a_good_machine) {
         ck_assert_ptr_null(eligibility_first_blocker(&table));
         ck_assert_ok(eligibility_reason(&table, true, &reason));
         ck_assert_ptr_null(reason);
+}
+END_TEST
+
+/* What a plan found in this boot is not looked for again; that of another boot is. */
+START_TEST(stacks_are_looked_for_once) {
+        SymbolFacts function = { .object = "vmlinux", .name = "_text" };
+        Possession found;
+
+        tree_file(&tree, "proc/sys/kernel/random/boot_id", "11111111-2222-3333-4444-555555555555\n");
+        tree_file(&tree, "sys/kernel/tracing/available_filter_functions", "_text\n");
+        tree_file(&tree, "sys/kernel/tracing/enabled_functions", "");
+        tree_directory(&tree, "run/hotpatch");
+        ck_assert_ok(symbols_look_up(tree.kernel, &function, 1));
+        drop("proc/kallsyms");
+        ck_assert_ok(eligibility_probe_stacks(tree.kernel, &found));
+        ck_assert_int_eq(found, POSSESSION_YES);
+
+        tree_file(&tree, "proc/sys/kernel/random/boot_id", "22222222-2222-3333-4444-555555555555\n");
+        ck_assert_ok(eligibility_probe_stacks(tree.kernel, &found));
+        ck_assert_int_eq(found, POSSESSION_UNKNOWN);
+
+        tree_file(&tree, "proc/kallsyms", "0 T _text\n");
+        ck_assert_ok(symbols_look_up(tree.kernel, &function, 1));
+        drop("proc/kallsyms");
+        ck_assert_ok(eligibility_probe_stacks(tree.kernel, &found));
+        ck_assert_int_eq(found, POSSESSION_NO);
 }
 END_TEST
 
@@ -302,6 +329,7 @@ static Suite *eligibility_suite(void) {
 
         tcase_add_checked_fixture(c, setup, teardown);
         tcase_add_test(c, a_good_machine);
+        tcase_add_test(c, stacks_are_looked_for_once);
         tcase_add_loop_test(c, one_thing_is_different, 0, ELEMENTSOF(changes));
         tcase_add_test(c, what_others_say);
         tcase_add_test(c, baselines);
