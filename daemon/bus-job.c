@@ -2,15 +2,21 @@
 
 /*
  * The Job objects, ListJobs, and the signals about jobs. Changes are collected and sent once at the
- * end of a turn of the event loop.
+ * end of a turn of the event loop; but while a patch module is being loaded they wait for a moment. To look at all
+ * patches and to tell the bus keeps a processor busy for longer than a load takes, and everybody who listens as well, and a
+ * machine may have only one: what is told to nobody can wait for the fix, and not the other way round.
  */
 
 #include <syslog.h>
 
 #include "daemon/bus.h"
 #include "daemon/manager.h"
+#include "daemon/timer.h"
 #include "dbus/names.h"
 #include "util/strv.h"
+
+/* A load that takes longer than a person sees as at once is told after that. */
+#define LOADING_UNTOLD_USEC (100 * USEC_PER_MSEC)
 
 static int on_request(sd_bus_message *call, void *userdata, sd_bus_error *error) {
         const Job *j = userdata;
@@ -148,11 +154,9 @@ void bus_job_added(Job *j) {
                 "uo", j->id, j->path);
 }
 
-static int flush(sd_event_source *source, void *userdata) {
-        Manager *m = userdata;
+static void flush(Manager *m) {
         int r;
 
-        (void) sd_event_source_set_enabled(source, SD_EVENT_OFF);
         for (size_t i = 0; i < m->n_jobs; i++) {
                 if (!m->jobs[i]->changed)
                         continue;
@@ -166,19 +170,39 @@ static int flush(sd_event_source *source, void *userdata) {
         r = patches_refresh(m);
         if (r < 0)
                 fprintf(stderr, "<%d>Patches cannot be listed, ignoring: %s\n", LOG_WARNING, strerror(-r));
+}
+
+static int on_untold(_unused_ sd_event_source *source, _unused_ uint64_t usec, void *userdata) {
+        Manager *m = userdata;
+
+        m->untold = sd_event_source_disable_unref(m->untold);
+        flush(m);
         return 0;
 }
 
-/** bus_patches_changed() - look at the patches again, and signal, at the end of this turn of the event loop */
+static int on_turn_over(sd_event_source *source, void *userdata) {
+        Manager *m = userdata;
+        const Job *j = manager_running_job(m);
+
+        (void) sd_event_source_set_enabled(source, SD_EVENT_OFF);
+        if (j && j->state == JOB_LOADING && (m->untold || timer_arm(m->event, &m->untold, LOADING_UNTOLD_USEC,
+                        USEC_PER_MSEC, on_untold, m) >= 0))
+                return 0;
+        m->untold = sd_event_source_disable_unref(m->untold);
+        flush(m);
+        return 0;
+}
+
+/** bus_patches_changed() - look at the patches again, and signal, at the end of this turn of the event loop or a load's */
 void bus_patches_changed(Manager *m) {
         if (m->flush)
                 (void) sd_event_source_set_enabled(m->flush, SD_EVENT_ONESHOT);
-        else if (sd_event_add_defer(m->event, &m->flush, flush, m) >= 0)
+        else if (sd_event_add_defer(m->event, &m->flush, on_turn_over, m) >= 0)
                 /* after whatever else is ready in this turn */
                 (void) sd_event_source_set_priority(m->flush, SD_EVENT_PRIORITY_IDLE);
 }
 
-/** bus_job_changed() - signal PropertiesChanged at the end of this turn of the event loop */
+/** bus_job_changed() - signal PropertiesChanged at the end of this turn of the event loop or a load's */
 void bus_job_changed(Job *j) {
         j->changed = true;
         bus_patches_changed(j->manager);

@@ -361,6 +361,7 @@ Manager *manager_free(Manager *m) {
         freezer_free(m->freezer);
         systemd_free(m->systemd);
         sd_event_source_disable_unref(m->flush);
+        sd_event_source_disable_unref(m->untold);
         store_free(m->store);
         kernel_identity_done(&m->identity);
         kernel_free(m->kernel);

@@ -79,6 +79,7 @@ struct Manager {
         Publisher *publisher;
 
         sd_event_source *flush;
+        sd_event_source *untold; /* when @flush waits for a load; NULL: it does not */
         uint64_t activity_usec;
 };
 
