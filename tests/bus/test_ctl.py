@@ -177,8 +177,8 @@ def test_json_is_the_contract(pki):
         assert verified['valid'] is True and verified['manifest']['id'] == 'hp-one', verified
         ctl(w, 'apply', path)
         ((patch,),) = ctl_json(w, 'list')
-        assert set(patch) == {'trial_until', 'id', 'title', 'severity', 'state', 'module', 'stream', 'sequence', 'fixes',
-                              'foreign', 'applied', 'tripped', 'wanted', 'quarantined', 'strikes',
+        assert set(patch) == {'trial_until', 'trial_kind', 'id', 'title', 'severity', 'state', 'module', 'stream', 'sequence',
+                              'fixes', 'foreign', 'applied', 'tripped', 'wanted', 'quarantined', 'strikes',
                               'retired_by', 'restore_result', 'restore_reason'}, patch
         assert patch['fixes'] == ['CVE-2026-0001'] and patch['applied'].endswith('Z'), patch
         (status,) = ctl_json(w, 'status')
