@@ -31,15 +31,17 @@ void job_finish(Job *j, JobResult result);
 void job_record(const Job *j, const char *message_id, int priority, const char *patch,
                 const char *module, const char *format, ...) _printf_(6, 7);
 const Plan *job_plan(const Job *j);
-int job_open_intent(Job *j, const char *type, char **ids, char **modules, sd_bus_error *error)
-        _must_check_;
-void job_close_intent(Job *j);
 
 /* job-commit.c */
 int job_prepare_commit(Job *j, sd_bus_error *error) _must_check_;
 
 /* job-digests.c */
 int job_digests(const Job *j, char *const *ids, char ***ret) _must_check_;
+
+/* job-intent.c */
+int job_open_intent(Job *j, const char *type, char **ids, char **modules, sd_bus_error *error)
+        _must_check_;
+void job_close_intent(Job *j);
 
 /* job-start.c */
 int job_start_apply(Job *j, sd_bus_error *error) _must_check_;
