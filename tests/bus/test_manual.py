@@ -33,6 +33,8 @@ def test_examples_of_the_manual(pki):
             path = bundle(w, bundle_id, functions=(('vmlinux', function),),
                           fixes=[{'id': 'CVE-2024-1086' if name == 'fix.hpb' else 'CVE-of-' + bundle_id}])
             os.rename(path, os.path.join(w.bus.directory, name))
+        with open(os.path.join(w.bus.directory, '50-site.conf'), 'w', encoding='utf-8') as f:
+            f.write('[Baseline]\nWindow=Sat 02:00\n')
         env = {**environment(w), 'PATH': os.path.dirname(CTL) + ':' + os.environ['PATH']}
         for line in lines:
             if 'history' in line and not has_journal():
