@@ -149,9 +149,12 @@ static bool look(RestoreRest *r) {
         bool more = false;
         size_t n;
 
-        if (restored_read(kernel_root_fd(r->manager->kernel), &restored) < 0 ||
-            store_admitted_list(r->manager->store, &records, &n) < 0)
+        if (restored_read(kernel_root_fd(r->manager->kernel), &restored) < 0)
                 return false;
+        if (store_admitted_list(r->manager->store, &records, &n) < 0) {
+                look_again(r, LOOK_USEC);
+                return false;
+        }
         next = pick(r->manager, &restored, records, n, &missing);
         if (next && (manager_running_job(r->manager) || livepatch_transition_running(r->manager->kernel, NULL) > 0))
                 look_again(r, LOOK_USEC);

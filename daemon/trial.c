@@ -5,8 +5,8 @@
  *
  * A trial is a record in the state directory, written before the intent of its Apply is closed; what is
  * in memory can be made from it again. Its end is a time of CLOCK_BOOTTIME, so that a machine cannot
- * sleep through it unwatched. Nothing polls for the kernel log, units and checks; taint, pressure
- * and memory are looked at every few seconds, and only while a trial is on.
+ * sleep through it unwatched. Nothing polls for the kernel log, units and checks; taint is looked at each second, pressure
+ * and memory every few seconds, and only while a trial is on.
  *
  *   passed   the time is over, the last look found nothing: the record and what was superseded go
  *   failed   a bad sign: the reason is written into the record first, so that the decision survives a

@@ -314,10 +314,14 @@ testcase_a_superseded_patch_comes_back() { # once
         eventually 60 test ! -e /var/lib/hotpatch/intent
         refuse_file /proc/version "$second"
         eventually 60 said 'warning in bad_warn \[hp_trial_two\]'
+        # What comes back is watched as well, for what names it.
         run hotpatchctl list
-        expect_output 'test-trial .*active'
+        expect_output 'test-trial .*on trial'
+        run hotpatchctl show test-trial
+        expect_output 'it came back by a rollback, and only signs that name it count'
         run hotpatchctl remove test-trial
         expect_status 0
+        [[ -z $(ls /var/lib/hotpatch/trials) ]]
 }
 
 . "$(dirname "$0")/lib.sh"
