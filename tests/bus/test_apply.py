@@ -99,6 +99,19 @@ def test_cancel_while_loading_undoes_it(pki):
         clean(w)
 
 
+def test_a_load_that_lasts_is_told(pki):
+    """A short one is not: nobody is told anything while a module is on its way. So this one goes on until it was seen."""
+    with World(pki).start() as w:
+        w.machine.write('fake/insert-hangs', '')
+        w.machine.stage('hp-one')
+        job = w.root.apply('hp-one')
+        wait_for('the signal', lambda: any(c.get('State') == 'loading' for p, i, c in w.root.properties if i == JOB))
+        assert w.root.patches() == {'hp-one': 'applying'}
+        os.unlink(w.machine.path('fake/insert-hangs'))
+        assert w.root.finish(job)[0] == 'done'
+        wait_for('the patch', lambda: any(c.get('State') == 'active' for p, i, c in w.root.properties if i == PATCH))
+
+
 def test_cancel_before_the_kernel_is_touched(pki):
     with World(pki).start() as w:
         path = w.machine.bundle('hp-one', padding=20 << 20)
