@@ -217,8 +217,7 @@ testcase_a_purge_leaves_what_is_the_administrators() { # once
         run find / -xdev -path /proc -prune -o -path /run/scenario -prune -o -path /usr/lib/hotpatch-vm -prune -o \
                 -iname '*hotpatch*' -print
         [[ $output == /etc/hotpatch ]] || fail "left behind: $output"
-        run find /run/hotpatch /run/systemd -iname '*hotpatch*'
-        refuse_output '^/run/systemd'
+        [[ ! -e /run/hotpatch ]]
         run find /etc/hotpatch -mindepth 1 -printf '%P\n'
         [[ $(sort <<<"$output") == trust.d$'\n'trust.d/revocation.crl$'\n'trust.d/root.pem ]]
 }
