@@ -123,14 +123,34 @@ bool left_out;       /* it is wanted, and what it requires is not there in this 
 
 /* --- the journal --- */
 
-mtype = { STARTED, LOADED, APPLIED, REMOVED, DONE, FAILED, REFUSED, REVERSING, INTERRUPTED };
+mtype = { STARTED, LOADED, APPLIED, REMOVED, DONE, FAILED, REFUSED, REVERSING, INTERRUPTED, STRUCK, RESTORED, LEFT_OUT };
 
 #ifdef TRACE
 /* check-trace puts a process at the other end that takes only what a real journal says. */
 chan journal = [0] of { mtype, byte };
-#define record(event, p) journal!event(p)
+#define BY_CRASH 1
+#define BY_SHUTDOWN 2
+bool lost;    /* what is said now does not get to the disk any more */
+bool past;    /* nor what is said in the next boot */
+byte ending;  /* this boot is to end so; 0: it goes on */
+byte unseen;  /* so many calls at most whose records are lost */
+#define record(event, p) if :: lost :: !lost -> journal!event(p) fi
+#define then_record(event, p) ; record(event, p)
+#define may_crash (ending == BY_CRASH)
+#define may_shut_down (ending == BY_SHUTDOWN)
+#define may_ask (ending != BY_SHUTDOWN && (!lost || unseen > 0))
+#define may_kill !lost
+#define note_call unseen = (lost -> unseen - 1 : unseen)
+#define note_end ending = 0; lost = past
 #else
 #define record(event, p) skip
+#define then_record(event, p)
+#define may_crash true
+#define may_shut_down true
+#define may_ask true
+#define may_kill true
+#define note_call skip
+#define note_end skip
 #endif
 #define NOBODY 9
 
@@ -733,6 +753,7 @@ inline go_down() {
                 up = false; booting = false; down = true;
                 each(gone);
                 inflight = 0; stuck = false; sign = 0; request = 0;
+                note_end;
                 intent_old = intent != NONE;
                 owed = false;
                 left_out = false
@@ -755,7 +776,7 @@ inline strike(p) {
                 strikes[p]++;
                 struck[p] = true;
                 if :: quarantined(p) -> together = false :: else fi
-           }
+           } then_record(STRUCK, p)
         :: else
         fi
 #else
@@ -838,7 +859,7 @@ inline close_trials() {
 inline restore(p) {
         if
 #ifndef BUG_WITHOUT_REQUIRED
-        :: p == 2 && due(p) && !provided -> left_out = true
+        :: p == 2 && due(p) && !provided -> left_out = true then_record(LEFT_OUT, p)
         :: due(p) && (p != 2 || provided) ->
 #else
         :: due(p) ->
@@ -847,9 +868,19 @@ inline restore(p) {
                 d_step { trial[p] = RESTORE; trial_old[p] = false; struck[p] = false }
                 insert(p);
                 stuck = false;
-                kernel[p] == PATCHED
+                kernel[p] == PATCHED then_record(RESTORED, p)
         :: else
         fi
+}
+
+/* Said of all before the first one is restored. */
+inline tell_quarantine(p) {
+#ifdef TRACE
+        if
+        :: admitted[p] && quarantined(p) -> record(LEFT_OUT, p)
+        :: else
+        fi
+#endif
 }
 
 active proctype Boot() {
@@ -862,6 +893,9 @@ end:    do
                 each(settle_trial);
                 close_trials();
                 d_step { clean = false; trial_together = false }
+#ifdef TRACE
+                each(tell_quarantine);
+#endif
                 each(restore);
                 d_step { booting = false; up = true; guilty = 0 }
            } unless { down }
@@ -880,7 +914,7 @@ active proctype World() {
         byte requests = REQUESTS, kills = KILLS, crashes = CRASHES, shutdowns = SHUTDOWNS, signs = SIGNS;
 
 end:    do
-        :: d_step { requests > 0 && request == 0 && up -> requests-- };
+        :: d_step { requests > 0 && request == 0 && up && may_ask -> requests--; note_call };
            atomic {
                 if :: request_set = 1 :: request_set = 2
 #ifndef SUPERSEDES
@@ -892,10 +926,10 @@ end:    do
                 fi;
                 if :: up -> if :: request = APPLY :: request = REMOVE fi :: else fi
            }
-        :: d_step { kills > 0 && lock != 0 && up && !killed -> kills--; killed = true }
-        :: atomic { crashes > 0 && (up || booting) -> crashes--; crash_now(); clean = false; go_down() }
+        :: d_step { kills > 0 && lock != 0 && up && !killed && may_kill -> kills--; killed = true }
+        :: atomic { crashes > 0 && (up || booting) && may_crash -> crashes--; crash_now(); clean = false; go_down() }
         :: atomic {
-                shutdowns > 0 && up ->
+                shutdowns > 0 && up && may_shut_down ->
                 shutdowns--;
                 d_step {
                         clean = true;

@@ -26,6 +26,7 @@ class Journal:
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         self.socket.bind(os.path.join(self.folder, 'socket'))
         self.datagrams = []
+        self.boot = 'first'
         # The queue of such a socket holds ten, and then the daemon would wait.
         threading.Thread(target=self.receive, daemon=True).start()
         program = os.path.join(self.folder, 'hotpatchd')
@@ -43,12 +44,12 @@ class Journal:
                     with os.fdopen(file, 'rb') as memory:
                         memory.seek(0)
                         data = memory.read()
-                self.datagrams.append(data)
+                self.datagrams.append((self.boot, data))
 
     def read(self):
         records = []
-        for data in list(self.datagrams):
-            fields = {}
+        for boot, data in list(self.datagrams):
+            fields = {'_BOOT_ID': boot}
             while data:
                 name, _, data = data.partition(b'\n')
                 if b'=' in name:
@@ -170,6 +171,61 @@ def test_after_a_bad_sign_the_superseded_one_comes_back(pki):
         warn(w, 'hp_two')
         assert w.machine.livepatches() == ['hp_one']
         expect_possible(w, '--supersedes')
+
+
+def reboot(w, clean):
+    """The machine goes down and comes up; hotpatch-restore and hotpatchd write into another boot's journal."""
+    if w.daemon.process.poll() is None:
+        w.daemon.kill()
+    if clean:
+        subprocess.run([hotpatchtest.DAEMON, '--root', w.machine.root, '--clean'], check=True)
+    boot = hotpatchtest.read('/proc/sys/kernel/random/boot_id').decode().strip().replace('-', '')
+    for folder, _, names in os.walk(w.machine.path('var/lib/hotpatch')):
+        for path in [os.path.join(folder, n) for n in names if folder.endswith('trials') or n == 'intent']:
+            text = hotpatchtest.read(path).decode().replace('BOOT_ID=' + boot, 'BOOT_ID=%032x' % 0xb007)
+            hotpatchtest.write(path, text, 0o600)
+    for module in w.machine.livepatches():
+        shutil.rmtree(w.machine.path('sys/kernel/livepatch', module))
+    for module in w.machine.loaded():
+        shutil.rmtree(w.machine.path('sys/module', module))
+    shutil.rmtree(w.machine.path('run/hotpatch'), ignore_errors=True)
+    w.journal.boot += ', next'
+    subprocess.run([hotpatchtest.DAEMON, '--root', w.machine.root, '--restore'], check=True)
+    w.daemon.start()
+    w.root = w.client()
+
+
+def test_a_start_after_a_shutdown(pki):
+    with traced(pki) as w:
+        w.machine.stage('hp-one')
+        assert w.root.finish(w.root.apply('hp-one'))[0] == 'done'
+        reboot(w, True)
+        assert w.machine.livepatches() == ['hp_one']
+        assert w.root.finish(w.root.remove('hp-one'))[0] == 'done'
+        records = expect_possible(w)
+        # Somebody who knows nothing of the first boot.
+        assert verdict([r for r in records if r['_BOOT_ID'] != 'first']) == 0
+        # What is removed has been restored.
+        assert verdict([r for r in records if 'was restored' not in r.get('MESSAGE', '')]) == 1
+
+
+def test_a_start_after_a_crash(pki):
+    with traced(pki) as w:
+        w.machine.stage('hp-one')
+        assert w.root.finish(w.root.apply('hp-one'))[0] == 'done'
+        reboot(w, False)
+        assert w.machine.livepatches() == []
+        assert w.root.finish(w.root.apply('hp-one'))[0] == 'done'
+        records = expect_possible(w)
+        struck = [r for r in records if 'strike 1' in r.get('MESSAGE', '')]
+        assert len(struck) == 1, [r.get('MESSAGE') for r in records]
+        # The end of the first boot may be lost; how it began is not.
+        first = [r for r in records if r['_BOOT_ID'] == 'first' and r.get('HOTPATCH_TRANSACTION')]
+        assert verdict([r for r in records if r not in first[len(first) // 2:]]) == 0
+        # Nobody restores what crashed the machine when it was new.
+        restored = dict(struck[0], MESSAGE_ID='417ac213474e4f02a32608b6de023ccb')
+        at = records.index(struck[0]) + 1
+        assert verdict(records[:at] + [restored]) == 1
 
 
 main([f for n, f in list(globals().items()) if n.startswith('test_')])
