@@ -255,8 +255,8 @@ static void undo_removal(Job *j) {
                 return insist(j);
         if (is_out(state))
                 return stopped ? go_on(j) : insist(j);
-        /* What was superseded has to go, or both would be in force. */
-        if (j->past_return && !stopped && state == LIVEPATCH_PATCHED)
+        /* What was superseded has to go, or both would be in force: also when only the look at its way out failed. */
+        if (j->past_return && !stopped && (state == LIVEPATCH_PATCHED || state == LIVEPATCH_UNPATCHING))
                 return insist(j);
         if (state == LIVEPATCH_UNPATCHING) {
                 job_set_state(j, JOB_REVERSING);
