@@ -158,6 +158,7 @@ check_here() {
 }
 
 # fleet_done NAME…: what the guests said, if something has failed; ends the test
+# shellcheck disable=SC2120 # who sources this names them
 fleet_done() {
         local name
 

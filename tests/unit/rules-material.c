@@ -93,13 +93,17 @@ static void setup(void) {
         folder = scratch_new();
 }
 
-static void teardown(void) {
+static void drop(void) {
         findings_done(&rules_findings);
         rules_changes = changes_free(rules_changes);
         before = object_free(before);
         rules_after = object_free(rules_after);
         image = image_free(image);
         kernel = image_free(kernel);
+}
+
+static void teardown(void) {
+        drop();
         scratch_free(folder);
 }
 
@@ -129,6 +133,8 @@ void check_running(const char *module, const char *running, const char *old, con
         _cleanup_free_ char *before_path = path_of("before.o"), *after_path = path_of("after.o");
         int r;
 
+        /* of the check before, if there was one */
+        drop();
         before = object_compile_and_read(folder, "before", a);
         rules_after = object_compile_and_read(folder, "after", b);
         make_module(folder, "image", module, streq(running, old) ? NULL : running);

@@ -38,6 +38,7 @@ static void setup(void) {
         tree_file(&tree, "sys/kernel/tracing/available_filter_functions", "cmdline_proc_show\ntwice\n");
         tree_file(&tree, "sys/kernel/tracing/enabled_functions", "");
         ck_assert_ok(kernel_identity(tree.kernel, &k));
+        free(k.version);
         objects[0] = (ManifestObject) { .name = (char *) "vmlinux", .functions = functions };
         objects[1] = (ManifestObject) { .name = (char *) "ext4", .functions = functions };
         target = (ManifestTarget) {
