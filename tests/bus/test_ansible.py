@@ -180,6 +180,10 @@ def test_policy(pki):
             bad, = play(w, policy(settings={'Baseline': {'Months': [1, 4], 'Window': '25:00'}}), code=2, arguments=arguments)
             assert "50-ansible.conf:5: 'Window' of [Baseline] must be a calendar event" in bad['msg'], bad
             assert bad['round_trips'] == 0, 'before anything was written, and nobody was asked'
+        # The windows begin after the deadlines as they are before the second task has set those.
+        half, whole = play(w, policy(name='60-window', settings={'Baseline': {'Enable': True, 'Day': 28, 'DeadlineSec': '1d', 'Window': 'Mon 02:00'}}),
+                           policy(name='70-deadline', settings={'Baseline': {'DeadlineSec': '30d'}}))
+        assert half['changed'] and whole['changed'], (half, whole)
         info, gone = play(w, {'hotpatch.hotpatch.hotpatch_info': {'gather': ['policy']}}, policy(state='absent'))
         values = {s['key']: s['value'] for s in info['policy']['settings']}
         assert values['Ring'] == 'canary', 'the policy of before the failure is in effect again'

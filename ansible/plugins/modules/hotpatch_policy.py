@@ -143,7 +143,11 @@ def write(module, path, text):
 
 
 def ignored(module, service, path, text):
-    """What hotpatchd would ignore of the drop-in: hotpatchctl reads it by the same code, out of everybody's way."""
+    """What hotpatchd would ignore of the drop-in: hotpatchctl reads it by the same code, out of everybody's way.
+
+    What it says of the policy as a whole, such as a window after its deadline, is no fault of this text: another task may be
+    about to set the other half.
+    """
     folder = tempfile.mkdtemp(dir=module.tmpdir)
     draft = os.path.join(folder, os.path.basename(path))
     try:
@@ -156,7 +160,11 @@ def ignored(module, service, path, text):
     # 0: all of it would be taken, 11: not so
     if status not in (0, 11):
         raise ServiceError(err.strip() or 'hotpatchctl ended with %d' % status, path=path)
-    return [w.replace(draft + ':', path + ':') for w in json.loads(out)['warnings']]
+    warnings = json.loads(out)['warnings']
+    for warning in warnings:
+        if not warning.startswith(draft + ':'):
+            module.warn(warning)
+    return [path + w[len(draft):] for w in warnings if w.startswith(draft + ':')]
 
 
 def objections(policy, path, settings):
