@@ -13,6 +13,7 @@
  *   DIR/fake/power-disk     a disk and an offset on it: which module is loaded or unloaded is written there first, so
  *                           that it stands in the log of the disk, for tests/faults/power-replay.py
  *   DIR/fake/hold           the name of a file: who opens it waits until fake/hold is gone, and says so by fake/held
+ *   DIR/fake/open-fails     a number and the name of a file: opening that fails so often with EIO
  *   DIR/fake/kmsg/          if it is there, the kernel log: `log` has all records so far, and each one who opens
  *                           /dev/kmsg gets a pipe of its own, N, which begins with these and wakes him up for more
  */
@@ -201,6 +202,22 @@ static void hold(const char *path) {
                 (void) nanosleep(&(struct timespec) { .tv_nsec = 1000000L }, NULL);
 }
 
+static bool open_fails(const char *path) {
+        _cleanup_free_ char *line = NULL;
+        _cleanup_free_ char *rest = NULL;
+        unsigned long n;
+        char *name;
+
+        if (file_read_line_at(machine_fd, "fake/open-fails", &line) < 0)
+                return false;
+        n = strtoul(line, &name, 10);
+        if (*name != ' ' || !streq(name + 1, path))
+                return false;
+        if (n <= 1)
+                return unlinkat(machine_fd, "fake/open-fails", 0) >= 0;
+        return asprintf(&rest, "%lu %s\n", n - 1, path) >= 0 && write_file(machine_fd, "fake", "open-fails", rest) >= 0;
+}
+
 int __wrap_openat64(int dir_fd, const char *path, int flags, ...) {
         mode_t mode = 0;
         va_list ap;
@@ -211,6 +228,10 @@ int __wrap_openat64(int dir_fd, const char *path, int flags, ...) {
         va_end(ap);
         if (machine_fd >= 0 && *path != '/' && !startswith(path, "fake/"))
                 hold(path);
+        if (machine_fd >= 0 && *path != '/' && !startswith(path, "fake/") && open_fails(path)) {
+                errno = EIO;
+                return -1;
+        }
         if (streq(path, "dev/kmsg") && faccessat(dir_fd, "fake/kmsg", F_OK, 0) >= 0)
                 return open_log(dir_fd);
         return __real_openat64(dir_fd, path, flags, mode);

@@ -241,6 +241,25 @@ def test_a_removal_that_was_cancelled_too_late_is_finished(pki):
         assert w.machine.leftovers() == [], w.machine.leftovers()
 
 
+def test_what_is_superseded_leaves_although_a_look_failed(pki):
+    """One read of sysfs fails while it is on its way out: it is not turned around, or both would be in force."""
+    with World(pki).start() as w:
+        kernel = w.machine.kernel
+        apply_one(w)
+        w.machine.stage('hp-two', supersedes=['hp-one'])
+        end = kernel.end
+        kernel.end = lambda module, enabled: end(module, enabled) if enabled else None
+        job = w.root.apply('hp-two')
+        wait_for('unpatching', lambda: kernel.known['hp_one'][0] == 0)
+        w.machine.write('fake/open-fails', '1 sys/kernel/livepatch/hp_one/transition\n')
+        wait_for('the failure', lambda: not os.path.exists(w.machine.path('fake/open-fails')))
+        kernel.end = end
+        assert w.root.finish(job)[0] == 'done'
+        assert w.machine.livepatches() == w.machine.loaded() == ['hp_two'], w.machine.loaded()
+        assert w.root.patches() == {'hp-one': 'staged', 'hp-two': 'active'}, w.root.patches()
+        assert w.machine.leftovers() == [], w.machine.leftovers()
+
+
 def test_a_second_daemon_leaves_the_work_of_the_first_alone(pki):
     with World(pki).start() as w:
         w.machine.kernel.stall = True
