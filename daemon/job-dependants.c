@@ -116,7 +116,7 @@ int job_rollback_forget(Job *j, const char *id) {
                         return 0;
         }
         /* To forget it would be for good. */
-        if (r < 0 && !last_try)
+        if (r < 0 && !last_try && job_return_may_pass(r, NULL))
                 return r;
         /* Its bundle stays at hand; that the patch is not wanted any more counts for more. */
         r = store_admitted_demote(s, id);

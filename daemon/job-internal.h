@@ -85,6 +85,7 @@ void job_return(Job *j, char *const *ids);
 void job_returned(Job *j);
 void job_return_failed(Job *j, int r, const sd_bus_error *error);
 void job_return_undone(Job *j);
+bool job_return_may_pass(int r, const sd_bus_error *error);
 bool job_return_tries_again(Job *j, int r, const sd_bus_error *error);
 void job_return_give_up(Job *j, int r, const sd_bus_error *error);
 void job_error_extend(Job *j, const char *format, ...) _printf_(2, 3);

@@ -257,7 +257,7 @@ void job_returned(Job *j) {
         over(j);
 }
 
-/* What got stuck stays in the list of what is undone. */
+/* What got stuck stays in the list of what is undone, and what cannot be looked at: look_at() finds out. */
 static void keep_what_is_back(Job *j) {
         size_t n = 0;
 
@@ -296,21 +296,34 @@ void job_error_extend(Job *j, const char *format, ...) {
         longer = SD_BUS_ERROR_NULL;
 }
 
-/* A verdict says the same the next time; a transition that does not end has had its time. */
-static bool may_pass(int r) {
-        switch (-r) {
-        case EKEYREJECTED:
-        case EKEYEXPIRED:
-        case EKEYREVOKED:
-        case ENOKEY:
-        case ENOEXEC:
-        case EPERM:
-        case ENOENT:
-        case ECANCELED:
-        case ETIME:
-                return false;
-        default:
+/**
+ * job_return_may_pass() - is this a shortage, or a read or write that failed, which may be over a second later?
+ * @r: negative errno
+ * @error: the refusal, or NULL
+ *
+ * A verdict says the same the next time, whoever gave it; a transition that does not end has had its time.
+ */
+bool job_return_may_pass(int r, const sd_bus_error *error) {
+        /* It is also how a certificate is called that could not be read just now. */
+        if (sd_bus_error_has_name(error, HOTPATCH_ERROR("TrustStoreInvalid")))
                 return true;
+        switch (-r) {
+        case EIO:
+                /* The kernel's own no has the same number. */
+                return !sd_bus_error_has_name(error, HOTPATCH_ERROR("RefusedByKernel"));
+        case EBADF:
+                /* Of ours only BundleUnreadable: a read that failed. */
+        case EAGAIN:
+        case EBUSY:
+        case ECHILD:
+        case EINTR:
+        case EMFILE:
+        case ENFILE:
+        case ENOMEM:
+        case ENOSPC:
+                return true;
+        default:
+                return false;
         }
 }
 
@@ -321,7 +334,7 @@ static bool may_pass(int r) {
  * Counts it, and says so.
  */
 bool job_return_tries_again(Job *j, int r, const sd_bus_error *error) {
-        if (!may_pass(r) || ++j->return_tries >= JOB_RETURN_TRIES_MAX)
+        if (!job_return_may_pass(r, error) || ++j->return_tries >= JOB_RETURN_TRIES_MAX)
                 return false;
         job_record(j, j->type == JOB_RESTORE ? HOTPATCH_MESSAGE_RESTORE_FAILED : HOTPATCH_MESSAGE_UNDO_FAILED, LOG_WARNING,
                 j->ids ? j->ids[0] : NULL, NULL, "What '%s' had %s could not be brought back, and it is tried again: %s",

@@ -102,6 +102,8 @@ void job_rollback_is_out(Job *j) {
         strike(j);
         job_tell_foreign(j, j->rollback.replaced_foreign);
         j->returning = true;
+        /* The way back has all its tries, however many it took to get here. */
+        j->return_tries = 0;
         strv_free(j->committed);
         j->committed = NULL;
         (void) bring_back(j);

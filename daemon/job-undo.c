@@ -21,12 +21,29 @@
 
 #include "daemon/job-internal.h"
 #include "daemon/messages.h"
+#include "daemon/restore-rest.h"
 #include "dbus/errors.h"
 #include "livepatch/state.h"
 #include "util/strv.h"
 
+/*
+ * What was on its way back is not, or nobody knows, and it is not tried any more. Whoever waits for that goes on, and the
+ * trial of what did not come must not pass.
+ */
+static void end_return(Job *j) {
+        if (j->return_again)
+                job_return_give_up(j, -EBUSY, NULL);
+        if (j->returning && (j->type == JOB_ROLLBACK || j->type == JOB_RESTORE))
+                trials_returned(j->manager->trials, j, j->returns);
+        if (j->type == JOB_RESTORE) {
+                j->return_failed = true;
+                restore_rest_over(j->manager, j);
+        }
+}
+
 /** job_finish_undone() - the end of a job that did not do what it was to do */
 void job_finish_undone(Job *j) {
+        end_return(j);
         /* The end that a rollback must not have; the others go to job_rollback_is_out(). */
         if (j->type == JOB_ROLLBACK)
                 trials_gave_up(j->manager->trials, j->rollback.transaction);
@@ -148,8 +165,14 @@ static int look_at(Job *j, LivepatchState state) {
         case LIVEPATCH_ABSENT:
                 job_drop_last_inserted(j);
                 return WAIT_AGAIN;
-        case LIVEPATCH_PATCHING:
         case LIVEPATCH_PATCHED:
+                /* It was to come back, and has: job_return_failed() could not see it. */
+                if (j->returning) {
+                        job_drop_last_inserted(j);
+                        return WAIT_AGAIN;
+                }
+                return undo_call(j, JOB_CALL_DISABLE);
+        case LIVEPATCH_PATCHING:
                 return undo_call(j, JOB_CALL_DISABLE);
         case LIVEPATCH_INACTIVE:
                 return undo_call(j, JOB_CALL_UNLOAD);

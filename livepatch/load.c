@@ -184,20 +184,25 @@ static int name_from_path(const char *path, char buf[static HOTPATCH_MODULE_NAME
         return kernel_module_name_valid(buf) ? 0 : -EINVAL;
 }
 
+static bool is_shortage(int r) {
+        return r == -ENOMEM || r == -EINTR || r == -EMFILE || r == -ENFILE || r == -ENOSPC;
+}
+
 /**
  * module_load() - load a livepatch module; blocks
  * @path: the file, in a place that nobody else can write to, named as the module and `.ko`
  * @error: names the refusal; the kernel's log lines follow the sentence, each on a line
  *
  * Return: 0 when the transition has begun (or, for a module that is no livepatch, when it is
- * loaded), or a negative errno; then nothing of the module is left in the kernel.
+ * loaded), or a negative errno; then nothing of the module is left in the kernel. A shortage keeps its own number, for
+ * who may try it again.
  */
 int module_load(const Kernel *k, const char *path, sd_bus_error *error) {
         char name[HOTPATCH_MODULE_NAME_MAX + 1];
         _cleanup_kernel_log_free_ KernelLog *mark = NULL;
         _cleanup_free_ char *log = NULL;
         Refusal refusal;
-        int r;
+        int r, named;
 
         r = name_from_path(path, name);
         if (r < 0)
@@ -213,10 +218,11 @@ int module_load(const Kernel *k, const char *path, sd_bus_error *error) {
         if (!log)
                 return -ENOMEM;
         refusal = refusal_find(k, r, log);
-        return sd_bus_error_setf(error, refusal.name,
+        named = sd_bus_error_setf(error, refusal.name,
                 "The kernel refused to load module '%s': %s (%s)%s%s",
                 name, refusal.meaning ?: "it gave no reason we know", strerror(-r),
                 *log ? "\n" : "", log);
+        return is_shortage(r) ? r : named;
 }
 
 /**

@@ -540,6 +540,20 @@ def test_what_was_postponed_and_is_refused(pki):
         assert patch(w, 'hp-two')['Wanted'] and strikes(w, 'hp-two') == 0
 
 
+def test_what_was_postponed_and_cannot_be_looked_at(pki):
+    """The job is given up: the others are seen to, and it does not pass a trial."""
+    with stalled(pki) as w:
+        w.machine.write('fake/open-fails', '1000 sys/kernel/livepatch/hp_two/transition\n')
+        w.machine.kernel.stall = False
+        wait_for('the end of the job', lambda: [j[4] for j in w.root.call('ListJobs') if j[1] == 'restore'] == ['failed'], 60)
+        assert len(trials(w)) == 1, trials(w)
+        os.unlink(w.machine.path('fake/open-fails'))
+        # By what it requires, which can be looked at again, or not yet.
+        wait_for('the other', lambda: patch(w, 'hp-three')['RestoreResult'] in ('restored', 'failed'))
+        got = patch(w, 'hp-two')
+        assert got['RestoreResult'] == 'failed' and got['RestoreReason'], got
+
+
 def test_what_was_postponed_and_is_switched_off_meanwhile(pki):
     with stalled(pki) as w:
         w.machine.write('etc/hotpatch/disable', '')

@@ -296,6 +296,29 @@ def test_what_was_superseded_comes_back_at_the_second_try(pki):
         assert returned(w) == [['hp-one']], returned(w)
 
 
+def test_what_is_back_stays_although_a_look_failed(pki):
+    """The end of its transition could not be seen for a moment: nobody takes it out for that."""
+    with start(pki) as w:
+        w.machine.stage('hp-one')
+        w.machine.stage('hp-two', supersedes=['hp-one'])
+        apply(w, 'hp-one')
+        apply(w, 'hp-two')
+        end = w.machine.kernel.end
+        w.machine.kernel.end = lambda module, enabled: end(module, enabled) if module != 'hp_one' else None
+        w.machine.say(*warn('hp_two'))
+        wait_for('the old one on its way', lambda: w.machine.livepatches() == ['hp_one'])
+        before = os.stat(w.machine.path('sys/module/hp_one')).st_ino
+        w.machine.write('fake/open-fails', '12 sys/kernel/livepatch/hp_one/transition\n')
+        w.machine.kernel.end = end
+        (job,) = wait_for('the rollback', lambda: jobs(w, 'rollback'))
+        result = w.root.finish((job[0], job[7]))
+        assert result[0] == 'done' and 'brought back' not in result[2], result
+        assert not os.path.exists(w.machine.path('fake/open-fails'))
+        clean(w, ['hp_one'])
+        assert os.stat(w.machine.path('sys/module/hp_one')).st_ino == before
+        assert returned(w) == [['hp-one']], returned(w)
+
+
 def bring_back(w):
     """hp-one has passed its trial, and is there in the place of hp-two, which has not."""
     w.machine.stage('hp-one')
