@@ -257,6 +257,24 @@ static int settle_trials(const Aftermath *a) {
         return r;
 }
 
+/* What a boot had to put back and did not: no trial of it is there, but what it has superseded is. */
+static int adopt_waiting(const Aftermath *a) {
+        AdmittedRecord *records;
+        size_t n;
+        int r;
+
+        r = store_admitted_list(a->store, &records, &n);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; r >= 0 && i < n; i++) {
+                _cleanup_free_ char *restore = aftermath_restore_transaction(a->boot_id, records[i].order);
+
+                r = restore ? store_superseded_adopt_waiting(a->store, records[i].order, restore) : -ENOMEM;
+        }
+        admitted_records_free(records, n);
+        return r;
+}
+
 /* --- the intent --- */
 
 static void tell_interrupted(const Intent *i) {
@@ -372,5 +390,7 @@ int aftermath_settle(const Store *s, int root_fd, sd_id128_t boot_id, uint64_t n
         const Aftermath a = { .store = s, .root_fd = root_fd, .boot_id = boot_id, .now_usec = now_usec };
         int r = settle_intents(&a);
 
-        return r < 0 ? r : settle_trials(&a);
+        if (r >= 0)
+                r = settle_trials(&a);
+        return r < 0 ? r : adopt_waiting(&a);
 }

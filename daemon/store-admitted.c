@@ -74,6 +74,11 @@ bool admitted_record_displaces(const AdmittedRecord *r, const char *id, uint64_t
         return order < r->order && (strv_contains(r->supersedes, id) || strv_contains(r->replaced, id));
 }
 
+/** admitted_record_provides() - does it fulfil a requirement of @id? It is that patch, or supersedes it. */
+bool admitted_record_provides(const AdmittedRecord *r, const char *id) {
+        return streq(r->id, id) || strv_contains(r->supersedes, id);
+}
+
 /** admitted_records_free() - free an array from store_admitted_list() */
 void admitted_records_free(AdmittedRecord *records, size_t n) {
         for (size_t i = 0; i < n; i++)

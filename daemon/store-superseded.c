@@ -10,10 +10,12 @@
  *
  * Once a trial has passed its record is deleted, and with it the reason to keep the folder:
  * store_open() drops folders of transactions that are neither on trial nor, as long as an intent is
- * open, possibly still under way.
+ * open, possibly still under way. One that waits for a restore is kept, too: its trial begins when the patch is put
+ * back, which is later than the start of the machine, or in another boot, when the kernel had no time for it.
  */
 
 #include <fcntl.h>
+#include <inttypes.h>
 
 #include "bundle/manifest.h"
 #include "daemon/store-internal.h"
@@ -315,25 +317,115 @@ int store_superseded_drop(const Store *s, const char *transaction) {
         return fsync(s->superseded_fd) < 0 ? -errno : 0;
 }
 
-/* A trial that cannot be read is one all the same. */
-static int drop_ended(_unused_ int dir_fd, const char *name, void *userdata) {
-        const Store *s = userdata;
+/** struct Admitted - all that is wanted, for a walk over the folders */
+typedef struct Admitted {
+        const Store *store;
+        AdmittedRecord *records;
+        size_t n;
+        uint64_t order; /* adopt_waiting(): of whom */
+        const char *to;
+} Admitted;
+
+/* Is it the name of a restore of this patch, in whichever boot? See aftermath_restore_transaction(). */
+static bool is_restore_of(const char *name, uint64_t order) {
+        char suffix[sizeof("-restore-") + 20];
+
+        (void) snprintf(suffix, sizeof(suffix), "-restore-%" PRIu64, order);
+        return endswith(name, suffix);
+}
+
+static bool is_displaced(const Admitted *a, const AdmittedRecord *old) {
+        for (size_t i = 0; i < a->n; i++)
+                if (admitted_record_displaces(&a->records[i], old->id, old->order))
+                        return true;
+        return false;
+}
+
+/* Are patches kept there in whose place others are still wanted? A place in the order can be given away again. */
+static int holds_displaced(const Admitted *a, const char *name) {
+        AdmittedRecord *old;
+        bool found = false;
+        size_t n;
         int r;
 
-        if (!manifest_id_is_valid(name) || faccessat(s->trials_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) >= 0)
+        r = store_superseded_list(a->store, name, &old, &n);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; !found && i < n; i++)
+                found = is_displaced(a, &old[i]);
+        admitted_records_free(old, n);
+        return found;
+}
+
+/* Return: whether it waits for a patch to be put back, or a negative errno. */
+static int waits_for_restore(const Admitted *a, const char *name) {
+        for (size_t i = 0; i < a->n; i++)
+                if (is_restore_of(name, a->records[i].order))
+                        return holds_displaced(a, name);
+        return false;
+}
+
+/* A trial that cannot be read is one all the same. */
+static int drop_ended(_unused_ int dir_fd, const char *name, void *userdata) {
+        const Admitted *a = userdata;
+        int r;
+
+        if (!manifest_id_is_valid(name) || faccessat(a->store->trials_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) >= 0)
                 return 0;
-        /* What cannot be deleted harms nobody: the next start tries again. */
-        r = store_superseded_drop(s, name);
+        r = waits_for_restore(a, name);
+        /* What cannot be read or deleted harms nobody: the next start tries again. */
+        if (r == 0)
+                r = store_superseded_drop(a->store, name);
         return r == -ENOMEM ? r : 0;
 }
 
-/** store_superseded_clean() - drop what belongs to no trial. Return: 0 or a negative errno. */
+/**
+ * store_superseded_clean() - drop what belongs to no trial, neither to one that is nor to one that comes
+ *
+ * Return: 0 or a negative errno.
+ */
 int store_superseded_clean(const Store *s) {
         _cleanup_(intent_done) Intent intent = { 0 };
+        Admitted a = { .store = s };
+        int r;
 
         if (store_intent_read(s, &intent) != -ENOENT)
                 return 0;
-        return store_walk(s->superseded_fd, drop_ended, (void *) s);
+        r = store_admitted_list(s, &a.records, &a.n);
+        if (r < 0)
+                return r;
+        r = store_walk(s->superseded_fd, drop_ended, &a);
+        admitted_records_free(a.records, a.n);
+        return r;
+}
+
+static int adopt_waiting(_unused_ int dir_fd, const char *name, void *userdata) {
+        const Admitted *a = userdata;
+        int r;
+
+        if (!is_restore_of(name, a->order) || faccessat(a->store->trials_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) >= 0)
+                return 0;
+        r = holds_displaced(a, name);
+        return r > 0 ? store_superseded_adopt(a->store, name, a->to) : r == -ENOMEM ? r : 0;
+}
+
+/**
+ * store_superseded_adopt_waiting() - a boot has ended without a trial of a patch that it was to put back
+ * @order: of that patch
+ * @to: the transaction that puts it back in this boot
+ *
+ * Return: 0 (also when nothing waits) or a negative errno.
+ */
+int store_superseded_adopt_waiting(const Store *s, uint64_t order, const char *to) {
+        Admitted a = { .store = s, .order = order, .to = to };
+        int r;
+
+        r = store_admitted_list(s, &a.records, &a.n);
+        if (r < 0)
+                return r;
+        r = store_walk(s->superseded_fd, adopt_waiting, &a);
+        admitted_records_free(a.records, a.n);
+        return r;
 }
 
 /* --- damage --- */

@@ -52,6 +52,7 @@ typedef struct AdmittedRecord {
 } AdmittedRecord;
 
 void admitted_record_done(AdmittedRecord *r);
+bool admitted_record_provides(const AdmittedRecord *r, const char *id) _nonnull_(1, 2);
 bool admitted_record_displaces(const AdmittedRecord *r, const char *id, uint64_t order) _nonnull_(1, 2);
 
 /** struct Intent - what is about to be done to the kernel; strings owned */
@@ -183,6 +184,7 @@ int store_superseded_forget(const Store *s, const char *transaction, const char 
 int store_superseded_find(const Store *s, const char *id, const char *except, char **ret_transaction,
                 AdmittedRecord *ret) _must_check_;
 int store_superseded_adopt(const Store *s, const char *from, const char *to) _must_check_;
+int store_superseded_adopt_waiting(const Store *s, uint64_t order, const char *to) _must_check_;
 int store_superseded_drop(const Store *s, const char *transaction) _must_check_;
 int store_superseded_clean(const Store *s) _must_check_;
 
