@@ -102,10 +102,17 @@ static bool is_forbidden(const Restore *r, const sd_bus_error *error) {
         return sd_bus_error_has_name(error, HOTPATCH_ERROR("ForbiddenByPolicy")) && !r->config->forbid_unreadable;
 }
 
+/* It, or what supersedes it. */
 static bool is_on_its_way(const Restore *r, const char *id) {
-        const char *result = restored_find(&r->report, id);
+        for (size_t i = 0; i < r->n_candidates; i++) {
+                const AdmittedRecord *record = r->candidates[i].record;
+                const char *result = restored_find(&r->report, record->id);
 
-        return result && (streq(result, "postponed") || streq(result, "unfinished"));
+                if (result && admitted_record_provides(record, id) &&
+                    (streq(result, "postponed") || streq(result, "unfinished")))
+                        return true;
+        }
+        return false;
 }
 
 /* Nothing speaks against it but that the kernel has no time: hotpatchd puts it back later, see daemon/restore-rest.c. */
