@@ -11,6 +11,7 @@
 
 #include "daemon/baseline-internal.h"
 #include "daemon/bus.h"
+#include "daemon/facts.h"
 #include "daemon/manager.h"
 #include "daemon/messages.h"
 #include "daemon/record.h"
@@ -18,6 +19,7 @@
 #include "daemon/store-baseline.h"
 #include "daemon/store-forced.h"
 #include "dbus/errors.h"
+#include "livepatch/state.h"
 #include "util/str.h"
 
 /* 2026-01-01: no machine has this program since before; a clock without a battery begins in 1970, or with the date of
@@ -296,10 +298,19 @@ int baseline_prepare(Baseline *b, BaselineFacts *ret_facts, BaselineState *ret_n
         return r < 0 ? r : baseline_state_copy(&b->state, ret_next);
 }
 
+static bool is_in_force(const Manager *m, const char *id) {
+        _cleanup_(admitted_record_done) AdmittedRecord record = { 0 };
+        LivepatchState state;
+
+        return store_admitted_find(m->store, id, &record) >= 0 &&
+                livepatch_state(m->kernel, record.module, &state) >= 0 && state == LIVEPATCH_PATCHED &&
+                facts_record_fits(m->kernel, &record) > 0;
+}
+
 /*
- * What hotpatch-restore could not bring back under the new kernel; what the policy forbids or other kernels have is no
- * failure of the baseline. For one that needed no restart that is older news. Of the reason only its sentence: what the
- * kernel wrote about it stands below that, and is told with the patch.
+ * What hotpatch-restore could not bring back under the new kernel, and nobody has since; what the policy forbids or other
+ * kernels have is no failure of the baseline. For one that needed no restart that is older news. Of the reason only its
+ * sentence: what the kernel wrote about it stands below that, and is told with the patch.
  */
 static int find_boot_check(Baseline *b, BaselineFacts *f) {
         _cleanup_(restored_done) Restored restored = { 0 };
@@ -311,7 +322,7 @@ static int find_boot_check(Baseline *b, BaselineFacts *f) {
             restored_read(kernel_root_fd(b->manager->kernel), &restored) < 0)
                 return 0;
         for (size_t i = 0; !text && restored.ids && restored.ids[i]; i++)
-                if (streq(restored.results[i], "failed") &&
+                if (streq(restored.results[i], "failed") && !is_in_force(b->manager, restored.ids[i]) &&
                     str_printf(&text, "patch '%s' was not restored after the restart%s%.*s", restored.ids[i],
                              *restored.reasons[i] ? ": " : "", (int) strcspn(restored.reasons[i], "\n"),
                              restored.reasons[i]) < 0)

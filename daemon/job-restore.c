@@ -19,6 +19,7 @@
 
 static int on_begin(Job *j) {
         job_wait_stop(j);
+        j->touched = true; /* what follows is no refusal, though there is no intent */
         job_record(j, HOTPATCH_MESSAGE_JOB_STARTED, LOG_NOTICE, j->ids[0], NULL,
                 "Job %" PRIu32 " puts '%s' back, which was postponed at the start of the machine", j->id, j->ids[0]);
         job_return(j, j->ids);

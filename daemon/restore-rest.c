@@ -5,9 +5,10 @@
  * hold up the start of the machine for it. What it could not even begin for that reason it reports as `postponed`; when
  * no transition is under way any more these are put back here, one after the other, each by a job of its own.
  *
- * Once: before anything is tried the report says that it failed, and only afterwards how it went. So a daemon that dies
- * over it does not begin again, nor does the next. Nothing else of a restore is tried a second time: what was refused for a
- * cause would be refused again.
+ * Once: before anything is tried the report says `unfinished`, and only afterwards how it went. So a daemon that dies
+ * over it does not begin again, nor does the next, which only looks how that ended: what hotpatch-restore has begun and
+ * did not see the end of is told by the same word. Nothing else of a restore is tried a second time: what was refused for
+ * a cause would be refused again.
  *
  * That a transition has ended is looked at every few seconds. The kernel says it in its log, but the log of a machine that
  * starts overflows, and this goes on only while something waits.
@@ -81,11 +82,33 @@ static bool is_in_force(const Manager *m, const char *module) {
         return livepatch_state(m->kernel, module, &state) >= 0 && state == LIVEPATCH_PATCHED;
 }
 
+/* Return: whether the report is not final yet. No job may run. */
+static bool settle_one(const RestoreRest *r, const AdmittedRecord *record) {
+        LivepatchState state;
+
+        if (livepatch_state(r->manager->kernel, record->module, &state) < 0 || state == LIVEPATCH_PATCHING)
+                return true;
+        if (state == LIVEPATCH_PATCHED)
+                (void) report(r, record->id, "restored", "");
+        else
+                (void) give_up(r, record->id, "It was being put back, and did not come into force");
+        return false;
+}
+
+/* What was begun, and nobody has seen the end of. Return: whether the kernel is still at it. */
+static bool settle(const RestoreRest *r, const Restored *restored, const AdmittedRecord *records, size_t n) {
+        bool waiting = false;
+
+        for (size_t i = 0; i < n; i++)
+                if (streq_ptr(restored_find(restored, records[i].id), "unfinished"))
+                        waiting = settle_one(r, &records[i]) || waiting;
+        return waiting;
+}
+
 /* It, or what supersedes it. */
 static bool is_provided(const Manager *m, const char *id, const AdmittedRecord *records, size_t n) {
         for (size_t i = 0; i < n; i++)
-                if ((streq(records[i].id, id) || strv_contains(records[i].supersedes, id)) &&
-                    is_in_force(m, records[i].module))
+                if (admitted_record_provides(&records[i], id) && is_in_force(m, records[i].module))
                         return true;
         return false;
 }
@@ -134,32 +157,53 @@ static bool put_back(RestoreRest *r, const AdmittedRecord *record, const char *m
                 return give_up(r, record->id, forced ?: lacks);
         if (is_in_force(r->manager, record->module))
                 return report(r, record->id, "present", "");
-        if (!report(r, record->id, "failed", "It was being put back after the start of the machine"))
+        if (!report(r, record->id, "unfinished", "It is being put back"))
                 return false;
         k = job_start_restore(r->manager, record);
         return k < 0 ? give_up(r, record->id, strerror(-k)) : false; /* restore_rest_over() goes on */
 }
 
 /* Return: whether there may be more to do at once. */
-static bool look(RestoreRest *r) {
-        _cleanup_(restored_done) Restored restored = {};
+static bool look_at(RestoreRest *r, const Restored *restored, const AdmittedRecord *records, size_t n) {
         const AdmittedRecord *next;
-        AdmittedRecord *records;
         const char *missing;
-        bool more = false;
-        size_t n;
+        bool waiting;
 
-        if (restored_read(kernel_root_fd(r->manager->kernel), &restored) < 0)
-                return false;
-        if (store_admitted_list(r->manager->store, &records, &n) < 0) {
+        if (manager_running_job(r->manager)) {
                 look_again(r, LOOK_USEC);
                 return false;
         }
-        next = pick(r->manager, &restored, records, n, &missing);
-        if (next && (manager_running_job(r->manager) || livepatch_transition_running(r->manager->kernel, NULL) > 0))
+        waiting = settle(r, restored, records, n);
+        next = pick(r->manager, restored, records, n, &missing);
+        /* What cannot be read may be one that runs, and there is only one try. */
+        if (next && livepatch_transition_running(r->manager->kernel, NULL) == 0)
+                return put_back(r, next, missing);
+        if (next || waiting)
                 look_again(r, LOOK_USEC);
-        else if (next)
-                more = put_back(r, next, missing);
+        return false;
+}
+
+/* There is none, or it will never be readable. What else keeps it from being read passes. */
+static bool is_no_report(int r) {
+        return r == -ENOENT || r == -EBADMSG;
+}
+
+/* Return: whether there may be more to do at once. */
+static bool look(RestoreRest *r) {
+        _cleanup_(restored_done) Restored restored = {};
+        AdmittedRecord *records;
+        bool more;
+        size_t n;
+        int k;
+
+        k = restored_read(kernel_root_fd(r->manager->kernel), &restored);
+        if (is_no_report(k))
+                return false;
+        if (k < 0 || store_admitted_list(r->manager->store, &records, &n) < 0) {
+                look_again(r, LOOK_USEC);
+                return false;
+        }
+        more = look_at(r, &restored, records, n);
         admitted_records_free(records, n);
         return more;
 }
@@ -177,9 +221,13 @@ static int on_look(_unused_ sd_event_source *source, _unused_ uint64_t usec, voi
 /** restore_rest_start() - put back what was postponed at the start of the machine, if anything was; returns at once */
 void restore_rest_start(Manager *m) {
         _cleanup_(restored_done) Restored restored = {};
+        int r;
 
-        if (m->restore_rest || restored_read(kernel_root_fd(m->kernel), &restored) < 0 ||
-            !strv_contains(restored.results, "postponed"))
+        if (m->restore_rest)
+                return;
+        r = restored_read(kernel_root_fd(m->kernel), &restored);
+        if (is_no_report(r) || (r >= 0 && !strv_contains(restored.results, "postponed") &&
+                                !strv_contains(restored.results, "unfinished")))
                 return;
         m->restore_rest = calloc(1, sizeof(*m->restore_rest));
         if (!m->restore_rest)
@@ -199,6 +247,7 @@ void restore_rest_over(Manager *m, const Job *j) {
 
         if (!m->restore_rest)
                 return;
-        if (report(m->restore_rest, j->ids[0], good ? "restored" : "failed", good ? "" : strempty(j->error.message)))
-                look_again(m->restore_rest, SOON_USEC);
+        /* If that cannot be written, the next look finds out by itself. */
+        (void) report(m->restore_rest, j->ids[0], good ? "restored" : "failed", good ? "" : strempty(j->error.message));
+        look_again(m->restore_rest, SOON_USEC);
 }

@@ -425,7 +425,7 @@ def test_shut_down_in_order_while_on_trial(pki):
 
 
 def test_a_patch_that_did_not_come_back(pki):
-    for result, phase in (('failed', 'boot-check-failed'), ('forbidden', None)):
+    for result, phase in (('failed', 'boot-check-failed'), ('forbidden', None), ('unfinished', None)):
         with World(pki) as w:
             open_window(w)
             installed(w, BOOT_ID='0' * 31 + '1', PHASE='restarting', KERNEL=RELEASE)
@@ -437,6 +437,22 @@ def test_a_patch_that_did_not_come_back(pki):
                 assert text.endswith("patch 'hp-one' was not restored after the restart: It is gone"), text
                 out, _ = ctl(w, 'calendar')
                 assert '1 failed' in out, out
+
+
+def test_a_patch_that_came_back_later(pki):
+    """What the kernel says counts, whatever was said of the start of the machine."""
+    with World(pki) as w:
+        open_window(w)
+        begin(w)
+        w.machine.stage('hp-one')
+        assert w.root.finish(w.root.apply('hp-one'))[0] == 'done'
+        w.daemon.kill()
+        installed(w, BOOT_ID='0' * 31 + '1', PHASE='restarting', KERNEL=RELEASE)
+        w.machine.write('run/hotpatch/restored', 'FORMAT=1\nID=hp-one\nRESULT=failed\nREASON=It is gone\nEND=1\n')
+        w.daemon.start()
+        w.root = w.client()
+        wait_for('the look', lambda: w.root.get(ROOT, MANAGER, 'BaselineState') != 'restarting')
+        assert w.root.get(ROOT, MANAGER, 'BaselineState') in ('verifying', 'reached'), w.root.get(ROOT, MANAGER, 'BaselineText')
 
 
 def test_crashed_in_trial(pki):

@@ -488,6 +488,7 @@ def test_a_transition_that_does_not_end_is_left_behind(pki):
         assert restore(w, '--check')[0] != 0
         w.machine.kernel.stall = False
         wait_for('the end of the transition', lambda: w.root.patches() == {'hp-one': 'active'})
+        wait_for('the report', lambda: patch(w, 'hp-one')['RestoreResult'] == 'restored')
         assert restore(w, '--check')[0] == 0
 
 
@@ -569,6 +570,7 @@ def test_killed_while_it_puts_back_what_was_postponed(pki):
         w.machine.kernel.stall = False
         wait_for('the job', lambda: [j for j in w.root.call('ListJobs') if j[1] == 'restore'])
         wait_for('the record of its trial', lambda: len(trials(w)) == 2)
+        assert patch(w, 'hp-two')['RestoreResult'] == 'unfinished', patch(w, 'hp-two')
         w.daemon.kill()
         os.unlink(w.machine.path('fake/insert-msec'))
         w.daemon.start()
@@ -578,6 +580,80 @@ def test_killed_while_it_puts_back_what_was_postponed(pki):
         reboot(w)
         wait_for('all', lambda: set(w.root.patches().values()) == {'active'})
         assert strikes(w, 'hp-two') == 0
+
+
+def test_killed_while_the_kernel_ends_it(pki):
+    """What the daemon was putting back comes into force without it, and the next one says so."""
+    with stalled(pki) as w:
+        w.machine.write('fake/insert-msec', '1000\n')
+        w.machine.kernel.stall = False
+        wait_for('the job', lambda: [j for j in w.root.call('ListJobs') if j[1] == 'restore'])
+        w.machine.kernel.stall = True
+        wait_for('the transition', lambda: w.root.patches()['hp-two'] == 'transition')
+        w.daemon.kill()
+        os.unlink(w.machine.path('fake/insert-msec'))
+        w.daemon.start()
+        w.root = w.client()
+        assert patch(w, 'hp-two')['RestoreResult'] == 'unfinished', patch(w, 'hp-two')
+        w.machine.kernel.stall = False
+        wait_for('all', lambda: set(w.root.patches().values()) == {'active'})
+        wait_for('the report', lambda: [patch(w, i)['RestoreResult'] for i in ('hp-one', 'hp-two', 'hp-three')] == ['restored'] * 3)
+        # hp-three's.
+        assert len([j for j in w.root.call('ListJobs') if j[1] == 'restore']) == 1, w.root.call('ListJobs')
+
+
+def superseded(w):
+    """The folders of superseded patches: transaction and what is in it."""
+    top = w.machine.path('var/lib/hotpatch/superseded')
+    return {i: sorted(os.listdir(os.path.join(top, i))) for i in os.listdir(top)}
+
+
+def stalled_behind(w, *more):
+    """hp-x stalls at the start of the machine; hp-two, which was on trial, has taken the place of hp-one."""
+    w.machine.open_log()
+    w.start()
+    w.machine.stage('hp-x', functions=(('vmlinux', 'hp_other'),))
+    w.machine.stage('hp-one')
+    w.machine.stage('hp-three', functions=(('vmlinux', 'hp_third'),), requires=['hp-one'])
+    w.machine.stage('hp-two', supersedes=['hp-one'])
+    for i in ('hp-x', 'hp-one', *more, 'hp-two'):
+        assert w.root.finish(w.root.apply(i))[0] == 'done'
+    w.machine.kernel.stall = True
+    reboot(w)
+    assert [patch(w, i)['RestoreResult'] for i in ('hp-x', *more, 'hp-two')] == ['unfinished'] + ['postponed'] * (1 + len(more)), \
+        [patch(w, i)['RestoreReason'] for i in ('hp-x', *more, 'hp-two')]
+
+
+def test_what_was_postponed_fails_its_trial(pki):
+    """What it had superseded comes back, although its trial began long after the start of the machine, or in a later boot."""
+    for boots in (1, 2):
+        with World(pki) as w:
+            stalled_behind(w)
+            if boots == 2:
+                (name, files), = superseded(w).items()
+                power_off(w, clean=True)
+                top = w.machine.path('var/lib/hotpatch/superseded')
+                # power_off() gives names of files no other boot.
+                os.rename(os.path.join(top, name), os.path.join(top, name.replace(BOOT.replace('-', ''), 'b' * 32)))
+                assert restore(w)[0] == 0
+                w.daemon.start()
+                w.root = w.client()
+                assert superseded(w) == {name: files} and len(files) == 2, (name, superseded(w))
+                assert patch(w, 'hp-two')['RestoreResult'] == 'postponed', patch(w, 'hp-two')
+            w.machine.kernel.stall = False
+            wait_for('the rest', lambda w=w: patch(w, 'hp-two')['RestoreResult'] == 'restored')
+            assert patch(w, 'hp-two')['TrialKind'] == 'restore' and w.root.patches()['hp-two'] == 'active'
+            w.machine.say(*warn('hp_two'))
+            wait_for('the rollback', lambda w=w: w.root.patches().get('hp-one') == 'active')
+            assert sorted(w.machine.loaded()) == ['hp_one', 'hp_x'] and w.root.patches()['hp-two'] == 'staged', w.root.patches()
+
+
+def test_what_requires_a_postponed_one_that_superseded(pki):
+    with World(pki) as w:
+        stalled_behind(w, 'hp-three')
+        w.machine.kernel.stall = False
+        wait_for('the rest', lambda: [patch(w, i)['RestoreResult'] for i in ('hp-two', 'hp-three')] == ['restored'] * 2)
+        assert sorted(w.machine.loaded()) == ['hp_three', 'hp_two', 'hp_x'], w.machine.loaded()
 
 
 def test_a_damaged_strike_is_a_quarantine(pki):
