@@ -113,9 +113,14 @@ static bool is_forbidden(const PatchInfo *p) {
         return patch_is_missing(p) && !p->quarantined && streq_ptr(p->restore_result, "forbidden");
 }
 
+/* The kernel had no time for it at the start of the machine. */
+static bool is_postponed(const PatchInfo *p) {
+        return patch_is_missing(p) && !p->quarantined && streq_ptr(p->restore_result, "postponed");
+}
+
 /* Wanted for this kernel, and not in force. */
 static bool is_missing(const PatchInfo *p) {
-        return patch_is_missing(p) && !p->quarantined && !is_for_other_kernel(p) && !is_forbidden(p);
+        return patch_is_missing(p) && !p->quarantined && !is_for_other_kernel(p) && !is_forbidden(p) && !is_postponed(p);
 }
 
 /* The machine went down with it, and it was staged again. */
@@ -228,6 +233,8 @@ static const State states[] = {
           "Restart the machine to be rid of %s", ", " },
         { is_missing, LEVEL_ALERT, "Wanted, but not in force: %s",
           "See why with 'hotpatchctl show %1$s', then 'hotpatchctl apply %1$s'", " " },
+        { is_postponed, LEVEL_ATTENTION, "Not in force yet, as another transition has not ended: %s",
+          "Wait: hotpatchd puts back %s when the transition is over", ", " },
         { is_forbidden, LEVEL_ALERT, "Not restored, because the policy of this machine forbids it: %s",
           "Change 'Forbid' of [Policy] in hotpatchd.conf and apply it again, or 'hotpatchctl remove %s'", " " },
         { is_quarantined, LEVEL_ALERT, "Quarantined, because the machine went down with it twice: %s",

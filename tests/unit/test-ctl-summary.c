@@ -96,6 +96,22 @@ START_TEST(findings_are_said_by_their_severity) {
 }
 END_TEST
 
+START_TEST(what_hotpatchd_puts_back_is_waited_for) {
+        PatchInfo patches[] = {
+                PATCH("hp-good", "active", .wanted = true),
+                PATCH("hp-late", "staged", .wanted = true, .restore_result = (char *) "postponed"),
+        };
+        ManagerInfo manager = MANAGER;
+        Summary *s = summary(manager, patches, 2, NULL, 0);
+
+        ck_assert_int_eq(s->level, LEVEL_ATTENTION);
+        expect_in(s->safety, "another transition has not ended: hp-late");
+        ck_assert_uint_eq(strv_length(s->todo), 1);
+        expect_in(s->todo[0], "hotpatchd puts back hp-late");
+        summary_free(s);
+}
+END_TEST
+
 START_TEST(what_is_wanted_and_not_in_force_is_told_apart) {
         char *strikes[] = { (char *) "It went down", (char *) "Again", NULL };
         PatchInfo patches[] = {
@@ -339,6 +355,7 @@ static Suite *suite(void) {
         tcase_add_test(t, active_patches_count_their_fixes_but_not_other_peoples);
         tcase_add_test(t, a_staged_patch_waits_only_if_it_fits_this_kernel);
         tcase_add_test(t, findings_are_said_by_their_severity);
+        tcase_add_test(t, what_hotpatchd_puts_back_is_waited_for);
         tcase_add_test(t, what_is_wanted_and_not_in_force_is_told_apart);
         tcase_add_test(t, a_machine_that_fell_off_its_year);
         tcase_add_test(t, when_it_restarts);
