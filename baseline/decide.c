@@ -15,8 +15,8 @@
  * boot's own clock.
  *
  * A failed baseline, a missed one too, is not tried again by itself: the same would happen again, to a machine
- * that runs. The next baseline takes its place, or InstallBaseline of an administrator begins it anew. Only where the old
- * kernel came back, nothing has to be tried: it goes on when the new one runs.
+ * that runs. The next baseline takes its place, or InstallBaseline of an administrator begins it anew. Only where
+ * the old kernel came back, nothing has to be tried: it goes on when the new one runs.
  *
  * A transition that was forced wants the machine restarted, and soon: nothing more is applied before. So the newest
  * baseline is gone through once more, out of turn, and ends with a restart also where there is nothing new to install.
@@ -102,7 +102,8 @@ static int missed(const Context *c) {
         const char *reached = c->s->reached;
 
         if (c->s->forced)
-                return fail(c, BASELINE_MISSED, "it could not be installed again in time; the machine still has to restart");
+                return fail(c, BASELINE_MISSED,
+                            "it could not be installed again in time; the machine still has to restart");
         if (!reached && calendar_baseline_at(c->p, c->s->since_usec, &before) >= 0)
                 reached = before.name;
         enter(c, BASELINE_FAILED);
@@ -118,8 +119,8 @@ static int wait_for_next(const Context *c) {
         if (r >= 0)
                 c->d->wake_usec = next.day_usec;
         if (c->disabled && (r >= 0 || r == -ENOENT))
-                return say(c, "Baselines are not planned on this machine (%s); 'Enable=yes' in [Baseline] of hotpatchd.conf "
-                           "switches them on", c->disabled);
+                return say(c, "Baselines are not planned on this machine (%s); 'Enable=yes' in [Baseline] of "
+                           "hotpatchd.conf switches them on", c->disabled);
         if (r == -ENOENT)
                 return say(c, "The calendar has no baseline any more");
         if (r < 0)
@@ -158,8 +159,8 @@ static bool is_in_work(BaselinePhase phase) {
         return phase == BASELINE_DUE || phase == BASELINE_PLANNED || phase == BASELINE_DOWNLOADED;
 }
 
-/* Only an unplanned one, or one whose day has come, is in work or was missed; a clock set back undoes the others. It does
- * not undo what was done to the machine, as by an installation that the power was taken from. */
+/* Only an unplanned one, or one whose day has come, is in work or was missed; a clock set back undoes the others.
+ * It does not undo what was done to the machine, as by an installation that the power was taken from. */
 static bool is_premature(const Context *c) {
         CalendarMonth m;
         bool undone = is_in_work(c->s->phase) || (c->s->phase == BASELINE_FAILED && c->s->cause == BASELINE_MISSED);
@@ -172,13 +173,22 @@ static bool is_premature(const Context *c) {
 static bool is_out_of_calendar(const Context *c) {
         int year, month;
 
-        return is_in_work(c->s->phase) && !c->s->bundle && c->s->deadline_usec == 0 && baseline_name_parse(c->s->name, &year, &month) >= 0 &&
-                !(c->p->months & (1U << (month - 1)));
+        return is_in_work(c->s->phase) && !c->s->bundle && c->s->deadline_usec == 0 &&
+                baseline_name_parse(c->s->name, &year, &month) >= 0 && !(c->p->months & (1U << (month - 1)));
+}
+
+/* The record of what was forced may be lost meanwhile; the boot that has to end is still this one. */
+static bool is_booked_here(const Context *c) {
+        return c->s->forced && sd_id128_equal(c->s->boot_id, c->f->boot_id);
+}
+
+static bool must_restart(const Context *c) {
+        return c->f->forced || is_booked_here(c);
 }
 
 /* The restart that it was for has been. */
 static bool is_pointless(const Context *c) {
-        return c->s->forced && !c->f->forced && is_in_work(c->s->phase);
+        return c->s->forced && !must_restart(c) && is_in_work(c->s->phase);
 }
 
 /* Return: 1: out of turn; 0: no */
@@ -210,7 +220,8 @@ static int decide_which(const Context *c) {
                 enter(c, BASELINE_DUE);
                 c->d->unplanned = c->disabled;
                 memcpy(c->d->name, due.name, sizeof(due.name));
-                r = say(c, "Baseline %s is due since %04d-%02d-%02d", due.name, due.day.year, due.day.month, due.day.day);
+                r = say(c, "Baseline %s is due since %04d-%02d-%02d", due.name, due.day.year, due.day.month,
+                        due.day.day);
                 return r < 0 ? r : 1;
         }
         if (is_premature(c)) {
@@ -249,7 +260,8 @@ static int run_backend(const Context *c, BaselineAction action, BaselinePhase ne
         }
 }
 
-/* The release that must run while an older one does; NULL: none. @kernel: what the run says, before what the bundle said. */
+/* The release that must run while an older one does; NULL: none. @kernel: what the run says, before what the bundle
+ * said. */
 static const char *missing_kernel(const Context *c, const char *kernel) {
         if (!kernel)
                 kernel = c->s->kernel;
@@ -275,12 +287,13 @@ static uint64_t first_moment(const Context *c) {
 static int decide_due(const Context *c) {
         if (c->f->run == BASELINE_RUN_NONE && first_moment(c) > c->f->now_usec) {
                 c->d->wake_usec = first_moment(c);
-                return say(c, "Baseline %s is due, and this machine asks its repositories later on its day", c->s->name);
+                return say(c, "Baseline %s is due, and this machine asks its repositories later on its day",
+                           c->s->name);
         }
         if (c->f->run == BASELINE_RUN_DONE && !c->f->run_restart && !missing_kernel(c, c->f->run_kernel)) {
-                enter(c, c->f->forced ? BASELINE_INSTALLED : BASELINE_VERIFYING);
+                enter(c, must_restart(c) ? BASELINE_INSTALLED : BASELINE_VERIFYING);
                 return say(c, "Baseline %s has nothing that this machine does not have%s", c->s->name,
-                           c->f->forced ? "; the machine only has to restart" : "");
+                           must_restart(c) ? "; the machine only has to restart" : "");
         }
         return run_backend(c, BASELINE_PLAN, BASELINE_PLANNED, "planned");
 }
@@ -305,8 +318,8 @@ static int decide_downloaded(const Context *c) {
         /* Not one of a clock that was set back. */
         if (c->s->again_usec > c->f->now_usec && c->s->again_usec <= c->f->now_usec + AGAIN_USEC) {
                 c->d->wake_usec = c->s->again_usec;
-                return say(c, "Baseline %s is downloaded; another package manager or the like was in the way, and it is "
-                           "tried again", c->s->name);
+                return say(c, "Baseline %s is downloaded; another package manager or the like was in the way, and "
+                           "it is tried again", c->s->name);
         }
         c->d->action = BASELINE_INSTALL;
         c->d->phase = BASELINE_INSTALLING;
@@ -315,7 +328,7 @@ static int decide_downloaded(const Context *c) {
 
 static int decide_ran(const Context *c) {
         bool here = sd_id128_equal(c->f->run_boot_id, c->f->boot_id);
-        bool restart = c->f->run_restart || missing_kernel(c, c->f->run_kernel) || c->f->forced;
+        bool restart = c->f->run_restart || missing_kernel(c, c->f->run_kernel) || must_restart(c);
 
         /* Who shut the machine down in the meantime has done what was left to do. */
         enter(c, restart && here ? BASELINE_INSTALLED : BASELINE_VERIFYING);
@@ -405,15 +418,17 @@ static bool is_too_late(const Context *c) {
         uint64_t deadline = baseline_deadline(c->s, c->p);
 
         /* Nobody has planned it here; whether the machine came to it in another way is not known. */
-        return !c->disabled && is_in_work(c->s->phase) && deadline > 0 && c->f->now_usec >= deadline && c->f->run != BASELINE_RUN_RUNNING;
+        return !c->disabled && is_in_work(c->s->phase) && deadline > 0 && c->f->now_usec >= deadline &&
+                c->f->run != BASELINE_RUN_RUNNING;
 }
 
 static int decide_phase(const Context *c) {
         switch (c->s->phase) {
         case BASELINE_DUE:
                 if (c->disabled)
-                        return say(c, "Baseline %s is due, and baselines are not planned on this machine (%s); 'Enable=yes' in "
-                                   "[Baseline] of hotpatchd.conf switches them on", c->s->name, c->disabled);
+                        return say(c, "Baseline %s is due, and baselines are not planned on this machine (%s); "
+                                   "'Enable=yes' in [Baseline] of hotpatchd.conf switches them on", c->s->name,
+                                   c->disabled);
                 return decide_due(c);
         case BASELINE_PLANNED:
                 return run_backend(c, BASELINE_DOWNLOAD, BASELINE_DOWNLOADED, "downloaded");

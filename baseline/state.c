@@ -295,6 +295,8 @@ static int begin(BaselineState *s, const BaselineDecision *d, const BaselineFact
                 s->deadline_usec = d->deadline_usec;
         }
         s->forced = d->forced;
+        if (d->forced)
+                s->boot_id = f->boot_id;
         s->deferrals = s->deferred_until_usec = s->first_restart_usec = s->again_usec = 0;
         drop_own_restart(s, f);
         /* A bundle has named the kernel, and does so in the next try as well. */

@@ -48,7 +48,8 @@ typedef enum BaselineCause {
  * @seen_run: id of the last installation that the state has taken notice of, whoever began it
  * @again_usec: an installation that could not begin is not tried again before; 0: it was not tried
  * @kernel: release that must run afterwards; NULL: not known, or the running one stays
- * @boot_id: boot in which it was installed, then the one in which it is verified
+ * @boot_id: boot in which it was booked because of a forced transition, or installed; then the one in which it is
+ *           verified
  * @clean: while it was verified, the machine was shut down in order
  * @restart_usec: when the machine is to restart, also for another reason than a baseline; 0: not decided
  * @restart_firm: a person named that time

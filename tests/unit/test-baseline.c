@@ -225,6 +225,32 @@ START_TEST(test_forced_and_restarted_meanwhile) {
 }
 END_TEST
 
+/* In the same boot: it still has to end. */
+START_TEST(test_forced_and_the_record_is_lost) {
+        go_to_forced();
+        facts.forced = NULL;
+        step(BASELINE_PLAN, BASELINE_DUE, "is being planned");
+        ck_assert(state.forced);
+        run(BASELINE_RUN_DONE, NULL);
+        step(BASELINE_ENTER, BASELINE_INSTALLED, "the machine only has to restart");
+}
+END_TEST
+
+START_TEST(test_forced_and_the_record_is_lost_after_the_download) {
+        go_to_forced();
+        run(BASELINE_RUN_DONE, NEW);
+        step(BASELINE_ENTER, BASELINE_PLANNED, "");
+        facts.forced = NULL;
+        step(BASELINE_DOWNLOAD, BASELINE_PLANNED, "");
+        run(BASELINE_RUN_DONE, NULL);
+        step(BASELINE_ENTER, BASELINE_DOWNLOADED, "");
+        facts.now_usec = at(2026, 8, 18, 22, 0);
+        step(BASELINE_INSTALL, BASELINE_INSTALLING, "");
+        run(BASELINE_RUN_DONE, NULL); /* and no new kernel */
+        step(BASELINE_ENTER, BASELINE_INSTALLED, "has to restart");
+}
+END_TEST
+
 START_TEST(test_forced_in_the_middle_of_a_baseline) {
         step(BASELINE_ENTER, BASELINE_DUE, "2026.07");
         facts.forced = FORCED;
@@ -848,6 +874,8 @@ static Suite *baseline_suite(void) {
         tcase_add_test(t, test_forced_and_nothing_to_install);
         tcase_add_test(t, test_forced_and_something_to_install);
         tcase_add_test(t, test_forced_and_restarted_meanwhile);
+        tcase_add_test(t, test_forced_and_the_record_is_lost);
+        tcase_add_test(t, test_forced_and_the_record_is_lost_after_the_download);
         tcase_add_test(t, test_forced_in_the_middle_of_a_baseline);
         tcase_add_test(t, test_forced_and_too_late);
         tcase_add_test(t, test_forced_and_the_next_one_is_due);
