@@ -14,7 +14,6 @@
 
 #include <syslog.h>
 
-#include "daemon/admit.h"
 #include "daemon/aftermath.h"
 #include "daemon/job-internal.h"
 #include "daemon/loaddir.h"
@@ -114,16 +113,6 @@ static int list_superseded(const Store *s, char *const *by, Intent *intent) {
         return r;
 }
 
-static uint64_t trial_seconds(const Manager *m, const AdmittedRecord *record) {
-        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-        _cleanup_close_ int fd = store_admitted_open(m->store, record->id);
-        _cleanup_verified_free_ Verified *v = NULL;
-
-        if (fd < 0 || admit_open(fd, m->root, &m->config->trust, record->admitted_usec, &v, &error) < 0)
-                return MANIFEST_TRIAL_SECONDS;
-        return verified_manifest(v)->trial_seconds;
-}
-
 /* Interrupted between the last commit and the record of the trial? */
 static int begin_trial(Manager *m, Job *j, sd_bus_error *error) {
         _cleanup_strv_free_ char **modules = NULL, **digests = NULL, **ids = NULL;
@@ -138,7 +127,7 @@ static int begin_trial(Manager *m, Job *j, sd_bus_error *error) {
         for (size_t i = 0; r >= 0 && i < n; i++) {
                 if (!strv_contains(j->committed, records[i].id) || trials_have(m->trials, records[i].id))
                         continue;
-                its_seconds = trial_seconds(m, &records[i]);
+                its_seconds = trials_seconds(m, &records[i]);
                 if (its_seconds > seconds)
                         seconds = its_seconds;
                 r = strv_extend(&ids, records[i].id);

@@ -11,19 +11,22 @@
 #include <inttypes.h>
 #include <syslog.h>
 
+#include "bundle/manifest.h"
+#include "daemon/admit.h"
 #include "daemon/bus.h"
 #include "daemon/dump.h"
 #include "daemon/job.h"
 #include "daemon/messages.h"
 #include "daemon/trial-checks.h"
 #include "daemon/trial-internal.h"
+#include "daemon/trial-length.h"
 #include "daemon/trial-selftest.h"
 #include "daemon/trial-units.h"
 #include "dbus/errors.h"
 #include "livepatch/state.h"
 #include "util/strv.h"
 
-/* As long as a trial after a start of the machine lasts at most: it has been in force before, see restore-trial.c. */
+/* As long as a trial after a start of the machine lasts at most: it has been in force before, see trial-length.c. */
 #define RETURN_TRIAL_USEC (10 * 60 * USEC_PER_SEC)
 
 /* --- those that were given up --- */
@@ -136,12 +139,6 @@ static void begin_from_now(Trials *t) {
         t->mark = t->log ? kernel_log_follower_sequence(t->log) : KERNEL_LOG_NOW;
 }
 
-static uint64_t clamp_length(const TrialPolicy *policy, uint64_t usec) {
-        if (usec < policy->min_usec)
-                usec = policy->min_usec;
-        return usec > policy->max_usec ? policy->max_usec : usec;
-}
-
 static int fill_record(Trials *t, const Job *j, const char *kind, char **ids, char **modules, char **digests,
                 uint64_t usec, TrialRecord *ret) {
         int r;
@@ -202,7 +199,7 @@ static int add_trial(Trials *t, TrialRecord *record, sd_bus_error *error) {
  */
 int trials_begin(Trials *t, const Job *j, char **ids, char **modules, char **digests, uint64_t seconds,
                 sd_bus_error *error) {
-        uint64_t usec = clamp_length(&t->manager->config->trial, seconds * USEC_PER_SEC);
+        uint64_t usec = trial_length(&t->manager->config->trial, seconds * USEC_PER_SEC);
         TrialsForgiven forgiven = j->unclean ? TRIALS_FAILED : TRIALS_GIVEN_UP;
         _cleanup_(trial_record_done) TrialRecord record = {};
         int r;
@@ -286,6 +283,30 @@ static int begin_return(Trials *t, const Job *j, char **ids, char **modules, cha
 }
 
 /**
+ * trials_seconds() - how long the manifest of an admitted patch asks to have it watched
+ * @record: its record; when the bundle cannot be read, what a manifest means that does not say
+ */
+uint64_t trials_seconds(const Manager *m, const AdmittedRecord *record) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_close_ int fd = store_admitted_open(m->store, record->id);
+        _cleanup_verified_free_ Verified *v = NULL;
+
+        if (fd < 0 || admit_open(fd, m->root, &m->config->trust, record->admitted_usec, &v, &error) < 0)
+                return MANIFEST_TRIAL_SECONDS;
+        return verified_manifest(v)->trial_seconds;
+}
+
+/* What a restore postponed is watched as if hotpatch-restore had put it back. */
+static uint64_t return_length(const Trials *t, const Job *j, char *const *ids) {
+        const TrialPolicy *policy = &t->manager->config->trial;
+        _cleanup_(admitted_record_done) AdmittedRecord record = {};
+
+        if (j->type != JOB_RESTORE || !ids || store_admitted_find(t->manager->store, ids[0], &record) < 0)
+                return trial_length(policy, RETURN_TRIAL_USEC);
+        return trial_length_restore(policy, trials_seconds(t->manager, &record) * USEC_PER_SEC);
+}
+
+/**
  * trials_begin_return() - a rollback is about to bring patches back, or what a restore postponed comes: watch them, too
  * @j: the job
  * @ids: wanted again
@@ -298,7 +319,7 @@ static int begin_return(Trials *t, const Job *j, char **ids, char **modules, cha
  */
 int trials_begin_return(Trials *t, const Job *j, char *const *ids, sd_bus_error *error) {
         _cleanup_strv_free_ char **new_ids = NULL, **modules = NULL, **digests = NULL;
-        uint64_t usec = clamp_length(&t->manager->config->trial, RETURN_TRIAL_USEC);
+        uint64_t usec = return_length(t, j, ids);
         int r;
 
         if (usec == 0 || trials_find(t, j->transaction))

@@ -27,6 +27,7 @@ void trials_job_plans(Trials *t) _nonnull_(1);
 void trials_job_begins(Trials *t) _nonnull_(1);
 int trials_begin(Trials *t, const Job *j, char **ids, char **modules, char **digests, uint64_t seconds,
                 sd_bus_error *error) _must_check_ _nonnull_(1, 2);
+uint64_t trials_seconds(const Manager *m, const AdmittedRecord *record) _nonnull_(1, 2);
 int trials_begin_return(Trials *t, const Job *j, char *const *ids, sd_bus_error *error) _must_check_ _nonnull_(1, 2);
 void trials_returned(Trials *t, const Job *j, char *const *ids) _nonnull_(1, 2);
 bool trials_know(const Trials *t, const char *transaction) _nonnull_(1, 2);

@@ -6,10 +6,7 @@
  * the write-ahead note as well: it is written before the module is given to the kernel, and only then, so
  * that a crash strikes those that were in the kernel and none that came after.
  *
- * How long it lasts is what the manifest asks for, at most ten minutes: each of these patches has been
- * in force before, and somebody waits for the machine. And at least two, unless the policy wants less: one
- * that takes the machine down later than its manifest watches it would be put back for ever, as a
- * crash tells nothing about a patch that is not on trial.
+ * How long it lasts is told by daemon/trial-length.c.
  */
 
 #include <fcntl.h>
@@ -18,12 +15,10 @@
 #include "daemon/aftermath.h"
 #include "daemon/dump.h"
 #include "daemon/taint.h"
+#include "daemon/trial-length.h"
 #include "livepatch/klog-record.h"
 #include "restore/restore-internal.h"
 #include "util/strv.h"
-
-#define TRIAL_MIN_USEC (2 * 60 * USEC_PER_SEC)
-#define TRIAL_MAX_USEC (10 * 60 * USEC_PER_SEC)
 
 static uint64_t now(clockid_t clock) {
         struct timespec ts;
@@ -56,17 +51,9 @@ static uint64_t next_kernel_record(const Kernel *k) {
         return next;
 }
 
-static uint64_t trial_length(const Restore *r, const Candidate *c) {
-        uint64_t usec = (uint64_t) verified_manifest(c->verified)->trial_seconds * USEC_PER_SEC;
-        const TrialPolicy *policy = &r->config->trial;
-
-        if (usec < policy->min_usec)
-                usec = policy->min_usec;
-        if (usec < TRIAL_MIN_USEC)
-                usec = TRIAL_MIN_USEC;
-        if (usec > policy->max_usec)
-                usec = policy->max_usec;
-        return usec < TRIAL_MAX_USEC ? usec : TRIAL_MAX_USEC;
+static uint64_t length_of(const Restore *r, const Candidate *c) {
+        return trial_length_restore(&r->config->trial,
+                        (uint64_t) verified_manifest(c->verified)->trial_seconds * USEC_PER_SEC);
 }
 
 /** restore_trial_begin() - look how the kernel is before anything is loaded */
@@ -76,7 +63,7 @@ void restore_trial_begin(Restore *r) {
 }
 
 static int fill_record(const Restore *r, const Candidate *c, TrialRecord *ret) {
-        uint64_t usec = trial_length(r, c);
+        uint64_t usec = length_of(r, c);
         int k;
 
         *ret = (TrialRecord) {
@@ -123,7 +110,7 @@ int restore_trial_end(const Restore *r) {
         int k = 0;
 
         for (size_t i = 0; k >= 0 && i < r->n_candidates; i++)
-                if (r->candidates[i].verified && trial_length(r, &r->candidates[i]) == 0)
+                if (r->candidates[i].verified && length_of(r, &r->candidates[i]) == 0)
                         k = restore_trial_take_back(r, &r->candidates[i]);
         return k;
 }

@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 
 from hotpatchtest import (BUILD, DAEMON, PATCH, RELEASE, Pki, World, main, read, refused, tar_member, wait_for, warn, write)
 
@@ -646,6 +647,19 @@ def test_what_was_postponed_fails_its_trial(pki):
             w.machine.say(*warn('hp_two'))
             wait_for('the rollback', lambda w=w: w.root.patches().get('hp-one') == 'active')
             assert sorted(w.machine.loaded()) == ['hp_one', 'hp_x'] and w.root.patches()['hp-two'] == 'staged', w.root.patches()
+
+
+def test_how_long_it_is_on_trial(pki):
+    """As its manifest asks, like everything that is put back."""
+    with applied(pki, 'hp-one') as w:
+        w.machine.stage('hp-two', functions=(('vmlinux', 'hp_other'),), trial={'seconds': 200})
+        assert w.root.finish(w.root.apply('hp-two'))[0] == 'done'
+        w.machine.kernel.stall = True
+        reboot(w)
+        w.machine.kernel.stall = False
+        wait_for('the rest', lambda: patch(w, 'hp-two')['RestoreResult'] == 'restored')
+        until = [int(patch(w, i)['TrialUntilUSec']) / 1e6 - time.time() for i in ('hp-one', 'hp-two')]
+        assert 570 < until[0] <= 600 and 170 < until[1] <= 200, until
 
 
 def test_what_requires_a_postponed_one_that_superseded(pki):
