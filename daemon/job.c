@@ -387,18 +387,23 @@ void job_reverse(Job *j, const char *reason) {
 /**
  * job_make_room() - a patch that failed its trial must be taken out: no other job may run
  * @m: the manager
- * @reason: why it failed
+ * @transaction, @reason: of the trial, and why it failed
  *
- * An Apply is stopped and undone. A removal, and what an Apply has committed, is waited for.
+ * An Apply is stopped and undone, and so is what puts back the very patch. A removal, and what an Apply has committed, is
+ * waited for.
  *
  * Return: whether a job still runs; trials_job_finished() tells when it does not.
  */
-bool job_make_room(Manager *m, const char *reason) {
+bool job_make_room(Manager *m, const char *transaction, const char *reason) {
         _cleanup_free_ char *text = NULL;
         Job *j = manager_running_job(m);
 
         if (!j)
                 return false;
+        if (j->type == JOB_RESTORE && streq(j->transaction, transaction) && !j->cancelled && j->state != JOB_REVERSING) {
+                stop(j, HOTPATCH_ERROR("TrialFailed"), strempty(reason));
+                return manager_running_job(m);
+        }
         if (j->type != JOB_APPLY || j->past_return || j->unclean || j->returning || j->cancelled ||
             j->state == JOB_REVERSING)
                 return true;

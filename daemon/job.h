@@ -159,7 +159,7 @@ DEFINE_TRIVIAL_CLEANUP(Job *, job_free);
 int job_cancel(Job *j, sd_bus_error *error) _must_check_ _nonnull_(1);
 int job_force_check(const Job *j, sd_bus_error *error) _must_check_ _nonnull_(1);
 int job_force(Job *j, const Request *request, sd_bus_error *error) _must_check_ _nonnull_(1, 2);
-bool job_make_room(Manager *m, const char *reason) _nonnull_(1);
+bool job_make_room(Manager *m, const char *transaction, const char *reason) _nonnull_(1, 2);
 void job_reverse(Job *j, const char *reason) _nonnull_(1, 2);
 int job_start_restore(Manager *m, const AdmittedRecord *record) _must_check_ _nonnull_(1, 2);
 int job_start_rollback(Manager *m, const TrialRecord *trial, char *const *out_ids, char *const *out_modules)

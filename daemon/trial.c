@@ -303,7 +303,7 @@ static void roll_back(Trials *t) {
                 int r;
 
                 /* One at a time; when it has ended comes the next. */
-                if (job_make_room(t->manager, trial->record.reason))
+                if (job_make_room(t->manager, trial->record.transaction, trial->record.reason))
                         return;
                 r = job_start_rollback(t->manager, &trial->record, trial->out_ids, trial->out_modules);
                 if (r >= 0)

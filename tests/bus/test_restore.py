@@ -649,6 +649,27 @@ def test_what_was_postponed_fails_its_trial(pki):
             assert sorted(w.machine.loaded()) == ['hp_one', 'hp_x'] and w.root.patches()['hp-two'] == 'staged', w.root.patches()
 
 
+def test_what_was_postponed_is_named_on_its_way_in(pki):
+    """It turns around at once, however long its transition would take."""
+    with World(pki) as w:
+        stalled_behind(w)
+        w.machine.write('fake/insert-msec', '1000\n')
+        w.machine.kernel.stall = False
+        wait_for('the job', lambda: [j for j in w.root.call('ListJobs') if j[1] == 'restore'])
+        w.machine.kernel.stall = True
+        wait_for('the transition', lambda: w.root.patches()['hp-two'] == 'transition')
+        os.unlink(w.machine.path('fake/insert-msec'))
+        begun = time.monotonic()
+        w.machine.say(*warn('hp_two'))
+        wait_for('it to be out', lambda: 'hp_two' not in w.machine.loaded())
+        assert time.monotonic() - begun < 10, 'it was waited for'
+        w.machine.kernel.stall = False
+        wait_for('the rollback', lambda: w.root.patches().get('hp-one') == 'active')
+        assert w.root.patches()['hp-two'] == 'staged' and strikes(w, 'hp-two') == 1
+        job, = (j for j in w.root.call('ListJobs') if j[1] == 'restore')
+        assert job[4] == 'failed' and job[5].endswith('TrialFailed'), job
+
+
 def test_how_long_it_is_on_trial(pki):
     """As its manifest asks, like everything that is put back."""
     with applied(pki, 'hp-one') as w:
