@@ -6,6 +6,7 @@
 import json
 import os
 import subprocess
+import time
 
 from hotpatchtest import (DAEMON, JOB, MANAGER, NO_OPTIONS, PATIENCE, ROOT, World, foreign, main, notes, read, refused, remove_tree, wait_for,
                           write)
@@ -251,8 +252,9 @@ def test_what_is_superseded_leaves_although_a_look_failed(pki):
         kernel.end = lambda module, enabled: end(module, enabled) if enabled else None
         job = w.root.apply('hp-two')
         wait_for('unpatching', lambda: kernel.known['hp_one'][0] == 0)
-        w.machine.write('fake/open-fails', '1 sys/kernel/livepatch/hp_one/transition\n')
+        w.machine.write('fake/open-fails', '1 sys/module/hp_one/initstate\n')
         wait_for('the failure', lambda: not os.path.exists(w.machine.path('fake/open-fails')))
+        time.sleep(0.3)  # to turn it around would be at once
         kernel.end = end
         assert w.root.finish(job)[0] == 'done'
         assert w.machine.livepatches() == w.machine.loaded() == ['hp_two'], w.machine.loaded()
