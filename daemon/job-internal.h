@@ -76,6 +76,7 @@ int job_rollback_forget(Job *j, const char *id) _must_check_;
 /* job-rollback.c */
 void job_rollback_over(Job *j);
 void job_rollback_is_out(Job *j);
+void job_rollback_end_trials(const Job *j);
 
 /* job-restore.c */
 void job_restore_over(Job *j);

@@ -8,7 +8,7 @@
  *            towards "not there", without a deadline, so that it may be begun again at any point.
  *   return   the records of what was superseded go back to admitted/, which makes those patches wanted; then
  *            they come into force again, see job-return.c. So do those that had to leave only because they require
- *            what comes back.
+ *            what comes back; these go on with the trials that they are on.
  *
  * The bad patch leaves before the old one returns: for a moment the original code runs, with its hole. The
  * other order would insert a module into a kernel that has just shown a bad sign, and wait for that
@@ -31,10 +31,30 @@
 
 /* --- over --- */
 
+static bool is_in_force(const Job *j, const char *id) {
+        _cleanup_(admitted_record_done) AdmittedRecord record = {};
+        LivepatchState state;
+
+        return store_admitted_find(j->manager->store, id, &record) >= 0 &&
+                livepatch_state(j->manager->kernel, record.module, &state) >= 0 && state == LIVEPATCH_PATCHED;
+}
+
+/** job_rollback_end_trials() - what was to come back and has not is on no trial any more */
+void job_rollback_end_trials(const Job *j) {
+        char **lists[] = { j->ids, j->rollback.returns }; /* after a crash only the latter knows them */
+
+        for (size_t i = 0; i < ELEMENTSOF(lists); i++)
+                for (char **id = lists[i]; id && *id; id++)
+                        if (!is_in_force(j, *id))
+                                trials_drop_patch(j->manager->trials, *id,
+                                        "it required a patch that failed its trial");
+}
+
 /** job_rollback_over() - what failed is out, and what had to come back has, or could not */
 void job_rollback_over(Job *j) {
         _cleanup_free_ char *reason = strdup(strempty(j->error.message));
 
+        job_rollback_end_trials(j);
         /* With its record goes what it had superseded: not before that is wanted again. */
         if (j->wanted_back)
                 trials_rolled_back(j->manager->trials, j->rollback.transaction, strempty(reason));
@@ -91,14 +111,29 @@ static int bring_back(Job *j) {
         return WAIT_OVER;
 }
 
+/*
+ * Who comes back goes on with the trial that it is on: what it had superseded there has to come if that fails. The others
+ * are on none any more.
+ */
+static void end_trials_of_dependants(const Job *j) {
+        AdmittedRecord *back = NULL;
+        size_t n = 0;
+
+        if (store_superseded_list(j->manager->store, j->rollback.transaction, &back, &n) < 0)
+                n = 0;
+        for (char **id = j->committed; id && *id; id++)
+                if (!admitted_records_find(back, n, *id))
+                        trials_drop_patch(j->manager->trials, *id, "it required a patch that failed its trial");
+        admitted_records_free(back, n);
+}
+
 /** job_rollback_is_out() - everything is out of the kernel, and its records are gone */
 void job_rollback_is_out(Job *j) {
         if (j->returning)
                 return job_return_undone(j);
-        for (char **id = j->committed; id && *id; id++) {
-                trials_drop_patch(j->manager->trials, *id, "it required a patch that failed its trial");
+        end_trials_of_dependants(j);
+        for (char **id = j->committed; id && *id; id++)
                 job_record(j, HOTPATCH_MESSAGE_REMOVED, LOG_WARNING, *id, NULL, "Patch '%s' was taken out", *id);
-        }
         strike(j);
         job_tell_foreign(j, j->rollback.replaced_foreign);
         j->returning = true;

@@ -35,6 +35,8 @@ static void end_return(Job *j) {
                 job_return_give_up(j, -EBUSY, NULL);
         if (j->returning && (j->type == JOB_ROLLBACK || j->type == JOB_RESTORE))
                 trials_returned(j->manager->trials, j, j->returns);
+        if (j->returning && j->type == JOB_ROLLBACK)
+                job_rollback_end_trials(j);
         if (j->type == JOB_RESTORE) {
                 j->return_failed = true;
                 restore_rest_over(j->manager, j);

@@ -483,6 +483,25 @@ def test_what_a_dependant_had_superseded_comes_back(pki):
         assert w.root.patches() == {'hp-old': 'active', 'hp-new': 'staged', 'hp-one': 'staged'}, w.root.patches()
 
 
+def test_what_a_dependant_that_comes_back_had_superseded_is_kept(pki):
+    """It goes on with its own trial, and what names it then brings the one before it back."""
+    with start(pki) as w:
+        w.machine.stage('hp-one')
+        w.machine.stage('hp-two', supersedes=['hp-one'])
+        w.machine.stage('hp-old', functions=(('vmlinux', 'hp_other'),))
+        w.machine.stage('hp-new', functions=(('vmlinux', 'hp_other'),), supersedes=['hp-old'], requires=['hp-one'])
+        for i in ('hp-one', 'hp-old', 'hp-two', 'hp-new'):
+            apply(w, i)
+        w.machine.say(*warn('hp_two'))
+        wait_for('the failure', lambda: (['hp-two'], 'failed') in [t[:2] for t in w.root.trials])
+        assert w.machine.loaded() == ['hp_new', 'hp_one'] and len(superseded(w)) == 1, (w.machine.loaded(), superseded(w))
+        assert kind(w, 'hp-new') == 'apply' and kind(w, 'hp-one') == 'return', records(w)
+        w.machine.say(*warn('hp_new'))
+        wait_for('the other failure', lambda: (['hp-new'], 'failed') in [t[:2] for t in w.root.trials])
+        clean(w, ['hp_old', 'hp_one'])
+        assert w.root.patches() == {'hp-old': 'active', 'hp-new': 'staged', 'hp-one': 'active', 'hp-two': 'staged'}, w.root.patches()
+
+
 def roll_back_in_vain(w):
     """hp-two has failed its trial, and hp-one, which it had superseded, is not where it was put. Return: where that is."""
     w.machine.stage('hp-one')
@@ -1206,8 +1225,9 @@ def test_killed_in_the_rollback_nobody_else_is_blamed(pki):
             time.sleep(delay)
             w.daemon.kill()
             w.start()
-            clean(w, ['hp_one', 'hp_top'])
+            wait_for('the end of the rollback', lambda: len(records(w)) == 1 and not superseded(w) + w.machine.leftovers())
             assert w.root.patches() == {'hp-one': 'active', 'hp-two': 'staged', 'hp-top': 'active'}, w.root.patches()
+            assert kind(w, 'hp-top') == 'apply', records(w)
             assert strikes(w) == ['hp-two'] and [i for i, _ in rolled_back(w)] in (['hp-two'], []), (delay, strikes(w))
             assert all(t[0] == ['hp-two'] for t in w.root.trials if t[1] == 'failed'), w.root.trials
 
