@@ -95,7 +95,7 @@ int trials_add(Trials *t, TrialRecord *record) _must_check_ _nonnull_(1, 2);
 Trial *trials_find(const Trials *t, const char *transaction) _nonnull_(1, 2);
 Trial *trials_find_patch(const Trials *t, const char *id) _nonnull_(1, 2);
 uint64_t trials_log_begin(const Trials *t) _nonnull_(1);
-void trials_forget(Trials *t, size_t i) _nonnull_(1);
+void trials_forget(Trials *t, size_t i, bool tried_later) _nonnull_(1);
 int trials_forgive(Trials *t, char *const *ids, const char *heir, TrialsForgiven which) _must_check_ _nonnull_(1);
 void trials_watch(Trials *t) _nonnull_(1);
 void trials_pass(Trials *t, size_t i) _nonnull_(1);

@@ -98,7 +98,7 @@ int trials_forgive(Trials *t, char *const *ids, const char *heir, TrialsForgiven
                 }
                 r = heir ? store_superseded_adopt(t->manager->store, trial->record.transaction, heir) : 0;
                 if (r >= 0)
-                        trials_forget(t, i);
+                        trials_forget(t, i, false);
         }
         return r;
 }
@@ -340,7 +340,7 @@ static bool is_in_force(const Trials *t, const char *id) {
 static void forget_return(Trials *t, Trial *trial, const char *id) {
         for (size_t i = 0; i < t->n; i++)
                 if (t->list[i] == trial && strv_length(trial->record.ids) == 1)
-                        return trials_forget(t, i);
+                        return trials_forget(t, i, streq(trial->record.kind, "restore"));
         trial_record_drop(&trial->record, id);
         (void) (store_trial_write(t->manager->store, &trial->record, NULL) < 0);
 }

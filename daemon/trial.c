@@ -208,11 +208,17 @@ static void forget(Trials *t, Trial *trial) {
         bus_patches_changed(t->manager);
 }
 
-/** trials_forget() - the trial at place @i of the list is over, and nothing is said about it */
-void trials_forget(Trials *t, size_t i) {
+/**
+ * trials_forget() - the trial at place @i of the list is over, and nothing is said about it
+ * @tried_later: it begins anew when its patches come; what they superseded is kept for it
+ */
+void trials_forget(Trials *t, size_t i, bool tried_later) {
         Trial *trial = list_take(t, i);
 
-        erase(t, trial);
+        if (tried_later)
+                (void) (store_trial_remove(t->manager->store, trial->record.transaction) < 0);
+        else
+                erase(t, trial);
         forget(t, trial);
 }
 

@@ -649,6 +649,22 @@ def test_what_was_postponed_fails_its_trial(pki):
             assert sorted(w.machine.loaded()) == ['hp_one', 'hp_x'] and w.root.patches()['hp-two'] == 'staged', w.root.patches()
 
 
+def test_what_was_postponed_is_refused_and_fails_later(pki):
+    """It is still wanted and has never passed: what it superseded is kept until it has."""
+    with World(pki) as w:
+        stalled_behind(w)
+        before = superseded(w)
+        w.machine.write('fake/insert-errno-hp_two', '22\n')
+        w.machine.kernel.stall = False
+        wait_for('the end', lambda: patch(w, 'hp-two')['RestoreResult'] == 'failed')
+        assert superseded(w) == before and len(trials(w)) == 1, superseded(w)
+        os.unlink(w.machine.path('fake/insert-errno-hp_two'))
+        reboot(w)
+        assert patch(w, 'hp-two')['RestoreResult'] == 'restored', patch(w, 'hp-two')
+        w.machine.say(*warn('hp_two'))
+        wait_for('the rollback', lambda: w.root.patches().get('hp-one') == 'active')
+
+
 def test_what_was_postponed_is_named_on_its_way_in(pki):
     """It turns around at once, however long its transition would take."""
     with World(pki) as w:
