@@ -23,7 +23,7 @@ import traceback
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, os.path.join(HERE, '../bus'))
 # pylint: disable=wrong-import-position
-from hotpatchtest import BUILD, NO_OPTIONS, Pki, World, wait_for
+from hotpatchtest import BUILD, NO_OPTIONS, Pki, World, read, wait_for
 
 REPLAY = os.path.join(BUILD, 'tests/faults/replay-states')
 MIB = 1 << 20
@@ -92,7 +92,17 @@ def stage(w, name, **kwargs):
 
 def roll_back(w):
     w.machine.say(*WARNING)
-    wait_for('the old patch to be back', lambda: w.root.patches().get('hp-one') == 'active' and not trials(w))
+    wait_for('the old patch to be back', lambda: w.root.patches().get('hp-one') == 'active' and is_back(w))
+
+
+def is_back(w):
+    """It is over, and what came back is on trial again."""
+    names = trials(w)
+    try:
+        kinds = [b'KIND=return\n' in read(w.machine.path('var/lib/hotpatch/trials/' + name)) for name in names]
+    except FileNotFoundError:
+        return False
+    return kinds == [True] and not os.path.exists(w.machine.path('var/lib/hotpatch/intent'))
 
 
 def trials(w):
