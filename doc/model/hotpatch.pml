@@ -647,6 +647,9 @@ inline look_around() {
 
 inline serve() {
         set = request_set;
+#ifdef RELEASED /* check-trace --released */
+        d_step { strikes[0] = 0; strikes[1] = 0 }
+#endif
         if
         :: request == APPLY && may_apply(set) -> request = 0; busy = true; apply(set)
         :: request == REMOVE && may_remove(set) -> request = 0; busy = true; remove(set)

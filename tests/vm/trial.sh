@@ -5,7 +5,7 @@
 # kernels: 6.1.0-50-cloud-amd64 6.12.117+deb12-cloud-amd64
 # seconds: 480
 # options: --allow-oops --timeout 1200
-# model: --patch test-trial --patch test-trial-two --supersedes --without test-self-test
+# model: --patch test-trial --patch test-trial-two --supersedes --without test-self-test --released
 # shellcheck disable=SC2154 # top, status and output come from lib.sh and lib-guest.sh
 
 prepare() {
